@@ -1,0 +1,82 @@
+//! One detector's statement: this key, in this window, did something; how unusual; why.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use super::{EventTime, Severity};
+
+/// 32 hex digits: a hash of detector, key and what triggered it, so that the same events give the
+/// same ids however often they are processed.
+pub type FindingId = String;
+
+/// What a finding is about.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Key {
+    pub kind: KeyKind,
+    pub value: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyKind {
+    Actor,
+    Source,
+    Dataset,
+    Subject,
+}
+
+impl KeyKind {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Actor => "actor",
+            Self::Source => "source",
+            Self::Dataset => "dataset",
+            Self::Subject => "subject",
+        }
+    }
+}
+
+/// The span of event time a finding speaks of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Window {
+    pub start: EventTime,
+    pub end: EventTime,
+}
+
+/// The findings topic's record and a line of `replay --findings`. Field order is the wire order.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Finding {
+    pub id: FindingId,
+    /// Event time of the event that triggered it.
+    pub time: EventTime,
+    pub detector: Cow<'static, str>,
+    /// The Sigma rule's id, where a rule fired.
+    pub rule: Option<String>,
+    pub severity: Severity,
+    /// 0 to 100.
+    pub score: u8,
+    pub key: Key,
+    pub actor: Option<String>,
+    pub source_ip: Option<String>,
+    pub session: Option<String>,
+    pub dataset: Option<String>,
+    pub category: Option<String>,
+    /// 0 to 3, T0 to T3.
+    pub tier: u8,
+    pub window: Window,
+    pub observed: f64,
+    pub expected: f64,
+    /// Of `observed` and `expected`: `records`, `subjects`, `bytes`, `events`, …
+    pub unit: Cow<'static, str>,
+    /// Distinct subjects in the window.
+    pub subjects: u64,
+    pub records: u64,
+    pub bytes: u64,
+    /// ATT&CK technique ids.
+    pub attack: Vec<Cow<'static, str>>,
+    /// One sentence a person can act on.
+    pub why: String,
+    /// Ids of the events it rests on, the trigger last.
+    pub evidence: Vec<String>,
+}

@@ -1,0 +1,93 @@
+//! One line of an incident's story.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{EventTime, FindingId, Severity, SubjectToken};
+
+/// Where an entry can be looked up again.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Source {
+    Kafka {
+        topic: String,
+        partition: i32,
+        offset: u64,
+    },
+    File {
+        file: String,
+        line: u64,
+    },
+    /// Tidewaiter itself.
+    Monitor {
+        monitor: String,
+    },
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Kafka { topic, partition, offset } => write!(f, "{topic}/{partition}@{offset}"),
+            Self::File { file, line } => write!(f, "{file}:{line}"),
+            Self::Monitor { monitor } => f.write_str(monitor),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EntryKind {
+    /// Any disclosure or change of a record: the `action` says which.
+    Access,
+    /// Login, multi-factor and role changes.
+    Auth,
+    Flow,
+    Finding,
+    /// The incident opened, or its severity changed.
+    Severity,
+}
+
+impl EntryKind {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Access => "access",
+            Self::Auth => "auth",
+            Self::Flow => "flow",
+            Self::Finding => "finding",
+            Self::Severity => "severity",
+        }
+    }
+}
+
+/// One event, finding or change, as evidence. Also the record on the evidence topic.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    pub time: EventTime,
+    pub kind: EntryKind,
+    pub action: String,
+    pub outcome: String,
+    pub actor: Option<String>,
+    pub session: Option<String>,
+    pub source_ip: Option<String>,
+    pub host: Option<String>,
+    pub site: Option<String>,
+    pub system: Option<String>,
+    pub dataset: Option<String>,
+    pub category: Option<String>,
+    /// 0 to 3, T0 to T3.
+    pub tier: u8,
+    /// Far end of a flow.
+    pub destination: Option<String>,
+    pub records: u64,
+    pub bytes: u64,
+    /// How many subjects the event named; `tokens` holds the first of them.
+    pub subjects: u32,
+    pub tokens: Vec<SubjectToken>,
+    pub case: bool,
+    pub severity: Option<Severity>,
+    pub finding: Option<FindingId>,
+    /// The sentence a person reads.
+    pub text: String,
+    pub source: Source,
+}

@@ -1,0 +1,1 @@
+//! An agency as a generator of events. See `simulate::Agency`.
