@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::{EventTime, Severity};
+use super::{EventTime, Severity, Source};
 
 /// 32 hex digits: a hash of detector, key and what triggered it, so that the same events give the
 /// same ids however often they are processed.
@@ -79,4 +79,6 @@ pub struct Finding {
     pub why: String,
     /// Ids of the events it rests on, the trigger last.
     pub evidence: Vec<String>,
+    /// Where the triggering event was read.
+    pub source: Source,
 }

@@ -7,6 +7,7 @@ mod event;
 mod finding;
 mod hash;
 mod incident;
+mod problems;
 mod severity;
 mod subject;
 mod time;
@@ -19,6 +20,7 @@ pub use event::{
 pub use finding::{Finding, FindingId, Key, KeyKind, Window};
 pub use hash::IdHasher;
 pub use incident::{DatasetScope, Incident, IncidentId, ScoreTerm, Status};
+pub use problems::{Problem, Problems};
 pub use severity::Severity;
 pub use subject::SubjectToken;
 pub use time::{EventTime, TimeError};

@@ -1,0 +1,44 @@
+//! Everything remembered of one actor.
+
+use super::Evictable;
+use crate::engine::detect::{
+    bulk_read::BulkState, denied_burst::DeniedState, enumeration::SequenceState,
+    first_seen::SeenState, leaver::LeaverState, no_case::NoCaseState,
+    watched_subject::WatchedState,
+};
+use crate::engine::model::EventTime;
+
+/// One actor's record: a part a detector, none of which another detector reads.
+#[derive(Default)]
+pub struct ActorState {
+    pub touched: EventTime,
+    /// Findings so far, for eviction and for nothing else.
+    pub risk: u8,
+    /// Newest flight-recorder entry, as its number plus one; 0 for none.
+    pub chain: u64,
+    pub bulk: BulkState,
+    pub denied: DeniedState,
+    pub no_case: NoCaseState,
+    pub leaver: LeaverState,
+    pub seen: SeenState,
+    pub sequence: SequenceState,
+    pub watched: WatchedState,
+}
+
+impl Evictable for ActorState {
+    fn touched(&self) -> EventTime {
+        self.touched
+    }
+
+    fn risk(&self) -> u8 {
+        self.risk
+    }
+
+    fn heap_bytes(&self) -> usize {
+        self.bulk.heap_bytes()
+            + self.seen.heap_bytes()
+            + self.sequence.heap_bytes()
+            + self.watched.heap_bytes()
+            + self.denied.heap_bytes()
+    }
+}

@@ -1,0 +1,12 @@
+//! What is remembered, one record an actor and one a source address.
+//!
+//! Plain data and nothing shared: a shard owns its tables. Every table has a cap; reaching it
+//! evicts by plan and is counted.
+
+mod actor;
+mod source;
+mod table;
+
+pub use actor::ActorState;
+pub use source::SourceState;
+pub use table::{Evictable, Table};

@@ -1,0 +1,30 @@
+//! Everything remembered of one source address.
+
+use super::Evictable;
+use crate::engine::detect::{no_actor::NoActorState, outbound_bytes::OutboundState};
+use crate::engine::model::EventTime;
+
+/// One source address's record: flows from it, and reads from it by nobody.
+#[derive(Default)]
+pub struct SourceState {
+    pub touched: EventTime,
+    pub risk: u8,
+    /// Newest flight-recorder entry, as its number plus one; 0 for none.
+    pub chain: u64,
+    pub outbound: OutboundState,
+    pub no_actor: NoActorState,
+}
+
+impl Evictable for SourceState {
+    fn touched(&self) -> EventTime {
+        self.touched
+    }
+
+    fn risk(&self) -> u8 {
+        self.risk
+    }
+
+    fn heap_bytes(&self) -> usize {
+        self.outbound.heap_bytes() + self.no_actor.heap_bytes()
+    }
+}

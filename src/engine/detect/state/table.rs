@@ -1,0 +1,206 @@
+//! A capped map from a name to its state, in a slab.
+
+use std::hash::BuildHasher;
+
+use hashbrown::HashTable;
+
+use crate::engine::model::EventTime;
+
+/// What a table must know of a state to choose what to forget.
+pub trait Evictable: Default {
+    fn touched(&self) -> EventTime;
+    /// Higher is kept longer. 0 for an actor nothing was ever found on.
+    fn risk(&self) -> u8;
+    /// Heap bytes behind the state, for the memory metric.
+    fn heap_bytes(&self) -> usize;
+}
+
+/// Candidates looked at when room is needed. Sampling keeps an ordinary event free of list
+/// upkeep; with 16 the victim is among the idlest few per cent.
+const EVICTION_SAMPLE: usize = 16;
+/// Longest name kept. A longer one is cut here and told apart by its hash.
+const NAME_BYTES_MAX: usize = 256;
+
+struct Row<S> {
+    hash: u64,
+    name: Box<str>,
+    state: S,
+}
+
+/// Name → state. Keys are compared, not only their hashes, and the hash seed is the process's own.
+pub struct Table<S> {
+    index: HashTable<u32>,
+    rows: Vec<Row<S>>,
+    hasher: foldhash::fast::RandomState,
+    entries_max: usize,
+    evicted: u64,
+    /// State of the sampling sequence; fixed start, so the same input evicts the same.
+    sampler: u64,
+}
+
+impl<S: Evictable> Table<S> {
+    pub fn new(entries_max: usize) -> Self {
+        Self {
+            index: HashTable::new(),
+            rows: Vec::new(),
+            hasher: foldhash::fast::RandomState::default(),
+            entries_max: entries_max.clamp(1, u32::MAX as usize),
+            evicted: 0,
+            sampler: 0x9E37_79B9_7F4A_7C15,
+        }
+    }
+
+    /// The state under `name`, made if absent; at the cap another is evicted for it.
+    pub fn entry(&mut self, name: &str) -> &mut S {
+        let name = cut(name);
+        let hash = self.hasher.hash_one(name);
+        let rows = &self.rows;
+        let found = self.index.find(hash, |&i| {
+            let row = &rows[i as usize];
+            row.hash == hash && *row.name == *name
+        });
+        let slot = match found {
+            Some(&slot) => slot as usize,
+            None => self.insert(hash, name),
+        };
+        &mut self.rows[slot].state
+    }
+
+    pub fn get_mut(&mut self, name: &str) -> Option<&mut S> {
+        let name = cut(name);
+        let hash = self.hasher.hash_one(name);
+        let rows = &self.rows;
+        let slot = *self.index.find(hash, |&i| *rows[i as usize].name == *name)?;
+        Some(&mut self.rows[slot as usize].state)
+    }
+
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// How many states were forgotten for want of room.
+    pub fn evicted(&self) -> u64 {
+        self.evicted
+    }
+
+    /// Bytes held. Walks the table: for a metric now and then, not for every event.
+    pub fn bytes(&self) -> usize {
+        let inline = self.rows.capacity() * size_of::<Row<S>>() + self.index.capacity() * 5;
+        inline + self.rows.iter().map(|row| row.name.len() + row.state.heap_bytes()).sum::<usize>()
+    }
+
+    fn insert(&mut self, hash: u64, name: &str) -> usize {
+        let row = Row { hash, name: name.into(), state: S::default() };
+        let slot = if self.rows.len() < self.entries_max {
+            self.rows.push(row);
+            self.rows.len() - 1
+        } else {
+            let victim = self.victim();
+            let old_hash = self.rows[victim].hash;
+            if let Ok(entry) = self.index.find_entry(old_hash, |&i| i as usize == victim) {
+                entry.remove();
+            }
+            self.rows[victim] = row;
+            self.evicted += 1;
+            victim
+        };
+        let rows = &self.rows;
+        self.index.insert_unique(hash, slot as u32, |&i| rows[i as usize].hash);
+        slot
+    }
+
+    /// The least risky, then idlest, of a sample.
+    fn victim(&mut self) -> usize {
+        let mut best = 0;
+        let mut best_rank = (u8::MAX, EventTime::MAX);
+        for _ in 0..EVICTION_SAMPLE {
+            // xorshift64*: Vigna, "An experimental exploration of Marsaglia's xorshift generators".
+            self.sampler ^= self.sampler >> 12;
+            self.sampler ^= self.sampler << 25;
+            self.sampler ^= self.sampler >> 27;
+            let draw = self.sampler.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 32;
+            let slot = (draw as usize * self.rows.len()) >> 32;
+            let state = &self.rows[slot].state;
+            let rank = (state.risk(), state.touched());
+            if rank < best_rank {
+                (best, best_rank) = (slot, rank);
+            }
+        }
+        best
+    }
+}
+
+fn cut(name: &str) -> &str {
+    if name.len() <= NAME_BYTES_MAX {
+        return name;
+    }
+    let mut end = NAME_BYTES_MAX;
+    while !name.is_char_boundary(end) {
+        end -= 1;
+    }
+    &name[..end]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Default)]
+    struct Counter {
+        count: u32,
+        risk: u8,
+        touched: EventTime,
+    }
+
+    impl Evictable for Counter {
+        fn touched(&self) -> EventTime {
+            self.touched
+        }
+        fn risk(&self) -> u8 {
+            self.risk
+        }
+        fn heap_bytes(&self) -> usize {
+            0
+        }
+    }
+
+    #[test]
+    fn remembers_each_name_apart() {
+        let mut table = Table::<Counter>::new(1_000);
+        for i in 0..3_000 {
+            table.entry(&format!("a{}", i % 300)).count += 1;
+        }
+        assert_eq!(table.len(), 300);
+        assert!((0..300).all(|i| table.get_mut(&format!("a{i}")).is_some_and(|c| c.count == 10)));
+        assert_eq!(table.evicted(), 0);
+    }
+
+    #[test]
+    fn a_flood_of_made_up_names_does_not_push_out_the_risky_one() {
+        let mut table = Table::<Counter>::new(100);
+        table.entry("dumping").risk = 3;
+        for i in 0..100_000_i64 {
+            table.entry(&format!("made-up-{i}")).touched = EventTime::default().plus_ms(i);
+        }
+        assert_eq!(table.len(), 100);
+        assert_eq!(table.evicted(), 100_001 - 100);
+        assert_eq!(table.get_mut("dumping").map(|c| c.risk), Some(3));
+    }
+
+    #[test]
+    fn the_idle_go_before_the_busy() {
+        let mut table = Table::<Counter>::new(64);
+        for i in 0..64_i64 {
+            table.entry(&format!("old-{i}")).touched = EventTime::default().plus_ms(i);
+        }
+        for i in 0..32_i64 {
+            table.entry(&format!("new-{i}")).touched = EventTime::default().plus_ms(1_000 + i);
+        }
+        let oldest_half = (0..32).filter(|i| table.get_mut(&format!("old-{i}")).is_some()).count();
+        assert!(oldest_half <= 12, "{oldest_half} of the 32 idlest survived 32 evictions");
+    }
+}

@@ -1,0 +1,93 @@
+//! What enrichment adds to an event.
+
+use smallvec::SmallVec;
+
+use super::{Addresses, Catalogue, Directory, DirectoryActor, Pseudonyms};
+use crate::engine::model::{ActorType, Event, SubjectToken};
+
+/// Where neither catalogue nor event says what kind of data it is.
+const UNCLASSIFIED: &str = "unclassified";
+
+/// Everything the detectors may know of an event beyond the event itself.
+#[derive(Clone, Debug)]
+pub struct Facts<'e> {
+    /// Directory over event.
+    pub role: &'e str,
+    pub unit: &'e str,
+    pub actor_type: ActorType,
+    pub standing: Option<&'e DirectoryActor>,
+    pub dataset: &'e str,
+    pub category: &'e str,
+    /// 0 to 3.
+    pub tier: u8,
+    pub case_required: bool,
+    /// One a subject looked at; `event.resource.subjects_total` counts the rest too.
+    pub tokens: SmallVec<[SubjectToken; 1]>,
+    /// Subjects among `tokens` that are protected or planted; nearly always empty.
+    pub watched: SmallVec<[Watched; 1]>,
+    /// A flow that leaves the agency's networks.
+    pub leaves: bool,
+}
+
+/// A subject the directory watches over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Watched {
+    pub token: SubjectToken,
+    /// A planted record, not a person.
+    pub canary: bool,
+}
+
+/// Catalogue, directory, pseudonyms and addresses together.
+#[derive(Clone, Debug)]
+pub struct Enricher {
+    pub catalogue: Catalogue,
+    pub directory: Directory,
+    pub pseudonyms: Pseudonyms,
+    pub addresses: Addresses,
+}
+
+impl Enricher {
+    pub fn facts<'e>(&'e self, event: &'e Event<'e>) -> Facts<'e> {
+        let standing = event.actor_id().and_then(|id| self.directory.actor(id));
+        let role = standing.and_then(|s| s.role.as_deref()).or(event.actor.role.as_deref());
+        let unit = standing.and_then(|s| s.unit.as_deref()).or(event.actor.unit.as_deref());
+        let dataset = event.resource.dataset.as_deref().unwrap_or("");
+        let known = self.catalogue.get(dataset);
+        let category = known
+            .map(|d| d.category.as_str())
+            .or(event.resource.category.as_deref())
+            .unwrap_or(UNCLASSIFIED);
+        let leaves = event.flow.as_ref().is_some_and(|flow| {
+            flow.destination.ip.as_deref().is_some_and(|ip| self.addresses.is_external(ip))
+                && event.source_ip().is_some_and(|ip| !self.addresses.is_external(ip))
+        });
+        let tokens: SmallVec<[SubjectToken; 1]> =
+            event.resource.subjects.iter().map(|s| self.pseudonyms.subject(s)).collect();
+        let watched = self.watched(&tokens);
+        Facts {
+            role: role.unwrap_or(""),
+            unit: unit.unwrap_or(""),
+            actor_type: standing.and_then(|s| s.kind).unwrap_or(event.actor.kind),
+            standing,
+            dataset,
+            category,
+            tier: known.map_or_else(|| Catalogue::tier_of_category(category), |d| d.tier),
+            case_required: known.is_some_and(|d| d.case_required),
+            tokens,
+            watched,
+            leaves,
+        }
+    }
+
+    fn watched(&self, tokens: &[SubjectToken]) -> SmallVec<[Watched; 1]> {
+        let directory = &self.directory;
+        if directory.watches_nobody() {
+            return SmallVec::new();
+        }
+        let look = |&token: &SubjectToken| {
+            let canary = directory.is_canary(token);
+            (canary || directory.is_protected(token)).then_some(Watched { token, canary })
+        };
+        tokens.iter().filter_map(look).collect()
+    }
+}
