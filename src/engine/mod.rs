@@ -4,6 +4,9 @@
 //! same findings with the same ids. It uses nothing above itself (`adapters`, `config`,
 //! `app`, `cli`); `tests/it/layers.rs` holds it to that.
 
+pub mod correlate;
 pub mod detect;
 pub mod enrich;
 pub mod model;
+pub mod shard;
+pub mod timeline;

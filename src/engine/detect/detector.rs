@@ -53,6 +53,14 @@ impl Stream {
             Self::File { name } => Source::File { file: name.clone(), line: position },
         }
     }
+
+    /// Where `origin` points to, among the streams it counts.
+    pub fn source_of(streams: &[Self], origin: Origin) -> Source {
+        match streams.get(usize::from(origin.stream)) {
+            Some(stream) => stream.source(origin.position),
+            None => Source::Monitor { monitor: "unknown stream".into() },
+        }
+    }
 }
 
 impl<'e> Judged<'e> {
@@ -65,10 +73,7 @@ impl<'e> Judged<'e> {
     }
 
     pub fn source(&self) -> Source {
-        match self.streams.get(usize::from(self.origin.stream)) {
-            Some(stream) => stream.source(self.origin.position),
-            None => Source::Monitor { monitor: "unknown stream".into() },
-        }
+        Stream::source_of(self.streams, self.origin)
     }
 
     /// An access that showed data to somebody.

@@ -2,8 +2,6 @@
 
 use std::borrow::Cow;
 
-use smallvec::SmallVec;
-
 use super::EventTime;
 
 /// Text of an event: borrowed from the record where it could be, owned where it had to be unescaped.
@@ -98,6 +96,41 @@ pub struct Endpoint<'a> {
     pub host: Option<Str<'a>>,
     pub site: Option<Str<'a>>,
     pub port: Option<u16>,
+}
+
+/// Raw subject identifiers, the first without an allocation.
+///
+/// `SmallVec` would do the same but is invariant in its item, which would tie every borrow of an
+/// event to the record it came from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Subjects<'a> {
+    first: Option<Str<'a>>,
+    rest: Vec<Str<'a>>,
+}
+
+impl<'a> Subjects<'a> {
+    pub fn push(&mut self, subject: Str<'a>) {
+        match self.first {
+            None => self.first = Some(subject),
+            Some(_) => self.rest.push(subject),
+        }
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Str<'a>> {
+        self.first.iter().chain(&self.rest)
+    }
+
+    pub fn len(&self) -> usize {
+        usize::from(self.first.is_some()) + self.rest.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.first.is_none()
+    }
+
+    pub fn clear(&mut self) {
+        *self = Self::default();
+    }
 }
 
 /// What was done. Words outside the contract are kept in `Other`.
@@ -214,7 +247,7 @@ pub struct Resource<'a> {
     pub record: Option<Str<'a>>,
     /// Raw identifiers, at most [`SUBJECTS_MAX`]. Enrichment turns them into tokens; nothing else
     /// may read them.
-    pub subjects: SmallVec<[Str<'a>; 1]>,
+    pub subjects: Subjects<'a>,
     /// How many the record named, kept or not.
     pub subjects_total: u32,
 }

@@ -91,3 +91,34 @@ pub struct Entry {
     pub text: String,
     pub source: Source,
 }
+
+impl Entry {
+    /// An empty entry at its place, for building the real one from.
+    pub fn at(source: Source) -> Self {
+        Self {
+            time: EventTime::default(),
+            kind: EntryKind::Access,
+            action: String::new(),
+            outcome: String::new(),
+            actor: None,
+            session: None,
+            source_ip: None,
+            host: None,
+            site: None,
+            system: None,
+            dataset: None,
+            category: None,
+            tier: 0,
+            destination: None,
+            records: 0,
+            bytes: 0,
+            subjects: 0,
+            tokens: Vec::new(),
+            case: false,
+            severity: None,
+            finding: None,
+            text: String::new(),
+            source,
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! Everything remembered of one actor.
 
-use super::Evictable;
+use super::{Evictable, Watching};
 use crate::engine::detect::{
     bulk_read::BulkState, denied_burst::DeniedState, enumeration::SequenceState,
     first_seen::SeenState, leaver::LeaverState, no_case::NoCaseState,
@@ -16,6 +16,7 @@ pub struct ActorState {
     pub risk: u8,
     /// Newest flight-recorder entry, as its number plus one; 0 for none.
     pub chain: u64,
+    pub watch: Watching,
     pub bulk: BulkState,
     pub denied: DeniedState,
     pub no_case: NoCaseState,

@@ -6,7 +6,9 @@
 mod actor;
 mod source;
 mod table;
+mod watching;
 
 pub use actor::ActorState;
 pub use source::SourceState;
 pub use table::{Evictable, Table};
+pub use watching::Watching;

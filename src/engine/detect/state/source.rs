@@ -1,6 +1,6 @@
 //! Everything remembered of one source address.
 
-use super::Evictable;
+use super::{Evictable, Watching};
 use crate::engine::detect::{no_actor::NoActorState, outbound_bytes::OutboundState};
 use crate::engine::model::EventTime;
 
@@ -11,6 +11,7 @@ pub struct SourceState {
     pub risk: u8,
     /// Newest flight-recorder entry, as its number plus one; 0 for none.
     pub chain: u64,
+    pub watch: Watching,
     pub outbound: OutboundState,
     pub no_actor: NoActorState,
 }

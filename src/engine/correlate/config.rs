@@ -1,0 +1,67 @@
+//! `[correlate]`.
+
+use serde::Deserialize;
+
+use crate::engine::model::Problems;
+
+/// How findings are grouped, and how much of an incident is kept at hand.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CorrelateConfig {
+    /// Findings further apart than this in event time belong to different incidents.
+    pub quiet_gap_s: u32,
+    /// How long before a finding its timeline starts at the latest.
+    pub lookback_s: u32,
+    /// A read and an outflow from the same address within this time are one chain.
+    pub chain_s: u32,
+    /// Actors with findings on one address beyond which it counts as a gateway and joins nothing.
+    pub gateway_actors_min: usize,
+    /// Subjects of an incident counted exactly; beyond, they are estimated.
+    pub subjects_exact_max: usize,
+    /// Incidents kept at hand; the oldest quiet ones go first.
+    pub incidents_max: usize,
+    /// How long a quiet incident is kept at hand for late findings and evidence.
+    pub keep_s: u32,
+}
+
+impl Default for CorrelateConfig {
+    fn default() -> Self {
+        Self {
+            quiet_gap_s: 1_800,
+            lookback_s: 1_800,
+            chain_s: 1_800,
+            gateway_actors_min: 4,
+            subjects_exact_max: 100_000,
+            incidents_max: 10_000,
+            keep_s: 86_400,
+        }
+    }
+}
+
+impl CorrelateConfig {
+    pub fn check(&self, problems: &mut Problems) {
+        for (key, value) in [
+            ("correlate.quiet_gap_s", self.quiet_gap_s),
+            ("correlate.lookback_s", self.lookback_s),
+            ("correlate.chain_s", self.chain_s),
+            ("correlate.keep_s", self.keep_s),
+        ] {
+            problems.require((1..=7 * 86_400).contains(&value), key, || {
+                format!("must be 1 to 604800 seconds, got {value}")
+            });
+        }
+        for (key, value, max) in [
+            ("correlate.gateway_actors_min", self.gateway_actors_min, 1_000_000),
+            ("correlate.subjects_exact_max", self.subjects_exact_max, 100_000_000),
+            ("correlate.incidents_max", self.incidents_max, 10_000_000),
+        ] {
+            problems.require((2..=max).contains(&value), key, || {
+                format!("must be 2 to {max}, got {value}")
+            });
+        }
+    }
+
+    pub fn quiet_gap_ms(&self) -> i64 {
+        i64::from(self.quiet_gap_s) * 1_000
+    }
+}

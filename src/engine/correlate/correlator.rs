@@ -1,0 +1,443 @@
+//! Grouping, and everything an incident sets in motion.
+
+use hashbrown::{HashMap, HashSet};
+
+use super::group::{Group, key_of};
+use super::{Chains, CorrelateConfig};
+use crate::engine::model::{
+    Entry, EntryKind, EventTime, Finding, FindingId, IdHasher, Incident, IncidentId, Key, KeyKind,
+    Severity, Source, Status,
+};
+use crate::engine::shard::{Evidence, Watch};
+
+/// What the correlator gives rise to. Filled by it, emptied by whoever drives it.
+#[derive(Default)]
+pub struct Correlated {
+    /// Incidents to be stored anew, in the order they changed; each once.
+    pub changed: Vec<IncidentId>,
+    /// Findings taken for the first time, with the incident they belong to.
+    pub findings: Vec<(IncidentId, Finding)>,
+    /// Timeline entries to be stored.
+    pub entries: Vec<(IncidentId, Entry)>,
+    /// Incidents absorbed by others: `(absorbed, by)`.
+    pub merged: Vec<(IncidentId, IncidentId)>,
+    /// Requests to the shards.
+    pub watches: Vec<Watch>,
+    /// The correlator's own findings (chains), to be published like any other.
+    pub chains: Vec<Finding>,
+    /// What people must be told.
+    pub notices: Vec<Notice>,
+}
+
+impl Correlated {
+    pub fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    fn change(&mut self, id: &IncidentId) {
+        if !self.changed.contains(id) {
+            self.changed.push(id.clone());
+        }
+    }
+}
+
+/// A change that pages somebody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    pub incident: IncidentId,
+    pub kind: NoticeKind,
+    pub severity: Severity,
+    pub time: EventTime,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoticeKind {
+    Opened,
+    SeverityRaised,
+    Quiet,
+}
+
+/// Findings remembered against repeats.
+const FINDINGS_KNOWN_MAX: usize = 1_000_000;
+/// Incidents looked at for one key.
+const PER_KEY_MAX: usize = 8;
+/// Actors remembered of one source, to tell a gateway.
+const ACTORS_PER_SOURCE_MAX: usize = 64;
+
+/// Holds the incidents that may still grow.
+pub struct Correlator {
+    config: CorrelateConfig,
+    groups: HashMap<IncidentId, Group>,
+    by_key: HashMap<Key, Vec<IncidentId>>,
+    by_session: HashMap<String, Vec<IncidentId>>,
+    source_actors: HashMap<String, HashSet<String>>,
+    known: HashSet<FindingId>,
+    chains: Chains,
+    /// Incidents whose scope has grown since their numbers were last brought up to date.
+    stale: Vec<IncidentId>,
+    /// Event time as far as anybody has said.
+    now: EventTime,
+}
+
+impl Correlator {
+    pub fn new(config: CorrelateConfig) -> Self {
+        let chains = Chains::new(config.chain_s);
+        Self {
+            config,
+            groups: HashMap::new(),
+            by_key: HashMap::new(),
+            by_session: HashMap::new(),
+            source_actors: HashMap::new(),
+            known: HashSet::new(),
+            chains,
+            stale: Vec::new(),
+            now: EventTime::MIN,
+        }
+    }
+
+    /// Takes one finding. A repeat (same id) changes nothing.
+    pub fn take_finding(&mut self, finding: Finding, out: &mut Correlated) {
+        if !self.remember(&finding.id) {
+            return;
+        }
+        self.now = self.now.max(finding.time);
+        let chain = self.chains.take(&finding);
+        self.place(finding, out);
+        if let Some(chain) = chain.filter(|chain| self.remember(&chain.id)) {
+            out.chains.push(chain.clone());
+            self.place(chain, out);
+        }
+    }
+
+    /// Takes one piece of evidence for the incidents that asked for it.
+    pub fn take_evidence(&mut self, evidence: Evidence, out: &mut Correlated) {
+        let Evidence { key, entry } = evidence;
+        let lookback_ms = i64::from(self.config.lookback_s) * 1_000;
+        let gap_ms = self.config.quiet_gap_ms();
+        let Some(ids) = self.by_key.get(&key) else { return };
+        // The newest incident that can be meant: evidence belongs to one story only.
+        let near = ids.iter().rev().find(|id| {
+            self.groups.get(*id).is_some_and(|group| {
+                let earliest = group.incident.first_finding.minus_ms(lookback_ms.max(86_400_000));
+                entry.time >= earliest && entry.time <= group.last_finding.plus_ms(gap_ms)
+            })
+        });
+        let Some(id) = near.cloned() else { return };
+        let Some(group) = self.groups.get_mut(&id) else { return };
+        if group.take_entry(&key, &entry) {
+            let time = entry.time;
+            let source = entry.source.clone();
+            let due = group.settles_on_evidence();
+            out.entries.push((id.clone(), entry));
+            if due {
+                self.settle(&id, time, &source, out);
+            } else if !self.stale.contains(&id) {
+                self.stale.push(id);
+            }
+        }
+    }
+
+    /// Brings the numbers of incidents up to date that only gained evidence. To be called before
+    /// what changed is stored or served.
+    pub fn flush(&mut self, out: &mut Correlated) {
+        for id in std::mem::take(&mut self.stale) {
+            if let Some(group) = self.groups.get_mut(&id) {
+                group.refresh();
+                out.change(&id);
+            }
+        }
+    }
+
+    /// Event time has reached `time`: incidents without a finding for the quiet gap go quiet, and
+    /// those quiet for long are let go.
+    pub fn advance(&mut self, time: EventTime, out: &mut Correlated) {
+        self.now = self.now.max(time);
+        let gap_ms = self.config.quiet_gap_ms();
+        let keep_ms = i64::from(self.config.keep_s) * 1_000 + gap_ms;
+        let now = self.now;
+        let mut gone = Vec::new();
+        let mut ids: Vec<&IncidentId> = self.groups.keys().collect();
+        ids.sort();
+        for id in ids.into_iter().cloned().collect::<Vec<_>>() {
+            let Some(group) = self.groups.get_mut(&id) else { continue };
+            if group.incident.status == Status::Open && now.since(group.last_finding) > gap_ms {
+                group.incident.status = Status::Quiet;
+                let incident = &group.incident;
+                out.notices.push(notice(incident, NoticeKind::Quiet, now));
+                out.change(&id);
+            }
+            if now.since(group.last_finding) > keep_ms {
+                gone.push(id);
+            }
+        }
+        self.shed(&mut gone);
+        for id in gone {
+            self.forget(&id);
+        }
+    }
+
+    /// Takes an incident back from the store, with its findings and evidence, oldest first.
+    pub fn restore(&mut self, incident: Incident, findings: &[Finding], entries: &[Entry]) {
+        let Some(first) = findings.first() else { return };
+        let id = incident.id.clone();
+        let mut group = Group::new(id.clone(), first, &self.config);
+        for finding in findings {
+            self.remember(&finding.id);
+            self.now = self.now.max(finding.time);
+            self.note_source(finding);
+            self.chains.take(finding);
+            group.take_finding(finding);
+            self.index(finding, &id);
+        }
+        for entry in entries {
+            if let Some(key) = key_of(entry).filter(|_| is_evidence(entry)) {
+                group.take_entry(&key, entry);
+            }
+        }
+        group.settle(incident.updated);
+        group.incident.opened = incident.opened;
+        group.incident.timeline_length = incident.timeline_length;
+        group.incident.status = incident.status;
+        self.groups.insert(id, group);
+    }
+
+    pub fn incident(&self, id: &str) -> Option<&Incident> {
+        self.groups.get(id).map(|group| &group.incident)
+    }
+
+    /// Every incident at hand, in no order.
+    pub fn incidents(&self) -> impl Iterator<Item = &Incident> {
+        self.groups.values().map(|group| &group.incident)
+    }
+
+    pub fn now(&self) -> EventTime {
+        self.now
+    }
+
+    fn remember(&mut self, id: &FindingId) -> bool {
+        if self.known.len() >= FINDINGS_KNOWN_MAX {
+            self.known.clear();
+        }
+        self.known.insert(id.clone())
+    }
+
+    fn place(&mut self, finding: Finding, out: &mut Correlated) {
+        self.note_source(&finding);
+        let id = self.home(&finding, out);
+        self.index(&finding, &id);
+        self.request(&finding, &id, out);
+        let Some(group) = self.groups.get_mut(&id) else { return };
+        group.take_finding(&finding);
+        out.entries.push((id.clone(), finding_entry(&finding)));
+        let (time, source) = (finding.time, finding.source.clone());
+        out.findings.push((id.clone(), finding));
+        self.settle(&id, time, &source, out);
+    }
+
+    /// The incident a finding belongs to: the one it shares a key with, several of them made one,
+    /// or a new one.
+    fn home(&mut self, finding: &Finding, out: &mut Correlated) -> IncidentId {
+        let gap_ms = self.config.quiet_gap_ms();
+        let mut near: Vec<&IncidentId> = Vec::new();
+        let keys = self.keys(finding);
+        let by_key = keys.iter().filter_map(|key| self.by_key.get(key));
+        let by_session = finding.session.iter().filter_map(|session| self.by_session.get(session));
+        for id in by_key.chain(by_session).flatten() {
+            let is_near = self.groups.get(id).is_some_and(|g| g.is_near(finding.time, gap_ms));
+            if is_near && !near.contains(&id) {
+                near.push(id);
+            }
+        }
+        near.sort_by_key(|id| {
+            (self.groups.get(*id).map(|g| g.incident.first_finding), (*id).clone())
+        });
+        let near: Vec<IncidentId> = near.into_iter().cloned().collect();
+        let Some((first, others)) = near.split_first() else {
+            let id = IdHasher::new("incident").part(finding.id.as_bytes()).finish();
+            let group = Group::new(id.clone(), finding, &self.config);
+            self.groups.insert(id.clone(), group);
+            return id;
+        };
+        for other in others {
+            self.merge(other, first, out);
+        }
+        first.clone()
+    }
+
+    fn merge(&mut self, from: &IncidentId, into: &IncidentId, out: &mut Correlated) {
+        let Some(mut absorbed) = self.groups.remove(from) else { return };
+        absorbed.incident.status = Status::Merged;
+        absorbed.incident.merged_into = Some(into.clone());
+        if let Some(group) = self.groups.get_mut(into) {
+            group.absorb(absorbed);
+        }
+        for ids in self.by_key.values_mut().chain(self.by_session.values_mut()) {
+            if let Some(place) = ids.iter().position(|id| id == from) {
+                if ids.contains(into) {
+                    ids.remove(place);
+                } else {
+                    ids[place].clone_from(into);
+                }
+            }
+        }
+        out.changed.retain(|id| id != from);
+        out.merged.push((from.clone(), into.clone()));
+    }
+
+    /// What joins a finding to others: its actor, and its source unless that is a gateway.
+    fn keys(&self, finding: &Finding) -> Vec<Key> {
+        let actor = finding.actor.iter().map(|a| Key { kind: KeyKind::Actor, value: a.clone() });
+        let source = finding
+            .source_ip
+            .iter()
+            .filter(|ip| !self.is_gateway(ip))
+            .map(|ip| Key { kind: KeyKind::Source, value: ip.clone() });
+        actor.chain(source).collect()
+    }
+
+    fn is_gateway(&self, ip: &str) -> bool {
+        self.source_actors.get(ip).is_some_and(|a| a.len() >= self.config.gateway_actors_min)
+    }
+
+    fn note_source(&mut self, finding: &Finding) {
+        if let (Some(ip), Some(actor)) = (&finding.source_ip, &finding.actor) {
+            let actors = self.source_actors.entry(ip.clone()).or_default();
+            if actors.len() < ACTORS_PER_SOURCE_MAX {
+                actors.insert(actor.clone());
+            }
+        }
+    }
+
+    fn index(&mut self, finding: &Finding, id: &IncidentId) {
+        for key in self.keys(finding) {
+            push(self.by_key.entry(key).or_default(), id);
+        }
+        if let Some(session) = &finding.session {
+            push(self.by_session.entry(session.clone()).or_default(), id);
+        }
+    }
+
+    /// Asks the shards for the evidence around a finding, unless they already send it.
+    fn request(&mut self, finding: &Finding, id: &IncidentId, out: &mut Correlated) {
+        let lookback_ms = i64::from(self.config.lookback_s) * 1_000;
+        let until = finding.time.plus_ms(self.config.quiet_gap_ms());
+        let since = finding.window.start.min(finding.time.minus_ms(lookback_ms));
+        let keys = self.keys(finding);
+        let Some(group) = self.groups.get_mut(id) else { return };
+        for key in keys {
+            let asked = group.watched.get(&key).copied();
+            if asked.is_none_or(|asked| until.since(asked) > 60_000) {
+                group.watched.insert(key.clone(), until);
+                out.watches.push(Watch { key, since, until });
+            }
+        }
+    }
+
+    /// Recomputes an incident and tells what that changed.
+    fn settle(&mut self, id: &IncidentId, time: EventTime, source: &Source, out: &mut Correlated) {
+        let Some(group) = self.groups.get_mut(id) else { return };
+        let was_open = group.incident.opened.is_some();
+        let before = group.settle(time);
+        let incident = &group.incident;
+        let after = incident.severity;
+        if before != after {
+            let entry = severity_entry(incident, before, time, source.clone());
+            group.incident.timeline_length += 1;
+            out.entries.push((id.clone(), entry));
+            let incident = &group.incident;
+            if !was_open && incident.opened.is_some() {
+                out.notices.push(notice(incident, NoticeKind::Opened, time));
+            } else if after > before && incident.opened.is_some() {
+                out.notices.push(notice(incident, NoticeKind::SeverityRaised, time));
+            }
+        }
+        out.change(id);
+    }
+
+    /// Adds to `gone` the oldest incidents beyond the cap.
+    fn shed(&self, gone: &mut Vec<IncidentId>) {
+        let over = self.groups.len().saturating_sub(self.config.incidents_max);
+        if over == 0 {
+            return;
+        }
+        let mut by_age: Vec<(EventTime, &IncidentId)> =
+            self.groups.iter().map(|(id, group)| (group.last_finding, id)).collect();
+        by_age.sort();
+        gone.extend(by_age.into_iter().take(over).map(|(_, id)| id.clone()));
+    }
+
+    fn forget(&mut self, id: &IncidentId) {
+        if self.groups.remove(id).is_none() {
+            return;
+        }
+        let drop_from = |ids: &mut Vec<IncidentId>| {
+            ids.retain(|other| other != id);
+            !ids.is_empty()
+        };
+        self.by_key.retain(|_, ids| drop_from(ids));
+        self.by_session.retain(|_, ids| drop_from(ids));
+    }
+}
+
+fn push(ids: &mut Vec<IncidentId>, id: &IncidentId) {
+    if ids.last() == Some(id) {
+        return;
+    }
+    ids.retain(|other| other != id);
+    if ids.len() >= PER_KEY_MAX {
+        ids.remove(0);
+    }
+    ids.push(id.clone());
+}
+
+fn notice(incident: &Incident, kind: NoticeKind, time: EventTime) -> Notice {
+    Notice { incident: incident.id.clone(), kind, severity: incident.severity, time }
+}
+
+fn is_evidence(entry: &Entry) -> bool {
+    matches!(entry.kind, EntryKind::Access | EntryKind::Auth | EntryKind::Flow)
+}
+
+fn finding_entry(finding: &Finding) -> Entry {
+    Entry {
+        time: finding.time,
+        kind: EntryKind::Finding,
+        action: finding.detector.to_string(),
+        outcome: finding.severity.name().to_owned(),
+        actor: finding.actor.clone(),
+        session: finding.session.clone(),
+        source_ip: finding.source_ip.clone(),
+        dataset: finding.dataset.clone(),
+        category: finding.category.clone(),
+        tier: finding.tier,
+        records: finding.records,
+        bytes: finding.bytes,
+        subjects: u32::try_from(finding.subjects).unwrap_or(u32::MAX),
+        severity: Some(finding.severity),
+        finding: Some(finding.id.clone()),
+        text: finding.why.clone(),
+        ..Entry::at(finding.source.clone())
+    }
+}
+
+fn severity_entry(incident: &Incident, before: Severity, time: EventTime, source: Source) -> Entry {
+    let terms: Vec<String> = incident
+        .score_terms
+        .iter()
+        .map(|t| format!("{} {:.0} ({})", t.term, t.points, t.why))
+        .collect();
+    let after = incident.severity;
+    Entry {
+        time,
+        kind: EntryKind::Severity,
+        action: if after > before { "raised" } else { "lowered" }.to_owned(),
+        outcome: after.name().to_owned(),
+        severity: Some(after),
+        text: format!(
+            "severity {before} → {after}, score {}: {}",
+            incident.score,
+            terms.join(", ")
+        ),
+        ..Entry::at(source)
+    }
+}

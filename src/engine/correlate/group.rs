@@ -1,0 +1,246 @@
+//! One incident as it is kept at hand: the served shape, and what is needed to grow it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hashbrown::HashMap;
+
+use super::CorrelateConfig;
+use super::risk;
+use super::scope::Scope;
+use super::title::title;
+use crate::engine::model::{
+    Entry, EntryKind, EventTime, Finding, Incident, IncidentId, Key, KeyKind, Severity, Source,
+    Status,
+};
+
+/// Finding ids, actors and sources an incident lists; the rest are in the findings themselves.
+const LISTED_MAX: usize = 1_000;
+
+/// An incident that may still grow.
+pub struct Group {
+    pub incident: Incident,
+    pub last_finding: EventTime,
+    pub scope: Scope,
+    /// Best score by detector.
+    best: BTreeMap<String, u8>,
+    strongest: Option<Finding>,
+    findings_total: u64,
+    actors: BTreeSet<String>,
+    sources: BTreeSet<String>,
+    attack: BTreeSet<String>,
+    /// Evidence already taken, by key and stream, as the highest position.
+    taken: HashMap<(Key, String), u64>,
+    /// Pieces of evidence, and at how many of them the score is next looked at.
+    evidence: u64,
+    settles_at: u64,
+    /// What was asked of the shards, by key: until when.
+    pub watched: HashMap<Key, EventTime>,
+}
+
+/// Where an entry's chain is kept: by actor, or by source for flows and for nobody's reads.
+pub fn key_of(entry: &Entry) -> Option<Key> {
+    match (&entry.actor, &entry.source_ip, entry.kind) {
+        (_, Some(ip), EntryKind::Flow) | (None, Some(ip), _) => {
+            Some(Key { kind: KeyKind::Source, value: ip.clone() })
+        }
+        (Some(actor), _, _) => Some(Key { kind: KeyKind::Actor, value: actor.clone() }),
+        (None, None, _) => None,
+    }
+}
+
+impl Group {
+    pub fn new(id: IncidentId, first: &Finding, config: &CorrelateConfig) -> Self {
+        Self {
+            incident: Incident {
+                id,
+                opened: None,
+                updated: first.time,
+                severity: Severity::Informational,
+                score: 0,
+                status: Status::Signal,
+                title: String::new(),
+                why: String::new(),
+                actors: Vec::new(),
+                sources: Vec::new(),
+                datasets: Vec::new(),
+                subjects: 0,
+                subjects_error: 0.0,
+                records: 0,
+                bytes: 0,
+                first_event: first.time,
+                last_event: first.time,
+                first_finding: first.time,
+                attack: Vec::new(),
+                findings: Vec::new(),
+                timeline_length: 0,
+                score_terms: Vec::new(),
+                merged_into: None,
+            },
+            last_finding: first.time,
+            scope: Scope::new(config.subjects_exact_max),
+            best: BTreeMap::new(),
+            strongest: None,
+            findings_total: 0,
+            actors: BTreeSet::new(),
+            sources: BTreeSet::new(),
+            attack: BTreeSet::new(),
+            taken: HashMap::new(),
+            evidence: 0,
+            settles_at: 1,
+            watched: HashMap::new(),
+        }
+    }
+
+    /// True where `time` lies in the incident's span or within `gap_ms` of it.
+    pub fn is_near(&self, time: EventTime, gap_ms: i64) -> bool {
+        time >= self.incident.first_finding.minus_ms(gap_ms)
+            && time <= self.last_finding.plus_ms(gap_ms)
+    }
+
+    /// Takes a finding's facts; scores are brought up to date by [`Group::settle`].
+    pub fn take_finding(&mut self, finding: &Finding) {
+        let incident = &mut self.incident;
+        incident.first_finding = incident.first_finding.min(finding.time);
+        incident.first_event = incident.first_event.min(finding.time);
+        incident.last_event = incident.last_event.max(finding.time);
+        self.last_finding = self.last_finding.max(finding.time);
+        self.findings_total += 1;
+        if incident.findings.len() < LISTED_MAX {
+            incident.findings.push(finding.id.clone());
+        }
+        note(&mut self.actors, finding.actor.as_ref());
+        note(&mut self.sources, finding.source_ip.as_ref());
+        self.attack.extend(finding.attack.iter().map(|id| id.to_string()));
+        let best = self.best.entry(finding.detector.to_string()).or_default();
+        *best = finding.score.max(*best);
+        let stronger = self
+            .strongest
+            .as_ref()
+            .is_none_or(|s| (finding.score, finding.time) > (s.score, s.time));
+        if stronger {
+            self.strongest = Some(finding.clone());
+        }
+        self.incident.timeline_length += 1;
+    }
+
+    /// Takes evidence; false where it was taken before.
+    pub fn take_entry(&mut self, key: &Key, entry: &Entry) -> bool {
+        if let Some((stream, position)) = place(&entry.source) {
+            let highest = self.taken.entry((key.clone(), stream)).or_insert(0);
+            if position < *highest {
+                return false;
+            }
+            *highest = position + 1;
+        }
+        self.scope.take(entry);
+        self.evidence += 1;
+        self.incident.first_event = self.incident.first_event.min(entry.time);
+        self.incident.last_event = self.incident.last_event.max(entry.time);
+        self.incident.timeline_length += 1;
+        true
+    }
+
+    /// True at the first piece of evidence and each time it has grown by an eighth: the score
+    /// moves with the logarithm of the scope, so looking at every piece would be waste.
+    pub fn settles_on_evidence(&mut self) -> bool {
+        let due = self.evidence >= self.settles_at;
+        if due {
+            self.settles_at = self.evidence + self.evidence / 8 + 1;
+        }
+        due
+    }
+
+    pub fn absorb(&mut self, other: Self) {
+        self.scope.merge(&other.scope);
+        for (detector, score) in other.best {
+            let best = self.best.entry(detector).or_default();
+            *best = score.max(*best);
+        }
+        let stronger = match (&self.strongest, &other.strongest) {
+            (Some(ours), Some(theirs)) => theirs.score > ours.score,
+            (None, Some(_)) => true,
+            _ => false,
+        };
+        if stronger {
+            self.strongest = other.strongest;
+        }
+        self.findings_total += other.findings_total;
+        self.actors.extend(other.actors);
+        self.sources.extend(other.sources);
+        self.attack.extend(other.attack);
+        for (place, position) in other.taken {
+            let highest = self.taken.entry(place).or_insert(0);
+            *highest = position.max(*highest);
+        }
+        self.evidence += other.evidence;
+        self.watched.extend(other.watched);
+        let (ours, theirs) = (&mut self.incident, other.incident);
+        ours.findings.extend(theirs.findings);
+        ours.findings.truncate(LISTED_MAX);
+        ours.timeline_length += theirs.timeline_length;
+        ours.first_event = ours.first_event.min(theirs.first_event);
+        ours.last_event = ours.last_event.max(theirs.last_event);
+        ours.first_finding = ours.first_finding.min(theirs.first_finding);
+        ours.opened = match (ours.opened, theirs.opened) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        self.last_finding = self.last_finding.max(other.last_finding);
+    }
+
+    /// Brings score, severity, scope and words up to date as of `time`; the severity before.
+    pub fn settle(&mut self, time: EventTime) -> Severity {
+        let before = self.incident.severity;
+        let (score, severity, terms) = risk::score(&self.best, &self.scope);
+        let incident = &mut self.incident;
+        incident.updated = incident.updated.max(time);
+        incident.score = score;
+        incident.severity = severity;
+        incident.score_terms = terms;
+        incident.actors = self.actors.iter().take(LISTED_MAX).cloned().collect();
+        incident.sources = self.sources.iter().take(LISTED_MAX).cloned().collect();
+        incident.attack = self.attack.iter().cloned().collect();
+        if let Some(strongest) = &self.strongest {
+            incident.title = title(strongest);
+            let others = self.findings_total - 1;
+            incident.why = match others {
+                0 => strongest.why.clone(),
+                1 => format!("{}; and 1 more finding", strongest.why),
+                _ => format!("{}; and {others} more findings", strongest.why),
+            };
+        }
+        if incident.opened.is_none() && severity >= Severity::Medium {
+            incident.opened = Some(time);
+        }
+        incident.status = if incident.opened.is_some() { Status::Open } else { Status::Signal };
+        self.refresh();
+        before
+    }
+
+    /// Brings the scope's numbers up to date, and nothing else.
+    pub fn refresh(&mut self) {
+        let (incident, scope) = (&mut self.incident, &self.scope);
+        incident.updated = incident.updated.max(incident.last_event);
+        incident.datasets = scope.datasets();
+        incident.subjects = scope.subjects();
+        incident.subjects_error = scope.subjects_error();
+        incident.records = scope.records;
+        incident.bytes = scope.bytes;
+    }
+}
+
+fn note(set: &mut BTreeSet<String>, value: Option<&String>) {
+    if let Some(value) = value.filter(|v| set.len() < LISTED_MAX && !set.contains(*v)) {
+        set.insert(value.clone());
+    }
+}
+
+fn place(source: &Source) -> Option<(String, u64)> {
+    match source {
+        Source::Kafka { topic, partition, offset } => {
+            Some((format!("{topic}/{partition}"), *offset))
+        }
+        Source::File { file, line } => Some((file.clone(), *line)),
+        Source::Monitor { .. } => None,
+    }
+}

@@ -1,0 +1,20 @@
+//! Findings become incidents.
+//!
+//! Comes in: findings and evidence, in whatever order the partitions deliver them. Goes out:
+//! changed incidents, timeline entries, requests for more evidence, and findings of its own
+//! (the chains). Uses the model and the shard's wire types. It never reads a clock: time moves
+//! with the findings and with the watermarks it is told.
+
+mod chain;
+mod config;
+mod correlator;
+mod group;
+mod risk;
+mod scope;
+mod sketch;
+mod title;
+
+pub use chain::Chains;
+pub use config::CorrelateConfig;
+pub use correlator::{Correlated, Correlator, Notice, NoticeKind};
+pub use sketch::SubjectCount;

@@ -1,0 +1,120 @@
+//! Whose data, how much of it, how sensitive.
+
+use std::collections::BTreeMap;
+
+use super::SubjectCount;
+use crate::engine::model::{DatasetScope, Entry, EntryKind};
+
+/// Datasets told apart in one incident; further ones are counted together.
+const DATASETS_MAX: usize = 200;
+const OTHER: &str = "(other datasets)";
+
+struct Dataset {
+    category: String,
+    tier: u8,
+    records: u64,
+    subjects: SubjectCount,
+}
+
+/// Counted from the evidence, so every number can be traced to entries of the timeline.
+pub struct Scope {
+    datasets: BTreeMap<String, Dataset>,
+    subjects: SubjectCount,
+    pub records: u64,
+    pub bytes: u64,
+    pub bytes_out: u64,
+    exact_max: usize,
+}
+
+impl Scope {
+    pub fn new(exact_max: usize) -> Self {
+        Self {
+            datasets: BTreeMap::new(),
+            subjects: SubjectCount::new(exact_max),
+            records: 0,
+            bytes: 0,
+            bytes_out: 0,
+            exact_max,
+        }
+    }
+
+    /// Takes one timeline entry; anything but an allowed disclosure or a flow changes nothing.
+    pub fn take(&mut self, entry: &Entry) {
+        if entry.outcome != "allowed" {
+            return;
+        }
+        match entry.kind {
+            EntryKind::Flow => self.bytes_out = self.bytes_out.saturating_add(entry.bytes),
+            EntryKind::Access if discloses(&entry.action) => self.take_read(entry),
+            _ => {}
+        }
+    }
+
+    pub fn merge(&mut self, other: &Self) {
+        for (name, theirs) in &other.datasets {
+            let ours = self.dataset(name, &theirs.category, theirs.tier);
+            ours.records = ours.records.saturating_add(theirs.records);
+            ours.subjects.merge(&theirs.subjects);
+        }
+        self.subjects.merge(&other.subjects);
+        self.records = self.records.saturating_add(other.records);
+        self.bytes = self.bytes.saturating_add(other.bytes);
+        self.bytes_out = self.bytes_out.saturating_add(other.bytes_out);
+    }
+
+    pub fn subjects(&self) -> u64 {
+        self.subjects.count()
+    }
+
+    pub fn subjects_error(&self) -> f64 {
+        self.subjects.error()
+    }
+
+    pub fn tier_max(&self) -> u8 {
+        self.datasets.values().map(|d| d.tier).max().unwrap_or(0)
+    }
+
+    /// Most sensitive first, then most read.
+    pub fn datasets(&self) -> Vec<DatasetScope> {
+        let mut all: Vec<DatasetScope> = self
+            .datasets
+            .iter()
+            .map(|(name, d)| DatasetScope {
+                dataset: name.clone(),
+                category: d.category.clone(),
+                tier: d.tier,
+                records: d.records,
+                subjects: d.subjects.count(),
+            })
+            .collect();
+        all.sort_by(|a, b| (b.tier, b.records).cmp(&(a.tier, a.records)));
+        all
+    }
+
+    fn take_read(&mut self, entry: &Entry) {
+        let name = entry.dataset.as_deref().unwrap_or("(no dataset named)");
+        let category = entry.category.as_deref().unwrap_or("unclassified");
+        let dataset = self.dataset(name, category, entry.tier);
+        dataset.records = dataset.records.saturating_add(entry.records);
+        entry.tokens.iter().for_each(|&token| dataset.subjects.add(token));
+        entry.tokens.iter().for_each(|&token| self.subjects.add(token));
+        self.records = self.records.saturating_add(entry.records);
+        self.bytes = self.bytes.saturating_add(entry.bytes);
+    }
+
+    fn dataset(&mut self, name: &str, category: &str, tier: u8) -> &mut Dataset {
+        let known = self.datasets.contains_key(name);
+        let name = if known || self.datasets.len() < DATASETS_MAX { name } else { OTHER };
+        let exact_max = self.exact_max;
+        self.datasets.entry(name.to_owned()).or_insert_with(|| Dataset {
+            category: category.to_owned(),
+            tier,
+            records: 0,
+            subjects: SubjectCount::new(exact_max),
+        })
+    }
+}
+
+fn discloses(action: &str) -> bool {
+    matches!(action, "read" | "search" | "list" | "export" | "print" | "unmask" | "share")
+}

@@ -1,0 +1,125 @@
+//! How far event time has got in a shard.
+
+use serde::Deserialize;
+
+use crate::engine::model::{EventTime, Problems};
+
+/// `[time]`: what counts as late, and as too early.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TimeConfig {
+    /// An event behind the watermark by more than this is late: recorded and judged by the
+    /// certain detectors, but in no window.
+    pub allowed_lateness_s: u32,
+    /// An event ahead of the broker's clock by more than this counts as that much ahead.
+    pub ahead_max_s: u32,
+}
+
+impl Default for TimeConfig {
+    fn default() -> Self {
+        Self { allowed_lateness_s: 600, ahead_max_s: 300 }
+    }
+}
+
+impl TimeConfig {
+    pub fn check(&self, problems: &mut Problems) {
+        problems.require(self.allowed_lateness_s <= 86_400, "time.allowed_lateness_s", || {
+            format!("must be 0 to 86400 seconds, got {}", self.allowed_lateness_s)
+        });
+        problems.require(self.ahead_max_s <= 86_400, "time.ahead_max_s", || {
+            format!("must be 0 to 86400 seconds, got {}", self.ahead_max_s)
+        });
+    }
+}
+
+/// Events the watermark rests on.
+const RECENT: usize = 32;
+/// The watermark is looked at anew every so many events.
+const STEP: u32 = 8;
+
+/// The watermark is the median of the last 32 event times, never falling: no minority of clocks
+/// in the future can drag it along. Should all of the last 32 be late, it is the watermark that
+/// is wrong (or the source that replays its past), and it falls back to them: a monitor that
+/// calls everything late is blind.
+#[derive(Clone, Debug)]
+pub struct Clock {
+    recent: [EventTime; RECENT],
+    taken: u32,
+    watermark: Option<EventTime>,
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self { recent: [EventTime::MIN; RECENT], taken: 0, watermark: None }
+    }
+}
+
+impl Clock {
+    /// Takes an event's time; true where it is late.
+    pub fn take(&mut self, at: EventTime, allowed_lateness_ms: i64) -> bool {
+        self.recent[self.taken as usize % RECENT] = at;
+        self.taken = if self.taken == u32::MAX { RECENT as u32 } else { self.taken + 1 };
+        if self.taken.is_multiple_of(STEP) {
+            self.look(allowed_lateness_ms);
+        }
+        self.watermark.is_some_and(|mark| mark.since(at) > allowed_lateness_ms)
+    }
+
+    /// `None` until eight events have been seen.
+    pub fn watermark(&self) -> Option<EventTime> {
+        self.watermark
+    }
+
+    fn look(&mut self, allowed_lateness_ms: i64) {
+        let mut recent = self.recent;
+        let seen = &mut recent[..RECENT.min(self.taken as usize)];
+        let middle = (seen.len() - 1) / 2;
+        let (_, &mut median, rest) = seen.select_nth_unstable(middle);
+        let newest = rest.iter().copied().max().unwrap_or(median);
+        let all_late = seen.len() == RECENT
+            && self.watermark.is_some_and(|mark| mark.since(newest) > allowed_lateness_ms);
+        self.watermark = match self.watermark {
+            Some(mark) if !all_late => Some(mark.max(median)),
+            _ => Some(median),
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> EventTime {
+        EventTime::default().plus_ms(1_800_000_000_000 + second * 1_000)
+    }
+
+    /// Which of the events, by their place, are late with ten minutes allowed.
+    fn check(seconds: impl IntoIterator<Item = i64>, late: &[usize]) {
+        let mut clock = Clock::default();
+        let told: Vec<usize> = seconds
+            .into_iter()
+            .enumerate()
+            .filter(|&(_, second)| clock.take(at(second), 600_000))
+            .map(|(i, _)| i)
+            .collect();
+        assert_eq!(told, late);
+    }
+
+    #[test]
+    fn one_clock_in_the_future_makes_nobody_late() {
+        let century = 75 * 365 * 86_400;
+        check((0..500).map(|i| if i % 3 == 1 { century } else { i }), &[]);
+        check([century].into_iter().chain(0..100), &[]);
+    }
+
+    #[test]
+    fn what_is_behind_by_more_than_allowed_is_late() {
+        check((0..100).map(|i| if i == 50 || i == 70 { i - 700 } else { i }), &[50, 70]);
+        check((0..100).map(|i| if i == 50 { i - 500 } else { i }), &[]);
+    }
+
+    #[test]
+    fn a_source_that_replays_its_past_is_late_only_at_first() {
+        check((0..100).chain(-90_000..-89_000), &(100..135).collect::<Vec<_>>());
+    }
+}

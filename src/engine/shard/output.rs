@@ -1,0 +1,51 @@
+//! What a shard says.
+
+use serde::{Deserialize, Serialize};
+
+use crate::engine::model::{Entry, EventTime, Finding, Key};
+
+/// What became of an event. Every event gets exactly one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Scored,
+    /// Recorded, judged by the certain detectors, in no window.
+    Late,
+    /// Seen before; nothing was done.
+    Duplicate,
+}
+
+/// A line for the timelines of whatever incident `key` belongs to. The evidence topic's record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Evidence {
+    pub key: Key,
+    pub entry: Entry,
+}
+
+/// Asks the shards for the past of an actor or a source, and for what follows.
+/// The watch topic's record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Watch {
+    pub key: Key,
+    /// How far back the recorder is read.
+    pub since: EventTime,
+    /// Until when further events are sent as they come.
+    pub until: EventTime,
+}
+
+/// Filled by a shard, emptied by whoever drives it.
+#[derive(Default)]
+pub struct Output {
+    pub findings: Vec<Finding>,
+    pub evidence: Vec<Evidence>,
+}
+
+impl Output {
+    pub fn clear(&mut self) {
+        self.findings.clear();
+        self.evidence.clear();
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.findings.is_empty() && self.evidence.is_empty()
+    }
+}

@@ -1,0 +1,81 @@
+//! A page for a report.
+
+use std::io::{self, Write};
+
+use crate::engine::model::Incident;
+use crate::engine::timeline::Line;
+
+pub fn write(incident: &Incident, lines: &[Line], to: &mut dyn Write) -> io::Result<()> {
+    writeln!(to, "# {}\n", plain(&incident.title))?;
+    writeln!(to, "{}.\n", plain(&incident.why))?;
+    writeln!(to, "| | |\n|---|---|")?;
+    let opened = incident.opened.map_or_else(|| "not opened (signal)".into(), |t| t.to_string());
+    let subjects = if incident.subjects_error > 0.0 {
+        format!("about {} (± {:.1}%)", incident.subjects, incident.subjects_error * 100.0)
+    } else {
+        incident.subjects.to_string()
+    };
+    for (name, value) in [
+        ("Incident", incident.id.clone()),
+        ("Severity", format!("{} (score {})", incident.severity, incident.score)),
+        ("Status", incident.status.name().to_owned()),
+        ("Opened", opened),
+        ("First event", incident.first_event.to_string()),
+        ("First finding", incident.first_finding.to_string()),
+        ("Last event", incident.last_event.to_string()),
+        ("Actors", incident.actors.join(", ")),
+        ("Sources", incident.sources.join(", ")),
+        ("Subjects", subjects),
+        ("Records", incident.records.to_string()),
+        ("ATT&CK", incident.attack.join(", ")),
+    ] {
+        writeln!(to, "| {name} | {} |", plain(&value))?;
+    }
+    writeln!(
+        to,
+        "\n## Data\n\n| dataset | category | tier | records | subjects |\n|---|---|---|---:|---:|"
+    )?;
+    for d in &incident.datasets {
+        let (dataset, category) = (plain(&d.dataset), plain(&d.category));
+        writeln!(to, "| {dataset} | {category} | T{} | {} | {} |", d.tier, d.records, d.subjects)?;
+    }
+    writeln!(to, "\n## Score\n")?;
+    for term in &incident.score_terms {
+        writeln!(to, "- {}: {:.1} ({})", plain(&term.term), term.points, plain(&term.why))?;
+    }
+    writeln!(
+        to,
+        "\n## Timeline (UTC)\n\n| time | kind | actor | source | what | where |\n|---|---|---|---|---|---|"
+    )?;
+    for line in lines {
+        let e = &line.entry;
+        let until = if line.folded > 1 { format!(" – {}", line.until) } else { String::new() };
+        writeln!(
+            to,
+            "| {}{until} | {} | {} | {} | {} | {} |",
+            e.time,
+            e.kind.name(),
+            plain(e.actor.as_deref().unwrap_or("")),
+            plain(e.source_ip.as_deref().unwrap_or("")),
+            plain(&e.text),
+            plain(&e.source.to_string()),
+        )?;
+    }
+    Ok(())
+}
+
+/// Text from logs may not become table cells, links or HTML.
+fn plain(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' | '\r' | '\t' => out.push(' '),
+            '|' | '\\' | '`' | '*' | '[' | ']' | '<' | '>' | '#' | '!' => {
+                out.push('\\');
+                out.push(c);
+            }
+            _ => out.push(c),
+        }
+    }
+    out
+}

@@ -1,0 +1,87 @@
+//! The story as files other people's tools read. One file a format.
+
+mod csv;
+mod json;
+mod markdown;
+mod timesketch;
+
+use std::io::{self, Write};
+use std::str::FromStr;
+
+use super::Line;
+use crate::engine::model::Incident;
+
+/// What a timeline can be written as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExportFormat {
+    Json,
+    Csv,
+    Markdown,
+    /// Timesketch's JSON lines.
+    Timesketch,
+}
+
+impl ExportFormat {
+    pub const ALL: [Self; 4] = [Self::Json, Self::Csv, Self::Markdown, Self::Timesketch];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Csv => "csv",
+            Self::Markdown => "markdown",
+            Self::Timesketch => "timesketch",
+        }
+    }
+
+    pub const fn media_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Csv => "text/csv; charset=utf-8",
+            Self::Markdown => "text/markdown; charset=utf-8",
+            Self::Timesketch => "application/x-ndjson",
+        }
+    }
+
+    /// Of the file a browser saves; Timesketch imports by this ending.
+    pub const fn extension(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Csv => "csv",
+            Self::Markdown => "md",
+            Self::Timesketch => "jsonl",
+        }
+    }
+
+    /// Only what people read is folded unless asked for.
+    pub const fn folds_by_default(self) -> bool {
+        matches!(self, Self::Markdown)
+    }
+}
+
+/// The word was none of the formats.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("format must be json, csv, markdown or timesketch")]
+pub struct UnknownFormat;
+
+impl FromStr for ExportFormat {
+    type Err = UnknownFormat;
+
+    fn from_str(text: &str) -> Result<Self, UnknownFormat> {
+        Self::ALL.into_iter().find(|format| format.name() == text).ok_or(UnknownFormat)
+    }
+}
+
+/// Writes the whole story; `lines` are in order.
+pub fn write(
+    format: ExportFormat,
+    incident: &Incident,
+    lines: &[Line],
+    to: &mut dyn Write,
+) -> io::Result<()> {
+    match format {
+        ExportFormat::Json => json::write(incident, lines, to),
+        ExportFormat::Csv => csv::write(lines, to),
+        ExportFormat::Markdown => markdown::write(incident, lines, to),
+        ExportFormat::Timesketch => timesketch::write(incident, lines, to),
+    }
+}

@@ -1,0 +1,207 @@
+//! Thousands of like reads become one line that can be opened.
+
+use hashbrown::{HashMap, HashSet};
+use serde::Serialize;
+
+use super::sentence;
+use crate::engine::model::{Entry, EntryKind, EventTime};
+
+/// Like entries further apart than this are lines of their own.
+const GAP_MS: i64 = 300_000;
+/// A fold covers no more than this, so that a day of steady work does not become one line.
+const SPAN_MS: i64 = 3_600_000;
+
+/// One line of the story: an entry, or several like ones summed.
+#[derive(Clone, Debug, Serialize)]
+pub struct Line {
+    /// Names the line, and opens the fold.
+    pub id: String,
+    /// How many entries it stands for.
+    pub folded: u64,
+    /// Time of the last of them.
+    pub until: EventTime,
+    /// The fold's id where it stands for more than one.
+    pub fold: Option<String>,
+    #[serde(flatten)]
+    pub entry: Entry,
+}
+
+/// The order of the story: by time, then evidence before what was concluded from it, then place.
+pub fn sort(entries: &mut [Entry]) {
+    entries.sort_by_cached_key(|entry| (entry.time, entry.kind, entry.source.to_string()));
+}
+
+/// Every entry as a line of its own. `entries` are in the story's order.
+pub fn lines(entries: Vec<Entry>) -> Vec<Line> {
+    entries.into_iter().map(single).collect()
+}
+
+/// Like entries folded. `entries` are in the story's order; so are the lines, by their first entry.
+///
+/// Like are evidence entries of one kind, action, outcome, actor, session, address, system,
+/// dataset and destination, at most 5 min apart and within 1 h. A finding or a change of severity
+/// ends every fold, so that what led to it stands before it.
+pub fn fold(entries: Vec<Entry>) -> Vec<Line> {
+    let mut lines: Vec<Line> = Vec::new();
+    let mut open: HashMap<Likeness, Open> = HashMap::new();
+    for entry in entries {
+        if matches!(entry.kind, EntryKind::Finding | EntryKind::Severity) {
+            open.clear();
+            lines.push(single(entry));
+            continue;
+        }
+        let likeness = Likeness::of(&entry);
+        if let Some(fold) = open.get_mut(&likeness)
+            && fold.takes(&lines[fold.line], entry.time)
+        {
+            fold.take(&mut lines[fold.line], &entry);
+            continue;
+        }
+        open.insert(likeness, Open::new(lines.len(), &entry));
+        lines.push(single(entry));
+    }
+    for line in &mut lines {
+        line.entry.text = sentence(&line.entry, line.folded);
+    }
+    lines
+}
+
+/// The entries behind one folded line, in order; empty where no such line exists.
+pub fn unfold(entries: Vec<Entry>, fold_id: &str) -> Vec<Entry> {
+    let folded = fold(entries.clone());
+    let Some(line) = folded.iter().find(|line| line.id == fold_id) else { return Vec::new() };
+    let likeness = Likeness::of(&line.entry);
+    let inside = |entry: &Entry| entry.time >= line.entry.time && entry.time <= line.until;
+    entries
+        .into_iter()
+        .filter(|entry| inside(entry) && Likeness::of(entry) == likeness)
+        .take(usize::try_from(line.folded).unwrap_or(usize::MAX))
+        .collect()
+}
+
+fn single(mut entry: Entry) -> Line {
+    entry.text = sentence(&entry, 1);
+    Line {
+        id: format!(
+            "{}:{}",
+            entry.kind.name(),
+            entry.finding.as_deref().unwrap_or(&entry.source.to_string())
+        ),
+        folded: 1,
+        until: entry.time,
+        fold: None,
+        entry,
+    }
+}
+
+#[derive(PartialEq, Eq, Hash)]
+struct Likeness {
+    kind: EntryKind,
+    texts: [Option<String>; 9],
+    case: bool,
+}
+
+impl Likeness {
+    fn of(entry: &Entry) -> Self {
+        let texts = [
+            Some(entry.action.clone()),
+            Some(entry.outcome.clone()),
+            entry.actor.clone(),
+            entry.session.clone(),
+            entry.source_ip.clone(),
+            entry.system.clone(),
+            entry.dataset.clone(),
+            entry.destination.clone(),
+            entry.host.clone(),
+        ];
+        Self { kind: entry.kind, texts, case: entry.case }
+    }
+}
+
+/// A fold that may still take entries.
+struct Open {
+    line: usize,
+    tokens: HashSet<u64>,
+    /// Subjects of entries that named more than they gave tokens for.
+    untold: u64,
+}
+
+impl Open {
+    fn new(line: usize, entry: &Entry) -> Self {
+        let mut open = Self { line, tokens: HashSet::new(), untold: 0 };
+        open.count(entry);
+        open
+    }
+
+    fn takes(&self, line: &Line, time: EventTime) -> bool {
+        time.since(line.until) <= GAP_MS && time.since(line.entry.time) <= SPAN_MS
+    }
+
+    fn take(&mut self, line: &mut Line, entry: &Entry) {
+        self.count(entry);
+        line.folded += 1;
+        line.until = line.until.max(entry.time);
+        line.fold = Some(line.id.clone());
+        line.entry.records = line.entry.records.saturating_add(entry.records);
+        line.entry.bytes = line.entry.bytes.saturating_add(entry.bytes);
+        line.entry.subjects =
+            u32::try_from(self.tokens.len() as u64 + self.untold).unwrap_or(u32::MAX);
+        if line.entry.tokens.len() < TOKENS_SHOWN_MAX {
+            line.entry.tokens.extend(entry.tokens.iter().take(1));
+        }
+    }
+
+    fn count(&mut self, entry: &Entry) {
+        self.tokens.extend(entry.tokens.iter().map(|token| token.short()));
+        self.untold += u64::from(entry.subjects).saturating_sub(entry.tokens.len() as u64);
+    }
+}
+
+/// A folded line shows so many tokens; the rest are in its entries.
+const TOKENS_SHOWN_MAX: usize = 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::model::Source;
+
+    /// `minute action` a line; the fold as `minute action xN`.
+    fn check(story: &str, expected: &str) {
+        let mut entries: Vec<Entry> = story
+            .split("; ")
+            .enumerate()
+            .map(|(i, line)| {
+                let (minute, action) = line.split_once(' ').expect("minute action");
+                let minute: i64 = minute.parse().expect("a number");
+                let kind = if action == "finding" { EntryKind::Finding } else { EntryKind::Access };
+                let source = Source::Kafka { topic: "t".into(), partition: 0, offset: i as u64 };
+                let time = EventTime::default().plus_ms(minute * 60_000);
+                Entry { time, kind, action: action.into(), records: 1, ..Entry::at(source) }
+            })
+            .collect();
+        sort(&mut entries);
+        let folded = fold(entries.clone());
+        let shown: Vec<String> = folded
+            .iter()
+            .map(|l| format!("{} {} x{}", l.entry.time.millis() / 60_000, l.entry.action, l.folded))
+            .collect();
+        assert_eq!(shown.join("; "), expected);
+        let opened: u64 = folded.iter().map(|l| unfold(entries.clone(), &l.id).len() as u64).sum();
+        assert_eq!(opened, entries.len() as u64, "every entry can be opened exactly once");
+    }
+
+    #[test]
+    fn like_reads_fold_across_others() {
+        check("0 read; 1 search; 1 read; 2 read", "0 read x3; 1 search x1");
+    }
+
+    #[test]
+    fn a_finding_ends_the_fold() {
+        check("0 read; 1 read; 1 finding; 2 read; 3 read", "0 read x2; 1 finding x1; 2 read x2");
+    }
+
+    #[test]
+    fn a_gap_ends_the_fold() {
+        check("0 read; 6 read; 11 read", "0 read x1; 6 read x2");
+    }
+}

@@ -1,0 +1,12 @@
+//! An incident's entries become an ordered story, and its export formats.
+//!
+//! Comes in: entries in any order. Goes out: lines, folded or not, and bytes in the format asked
+//! for. Uses the model only. It never drops an entry: what is folded can be opened.
+
+mod fold;
+mod sentence;
+
+pub mod export;
+
+pub use fold::{Line, fold, lines, sort, unfold};
+pub use sentence::sentence;
