@@ -231,6 +231,9 @@ pub struct Flow<'a> {
     pub bytes_in: u64,
     pub packets_out: u64,
     pub packets_in: u64,
+    /// Bytes of whole IP packets, headers included; none where the sensor does not count them.
+    pub ip_bytes_out: Option<u64>,
+    pub ip_bytes_in: Option<u64>,
 }
 
 /// One normalised record.
