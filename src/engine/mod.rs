@@ -5,6 +5,7 @@
 //! `app`, `cli`); `tests/it/layers.rs` holds it to that.
 
 pub mod correlate;
+pub mod decode;
 pub mod detect;
 pub mod enrich;
 pub mod model;

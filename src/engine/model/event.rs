@@ -133,6 +133,13 @@ impl<'a> Subjects<'a> {
     }
 }
 
+impl<'a> FromIterator<Str<'a>> for Subjects<'a> {
+    fn from_iter<I: IntoIterator<Item = Str<'a>>>(subjects: I) -> Self {
+        let mut subjects = subjects.into_iter();
+        Self { first: subjects.next(), rest: subjects.collect() }
+    }
+}
+
 /// What was done. Words outside the contract are kept in `Other`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Action<'a> {
@@ -264,6 +271,9 @@ pub struct Flow<'a> {
     pub bytes_in: u64,
     pub packets_out: u64,
     pub packets_in: u64,
+    /// Bytes of whole IP packets, headers included; none where the sensor does not count them.
+    pub ip_bytes_out: Option<u64>,
+    pub ip_bytes_in: Option<u64>,
 }
 
 /// One normalised record.

@@ -1,0 +1,426 @@
+//! Reading JSON in place: a cursor that checks every byte it passes, skipped or not.
+//!
+//! Accepts what `serde_json` accepts into a `Value`, no more and no less, except nesting
+//! deeper than [`DEPTH_MAX`].
+
+use super::{Refusal, Str};
+
+/// Objects and arrays inside each other, the record itself included.
+pub const DEPTH_MAX: u32 = 64;
+
+/// Digits a number may have before `f64` could overflow without an exponent.
+const PLAIN_DIGITS_MAX: usize = 300;
+
+/// A scalar as it stood in the record. Numbers stay text until somebody asks for a type.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Scalar<'a> {
+    #[default]
+    Absent,
+    Null,
+    Bool(bool),
+    /// Valid JSON number, within the range of `f64`.
+    Number(&'a str),
+    Text(Str<'a>),
+    /// An object or an array, skipped.
+    Container,
+}
+
+/// Where reading has got to in one record.
+pub struct Cursor<'a> {
+    text: &'a str,
+    bytes: &'a [u8],
+    at: usize,
+    depth: u32,
+}
+
+impl<'a> Cursor<'a> {
+    pub fn new(text: &'a str) -> Self {
+        Self { text, bytes: text.as_bytes(), at: 0, depth: 0 }
+    }
+
+    /// The first byte of the next value, not consumed.
+    #[inline]
+    pub fn peek(&mut self) -> Result<u8, Refusal> {
+        loop {
+            match self.bytes.get(self.at) {
+                Some(b' ' | b'\n' | b'\r' | b'\t') => self.at += 1,
+                Some(byte) => return Ok(*byte),
+                None => return Err(Refusal::NotJson),
+            }
+        }
+    }
+
+    /// Nothing but white space may follow the record.
+    pub fn finish(mut self) -> Result<(), Refusal> {
+        match self.peek() {
+            Ok(_) => Err(Refusal::NotJson),
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Reads an object: `member` is given each key, and must consume the value after it.
+    #[inline]
+    pub fn object(
+        &mut self,
+        mut member: impl FnMut(&mut Self, Str<'a>) -> Result<(), Refusal>,
+    ) -> Result<(), Refusal> {
+        self.enter(b'{')?;
+        if self.peek()? == b'}' {
+            self.at += 1;
+            self.depth -= 1;
+            return Ok(());
+        }
+        loop {
+            if self.peek()? != b'"' {
+                return Err(Refusal::NotJson);
+            }
+            let key = self.string()?;
+            self.expect(b':')?;
+            member(self, key)?;
+            match self.peek()? {
+                b',' => self.at += 1,
+                b'}' => {
+                    self.at += 1;
+                    self.depth -= 1;
+                    return Ok(());
+                }
+                _ => return Err(Refusal::NotJson),
+            }
+        }
+    }
+
+    /// Reads an array: `element` must consume one value each time.
+    pub fn array(
+        &mut self,
+        mut element: impl FnMut(&mut Self) -> Result<(), Refusal>,
+    ) -> Result<(), Refusal> {
+        self.enter(b'[')?;
+        if self.peek()? == b']' {
+            self.at += 1;
+            self.depth -= 1;
+            return Ok(());
+        }
+        loop {
+            element(self)?;
+            match self.peek()? {
+                b',' => self.at += 1,
+                b']' => {
+                    self.at += 1;
+                    self.depth -= 1;
+                    return Ok(());
+                }
+                _ => return Err(Refusal::NotJson),
+            }
+        }
+    }
+
+    /// Reads one value; objects and arrays are checked and skipped.
+    #[inline]
+    pub fn scalar(&mut self) -> Result<Scalar<'a>, Refusal> {
+        match self.peek()? {
+            b'"' => self.string().map(Scalar::Text),
+            b'-' | b'0'..=b'9' => self.number().map(Scalar::Number),
+            b't' => self.literal("true").map(|()| Scalar::Bool(true)),
+            b'f' => self.literal("false").map(|()| Scalar::Bool(false)),
+            b'n' => self.literal("null").map(|()| Scalar::Null),
+            b'{' | b'[' => self.skip().map(|()| Scalar::Container),
+            _ => Err(Refusal::NotJson),
+        }
+    }
+
+    /// Checks one value and leaves it behind.
+    pub fn skip(&mut self) -> Result<(), Refusal> {
+        match self.peek()? {
+            b'{' => self.object(|cursor, _| cursor.skip()),
+            b'[' => self.array(Self::skip),
+            b'"' => self.string().map(drop),
+            b'-' | b'0'..=b'9' => self.number().map(drop),
+            b't' => self.literal("true"),
+            b'f' => self.literal("false"),
+            b'n' => self.literal("null"),
+            _ => Err(Refusal::NotJson),
+        }
+    }
+
+    fn enter(&mut self, bracket: u8) -> Result<(), Refusal> {
+        self.expect(bracket)?;
+        self.depth += 1;
+        if self.depth > DEPTH_MAX {
+            return Err(Refusal::TooDeep);
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn expect(&mut self, byte: u8) -> Result<(), Refusal> {
+        if self.peek()? != byte {
+            return Err(Refusal::NotJson);
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    fn literal(&mut self, word: &str) -> Result<(), Refusal> {
+        if !self.bytes[self.at..].starts_with(word.as_bytes()) {
+            return Err(Refusal::NotJson);
+        }
+        self.at += word.len();
+        Ok(())
+    }
+
+    /// A string from its opening quote on; borrowed unless it holds a backslash.
+    #[inline]
+    pub fn string(&mut self) -> Result<Str<'a>, Refusal> {
+        let start = self.at + 1;
+        let stop = find_special(self.bytes, start);
+        match self.bytes.get(stop) {
+            Some(b'"') => {
+                self.at = stop + 1;
+                Ok(Str::Borrowed(&self.text[start..stop]))
+            }
+            Some(b'\\') => self.unescape(start, stop).map(Str::Owned),
+            _ => Err(Refusal::NotJson),
+        }
+    }
+
+    #[cold]
+    fn unescape(&mut self, start: usize, backslash: usize) -> Result<String, Refusal> {
+        let mut out = String::with_capacity(backslash - start + 16);
+        let (mut from, mut stop) = (start, backslash);
+        loop {
+            out.push_str(&self.text[from..stop]);
+            match self.bytes.get(stop) {
+                Some(b'"') => {
+                    self.at = stop + 1;
+                    return Ok(out);
+                }
+                Some(b'\\') => {}
+                _ => return Err(Refusal::NotJson),
+            }
+            self.at = stop + 1;
+            out.push(self.escape()?);
+            from = self.at;
+            stop = find_special(self.bytes, from);
+        }
+    }
+
+    /// What follows a backslash.
+    fn escape(&mut self) -> Result<char, Refusal> {
+        let byte = self.bytes.get(self.at).ok_or(Refusal::NotJson)?;
+        self.at += 1;
+        Ok(match byte {
+            b'"' => '"',
+            b'\\' => '\\',
+            b'/' => '/',
+            b'b' => '\u{8}',
+            b'f' => '\u{c}',
+            b'n' => '\n',
+            b'r' => '\r',
+            b't' => '\t',
+            b'u' => return self.unicode(),
+            _ => return Err(Refusal::NotJson),
+        })
+    }
+
+    fn unicode(&mut self) -> Result<char, Refusal> {
+        let first = self.four_hex()?;
+        if !(0xd800..0xdc00).contains(&first) {
+            return char::from_u32(first).ok_or(Refusal::NotJson);
+        }
+        if !self.bytes[self.at..].starts_with(b"\\u") {
+            return Err(Refusal::NotJson);
+        }
+        self.at += 2;
+        let second = self.four_hex()?;
+        if !(0xdc00..0xe000).contains(&second) {
+            return Err(Refusal::NotJson);
+        }
+        char::from_u32(0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00))
+            .ok_or(Refusal::NotJson)
+    }
+
+    fn four_hex(&mut self) -> Result<u32, Refusal> {
+        let digits = self.bytes.get(self.at..self.at + 4).ok_or(Refusal::NotJson)?;
+        self.at += 4;
+        digits.iter().try_fold(0, |value, byte| {
+            let digit = char::from(*byte).to_digit(16).ok_or(Refusal::NotJson)?;
+            Ok(value << 4 | digit)
+        })
+    }
+
+    #[inline]
+    fn number(&mut self) -> Result<&'a str, Refusal> {
+        let start = self.at;
+        self.at += usize::from(self.bytes[start] == b'-');
+        let first = self.bytes.get(self.at).copied();
+        let integer_digits = self.digits();
+        if integer_digits == 0 || (first == Some(b'0') && integer_digits > 1) {
+            return Err(Refusal::NotJson);
+        }
+        if self.bytes.get(self.at) == Some(&b'.') {
+            self.at += 1;
+            if self.digits() == 0 {
+                return Err(Refusal::NotJson);
+            }
+        }
+        let exponent = matches!(self.bytes.get(self.at), Some(b'e' | b'E'));
+        if exponent {
+            self.at += 1;
+            self.at += usize::from(matches!(self.bytes.get(self.at), Some(b'+' | b'-')));
+            if self.digits() == 0 {
+                return Err(Refusal::NotJson);
+            }
+        }
+        let text = &self.text[start..self.at];
+        // Only these can leave the range of f64; the judge of that is serde_json itself.
+        if (exponent || text.len() > PLAIN_DIGITS_MAX) && serde_json::from_str::<f64>(text).is_err()
+        {
+            return Err(Refusal::NotJson);
+        }
+        Ok(text)
+    }
+
+    #[inline]
+    fn digits(&mut self) -> usize {
+        let rest = &self.bytes[self.at..];
+        let count = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        self.at += count;
+        count
+    }
+}
+
+/// Position of the first quote, backslash or control character at or after `at`; the length of
+/// `bytes` where there is none. Eight bytes at a time.
+#[inline]
+fn find_special(bytes: &[u8], mut at: usize) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGHS: u64 = 0x8080_8080_8080_8080;
+    const QUOTES: u64 = ONES * b'"' as u64;
+    const BACKSLASHES: u64 = ONES * b'\\' as u64;
+    while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+        let word = u64::from_le_bytes(*chunk);
+        // A byte's high bit is set where it is below the constant (resp. zero). A borrow can only
+        // spoil bytes above the first true hit, and the lowest hit is what counts.
+        let control = word.wrapping_sub(ONES * 0x20) & !word;
+        let quote = word ^ QUOTES;
+        let quote = quote.wrapping_sub(ONES) & !quote;
+        let backslash = word ^ BACKSLASHES;
+        let backslash = backslash.wrapping_sub(ONES) & !backslash;
+        let hits = (control | quote | backslash) & HIGHS;
+        if hits != 0 {
+            return at + (hits.trailing_zeros() / 8) as usize;
+        }
+        at += 8;
+    }
+    while at < bytes.len() && bytes[at] >= 0x20 && bytes[at] != b'"' && bytes[at] != b'\\' {
+        at += 1;
+    }
+    at.min(bytes.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads one value both ways; says what the cursor made of it.
+    fn check(text: &str, expected: &str) {
+        let mut cursor = Cursor::new(text);
+        let read = cursor.scalar().and_then(|scalar| cursor.finish().map(|()| scalar));
+        let theirs = serde_json::from_str::<serde_json::Value>(text);
+        let shown = match &read {
+            Ok(scalar) => format!("{scalar:?}"),
+            Err(refusal) => refusal.label().to_owned(),
+        };
+        assert_eq!(shown, expected, "{text}");
+        if read != Err(Refusal::TooDeep) {
+            assert_eq!(read.is_ok(), theirs.is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn reads_scalars() {
+        check(" true ", "Bool(true)");
+        check("false", "Bool(false)");
+        check("null", "Null");
+        check("-12.5e+3", r#"Number("-12.5e+3")"#);
+        check("0", r#"Number("0")"#);
+        check(r#""plain and long enough""#, r#"Text("plain and long enough")"#);
+        check("[1,{\"a\":[]}]", "Container");
+        check("{}", "Container");
+    }
+
+    #[test]
+    fn unescapes() {
+        check(r#""\"\\\/\b\f\n\r\t""#, r#"Text("\"\\/\u{8}\u{c}\n\r\t")"#);
+        check(r#""a\u00e9\ud83d\ude00z""#, r#"Text("aé😀z")"#);
+        check(r#""\ud83d""#, "not_json");
+        check(r#""\ude00\ud83d""#, "not_json");
+        check(r#""\ud83d\u0041""#, "not_json");
+        check(r#""\u00g0""#, "not_json");
+        check(r#""\x41""#, "not_json");
+        check("\"line\nbreak\"", "not_json");
+        check("\"\u{7f}\"", "Text(\"\\u{7f}\")");
+    }
+
+    #[test]
+    fn refuses_what_is_not_json() {
+        for text in [
+            "",
+            " ",
+            "tru",
+            "truex",
+            "01",
+            "-",
+            "1.",
+            ".5",
+            "1e",
+            "1e+",
+            "+1",
+            "1e400",
+            "-1e999",
+            "[1,]",
+            "[,1]",
+            "{\"a\":1,}",
+            "{\"a\"}",
+            "{a:1}",
+            "{\"a\":1 \"b\":2}",
+            "[1 2]",
+            "\"a",
+            "1 2",
+            "NaN",
+            "[",
+            "{",
+            "{\"a\":",
+            "'a'",
+            "\u{feff}1",
+            "\u{a0}1",
+        ] {
+            check(text, "not_json");
+        }
+        check("0e999", r#"Number("0e999")"#);
+    }
+
+    #[test]
+    fn caps_depth() {
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        check(&nested(64), "Container");
+        check(&nested(65), "too_deep");
+        check(&nested(120), "too_deep");
+    }
+
+    #[test]
+    fn finds_specials_at_every_offset() {
+        for length in 0..40 {
+            for place in 0..length {
+                for special in [b'"', b'\\', 0x00, 0x1f, b'\n'] {
+                    for filler in [b'a', 0x20, 0x7f, 0x80, 0xff, b'#', b'!', b']', b'['] {
+                        let mut bytes = vec![filler; length];
+                        bytes[place] = special;
+                        assert_eq!(find_special(&bytes, 0), place);
+                    }
+                }
+            }
+            assert_eq!(find_special(&vec![b'x'; length], 0), length);
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! The contract's fields given their meaning.
+
+use super::super::{
+    Refusal, SUBJECTS_MAX, Str,
+    json::Scalar,
+    number::{Counts, integer_text},
+    words,
+};
+use super::slots::{ActorSlots, EndpointSlots, Part, ResourceSlots, Slots};
+use crate::engine::model::{
+    Action, Actor, ActorType, Endpoint, Event, EventTime, Flow, Kind, Outcome, Resource,
+};
+
+/// Makes the event, or names the first field that stands in its way.
+pub fn event_of(slots: Slots<'_>) -> Result<Event<'_>, Refusal> {
+    let mut counts = Counts::default();
+    let kind = kind(&slots.kind)?;
+    let time = time(&slots.time)?;
+    let actor = actor(slots.actor, kind)?;
+    let source = endpoint(slots.source, &SOURCE, &mut counts)?;
+    let resource = resource(slots.resource)?;
+    let outcome = text(slots.outcome, "outcome")?;
+    let action = text(slots.action, "action")?;
+    let mut event = Event {
+        kind,
+        time,
+        id: text(slots.id, "id")?,
+        actor,
+        session: text(slots.session, "session")?,
+        source,
+        system: text(slots.system, "system")?,
+        action: action_of(action, kind)?,
+        outcome: outcome.as_deref().map_or(Outcome::Allowed, words::outcome),
+        resource,
+        records: counts.read(&slots.records, "records", 1)?,
+        bytes: counts.read(&slots.bytes, "bytes", 0)?,
+        case: text(slots.case, "case")?,
+        purpose: text(slots.purpose, "purpose")?,
+        mfa: flag(&slots.mfa, "mfa")?,
+        ..Event::default()
+    };
+    if kind == Kind::Network {
+        if let Some(verdict) = text(slots.verdict, "verdict")? {
+            event.outcome = words::outcome(&verdict);
+        }
+        event.flow = Some(Flow {
+            duration_ms: counts.read(&slots.duration_ms, "duration_ms", 0)?,
+            destination: endpoint(slots.destination, &DESTINATION, &mut counts)?,
+            protocol: text(slots.protocol, "protocol")?,
+            application: text(slots.application, "application")?,
+            bytes_out: counts.read(&slots.bytes_out, "bytes_out", 0)?,
+            bytes_in: counts.read(&slots.bytes_in, "bytes_in", 0)?,
+            packets_out: counts.read(&slots.packets_out, "packets_out", 0)?,
+            packets_in: counts.read(&slots.packets_in, "packets_in", 0)?,
+            ..Flow::default()
+        });
+    }
+    event.saturated = counts.saturated;
+    Ok(event)
+}
+
+fn kind(scalar: &Scalar<'_>) -> Result<Kind, Refusal> {
+    match scalar {
+        Scalar::Absent | Scalar::Null => Err(Refusal::MissingField("kind")),
+        Scalar::Text(word) => {
+            Kind::ALL.into_iter().find(|kind| kind.name() == word).ok_or(Refusal::UnknownKind)
+        }
+        _ => Err(Refusal::WrongType("kind")),
+    }
+}
+
+/// RFC 3339 with a zone, or integer milliseconds since 1970.
+fn time(scalar: &Scalar<'_>) -> Result<EventTime, Refusal> {
+    match scalar {
+        Scalar::Absent | Scalar::Null => Err(Refusal::MissingField("time")),
+        Scalar::Text(text) => EventTime::parse(text).map_err(|_| Refusal::BadTime),
+        Scalar::Number(number) => integer_text(number)
+            .and_then(|digits| digits.parse().ok())
+            .and_then(|millis| EventTime::from_millis(millis).ok())
+            .ok_or(Refusal::BadTime),
+        _ => Err(Refusal::WrongType("time")),
+    }
+}
+
+/// Text or an integer's digits; absent, null and empty are all none.
+fn text<'a>(scalar: Scalar<'a>, field: &'static str) -> Result<Option<Str<'a>>, Refusal> {
+    match scalar {
+        Scalar::Absent | Scalar::Null => Ok(None),
+        Scalar::Text(text) => Ok(Some(text).filter(|text| !text.is_empty())),
+        Scalar::Number(number) => integer_text(number).map(Some).ok_or(Refusal::WrongType(field)),
+        Scalar::Bool(_) | Scalar::Container => Err(Refusal::WrongType(field)),
+    }
+}
+
+fn flag(scalar: &Scalar<'_>, field: &'static str) -> Result<Option<bool>, Refusal> {
+    match scalar {
+        Scalar::Absent | Scalar::Null => Ok(None),
+        Scalar::Bool(value) => Ok(Some(*value)),
+        _ => Err(Refusal::WrongType(field)),
+    }
+}
+
+/// An access without an action is taken as a read, the safe reading; an auth record without one
+/// says nothing and is refused.
+fn action_of(word: Option<Str<'_>>, kind: Kind) -> Result<Action<'_>, Refusal> {
+    match (kind, word) {
+        (Kind::Network, _) => Ok(Action::Flow),
+        (_, Some(word)) => Ok(Action::from_word(word)),
+        (Kind::Access, None) => Ok(Action::Read),
+        (Kind::Auth, None) => Err(Refusal::MissingField("action")),
+    }
+}
+
+/// Access and auth records must say who, if only by a null id.
+fn actor<'a>(part: Part<ActorSlots<'a>>, kind: Kind) -> Result<Actor<'a>, Refusal> {
+    let slots = match part {
+        Part::Wrong => return Err(Refusal::WrongType("actor")),
+        Part::Present(slots) => slots,
+        Part::Absent => ActorSlots::default(),
+    };
+    if kind != Kind::Network && slots.id == Scalar::Absent {
+        return Err(Refusal::MissingField("actor.id"));
+    }
+    let word = text(slots.kind, "actor.type")?;
+    Ok(Actor {
+        id: text(slots.id, "actor.id")?,
+        role: text(slots.role, "actor.role")?,
+        unit: text(slots.unit, "actor.unit")?,
+        kind: match word.as_deref() {
+            Some("service") => ActorType::Service,
+            Some("partner") => ActorType::Partner,
+            _ => ActorType::Person,
+        },
+    })
+}
+
+/// How an endpoint's fields are called in refusals.
+struct EndpointFields {
+    whole: &'static str,
+    ip: &'static str,
+    host: &'static str,
+    site: &'static str,
+    port: &'static str,
+}
+
+const SOURCE: EndpointFields = EndpointFields {
+    whole: "source",
+    ip: "source.ip",
+    host: "source.host",
+    site: "source.site",
+    port: "source.port",
+};
+
+const DESTINATION: EndpointFields = EndpointFields {
+    whole: "destination",
+    ip: "destination.ip",
+    host: "destination.host",
+    site: "destination.site",
+    port: "destination.port",
+};
+
+fn endpoint<'a>(
+    part: Part<EndpointSlots<'a>>,
+    fields: &EndpointFields,
+    counts: &mut Counts,
+) -> Result<Endpoint<'a>, Refusal> {
+    match part {
+        Part::Absent => Ok(Endpoint::default()),
+        Part::Wrong => Err(Refusal::WrongType(fields.whole)),
+        Part::Present(slots) => Ok(Endpoint {
+            ip: text(slots.ip, fields.ip)?,
+            host: text(slots.host, fields.host)?,
+            site: text(slots.site, fields.site)?,
+            port: counts.port(&slots.port, fields.port)?,
+        }),
+    }
+}
+
+fn resource<'a>(part: Part<ResourceSlots<'a>>) -> Result<Resource<'a>, Refusal> {
+    let slots = match part {
+        Part::Absent => return Ok(Resource::default()),
+        Part::Wrong => return Err(Refusal::WrongType("resource")),
+        Part::Present(slots) => slots,
+    };
+    if slots.subject.wrong {
+        return Err(Refusal::WrongType("resource.subject"));
+    }
+    if slots.subjects.wrong {
+        return Err(Refusal::WrongType("resource.subjects"));
+    }
+    let subjects_total = slots.subject.total.saturating_add(slots.subjects.total);
+    let mut subjects = slots.subject.kept;
+    let room = SUBJECTS_MAX - subjects.len();
+    subjects.extend(slots.subjects.kept.into_iter().take(room));
+    Ok(Resource {
+        dataset: text(slots.dataset, "resource.dataset")?,
+        category: text(slots.category, "resource.category")?,
+        record: text(slots.record, "resource.record")?,
+        subjects: subjects.into_iter().collect(),
+        subjects_total,
+    })
+}

@@ -1,0 +1,270 @@
+//! One pass over a record: the contract's fields as they stand, in any order, the last of a
+//! repeated key winning, everything else checked and left behind.
+
+use smallvec::SmallVec;
+
+use super::super::{
+    Refusal, SUBJECTS_MAX, Str,
+    json::{Cursor, Scalar},
+    number::integer_text,
+};
+use crate::engine::model::Kind;
+
+/// An object of the contract, as it stood.
+#[derive(Debug, Default)]
+pub enum Part<T> {
+    /// Not there, or null.
+    #[default]
+    Absent,
+    /// There, but no object.
+    Wrong,
+    Present(T),
+}
+
+#[derive(Debug, Default)]
+pub struct ActorSlots<'a> {
+    pub id: Scalar<'a>,
+    pub role: Scalar<'a>,
+    pub unit: Scalar<'a>,
+    pub kind: Scalar<'a>,
+}
+
+#[derive(Debug, Default)]
+pub struct EndpointSlots<'a> {
+    pub ip: Scalar<'a>,
+    pub host: Scalar<'a>,
+    pub site: Scalar<'a>,
+    pub port: Scalar<'a>,
+}
+
+#[derive(Debug, Default)]
+pub struct ResourceSlots<'a> {
+    pub dataset: Scalar<'a>,
+    pub category: Scalar<'a>,
+    pub record: Scalar<'a>,
+    pub subject: Subjects<'a>,
+    pub subjects: Subjects<'a>,
+}
+
+/// One identifier or an array of them.
+#[derive(Debug, Default)]
+pub struct Subjects<'a> {
+    pub kept: SmallVec<[Str<'a>; 1]>,
+    pub total: u32,
+    /// Something in it was neither text nor an integer.
+    pub wrong: bool,
+}
+
+/// Keys at the top of a record that tell its format.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Marks {
+    pub class_uid: bool,
+    pub event_name: bool,
+    pub event_source: bool,
+    pub zeek_uid: bool,
+    pub zeek_origin: bool,
+}
+
+/// Every field of the contract, unread.
+#[derive(Debug, Default)]
+pub struct Slots<'a> {
+    pub marks: Marks,
+    pub kind: Scalar<'a>,
+    pub id: Scalar<'a>,
+    pub time: Scalar<'a>,
+    pub actor: Part<ActorSlots<'a>>,
+    pub session: Scalar<'a>,
+    pub source: Part<EndpointSlots<'a>>,
+    pub destination: Part<EndpointSlots<'a>>,
+    pub system: Scalar<'a>,
+    pub action: Scalar<'a>,
+    pub outcome: Scalar<'a>,
+    pub verdict: Scalar<'a>,
+    pub resource: Part<ResourceSlots<'a>>,
+    pub records: Scalar<'a>,
+    pub bytes: Scalar<'a>,
+    pub case: Scalar<'a>,
+    pub purpose: Scalar<'a>,
+    pub mfa: Scalar<'a>,
+    pub duration_ms: Scalar<'a>,
+    pub protocol: Scalar<'a>,
+    pub application: Scalar<'a>,
+    pub bytes_out: Scalar<'a>,
+    pub bytes_in: Scalar<'a>,
+    pub packets_out: Scalar<'a>,
+    pub packets_in: Scalar<'a>,
+}
+
+impl Slots<'_> {
+    /// `kind` is there, whatever it says.
+    pub fn has_kind(&self) -> bool {
+        !matches!(self.kind, Scalar::Absent | Scalar::Null)
+    }
+
+    /// `kind` is one of the contract's.
+    pub fn names_a_kind(&self) -> bool {
+        matches!(&self.kind, Scalar::Text(word) if Kind::ALL.iter().any(|kind| kind.name() == word))
+    }
+}
+
+/// Fills `slots` from `text`. Fails on what is not one JSON object.
+pub fn extract<'a>(text: &'a str, slots: &mut Slots<'a>) -> Result<(), Refusal> {
+    let mut cursor = Cursor::new(text);
+    if cursor.peek()? != b'{' {
+        cursor.skip()?;
+        cursor.finish()?;
+        return Err(Refusal::NotAnObject);
+    }
+    cursor.object(|cursor, key| top(cursor, &key, slots))?;
+    cursor.finish()
+}
+
+fn top<'a>(cursor: &mut Cursor<'a>, key: &str, slots: &mut Slots<'a>) -> Result<(), Refusal> {
+    let slot = match key {
+        "kind" => &mut slots.kind,
+        "id" => &mut slots.id,
+        "time" => &mut slots.time,
+        "actor" => return part(cursor, &mut slots.actor, actor),
+        "session" => &mut slots.session,
+        "source" => return part(cursor, &mut slots.source, endpoint),
+        "destination" => return part(cursor, &mut slots.destination, endpoint),
+        "system" => &mut slots.system,
+        "action" => &mut slots.action,
+        "outcome" => &mut slots.outcome,
+        "verdict" => &mut slots.verdict,
+        "resource" => return part(cursor, &mut slots.resource, resource),
+        "records" => &mut slots.records,
+        "bytes" => &mut slots.bytes,
+        "case" => &mut slots.case,
+        "purpose" => &mut slots.purpose,
+        "mfa" => &mut slots.mfa,
+        "duration_ms" => &mut slots.duration_ms,
+        "protocol" => &mut slots.protocol,
+        "application" => &mut slots.application,
+        "bytes_out" => &mut slots.bytes_out,
+        "bytes_in" => &mut slots.bytes_in,
+        "packets_out" => &mut slots.packets_out,
+        "packets_in" => &mut slots.packets_in,
+        other => {
+            mark(other, &mut slots.marks);
+            return cursor.skip();
+        }
+    };
+    *slot = cursor.scalar()?;
+    Ok(())
+}
+
+fn mark(key: &str, marks: &mut Marks) {
+    match key {
+        "class_uid" => marks.class_uid = true,
+        "eventName" => marks.event_name = true,
+        "eventSource" => marks.event_source = true,
+        "uid" => marks.zeek_uid = true,
+        "id.orig_h" => marks.zeek_origin = true,
+        _ => {}
+    }
+}
+
+/// Reads an object member by member into a fresh part, so that a repeated key replaces it whole.
+fn part<'a, T: Default>(
+    cursor: &mut Cursor<'a>,
+    slot: &mut Part<T>,
+    member: impl Fn(&mut Cursor<'a>, &str, &mut T) -> Result<(), Refusal>,
+) -> Result<(), Refusal> {
+    if cursor.peek()? != b'{' {
+        *slot = match cursor.scalar()? {
+            Scalar::Null => Part::Absent,
+            _ => Part::Wrong,
+        };
+        return Ok(());
+    }
+    let mut fields = T::default();
+    cursor.object(|cursor, key| member(cursor, &key, &mut fields))?;
+    *slot = Part::Present(fields);
+    Ok(())
+}
+
+fn actor<'a>(
+    cursor: &mut Cursor<'a>,
+    key: &str,
+    slots: &mut ActorSlots<'a>,
+) -> Result<(), Refusal> {
+    let slot = match key {
+        "id" => &mut slots.id,
+        "role" => &mut slots.role,
+        "unit" => &mut slots.unit,
+        "type" => &mut slots.kind,
+        _ => return cursor.skip(),
+    };
+    *slot = cursor.scalar()?;
+    Ok(())
+}
+
+fn endpoint<'a>(
+    cursor: &mut Cursor<'a>,
+    key: &str,
+    slots: &mut EndpointSlots<'a>,
+) -> Result<(), Refusal> {
+    let slot = match key {
+        "ip" => &mut slots.ip,
+        "host" => &mut slots.host,
+        "site" => &mut slots.site,
+        "port" => &mut slots.port,
+        _ => return cursor.skip(),
+    };
+    *slot = cursor.scalar()?;
+    Ok(())
+}
+
+fn resource<'a>(
+    cursor: &mut Cursor<'a>,
+    key: &str,
+    slots: &mut ResourceSlots<'a>,
+) -> Result<(), Refusal> {
+    let slot = match key {
+        "dataset" => &mut slots.dataset,
+        "category" => &mut slots.category,
+        "record" => &mut slots.record,
+        "subject" => return subjects(cursor, &mut slots.subject),
+        "subjects" => return subjects(cursor, &mut slots.subjects),
+        _ => return cursor.skip(),
+    };
+    *slot = cursor.scalar()?;
+    Ok(())
+}
+
+fn subjects<'a>(cursor: &mut Cursor<'a>, slot: &mut Subjects<'a>) -> Result<(), Refusal> {
+    let mut found = Subjects::default();
+    if cursor.peek()? == b'[' {
+        cursor.array(|cursor| {
+            let element = cursor.scalar()?;
+            found.push(element);
+            Ok(())
+        })?;
+    } else {
+        found.push(cursor.scalar()?);
+    }
+    *slot = found;
+    Ok(())
+}
+
+impl<'a> Subjects<'a> {
+    /// Nulls and empty texts name nobody and are not counted.
+    fn push(&mut self, scalar: Scalar<'a>) {
+        let subject = match scalar {
+            Scalar::Absent | Scalar::Null => return,
+            Scalar::Text(text) if text.is_empty() => return,
+            Scalar::Text(text) => Some(text),
+            Scalar::Number(number) => integer_text(number),
+            Scalar::Bool(_) | Scalar::Container => None,
+        };
+        let Some(subject) = subject else {
+            self.wrong = true;
+            return;
+        };
+        self.total = self.total.saturating_add(1);
+        if self.kept.len() < SUBJECTS_MAX {
+            self.kept.push(subject);
+        }
+    }
+}
