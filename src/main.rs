@@ -1,3 +1,8 @@
 //! Parse, run, exit code.
 
-fn main() {}
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> tidewaiter::cli::Exit {
+    tidewaiter::cli::main()
+}

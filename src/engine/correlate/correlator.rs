@@ -21,6 +21,8 @@ pub struct Correlated {
     pub entries: Vec<(IncidentId, Entry)>,
     /// Incidents absorbed by others: `(absorbed, by)`.
     pub merged: Vec<(IncidentId, IncidentId)>,
+    /// Incidents no longer at hand, as they last were.
+    pub let_go: Vec<Incident>,
     /// Requests to the shards.
     pub watches: Vec<Watch>,
     /// The correlator's own findings (chains), to be published like any other.
@@ -172,7 +174,7 @@ impl Correlator {
         }
         self.shed(&mut gone);
         for id in gone {
-            self.forget(&id);
+            self.forget(&id, out);
         }
     }
 
@@ -366,10 +368,9 @@ impl Correlator {
         gone.extend(by_age.into_iter().take(over).map(|(_, id)| id.clone()));
     }
 
-    fn forget(&mut self, id: &IncidentId) {
-        if self.groups.remove(id).is_none() {
-            return;
-        }
+    fn forget(&mut self, id: &IncidentId, out: &mut Correlated) {
+        let Some(group) = self.groups.remove(id) else { return };
+        out.let_go.push(group.incident);
         let drop_from = |ids: &mut Vec<IncidentId>| {
             ids.retain(|other| other != id);
             !ids.is_empty()

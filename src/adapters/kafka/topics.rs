@@ -1,0 +1,33 @@
+//! Names of Tidewaiter's own topics.
+
+/// All under one prefix.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Topics {
+    /// Findings, keyed by actor or source.
+    pub findings: String,
+    /// Timeline entries for open incidents, keyed likewise.
+    pub evidence: String,
+    /// Requests for evidence to all shards.
+    pub watch: String,
+    /// OCSF 2004 and 2005.
+    pub alerts: String,
+    /// Records no event could be made of.
+    pub dead_letter: String,
+}
+
+impl Topics {
+    pub fn new(prefix: &str) -> Self {
+        let name = |what: &str| format!("{prefix}.{what}");
+        Self {
+            findings: name("findings"),
+            evidence: name("evidence"),
+            watch: name("watch"),
+            alerts: name("alerts"),
+            dead_letter: name("deadletter"),
+        }
+    }
+
+    pub fn all(&self) -> [&str; 5] {
+        [&self.findings, &self.evidence, &self.watch, &self.alerts, &self.dead_letter]
+    }
+}

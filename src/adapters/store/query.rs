@@ -1,0 +1,208 @@
+//! Reading: lists with filters and pages.
+
+use sqlx::{QueryBuilder, Row, Sqlite};
+
+use super::{Store, StoreError};
+use crate::engine::model::{EventTime, Finding, Incident, Severity};
+
+/// A page of a list.
+#[derive(Clone, Debug)]
+pub struct Page<T> {
+    pub items: Vec<T>,
+    /// Where the next page begins; none on the last.
+    pub next: Option<String>,
+    /// How many match in all.
+    pub total: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IncidentSort {
+    #[default]
+    Updated,
+    Score,
+    Opened,
+}
+
+/// What an incident list is narrowed to. Empty means any.
+#[derive(Clone, Debug, Default)]
+pub struct IncidentFilter {
+    pub statuses: Vec<&'static str>,
+    pub severities: Vec<Severity>,
+    pub actor: Option<String>,
+    pub source: Option<String>,
+    pub dataset: Option<String>,
+    /// In title, sentence or id; case does not matter.
+    pub text: Option<String>,
+    pub from: Option<EventTime>,
+    pub to: Option<EventTime>,
+    pub sort: IncidentSort,
+    pub ascending: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct FindingFilter {
+    pub incident: Option<String>,
+    pub actor: Option<String>,
+    pub source: Option<String>,
+    pub detector: Option<String>,
+    pub severities: Vec<Severity>,
+    pub from: Option<EventTime>,
+    pub to: Option<EventTime>,
+}
+
+impl Store {
+    pub async fn incident(&self, id: &str) -> Result<Option<Incident>, StoreError> {
+        let row = sqlx::query("SELECT body FROM incidents WHERE id = $1")
+            .bind(id)
+            .fetch_optional(&self.pool)
+            .await?;
+        row.map(|row| Ok(serde_json::from_str(row.try_get("body")?)?)).transpose()
+    }
+
+    /// `cursor` is a page's `next`; one that is not understood begins at the start.
+    pub async fn incidents(
+        &self,
+        filter: &IncidentFilter,
+        limit: u32,
+        cursor: Option<&str>,
+    ) -> Result<Page<Incident>, StoreError> {
+        let column = match filter.sort {
+            IncidentSort::Updated => "updated",
+            IncidentSort::Score => "score",
+            IncidentSort::Opened => "COALESCE(opened, 0)",
+        };
+        let total = count("incidents", |query| incident_where(query, filter), self).await?;
+        let mut query =
+            QueryBuilder::new(format!("SELECT id, body, {column} AS place FROM incidents"));
+        incident_where(&mut query, filter);
+        after(&mut query, column, filter.ascending, cursor);
+        let rows = page(query, column, filter.ascending, limit, self).await?;
+        into_page(rows, limit, total)
+    }
+
+    pub async fn findings(
+        &self,
+        filter: &FindingFilter,
+        limit: u32,
+        cursor: Option<&str>,
+    ) -> Result<Page<Finding>, StoreError> {
+        let total = count("findings", |query| finding_where(query, filter), self).await?;
+        let mut query = QueryBuilder::new("SELECT id, body, time AS place FROM findings");
+        finding_where(&mut query, filter);
+        after(&mut query, "time", false, cursor);
+        let rows = page(query, "time", false, limit, self).await?;
+        into_page(rows, limit, total)
+    }
+}
+
+async fn count(
+    table: &str,
+    narrow: impl FnOnce(&mut QueryBuilder<Sqlite>),
+    store: &Store,
+) -> Result<u64, StoreError> {
+    let mut query = QueryBuilder::new(format!("SELECT COUNT(*) AS n FROM {table}"));
+    narrow(&mut query);
+    let row = query.build().fetch_one(&store.pool).await?;
+    Ok(row.try_get::<i64, _>("n")? as u64)
+}
+
+fn incident_where(query: &mut QueryBuilder<Sqlite>, filter: &IncidentFilter) {
+    query.push(" WHERE 1 = 1");
+    if !filter.statuses.is_empty() {
+        query.push(" AND status IN (");
+        let mut list = query.separated(", ");
+        for status in &filter.statuses {
+            list.push_bind(*status);
+        }
+        query.push(")");
+    }
+    severities(query, &filter.severities);
+    for (kind, value) in
+        [("actor", &filter.actor), ("source", &filter.source), ("dataset", &filter.dataset)]
+    {
+        if let Some(value) = value {
+            query.push(" AND id IN (SELECT incident FROM incident_keys WHERE kind = ");
+            query.push_bind(kind).push(" AND value = ").push_bind(value.clone()).push(")");
+        }
+    }
+    if let Some(text) = &filter.text {
+        query.push(" AND instr(search, ").push_bind(text.to_lowercase()).push(") > 0");
+    }
+    if let Some(from) = filter.from {
+        query.push(" AND updated >= ").push_bind(from.millis());
+    }
+    if let Some(to) = filter.to {
+        query.push(" AND updated < ").push_bind(to.millis());
+    }
+}
+
+fn finding_where(query: &mut QueryBuilder<Sqlite>, filter: &FindingFilter) {
+    query.push(" WHERE 1 = 1");
+    for (column, value) in [
+        ("incident", &filter.incident),
+        ("actor", &filter.actor),
+        ("source_ip", &filter.source),
+        ("detector", &filter.detector),
+    ] {
+        if let Some(value) = value {
+            query.push(format!(" AND {column} = ")).push_bind(value.clone());
+        }
+    }
+    severities(query, &filter.severities);
+    if let Some(from) = filter.from {
+        query.push(" AND time >= ").push_bind(from.millis());
+    }
+    if let Some(to) = filter.to {
+        query.push(" AND time < ").push_bind(to.millis());
+    }
+}
+
+fn severities(query: &mut QueryBuilder<Sqlite>, severities: &[Severity]) {
+    if !severities.is_empty() {
+        query.push(" AND severity IN (");
+        let mut list = query.separated(", ");
+        for severity in severities {
+            list.push_bind(*severity as i64);
+        }
+        query.push(")");
+    }
+}
+
+/// A cursor is `<value>:<id>` of the last row of the page before.
+fn after(query: &mut QueryBuilder<Sqlite>, column: &str, ascending: bool, cursor: Option<&str>) {
+    let Some((place, id)) = cursor.and_then(|c| c.split_once(':')) else { return };
+    let Ok(place) = place.parse::<i64>() else { return };
+    let than = if ascending { ">" } else { "<" };
+    query.push(format!(" AND ({column}, id) {than} ("));
+    query.push_bind(place).push(", ").push_bind(id.to_owned()).push(")");
+}
+
+async fn page(
+    mut query: QueryBuilder<Sqlite>,
+    column: &str,
+    ascending: bool,
+    limit: u32,
+    store: &Store,
+) -> Result<Vec<(String, i64, String)>, StoreError> {
+    let way = if ascending { "ASC" } else { "DESC" };
+    query
+        .push(format!(" ORDER BY {column} {way}, id {way} LIMIT "))
+        .push_bind(i64::from(limit) + 1);
+    let rows = query.build().fetch_all(&store.pool).await?;
+    rows.iter()
+        .map(|row| Ok((row.try_get("id")?, row.try_get("place")?, row.try_get("body")?)))
+        .collect()
+}
+
+fn into_page<T: serde::de::DeserializeOwned>(
+    mut rows: Vec<(String, i64, String)>,
+    limit: u32,
+    total: u64,
+) -> Result<Page<T>, StoreError> {
+    let more = rows.len() > limit as usize;
+    rows.truncate(limit as usize);
+    let next = rows.last().filter(|_| more).map(|(id, place, _)| format!("{place}:{id}"));
+    let items =
+        rows.iter().map(|(_, _, body)| serde_json::from_str(body)).collect::<Result<_, _>>()?;
+    Ok(Page { items, next, total })
+}

@@ -1,0 +1,10 @@
+//! Wires: builds the engine from the configuration and runs it, on files or on Kafka.
+//!
+//! Uses everything below it; decides nothing about events. Reload and shutdown live here.
+
+mod engine_settings;
+mod key;
+pub mod replay;
+
+pub use engine_settings::{Loaded, SettingsError, load_settings};
+pub use key::{KeyError, pseudonym_key};

@@ -1,0 +1,217 @@
+//! The engine over files, without Kafka: same shard, same correlator, same findings.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use serde::Serialize;
+
+use crate::adapters::files::{FileError, Merge};
+use crate::engine::correlate::{CorrelateConfig, Correlated, Correlator};
+use crate::engine::decode::Decoder;
+use crate::engine::detect::Stream;
+use crate::engine::model::{Finding, Incident, IncidentId, Origin, Severity};
+use crate::engine::shard::{Incoming, Output, Settings, Shard, ShardConfig, Verdict};
+
+/// What became of the records. `replay --summary` writes it as it stands.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Summary {
+    pub records: u64,
+    pub scored: u64,
+    pub late: u64,
+    pub duplicate: u64,
+    pub rejected: u64,
+    pub rejected_by_reason: BTreeMap<String, u64>,
+    pub findings_by_detector: BTreeMap<String, u64>,
+    /// Incidents that reached medium, by their severity at the end.
+    pub incidents_by_severity: BTreeMap<String, u64>,
+    /// Numbers that were negative or absurd and were brought into range.
+    pub saturated: u64,
+    pub seconds: f64,
+    pub events_per_second: f64,
+    pub peak_rss_bytes: u64,
+    pub actors: usize,
+    pub state_bytes: usize,
+}
+
+/// Who is told while a replay runs.
+pub trait Listener {
+    /// A finding, in the order they are made.
+    fn finding(&mut self, _finding: &Finding) -> std::io::Result<()> {
+        Ok(())
+    }
+    /// What changed in the correlator after one record: entries, findings, incidents.
+    fn correlated(&mut self, _correlator: &Correlator, _out: &Correlated) -> std::io::Result<()> {
+        Ok(())
+    }
+    /// Called now and then with the records read so far.
+    fn progress(&mut self, _records: u64) {}
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error("cannot write: {0}")]
+    Write(#[from] std::io::Error),
+}
+
+/// Records between two calls of `Listener::progress`.
+const PROGRESS_RECORDS: u64 = 4_096;
+
+/// A replay from start to end.
+pub struct Replay {
+    shard: Shard,
+    decoders: Vec<Decoder>,
+    correlator: Correlator,
+    out: Output,
+    correlated: Correlated,
+    /// Incidents absorbed or no longer at hand, as they last were.
+    settled: BTreeMap<IncidentId, Incident>,
+    worst: Option<Severity>,
+    pub summary: Summary,
+}
+
+impl Replay {
+    /// `files` are names and decoders in the order [`Merge`] counts them.
+    pub fn new(
+        files: Vec<(String, Decoder)>,
+        shard: &ShardConfig,
+        correlate: CorrelateConfig,
+    ) -> Self {
+        let (names, decoders): (Vec<String>, Vec<Decoder>) = files.into_iter().unzip();
+        let streams = names.into_iter().map(|name| Stream::File { name }).collect();
+        Self {
+            shard: Shard::new(streams, shard),
+            decoders,
+            correlator: Correlator::new(correlate),
+            out: Output::default(),
+            correlated: Correlated::default(),
+            settled: BTreeMap::new(),
+            worst: None,
+            summary: Summary::default(),
+        }
+    }
+
+    /// Reads all of `merge`.
+    pub fn run(
+        &mut self,
+        merge: &mut Merge,
+        settings: &Settings,
+        listener: &mut dyn Listener,
+    ) -> Result<(), ReplayError> {
+        let started = Instant::now();
+        while let Some(place) = merge.advance()? {
+            let decoded = self.decoders[place.file].decode(merge.line());
+            let event = match decoded {
+                Ok(Some(event)) => event,
+                Ok(None) => continue,
+                Err(refusal) => {
+                    self.summary.records += 1;
+                    self.summary.rejected += 1;
+                    *self.summary.rejected_by_reason.entry(refusal.label().into()).or_default() +=
+                        1;
+                    continue;
+                }
+            };
+            self.summary.records += 1;
+            self.summary.saturated += u64::from(event.saturated);
+            let incoming = Incoming {
+                event: &event,
+                payload: merge.line(),
+                origin: Origin { stream: place.file as u16, position: place.line },
+                broker_time: None,
+            };
+            match self.shard.judge(&incoming, settings, &mut self.out) {
+                Verdict::Scored => self.summary.scored += 1,
+                Verdict::Late => self.summary.late += 1,
+                Verdict::Duplicate => self.summary.duplicate += 1,
+            }
+            if !self.out.is_empty() {
+                self.correlate(listener)?;
+            }
+            if self.summary.records.is_multiple_of(PROGRESS_RECORDS) {
+                self.tick(listener)?;
+            }
+        }
+        self.tick(listener)?;
+        self.finish(started);
+        Ok(())
+    }
+
+    /// Incidents that reached medium, in the order they opened.
+    pub fn incidents(&self) -> Vec<&Incident> {
+        let mut opened: Vec<&Incident> = self
+            .settled
+            .values()
+            .chain(self.correlator.incidents())
+            .filter(|incident| incident.opened.is_some() && incident.merged_into.is_none())
+            .collect();
+        opened.sort_by_key(|incident| (incident.opened, &incident.id));
+        opened
+    }
+
+    /// The worst severity among the findings told.
+    pub fn worst_finding(&self) -> Option<Severity> {
+        self.worst
+    }
+
+    /// Hands the shard's output to the correlator, and its requests back to the shard, until
+    /// neither has more to say.
+    fn correlate(&mut self, listener: &mut dyn Listener) -> Result<(), ReplayError> {
+        while !self.out.is_empty() {
+            for finding in self.out.findings.drain(..) {
+                self.correlator.take_finding(finding, &mut self.correlated);
+            }
+            for evidence in self.out.evidence.drain(..) {
+                self.correlator.take_evidence(evidence, &mut self.correlated);
+            }
+            for watch in std::mem::take(&mut self.correlated.watches) {
+                self.shard.watch(&watch, &mut self.out);
+            }
+        }
+        for (_, finding) in &self.correlated.findings {
+            self.worst = self.worst.max(Some(finding.severity));
+            *self.summary.findings_by_detector.entry(finding.detector.to_string()).or_default() +=
+                1;
+            listener.finding(finding)?;
+        }
+        self.hand_on(listener)
+    }
+
+    /// Lets time pass in the correlator, and keeps what it lets go.
+    fn tick(&mut self, listener: &mut dyn Listener) -> Result<(), ReplayError> {
+        self.correlator.flush(&mut self.correlated);
+        if let Some(mark) = self.shard.watermark() {
+            self.correlator.advance(mark, &mut self.correlated);
+        }
+        self.hand_on(listener)?;
+        listener.progress(self.summary.records);
+        Ok(())
+    }
+
+    fn hand_on(&mut self, listener: &mut dyn Listener) -> Result<(), ReplayError> {
+        listener.correlated(&self.correlator, &self.correlated)?;
+        for (absorbed, _) in &self.correlated.merged {
+            self.settled.remove(absorbed);
+        }
+        for incident in self.correlated.let_go.drain(..) {
+            self.settled.insert(incident.id.clone(), incident);
+        }
+        self.correlated.clear();
+        Ok(())
+    }
+
+    fn finish(&mut self, started: Instant) {
+        let size = self.shard.size();
+        let summary = &mut self.summary;
+        summary.actors = size.actors;
+        summary.state_bytes = size.actor_bytes + size.source_bytes;
+        summary.seconds = started.elapsed().as_secs_f64();
+        summary.events_per_second = summary.records as f64 / summary.seconds.max(1e-9);
+        summary.peak_rss_bytes = crate::adapters::telemetry::peak_rss_bytes().unwrap_or(0);
+        let by_severity: Vec<Severity> = self.incidents().iter().map(|i| i.severity).collect();
+        for severity in by_severity {
+            *self.summary.incidents_by_severity.entry(severity.name().into()).or_default() += 1;
+        }
+    }
+}

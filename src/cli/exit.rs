@@ -1,0 +1,42 @@
+//! How a command ends.
+
+use std::process::{ExitCode, Termination};
+
+/// Exit codes, as `README.md` lists them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    Fine = 0,
+    /// Findings of the severity `--fail-on` asked about.
+    Found = 1,
+    BadRule = 2,
+    /// Also a wrong command line.
+    BadConfig = 3,
+    /// Nothing in the input could be read.
+    BadInput = 4,
+    Internal = 5,
+}
+
+impl Termination for Exit {
+    fn report(self) -> ExitCode {
+        ExitCode::from(self as u8)
+    }
+}
+
+/// A command that could not do its work.
+#[derive(Debug)]
+pub struct Failure {
+    pub exit: Exit,
+    pub error: anyhow::Error,
+}
+
+/// Says which exit code an error stands for.
+pub trait OrExit<T> {
+    fn or_exit(self, exit: Exit) -> Result<T, Failure>;
+}
+
+impl<T, E: Into<anyhow::Error>> OrExit<T> for Result<T, E> {
+    fn or_exit(self, exit: Exit) -> Result<T, Failure> {
+        self.map_err(|error| Failure { exit, error: error.into() })
+    }
+}

@@ -1,0 +1,43 @@
+//! The command line: one file a command, thin. Results on stdout, diagnostics on stderr.
+
+mod config;
+mod exit;
+mod replay;
+
+use clap::{Parser, Subcommand};
+
+pub use exit::Exit;
+
+/// Watches the reads of sensitive records and says when they look like a breach.
+#[derive(Debug, Parser)]
+#[command(name = "tidewaiter", version, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Replay(replay::Arguments),
+    Config(config::Arguments),
+}
+
+/// Parses, runs, and says how it ended.
+pub fn main() -> Exit {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let asked_for = !error.use_stderr();
+            let _ = error.print();
+            return if asked_for { Exit::Fine } else { Exit::BadConfig };
+        }
+    };
+    let ended = match arguments.command {
+        Command::Replay(arguments) => replay::run(&arguments),
+        Command::Config(arguments) => config::run(&arguments),
+    };
+    ended.unwrap_or_else(|failure| {
+        eprintln!("tidewaiter: {:#}", failure.error);
+        failure.exit
+    })
+}

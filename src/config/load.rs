@@ -1,0 +1,112 @@
+//! From a file to a checked tree.
+
+use std::path::{Path, PathBuf};
+
+use super::Config;
+use crate::engine::model::Problems;
+
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("cannot read {}: {source}", path.display())]
+    Read { path: PathBuf, source: std::io::Error },
+    #[error("{}: {problems}", path.display())]
+    Syntax { path: PathBuf, problems: Problems },
+    #[error("{}:\n{problems}", path.display())]
+    Wrong { path: PathBuf, problems: Problems },
+}
+
+/// What the configuration is read for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Needs topics to consume.
+    Run,
+    /// Works on files.
+    Replay,
+}
+
+/// Reads and checks `path`. Unknown keys and wrong types are found section by section, so that
+/// one does not hide the next.
+pub fn load(path: &Path, purpose: Purpose) -> Result<Config, ConfigError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+    let mut problems = Problems::default();
+    let (mut config, sound) = match parse(&text, &mut problems) {
+        Ok(parsed) => parsed,
+        Err(problems) => return Err(ConfigError::Syntax { path: path.to_owned(), problems }),
+    };
+    config.resolve_paths(path.parent().unwrap_or(Path::new(".")));
+    config.check(&mut problems);
+    if sound && purpose == Purpose::Run {
+        config.check_run(&mut problems);
+    }
+    problems
+        .into_result()
+        .map_err(|problems| ConfigError::Wrong { path: path.to_owned(), problems })?;
+    Ok(config)
+}
+
+/// The tree with every key that could be read, and whether all could. Keys that could not are
+/// left at their defaults and noted.
+fn parse(text: &str, problems: &mut Problems) -> Result<(Config, bool), Problems> {
+    let table: toml::Table = toml::from_str(text).map_err(|error| {
+        let mut syntax = Problems::default();
+        let line = error
+            .span()
+            .map_or(0, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+        syntax.add(format!("line {line}"), error.message());
+        syntax
+    })?;
+    let mut kept = table.clone();
+    let mut sound = true;
+    // Drop offending keys one by one; each attempt names one mistake.
+    for _ in 0..MISTAKES_MAX {
+        match serde_path_to_error::deserialize::<_, Config>(toml::Value::Table(kept.clone())) {
+            Ok(config) => return Ok((config, sound)),
+            Err(error) => {
+                sound = false;
+                let path = error.path().to_string();
+                problems.add(path.clone(), error.into_inner().message().trim());
+                if !drop_key(&mut kept, &path) {
+                    break;
+                }
+            }
+        }
+    }
+    Ok((Config::default(), sound))
+}
+
+/// More mistakes than this are told after these are mended.
+const MISTAKES_MAX: usize = 50;
+
+/// Removes the key at a path like `input[0].topc`; for an unknown field the path is its own.
+fn drop_key(table: &mut toml::Table, path: &str) -> bool {
+    let mut steps: Vec<&str> = path.split(['.', '[']).map(|s| s.trim_end_matches(']')).collect();
+    let Some(last) = steps.pop() else { return false };
+    let mut at = toml::Value::Table(std::mem::take(table));
+    let removed = remove(&mut at, &steps, last);
+    if let toml::Value::Table(back) = at {
+        *table = back;
+    }
+    removed
+}
+
+fn remove(at: &mut toml::Value, steps: &[&str], last: &str) -> bool {
+    let Some((step, rest)) = steps.split_first() else {
+        return match at {
+            toml::Value::Table(table) => table.remove(last).is_some(),
+            toml::Value::Array(list) => last.parse::<usize>().is_ok_and(|i| {
+                i < list.len() && {
+                    list.remove(i);
+                    true
+                }
+            }),
+            _ => false,
+        };
+    };
+    let next = match at {
+        toml::Value::Table(table) => table.get_mut(*step),
+        toml::Value::Array(list) => step.parse::<usize>().ok().and_then(|i| list.get_mut(i)),
+        _ => None,
+    };
+    next.is_some_and(|next| remove(next, rest, last))
+}

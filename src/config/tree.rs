@@ -1,0 +1,156 @@
+//! The tree.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::adapters::kafka::{InputConfig, KafkaConfig};
+use crate::adapters::secrets::SecretSource;
+use crate::engine::correlate::CorrelateConfig;
+use crate::engine::detect::DetectConfig;
+use crate::engine::enrich::AddressConfig;
+use crate::engine::model::Problems;
+use crate::engine::shard::{RecorderConfig, ShardConfig, TimeConfig};
+
+/// Everything `tidewaiter.toml` may say. Every section has defaults that need no touching but
+/// `[kafka]` brokers and the `[[input]]` topics.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    pub kafka: KafkaConfig,
+    /// The topics to consume.
+    pub input: Vec<InputConfig>,
+    pub data: DataConfig,
+    pub privacy: PrivacyConfig,
+    pub store: StoreConfig,
+    pub http: HttpConfig,
+    pub addresses: AddressConfig,
+    pub time: TimeConfig,
+    pub state: ShardConfig,
+    pub recorder: RecorderConfig,
+    pub detect: DetectConfig,
+    pub correlate: CorrelateConfig,
+}
+
+/// `[data]`: what the monitor is told about the agency. Files are read again when they change.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DataConfig {
+    /// Datasets with category and tier (TOML).
+    pub catalogue: Option<PathBuf>,
+    /// Actors, leavers, protected subjects, canaries (TOML).
+    pub directory: Option<PathBuf>,
+    /// A folder of Sigma rules, read with its subfolders. Without it, the shipped rules.
+    pub rules: Option<PathBuf>,
+}
+
+/// `[privacy]`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PrivacyConfig {
+    /// Key of the subject pseudonyms, at least 32 bytes. Without it, one is made at the first
+    /// start and kept beside the store.
+    pub pseudonym_key: Option<SecretSource>,
+}
+
+/// `[store]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StoreConfig {
+    /// The SQLite file; its folder also holds a generated pseudonym key.
+    pub path: PathBuf,
+}
+
+impl Default for StoreConfig {
+    fn default() -> Self {
+        Self { path: PathBuf::from("data/tidewaiter.db") }
+    }
+}
+
+/// `[http]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HttpConfig {
+    /// Address and port to listen on. Anything but loopback shows the console to the network,
+    /// without a login.
+    pub listen: String,
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self { listen: "127.0.0.1:8080".into() }
+    }
+}
+
+impl Config {
+    /// Everything that is wrong, whatever the command.
+    pub fn check(&self, problems: &mut Problems) {
+        self.addresses.check(problems);
+        self.time.check(problems);
+        self.state.check(problems);
+        self.recorder.check(problems);
+        self.detect.check(problems);
+        self.correlate.check(problems);
+        self.kafka.check(problems);
+        for (i, input) in self.input.iter().enumerate() {
+            input.check(&format!("input[{i}]"), problems);
+            let twice = self.input[..i].iter().any(|other| other.topic == input.topic);
+            problems.require(!twice, &format!("input[{i}].topic"), || {
+                format!("`{}` is listed twice", input.topic)
+            });
+        }
+        problems.require(self.http.listen.parse::<SocketAddr>().is_ok(), "http.listen", || {
+            format!(
+                "must be an address and port such as 127.0.0.1:8080, got `{}`",
+                self.http.listen
+            )
+        });
+        if let Some(key) = &self.privacy.pseudonym_key {
+            key.check("privacy.pseudonym_key", problems);
+        }
+        for (key, path) in [
+            ("data.catalogue", &self.data.catalogue),
+            ("data.directory", &self.data.directory),
+            ("data.rules", &self.data.rules),
+        ] {
+            if let Some(path) = path {
+                problems
+                    .require(path.exists(), key, || format!("{} does not exist", path.display()));
+            }
+        }
+    }
+
+    /// What `run` needs beyond.
+    pub fn check_run(&self, problems: &mut Problems) {
+        problems.require(!self.input.is_empty(), "input", || {
+            "at least one [[input]] with a topic is needed".into()
+        });
+    }
+
+    /// Paths in a file are relative to it.
+    pub(super) fn resolve_paths(&mut self, base: &Path) {
+        let resolve = |path: &mut PathBuf| {
+            if path.is_relative() {
+                *path = base.join(&*path);
+            }
+        };
+        for path in [&mut self.data.catalogue, &mut self.data.directory, &mut self.data.rules] {
+            path.iter_mut().for_each(resolve);
+        }
+        resolve(&mut self.store.path);
+        if let Some(key) = &mut self.privacy.pseudonym_key {
+            key.file.iter_mut().for_each(resolve);
+        }
+        self.kafka.paths_mut().into_iter().for_each(resolve);
+    }
+
+    /// The shard's settings with the recorder's beside them.
+    pub fn shard(&self) -> ShardConfig {
+        ShardConfig { recorder: self.recorder.clone(), ..self.state.clone() }
+    }
+
+    pub fn listen(&self) -> Option<SocketAddr> {
+        self.http.listen.parse().ok()
+    }
+}
