@@ -1,7 +1,9 @@
 // For development only: speaks the HTTP API with made-up data, and serves the built console under
 // the strict content security policy. Plain Node, no dependencies.
 //
-//   node dev/mock.mjs [port]          MOCK_EMPTY=1: a Tidewaiter that has seen nothing yet
+//   node dev/mock.mjs [port]
+//
+// MOCK_EMPTY=1: a Tidewaiter that has seen nothing yet. MOCK_LINES=10000: long timelines.
 
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
@@ -11,7 +13,7 @@ import { World } from './world.mjs';
 
 const port = Number(process.argv[2] ?? process.env.PORT ?? 8765);
 const dist = fileURLToPath(new URL('../dist', import.meta.url));
-const world = new World({ empty: process.env.MOCK_EMPTY === '1' });
+const world = new World({ empty: process.env.MOCK_EMPTY === '1', linesMin: Number(process.env.MOCK_LINES ?? 0) });
 const streams = new Set();
 
 const TYPES = {

@@ -73,8 +73,9 @@ export class World {
   incidents = [];
   findings = [];
 
-  constructor({ empty }) {
+  constructor({ empty, linesMin }) {
     this.empty = empty;
+    this.linesMin = linesMin;
     if (empty) return;
     this.#counts = { access: 9_841_223, auth: 412_004, network: 6_230_118 };
     this.#reads = { travel: 6_113_220, identity: 1_802_311, cargo: 1_204_118, enforcement: 402_107, financial: 210_004, biometric: 109_463 };
@@ -93,7 +94,7 @@ export class World {
     const ip = `10.${20 + Math.floor(random() * 6)}.${Math.floor(random() * 12)}.${10 + Math.floor(random() * 200)}`;
     const signal = story.severity === 'low';
     const quiet = Date.now() - timeMs > 40 * 60_000;
-    const findings = Array.from({ length: 1 + Math.floor(random() * 5) }, (_, n) => this.#finding(n === 0 ? story : this.#pick(STORIES), actor, ip, scope, timeMs + n * 180_000));
+    const findings = Array.from({ length: 1 + Math.floor(random() * 5) }, (_, n) => this.#finding(n === 0 ? story : this.#pick(STORIES), actor, ip, scope, timeMs - n * 120_000));
     const subjects = story.detector === 'protected_subject' ? 1 : Math.floor(20 + random() ** 3 * 180_000);
     const records = Math.floor(subjects * (1 + random()));
     const second = this.#pick(DATASETS);
@@ -160,6 +161,9 @@ export class World {
       add(start + n * 620 + 15_000, 'flow', 'flow', `${incident.sources[0]} sent ${12 + run * 9} MB to 203.0.113.9:443 (files.example.net)`, { actor: null, destination: '203.0.113.9', bytes: (12 + run * 9) * 1_000_000 });
     }
     add(first + 700_000, 'access', 'export', `${actor} was refused an export of 5,000 rows of ${incident.datasets[0].dataset}`, { ...incident.datasets[0], outcome: 'denied' });
+    for (let n = 0; n < this.linesMin; n++) {
+      add(first + random() * 1_400_000, 'access', 'read', `${actor} read 1 record of ${incident.datasets[0].dataset} from case ${n}`, { ...incident.datasets[0], records: 1, bytes: 1834, subjects: 1 });
+    }
     for (const finding of this.findings.filter((f) => incident.findings.includes(f.id))) {
       add(Date.parse(finding.time), 'finding', finding.detector, finding.why, { severity: finding.severity, finding: finding.id, source: { monitor: 'tidewaiter' } });
     }

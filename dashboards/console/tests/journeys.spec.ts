@@ -127,7 +127,7 @@ test('findings are listed and filtered', async ({ page, request }) => {
   await incidentWithFold(request);
   await page.goto('/findings');
   await expect(page.getByTestId('findings').getByRole('row').nth(1)).toBeVisible();
-  await page.getByLabel('Actor').fill('nobody-with-this-name');
+  await page.getByRole('searchbox', { name: 'Actor' }).fill('nobody-with-this-name');
   await expect(page.getByText('No finding fits these filters')).toBeVisible();
   await expect(page).toHaveURL(/actor=nobody-with-this-name/);
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { bytes, count, estimate, milliseconds, plural, quantity, short } from './number';
-import { ago, clock, dayAndClock, span } from './time';
+import { clock, dayAndClock, span, when } from './time';
 import { detectorWord, origin, some } from './words';
 
 function check(actual: string, expected: string) {
@@ -63,9 +63,14 @@ describe('times', () => {
   });
   it('tells how long ago', () => {
     const now = Date.parse('2026-03-02T10:00:00Z');
-    check(ago('2026-03-02T09:59:59Z', now), 'now');
-    check(ago('2026-03-02T09:56:00Z', now), '4 min ago');
-    check(ago('2026-03-02T11:00:00Z', now), 'in 1 h 00 min');
+    check(when('2026-03-02T09:59:59Z', now), 'now');
+    check(when('2026-03-02T09:56:00Z', now), '4 min ago');
+  });
+  it('names the time that is far from now, or ahead of it', () => {
+    const now = Date.parse('2026-03-02T10:00:00Z');
+    check(when('2026-03-02T11:00:00Z', now), '2026-03-02 11:00');
+    check(when('2025-12-24T18:30:59Z', now), '2025-12-24 18:30');
+    check(when('soon', now), '–');
   });
 });
 

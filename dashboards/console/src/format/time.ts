@@ -36,10 +36,13 @@ export function span(ms: number): string {
   return `${Math.floor(total / MS.d)} d ${Math.floor((total % MS.d) / MS.h)} h`;
 }
 
-/** How long a time lies back: `now`, `8 s ago`. A time ahead says so: clocks differ. */
-export function ago(time: string, nowMs: number): string {
+/**
+ * When something happened: `now`, `8 s ago`, and the date and time where that says more. Event time
+ * need not be near the clock on the wall: a day played back lies anywhere.
+ */
+export function when(time: string, nowMs: number): string {
   const ms = nowMs - Date.parse(time);
   if (Number.isNaN(ms)) return '–';
-  if (ms < -5 * MS.s) return `in ${span(-ms)}`;
+  if (ms >= MS.d || ms < -2 * MS.s) return dayAndClock(time).slice(0, 16);
   return ms < 2 * MS.s ? 'now' : `${span(ms)} ago`;
 }

@@ -19,7 +19,7 @@ export const statusWord: Record<Status, string> = {
 
 export const kindWord: Record<Kind, string> = {
   access: 'Access',
-  auth: 'Login',
+  auth: 'Account',
   flow: 'Flow',
   finding: 'Finding',
   severity: 'Severity',

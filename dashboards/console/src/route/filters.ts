@@ -13,15 +13,9 @@ import {
   type Status,
 } from '../wire/types';
 
-export const SORTS = {
-  '-updated': 'Last change, newest first',
-  updated: 'Last change, oldest first',
-  '-score': 'Score, highest first',
-  score: 'Score, lowest first',
-  '-opened': 'Opened, newest first',
-  opened: 'Opened, oldest first',
-} as const;
-export type Sort = keyof typeof SORTS;
+/** Largest and newest first with `-`. */
+export const SORTS = ['-updated', 'updated', '-score', 'score', '-opened', 'opened'] as const;
+export type Sort = (typeof SORTS)[number];
 
 export interface IncidentFilters {
   severity: Severity[];
@@ -37,7 +31,7 @@ const STATUS_DEFAULT: readonly Status[] = ['open', 'quiet'];
 
 export function readIncidentFilters(search: URLSearchParams): IncidentFilters {
   const status = list(search, 'status', STATUSES);
-  const sort = search.get('sort') ?? '';
+  const sort = search.get('sort');
   return {
     severity: list(search, 'severity', SEVERITIES),
     status: status.length > 0 ? status : [...STATUS_DEFAULT],
@@ -45,7 +39,7 @@ export function readIncidentFilters(search: URLSearchParams): IncidentFilters {
     actor: text(search, 'actor'),
     source: text(search, 'source'),
     dataset: text(search, 'dataset'),
-    sort: Object.hasOwn(SORTS, sort) ? (sort as Sort) : '-updated',
+    sort: SORTS.find((known) => known === sort) ?? '-updated',
   };
 }
 
