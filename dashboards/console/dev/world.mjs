@@ -70,6 +70,7 @@ export class World {
   #reads = {};
   #rate = 1200;
   #steps = 0;
+  #told = null;
   incidents = [];
   findings = [];
 
@@ -117,7 +118,7 @@ export class World {
       merged_into: null,
     };
     this.findings.push(...findings);
-    incident.timeline_length = this.entries(incident).length;
+    incident.timeline_length = this.linesMin > 0 ? this.linesMin : this.#tell(incident).length;
     this.incidents.push(incident);
     return { incident, finding: findings[0] };
   }
@@ -135,6 +136,11 @@ export class World {
 
   /** The same entries each time for one incident. */
   entries(incident) {
+    if (this.#told?.id !== incident.id) this.#told = { id: incident.id, entries: this.#tell(incident) };
+    return this.#told.entries;
+  }
+
+  #tell(incident) {
     const random = seeded(Number.parseInt(incident.id.slice(0, 8), 16));
     const first = Date.parse(incident.first_event);
     const actor = incident.actors[0];
