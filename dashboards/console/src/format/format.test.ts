@@ -11,6 +11,8 @@ describe('numbers', () => {
   it('groups whole numbers', () => check(count(1_234_567), '1,234,567'));
   it('keeps three figures across the room', () => {
     check(short(0), '0');
+    check(short(0.5), '0.5');
+    check(short(12.4), '12');
     check(short(999), '999');
     check(short(999.6), '1 k');
     check(short(12_345), '12.3 k');

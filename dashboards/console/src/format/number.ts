@@ -27,7 +27,8 @@ function scaled(value: number, base: number, units: string[]): string {
     rest /= base;
     step += 1;
   }
-  const digits = step === 0 || rest >= 99.95 ? whole.format(rest) : oneDecimal.format(rest);
+  const coarse = rest >= (step === 0 ? 9.95 : 99.95);
+  const digits = (coarse ? whole : oneDecimal).format(rest);
   const sign = value < 0 ? '−' : '';
   return `${sign}${digits} ${units[step]}`.trimEnd();
 }
