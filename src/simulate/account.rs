@@ -71,6 +71,11 @@ impl Account {
         if due { self.queue.pop_front() } else { None }
     }
 
+    #[cfg(test)]
+    pub(super) fn planned(&self) -> usize {
+        self.queue.len()
+    }
+
     /// Decides what comes next. Time moves on with every call.
     pub(super) fn decide(&mut self, agency: &Agency) {
         let Some(shift) = self.shift.take() else { return self.look_ahead(agency) };

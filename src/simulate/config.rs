@@ -36,8 +36,9 @@ pub struct SimulationConfig {
     pub start: EventTime,
     pub duration_ms: i64,
     pub breaches: BreachChoice,
-    /// When the first breach begins, counted from `start`; the others are spread over what remains.
-    pub first_breach_after_ms: i64,
+    /// When the first breach begins, counted from `start`; a twentieth of the duration where it is
+    /// not said. The others are spread over what remains.
+    pub first_breach_after_ms: Option<i64>,
     /// Emit network flows.
     pub network: bool,
     /// Emit authentication events.
@@ -52,7 +53,7 @@ impl Default for SimulationConfig {
             start: EventTime::MIN.plus_ms(START_MS - EventTime::MIN.millis()),
             duration_ms: DAY_MS,
             breaches: BreachChoice::None,
-            first_breach_after_ms: DAY_MS / 20,
+            first_breach_after_ms: None,
             network: true,
             auth: true,
         }
@@ -80,13 +81,17 @@ impl SimulationConfig {
                 CanaryTouch,
                 NullActor,
             ]),
-            first_breach_after_ms: 20 * MINUTE_MS,
+            first_breach_after_ms: Some(20 * MINUTE_MS),
             ..Self::default()
         }
     }
 
     pub fn end(&self) -> EventTime {
         self.start.plus_ms(self.duration_ms)
+    }
+
+    pub(super) fn first_breach_ms(&self) -> i64 {
+        self.first_breach_after_ms.unwrap_or(self.duration_ms / 20)
     }
 
     /// All that is wrong, each line naming key, value and what is allowed. Empty when all is well.
@@ -113,12 +118,12 @@ impl SimulationConfig {
             ));
         }
         let latest = self.duration_ms.max(0) / 2;
-        if !(0..=latest).contains(&self.first_breach_after_ms)
-            && self.breaches != BreachChoice::None
+        if let Some(first) = self.first_breach_after_ms
+            && !(0..=latest).contains(&first)
         {
             problems.push(format!(
-                "simulate.first_breach_after_ms: must be 0 to {latest} (half the duration), got {}",
-                self.first_breach_after_ms
+                "simulate.first_breach_after_ms: must be 0 to {latest} (half the duration), \
+                 got {first}"
             ));
         }
         if let BreachChoice::Named(kinds) = &self.breaches
@@ -165,6 +170,7 @@ mod tests {
             duration_ms: -5,
             start: EventTime::MIN,
             breaches: BreachChoice::Named(vec![BreachKind::BulkDump; 201]),
+            first_breach_after_ms: Some(60_000),
             ..SimulationConfig::default()
         };
         let problems = config.check();

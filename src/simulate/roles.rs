@@ -92,9 +92,9 @@ impl Role {
     /// Mean time between the end of one piece of work and the start of the next, in seconds.
     pub(super) const fn gap_s(self) -> f64 {
         match self {
-            Self::BorderOfficer => 95.0,
+            Self::BorderOfficer => 115.0,
             Self::CustomsOfficer => 240.0,
-            Self::CargoAnalyst => 330.0,
+            Self::CargoAnalyst => 540.0,
             Self::VisaClerk => 240.0,
             Self::IntelligenceAnalyst => 420.0,
             Self::Investigator => 540.0,

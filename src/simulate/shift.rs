@@ -73,7 +73,11 @@ pub(super) fn shift(agency: &Agency, n: u32, day: i64) -> Option<Shift> {
         office(&mut rng, actor.start_minute, day)?
     };
     let (begin, end) = span(&mut rng, hours);
-    let begin_ms = agency.clocks.utc_ms(actor.site, day * DAY_MS + begin);
+    let begin_ms = match hours {
+        // Programs keep no daylight saving time.
+        Hours::RoundTheClock(_) => day * DAY_MS + begin,
+        _ => agency.clocks.utc_ms(actor.site, day * DAY_MS + begin),
+    };
     let end_ms = begin_ms + (end - begin);
     let mut shift = Shift {
         sittings: SmallVec::new(),
@@ -84,11 +88,8 @@ pub(super) fn shift(agency: &Agency, n: u32, day: i64) -> Option<Shift> {
     };
     let place = seat(&mut rng, agency, n);
     let mut sit = |from: i64, to: i64, part: u64, rng: &mut Chance| {
-        let from = if from < agency.start_ms {
-            agency.start_ms + between(rng, 2_000, 15 * MINUTE_MS)
-        } else {
-            from
-        };
+        let from =
+            if from < agency.start_ms { agency.start_ms + catch_up_ms(rng, hours) } else { from };
         if to - from >= 10 * MINUTE_MS {
             let session = hash(agency.seed, Purpose::Session, u64::from(n), day as u64 * 2 + part);
             shift.sittings.push(Sitting { login_ms: from, logout_ms: to, session, place });
@@ -108,6 +109,17 @@ pub(super) fn shift(agency: &Agency, n: u32, day: i64) -> Option<Shift> {
         }
     }
     (!shift.sittings.is_empty()).then_some(shift)
+}
+
+/// How long after the start somebody logs in whose shift has begun before it: programs at once,
+/// people sooner rather than later within a quarter of an hour.
+fn catch_up_ms(rng: &mut Chance, hours: Hours) -> i64 {
+    let late: f64 = rng.random();
+    let most_ms = match hours {
+        Hours::RoundTheClock(_) => 20_000.0,
+        _ => 15.0 * MINUTE_MS as f64,
+    };
+    500 + (most_ms * late * late) as i64
 }
 
 /// Rotation, with sickness, swaps between colleagues and a few extra shifts. A night is followed by

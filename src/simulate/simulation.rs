@@ -145,10 +145,33 @@ fn family(config: &SimulationConfig) -> u64 {
     let flags = u64::from(config.network) | u64::from(config.auth) << 1;
     let when = hash(breaches, Purpose::Stream, config.start.millis() as u64, flags);
     let what = hash(
-        config.first_breach_after_ms as u64,
+        config.first_breach_ms() as u64,
         Purpose::Stream,
         config.duration_ms as u64,
         u64::from(config.actors),
     );
     hash(config.seed, Purpose::Stream, when, what) << COUNT_BITS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::config::SimulationConfig;
+    use super::*;
+
+    #[test]
+    fn holds_one_piece_of_work_of_each_account_however_long_it_runs() {
+        let config = SimulationConfig { actors: 120, ..SimulationConfig::default() };
+        let mut simulation = Simulation::new(config).expect("valid");
+        let mut most = 0;
+        let mut n = 0;
+        while simulation.next().is_some() {
+            n += 1;
+            if n % 500 == 0 {
+                most = most.max(simulation.accounts.iter().map(Account::planned).sum::<usize>());
+            }
+        }
+        // The month's figures are the longest piece of work: some 200 reads.
+        assert!(n > 30_000, "{n} events");
+        assert!(most < 120 * 20, "{most} planned at once");
+    }
 }

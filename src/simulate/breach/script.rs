@@ -56,7 +56,7 @@ impl<'a> Script<'a> {
     /// Finds its time: `part` of the way from the first breach's begin to near the end, or earlier
     /// where that leaves too little time.
     pub(super) fn place(&mut self, config: &SimulationConfig, kind: BreachKind, part: f64) {
-        let first = config.first_breach_after_ms;
+        let first = config.first_breach_ms();
         let usable = (config.duration_ms as f64 * 0.95) as i64 - first;
         let slot = first + (usable as f64 * part) as i64;
         self.kind = kind;
