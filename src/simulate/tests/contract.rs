@@ -194,7 +194,7 @@ fn golden_lines() {
         first(&|l| l.is("access") && l.text_at("/action") == "search"),
         first(&|l| l.is("auth")),
         first(&|l| l.is("network")),
-        first(&|l| l.breach == Some(1) && l.text_at("/resource/subject") != ""),
+        first(&|l| l.breach == Some(1) && !l.text_at("/resource/subject").is_empty()),
     ]
     .join("\n");
     assert_eq!(shown, include_str!("golden.jsonl").trim_end());

@@ -41,8 +41,11 @@ fn every_access_lies_between_the_login_and_the_logout_of_its_session() {
     assert!(logouts > 100, "{logouts}");
 }
 
+/// Whom an account saw, and when.
+type Reads<'a> = Vec<(i64, Vec<&'a str>)>;
+
 /// The most distinct subjects any window of an account's day holds.
-fn most_distinct(reads: &[(i64, Vec<&str>)], window_ms: i64) -> usize {
+fn most_distinct(reads: &Reads<'_>, window_ms: i64) -> usize {
     let mut inside = VecDeque::new();
     let mut times = HashMap::<&str, u32>::new();
     let mut most = 0;
@@ -65,7 +68,7 @@ fn most_distinct(reads: &[(i64, Vec<&str>)], window_ms: i64) -> usize {
 }
 
 /// Per account: role, and subjects by time of allowed accesses.
-fn reads_by_account(lines: &[Line]) -> HashMap<&str, (&str, Vec<(i64, Vec<&str>)>)> {
+fn reads_by_account(lines: &[Line]) -> HashMap<&str, (&str, Reads<'_>)> {
     let mut accounts = HashMap::new();
     for line in lines.iter().filter(|l| l.is("access") && l.text_at("/outcome") == "allowed") {
         let (_, reads) = accounts
