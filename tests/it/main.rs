@@ -1,4 +1,7 @@
-//! Temporary: the lead's file takes this place.
+//! End-to-end tests, one binary.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 #[path = "../broker/mod.rs"]
 mod broker;
 mod broker_smoke;
