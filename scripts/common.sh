@@ -4,7 +4,8 @@
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cache="$root/.cache"
-console="$root/dashboards/console"
+# Used by those who source this.
+export console="$root/dashboards/console"
 cd "$root"
 
 # What earlier set-ups put into .cache, before what the system has or lacks.
