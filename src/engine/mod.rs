@@ -4,4 +4,5 @@
 //! same findings with the same ids. It uses nothing above itself (`adapters`, `config`,
 //! `app`, `cli`); `tests/it/layers.rs` holds it to that.
 
+pub mod detect;
 pub mod model;

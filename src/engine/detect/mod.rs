@@ -1,0 +1,3 @@
+//! Judges events: an event in, findings out.
+
+pub mod rules;
