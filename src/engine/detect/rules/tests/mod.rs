@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+mod pack;
 mod sigma_hq;
 
 /// A folder of the data that is not ours to copy: `../shared/data` beside the checkout, or where
