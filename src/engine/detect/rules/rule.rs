@@ -285,10 +285,11 @@ fn detection(
         return None;
     };
     let before = faults.len();
+    let line = key_line(node, section, detection);
     if entries.len() > SELECTIONS_MAX + 1 {
         let (what, found) = ("selections", entries.len());
         let problem = Problem::TooMany { what, found, max: SELECTIONS_MAX };
-        faults.push(Fault::new(detection.line, section, problem));
+        faults.push(Fault::new(line, section, problem));
         return None;
     }
     let mut names = Vec::new();
@@ -315,14 +316,14 @@ fn detection(
             },
         }
     }
-    let conditions = conditions(detection, &names, faults);
+    let conditions = conditions(detection, line, &names, faults);
     if faults.len() > before {
         return None;
     }
     let tests = conditions.iter().fold(0_usize, |sum, c| sum.saturating_add(size(c, &selections)));
     if tests > TESTS_MAX {
         let problem = Problem::TooMany { what: "comparisons", found: tests, max: TESTS_MAX };
-        faults.push(Fault::new(detection.line, "condition", problem));
+        faults.push(Fault::new(line, "condition", problem));
         return None;
     }
     let mut terms: Vec<Expression> = conditions.iter().map(|c| resolve(c, &selections)).collect();
@@ -330,9 +331,14 @@ fn detection(
 }
 
 /// One condition or several, any of which is enough.
-fn conditions(detection: &Node, names: &[&str], faults: &mut Vec<Fault>) -> Vec<Condition> {
+fn conditions(
+    detection: &Node,
+    line: u32,
+    names: &[&str],
+    faults: &mut Vec<Fault>,
+) -> Vec<Condition> {
     let Some(node) = detection.entry("condition") else {
-        faults.push(Fault::new(detection.line, "", Problem::Missing("condition")));
+        faults.push(Fault::new(line, "", Problem::Missing("condition")));
         return Vec::new();
     };
     let nodes = match &node.data {

@@ -263,6 +263,7 @@ impl<'p> Loading<'p> {
         for node in nodes.iter().filter(|node| node.scalar() != Some(yaml::Scalar::Null)) {
             let mut faults = Vec::new();
             let document = rule::read(node, name, &mut self.compiler, &mut faults);
+            faults.sort_by_key(|fault| fault.line);
             let title = rule::title(node);
             self.errors.extend(faults.into_iter().map(|fault| fault.within(name, &title)));
             match document {

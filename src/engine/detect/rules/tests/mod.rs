@@ -2,8 +2,11 @@
 
 use std::path::PathBuf;
 
+mod language;
 mod pack;
+mod refusals;
 mod sigma_hq;
+mod slow;
 
 /// A folder of the data that is not ours to copy: `../shared/data` beside the checkout, or where
 /// `TIDEWAITER_SHARED_DATA` says. `None`, said aloud, where it is not there.
