@@ -5,6 +5,7 @@
 
 pub mod files;
 pub mod kafka;
+pub mod publish;
 pub mod secrets;
 pub mod store;
 pub mod telemetry;
