@@ -15,6 +15,7 @@ mod no_case;
 mod outbound_bytes;
 mod roster;
 pub mod state;
+pub mod rules;
 mod watched_subject;
 pub mod window;
 

@@ -1,0 +1,39 @@
+import { defineConfig } from '@playwright/test';
+
+/**
+ * BASE_URL names a running Tidewaiter. Without it the mock server is started, which serves `dist`,
+ * so build first. The browser is the system's; none is downloaded.
+ */
+const given = process.env.BASE_URL;
+const mock = 'http://127.0.0.1:8765';
+
+export default defineConfig({
+  testDir: 'tests',
+  fullyParallel: false,
+  workers: 1,
+  forbidOnly: true,
+  reporter: 'list',
+  // A Tidewaiter that has just been started needs up to a minute for its first incident.
+  timeout: 120_000,
+  expect: { timeout: 15_000 },
+  use: {
+    baseURL: given ?? mock,
+    viewport: { width: 1366, height: 768 },
+    browserName: 'chromium',
+    launchOptions: {
+      executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+      args: [
+        '--no-sandbox',
+        '--disable-gpu',
+        '--disable-background-networking',
+        '--disable-component-update',
+        '--disable-default-apps',
+        '--disable-domain-reliability',
+        '--disable-sync',
+        '--no-first-run',
+        '--no-pings',
+      ],
+    },
+  },
+  ...(given ? {} : { webServer: { command: 'node dev/mock.mjs 8765', url: `${mock}/healthz` } }),
+});

@@ -1,0 +1,65 @@
+/** The API's words as people say them. */
+
+import type { Kind, Origin, Severity, Status } from '../wire/types';
+
+export const severityWord: Record<Severity, string> = {
+  critical: 'Critical',
+  high: 'High',
+  medium: 'Medium',
+  low: 'Low',
+  informational: 'Info',
+};
+
+export const statusWord: Record<Status, string> = {
+  open: 'Open',
+  quiet: 'Quiet',
+  signal: 'Signal',
+  merged: 'Merged',
+};
+
+export const kindWord: Record<Kind, string> = {
+  access: 'Access',
+  auth: 'Account',
+  flow: 'Flow',
+  finding: 'Finding',
+  severity: 'Severity',
+};
+
+const detectors: Record<string, string> = {
+  bulk_read: 'Bulk read',
+  no_case: 'No case',
+  canary: 'Canary',
+  protected_subject: 'Protected subject',
+  leaver: 'Leaver',
+  first_seen: 'First seen',
+  enumeration: 'Enumeration',
+  denied_burst: 'Denied burst',
+  no_actor: 'No actor',
+  outbound_bytes: 'Outbound bytes',
+  read_then_outflow: 'Read, then outflow',
+  rule: 'Rule',
+};
+
+/** A detector a newer server knows is shown by its name, in words. */
+export function detectorWord(name: string): string {
+  return detectors[name] ?? sentence(name);
+}
+
+/** `snake_case` to `Snake case`. */
+export function sentence(name: string): string {
+  const words = name.replaceAll('_', ' ').trim();
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+/** Where an entry can be looked up again: `access/3@8123`. */
+export function origin(source: Origin): string {
+  if ('topic' in source) return `${source.topic}/${source.partition}@${source.offset}`;
+  if ('file' in source) return `${source.file}:${source.line}`;
+  return source.monitor;
+}
+
+/** `Ann, Ben and 3 more`. */
+export function some(names: string[], shown = 2): string {
+  if (names.length <= shown) return names.join(', ');
+  return `${names.slice(0, shown).join(', ')} and ${names.length - shown} more`;
+}

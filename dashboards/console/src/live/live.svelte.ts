@@ -1,0 +1,117 @@
+/**
+ * The live stream, shared by all pages: one connection, the latest counters, the newest incidents
+ * and findings. Tells honestly how old they are.
+ */
+
+import * as api from '../wire/api';
+import type { Finding, Incident, Stats } from '../wire/types';
+import { append, type Sample } from './history';
+import { begin, failed, heard, isDead, opened, trust, type Link } from './link';
+import { upsertFinding, upsertIncident } from './newest';
+
+const TICK_MS = 1_000;
+
+export type Loading = 'loading' | 'loaded' | { failed: string };
+
+class Live {
+  stats = $state.raw<Stats | null>(null);
+  history = $state.raw<Sample[]>([]);
+  incidents = $state.raw<Incident[]>([]);
+  findings = $state.raw<Finding[]>([]);
+  /** Of the two lists above, which are asked for once and then kept up by the stream. */
+  lists = $state.raw<Loading>('loading');
+  nowMs = $state(Date.now());
+  #link = $state.raw<Link>(begin(Date.now()));
+  trust = $derived(trust(this.#link, this.nowMs));
+  /** Numbers on the screen are of now. */
+  fresh = $derived(this.trust.word === 'live');
+
+  #source: EventSource | null = null;
+  #listeners = new Set<(incident: Incident) => void>();
+
+  start(): () => void {
+    this.#connect();
+    const timer = setInterval(() => this.#tick(), TICK_MS);
+    return () => {
+      clearInterval(timer);
+      this.#source?.close();
+    };
+  }
+
+  onIncident(listener: (incident: Incident) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  retryNow(): void {
+    this.#connect();
+  }
+
+  #tick(): void {
+    this.nowMs = Date.now();
+    const retryAt = this.#link.retryAtMs;
+    if (isDead(this.#link, this.nowMs)) this.#drop();
+    else if (retryAt !== null && this.nowMs >= retryAt) this.#connect();
+  }
+
+  #connect(): void {
+    this.#source?.close();
+    this.#link = { ...this.#link, retryAtMs: null };
+    const source = new EventSource('/api/v1/stream');
+    this.#source = source;
+    source.onopen = () => {
+      this.#link = opened(this.#link, Date.now());
+      void this.#loadLists();
+    };
+    source.onerror = () => this.#drop();
+    this.#listen<Stats>(source, 'stats', (stats) => {
+      this.stats = stats;
+      this.history = append(this.history, stats, Date.now());
+    });
+    this.#listen<Incident>(source, 'incident', (incident) => {
+      this.incidents = upsertIncident(this.incidents, incident);
+      for (const listener of this.#listeners) listener(incident);
+    });
+    this.#listen<Finding>(source, 'finding', (finding) => {
+      this.findings = upsertFinding(this.findings, finding);
+    });
+  }
+
+  #listen<T>(source: EventSource, name: string, take: (data: T) => void): void {
+    source.addEventListener(name, (event) => {
+      let data: T;
+      try {
+        data = JSON.parse((event as MessageEvent<string>).data) as T;
+      } catch {
+        return; // Not heard: an unreadable message proves nothing.
+      }
+      this.nowMs = Date.now();
+      this.#link = heard(this.#link, this.nowMs);
+      take(data);
+    });
+  }
+
+  #drop(): void {
+    this.#source?.close();
+    this.#source = null;
+    this.#link = failed(this.#link, Date.now(), Math.random());
+  }
+
+  /** On each connection anew: what happened during an outage did not come by the stream. */
+  async #loadLists(): Promise<void> {
+    try {
+      const [incidents, findings] = await Promise.all([
+        api.incidents({ limit: 20 }),
+        api.findings({ limit: 20 }),
+      ]);
+      this.incidents = incidents.items.reduce(upsertIncident, this.incidents);
+      this.findings = findings.items.reduce(upsertFinding, this.findings);
+      this.lists = 'loaded';
+    } catch (error) {
+      if (this.lists === 'loaded') return; // What is shown stays; the link tells its age.
+      this.lists = { failed: error instanceof Error ? error.message : String(error) };
+    }
+  }
+}
+
+export const live = new Live();

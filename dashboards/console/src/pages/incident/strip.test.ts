@@ -1,0 +1,70 @@
+import { describe, expect, it } from 'vitest';
+import type { Kind, Line } from '../../wire/types';
+import { extent, hit, marks, msOf, overlaps, shifted, ticks, xOf, zoomed } from './strip';
+
+const T0 = Date.parse('2026-03-02T09:00:00Z');
+const at = (s: number) => new Date(T0 + s * 1000).toISOString();
+const line = (from: number, to: number, kind: Kind = 'access', records = 1) =>
+  ({ id: `${kind}${from}`, time: at(from), until: at(to), kind, records, folded: 1, bytes: 0, outcome: 'allowed' }) as Line;
+const span = (from: number, to: number) => ({ fromMs: T0 + from * 1000, toMs: T0 + to * 1000 });
+const inSeconds = (s: { fromMs: number; toMs: number }) => `${(s.fromMs - T0) / 1000}..${(s.toMs - T0) / 1000}`;
+
+describe('the extent', () => {
+  it('holds every line, with a margin', () =>
+    expect(inSeconds(extent([line(100, 400), line(0, 1)])!)).toBe('-8..408'));
+  it('has a width even for one moment', () => expect(inSeconds(extent([line(5, 5)])!)).toBe('4..6'));
+  it('is nothing for no lines', () => expect(extent([])).toBeNull());
+});
+
+describe('places', () => {
+  it('go from time to pixel and back', () => {
+    expect(xOf(T0 + 25_000, span(0, 100), 400)).toBe(100);
+    expect(msOf(100, span(0, 100), 400)).toBe(T0 + 25_000);
+  });
+  it('are wide enough to see', () => {
+    const [mark] = marks([line(50, 50)], span(0, 100), 400);
+    expect([mark!.x, mark!.width]).toEqual([200, 2]);
+  });
+  it('leave out what is not in the span, keep what reaches into it', () => {
+    expect(overlaps(line(0, 10), span(20, 30))).toBe(false);
+    expect(marks([line(0, 10), line(15, 25)], span(20, 30), 100).length).toBe(1);
+  });
+  it('weigh the largest of a lane as 1', () => {
+    const weights = marks([line(1, 1, 'access', 1), line(2, 2, 'access', 999)], span(0, 9), 90);
+    expect(weights[1]!.weight).toBe(1);
+    expect(weights[0]!.weight).toBeLessThan(0.2);
+  });
+  it('put severity changes across the lanes', () =>
+    expect(marks([line(1, 1, 'severity')], span(0, 9), 90)[0]!.lane).toBe(-1));
+});
+
+describe('a pointer', () => {
+  const all = marks([line(0, 80), line(40, 40), line(95, 95)], span(0, 100), 100);
+  it('finds the small mark before the wide one', () => expect(hit(all, 0, 41, 4)?.line.id).toBe('access40'));
+  it('finds the nearest within reach', () => expect(hit(all, 0, 92, 4)?.line.id).toBe('access95'));
+  it('finds nothing far away or in another lane', () => {
+    expect(hit(all, 0, 87, 4)).toBeNull();
+    expect(hit(all, 1, 40, 4)).toBeNull();
+  });
+});
+
+describe('ticks', () => {
+  it('are round and not crowded', () => {
+    const found = ticks(span(-30, 1830), 400, 80);
+    expect(found.map((tick) => tick.text)).toEqual(['09:00', '09:10', '09:20', '09:30']);
+  });
+  it('say seconds when close', () =>
+    expect(ticks(span(0, 4), 400, 80).map((tick) => tick.text).slice(0, 2)).toEqual(['09:00:00', '09:00:01']));
+  it('say days when far', () =>
+    expect(ticks(span(0, 86_400 * 3), 300, 80).map((tick) => tick.text)).toEqual(['03-03', '03-04', '03-05']));
+});
+
+describe('looking closer', () => {
+  const limits = span(0, 1000);
+  it('halves around the middle', () => expect(inSeconds(zoomed(limits, 0.5, limits))).toBe('250..750'));
+  it('never leaves the limits', () => {
+    expect(inSeconds(zoomed(span(0, 600), 2, limits))).toBe('0..1000');
+    expect(inSeconds(shifted(span(800, 1000), 0.5, limits))).toBe('800..1000');
+    expect(inSeconds(shifted(span(400, 600), -0.5, limits))).toBe('300..500');
+  });
+});

@@ -1,0 +1,29 @@
+/** MITRE ATT&CK (Enterprise) names of the techniques our detectors and rules speak of. */
+const names: Record<string, string> = {
+  T1020: 'Automated Exfiltration',
+  T1021: 'Remote Services',
+  T1041: 'Exfiltration Over C2 Channel',
+  T1048: 'Exfiltration Over Alternative Protocol',
+  T1074: 'Data Staged',
+  T1078: 'Valid Accounts',
+  'T1078.002': 'Domain Accounts',
+  'T1078.003': 'Local Accounts',
+  'T1078.004': 'Cloud Accounts',
+  T1087: 'Account Discovery',
+  T1098: 'Account Manipulation',
+  T1110: 'Brute Force',
+  'T1110.003': 'Password Spraying',
+  T1119: 'Automated Collection',
+  T1213: 'Data from Information Repositories',
+  'T1213.006': 'Databases',
+  T1530: 'Data from Cloud Storage',
+  'T1555.006': 'Cloud Secrets Management Stores',
+  'T1556.006': 'Multi-Factor Authentication',
+  T1567: 'Exfiltration Over Web Service',
+  'T1567.002': 'Exfiltration to Cloud Storage',
+};
+
+/** Empty where we do not know it: the id stands for itself. */
+export function techniqueName(id: string): string {
+  return names[id.replace(/^attack\./i, '').toUpperCase()] ?? '';
+}

@@ -1,0 +1,181 @@
+/** What the HTTP API says, as it says it. Times are RFC 3339, UTC, with milliseconds. */
+
+export const SEVERITIES = ['critical', 'high', 'medium', 'low', 'informational'] as const;
+export type Severity = (typeof SEVERITIES)[number];
+
+export const STATUSES = ['open', 'quiet', 'signal', 'merged'] as const;
+export type Status = (typeof STATUSES)[number];
+
+export const DETECTORS = [
+  'bulk_read',
+  'no_case',
+  'canary',
+  'protected_subject',
+  'leaver',
+  'first_seen',
+  'enumeration',
+  'denied_burst',
+  'no_actor',
+  'outbound_bytes',
+  'read_then_outflow',
+  'rule',
+] as const;
+
+export const KINDS = ['access', 'auth', 'flow', 'finding', 'severity'] as const;
+export type Kind = (typeof KINDS)[number];
+
+export interface DatasetScope {
+  dataset: string;
+  category: string;
+  tier: number;
+  records: number;
+  subjects: number;
+}
+
+export interface ScoreTerm {
+  term: string;
+  points: number;
+  why: string;
+}
+
+export interface Incident {
+  id: string;
+  opened: string | null;
+  updated: string;
+  severity: Severity;
+  score: number;
+  status: Status;
+  title: string;
+  why: string;
+  actors: string[];
+  sources: string[];
+  datasets: DatasetScope[];
+  subjects: number;
+  /** Relative standard error of `subjects`, 0 while it is exact. */
+  subjects_error: number;
+  records: number;
+  bytes: number;
+  first_event: string;
+  last_event: string;
+  first_finding: string;
+  attack: string[];
+  findings: string[];
+  timeline_length: number;
+  score_terms: ScoreTerm[];
+  merged_into: string | null;
+}
+
+export interface IncidentDetail extends Incident {
+  finding_details: Finding[];
+}
+
+export interface Finding {
+  id: string;
+  time: string;
+  detector: string;
+  rule: string | null;
+  severity: Severity;
+  score: number;
+  key: { kind: 'actor' | 'source' | 'dataset' | 'subject'; value: string };
+  actor: string | null;
+  source_ip: string | null;
+  session: string | null;
+  dataset: string | null;
+  category: string | null;
+  tier: number;
+  window: { start: string; end: string };
+  observed: number;
+  expected: number;
+  unit: string;
+  subjects: number;
+  records: number;
+  bytes: number;
+  attack: string[];
+  why: string;
+  evidence: string[];
+}
+
+export type Origin =
+  | { topic: string; partition: number; offset: number }
+  | { file: string; line: number }
+  | { monitor: string };
+
+/** A timeline entry, or a fold of like entries. */
+export interface Line {
+  id: string;
+  time: string;
+  until: string;
+  folded: number;
+  fold: string | null;
+  kind: Kind;
+  action: string;
+  outcome: string;
+  actor: string | null;
+  session: string | null;
+  source_ip: string | null;
+  host: string | null;
+  site: string | null;
+  system: string | null;
+  dataset: string | null;
+  category: string | null;
+  tier: number;
+  destination: string | null;
+  records: number;
+  bytes: number;
+  subjects: number;
+  tokens: string[];
+  case: boolean;
+  severity: Severity | null;
+  finding: string | null;
+  text: string;
+  source: Origin;
+}
+
+export interface Timeline {
+  incident: string;
+  /** Unfolded entries. */
+  total: number;
+  lines: Line[];
+  next: string | null;
+}
+
+export interface Page<T> {
+  items: T[];
+  next: string | null;
+  total: number;
+}
+
+export interface Outcomes {
+  in: number;
+  scored: number;
+  late: number;
+  duplicate: number;
+  dead_lettered: number;
+}
+
+export interface TopicStats extends Outcomes {
+  topic: string;
+  lag: number;
+  watermark: string | null;
+}
+
+export interface Stats {
+  version: string;
+  time: string;
+  started: string;
+  uptime_s: number;
+  ready: boolean;
+  kafka: 'connected' | 'disconnected';
+  demo: boolean;
+  events_per_second: number;
+  records: Outcomes;
+  topics: TopicStats[];
+  verdict_latency_ms: { p50: number; p99: number; max: number; count: number };
+  /** Open ones by severity. */
+  incidents: { critical: number; high: number; medium: number; signals: number };
+  findings_by_detector: Record<string, number>;
+  findings_by_severity: Partial<Record<Severity, number>>;
+  reads_by_category: Record<string, number>;
+  state: { actors: number; sources: number; bytes: number; evicted: number };
+  rules: { loaded: number; error: string | null };
+}

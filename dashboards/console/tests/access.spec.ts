@@ -1,0 +1,67 @@
+import { createRequire } from 'node:module';
+import { readFile } from 'node:fs/promises';
+import type { Page } from '@playwright/test';
+import type { AxeResults } from 'axe-core';
+import { expect, incidentWithFold, test } from './guard';
+
+const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+
+/** Serious and critical violations, as `rule: where`. */
+async function violations(page: Page): Promise<string[]> {
+  const source = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+  await page.evaluate(source);
+  const results = await page.evaluate(
+    (tags) =>
+      (globalThis as unknown as { axe: { run(on: Document, how: object): Promise<AxeResults> } }).axe.run(
+        document,
+        { runOnly: { type: 'tag', values: tags } },
+      ),
+    TAGS,
+  );
+  return results.violations
+    .filter((violation) => violation.impact === 'serious' || violation.impact === 'critical')
+    .flatMap((violation) =>
+      violation.nodes.map((node) => `${violation.id}: ${node.target.join(' ')} ${node.failureSummary}`),
+    );
+}
+
+for (const theme of ['light', 'dark'] as const) {
+  test.describe(`in the ${theme} theme`, () => {
+    test.use({ colorScheme: theme });
+
+    for (const path of ['/', '/incidents', '/findings', '/no/such/page']) {
+      test(`${path} can be used by everybody`, async ({ page, request }) => {
+        await incidentWithFold(request);
+        await page.goto(path);
+        await expect(page.locator('html')).toHaveAttribute('data-theme', theme);
+        await expect(page.getByTestId('link')).toContainText('Live');
+        await expect(page.getByRole('heading', { level: 1 })).toBeAttached();
+        expect(await violations(page)).toEqual([]);
+      });
+    }
+
+    test('an incident can be used by everybody', async ({ page, request }) => {
+      const { id } = await incidentWithFold(request);
+      await page.goto(`/incidents/${id}`);
+      await page.getByTestId('fold').first().click();
+      await expect(page.getByTestId('inside').first()).toBeVisible();
+      expect(await violations(page)).toEqual([]);
+    });
+  });
+}
+
+for (const width of [1366, 1920, 3840]) {
+  test(`no page scrolls sideways at ${width} px`, async ({ page, request }) => {
+    const { id } = await incidentWithFold(request);
+    await page.setViewportSize({ width, height: Math.round((width * 9) / 16) });
+    for (const path of ['/', '/incidents', `/incidents/${id}`, '/findings']) {
+      await page.goto(path);
+      await expect(page.getByTestId('link')).toContainText('Live');
+      await expect(page.locator('table').first()).toBeVisible();
+      const over = await page.evaluate(
+        () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+      );
+      expect(over, path).toBeLessThanOrEqual(0);
+    }
+  });
+}

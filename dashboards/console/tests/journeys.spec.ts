@@ -1,0 +1,168 @@
+import { readFile } from 'node:fs/promises';
+import { expect, incidentWithFold, test } from './guard';
+
+test('the watch page shows live counters', async ({ page }) => {
+  await page.goto('/');
+  await expect(page.getByTestId('link')).toContainText('Live');
+  for (const severity of ['critical', 'high', 'medium', 'signals']) {
+    await expect(page.getByTestId(`open-${severity}`)).toContainText(/\d/);
+  }
+  await expect(page.getByTestId('events-per-second')).toHaveText(/\d/);
+  await expect(page.getByTestId('ledger')).toContainText('dead-lettered');
+  await expect(page.getByTestId('ledger-verdict')).toHaveText(/Balanced|Off by/);
+  await expect(page.getByRole('img', { name: /Events a second/ }).locator('canvas')).toBeVisible();
+  await expect(page.getByTestId('topics').getByRole('row')).not.toHaveCount(1);
+});
+
+test('the counters move without a reload', async ({ page }) => {
+  await page.goto('/');
+  const main = page.locator('main');
+  await expect(main).toHaveAttribute('data-as-of', /Z$/);
+  const first = (await main.getAttribute('data-as-of')) ?? '';
+  await expect.poll(async () => ((await main.getAttribute('data-as-of')) ?? '') > first).toBe(true);
+  await expect(main).toHaveAttribute('data-fresh', 'true');
+});
+
+test('from the list to an incident, its timeline, a fold and an export', async ({ page, request }) => {
+  const { id, title } = await incidentWithFold(request);
+  await page.goto('/incidents?sort=-score');
+  await page.getByTestId('incidents').locator(`a[href="/incidents/${id}"]`).click();
+
+  await expect(page).toHaveURL(new RegExp(`/incidents/${id}$`));
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText(title);
+  await expect(page.getByTestId('scope-people')).toHaveText(/\d/);
+  await expect(page.getByTestId('incident-findings').getByRole('row')).not.toHaveCount(1);
+  await expect(page.getByTestId('strip')).toBeVisible();
+  await expect(page.getByTestId('line').first()).toBeVisible();
+  // Each entry says where it can be looked up again: topic, partition and offset.
+  await expect(page.getByTestId('line').filter({ hasText: /\S+\/\d+@\d+/ }).first()).toBeVisible();
+
+  const fold = page.getByTestId('fold').first();
+  await fold.click();
+  await expect(fold).toHaveAttribute('aria-expanded', 'true');
+  await expect(page.getByTestId('inside').nth(1)).toBeVisible();
+  await fold.click();
+  await expect(page.getByTestId('inside')).toHaveCount(0);
+
+  const downloading = page.waitForEvent('download');
+  await page.getByTestId('export-json').click();
+  const exported = JSON.parse(await readFile(await (await downloading).path(), 'utf8'));
+  expect(exported.incident).toBe(id);
+  expect(exported.lines.length).toBeGreaterThan(0);
+  for (const format of ['csv', 'markdown', 'timesketch']) {
+    const href = await page.getByTestId(`export-${format}`).getAttribute('href');
+    const answer = await request.get(href ?? '');
+    expect(answer.status(), format).toBe(200);
+    expect((await answer.text()).length, format).toBeGreaterThan(20);
+  }
+});
+
+test('the timeline is filtered by kind and by span, and both are in the link', async ({ page, request }) => {
+  const { id } = await incidentWithFold(request);
+  await page.goto(`/incidents/${id}`);
+  await expect(page.getByTestId('line').first()).toBeVisible();
+  const all = await page.getByTestId('line').count();
+  await page.getByRole('group', { name: 'Show' }).getByRole('button', { name: 'Access' }).click();
+  await expect(page).toHaveURL(/kinds=auth,flow,finding,severity/);
+  await expect.poll(() => page.getByTestId('line').count()).toBeLessThan(all);
+
+  await page.goto(`/incidents/${id}`);
+  const box = await page.getByTestId('strip').boundingBox();
+  if (!box) throw new Error('the strip is not drawn');
+  await page.mouse.move(box.x + box.width * 0.3, box.y + box.height / 2);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width * 0.6, box.y + box.height / 2, { steps: 4 });
+  await page.mouse.up();
+  await expect(page).toHaveURL(/from=.+&to=.+/);
+  const link = page.url();
+  await page.reload();
+  await expect(page.getByRole('button', { name: 'Whole incident' })).toBeEnabled();
+  expect(page.url()).toBe(link);
+  await page.getByRole('button', { name: 'Whole incident' }).click();
+  await expect(page).not.toHaveURL(/from=/);
+});
+
+test('the list is worked by keyboard, and its filters are a link', async ({ page, request }) => {
+  const { actors } = await incidentWithFold(request);
+  await page.goto('/incidents');
+  await expect(page.locator('a[data-row]').first()).toBeVisible();
+  await page.keyboard.press('j');
+  await expect(page.locator('a[data-row]').first()).toBeFocused();
+  await page.keyboard.press('Enter');
+  await expect(page).toHaveURL(/\/incidents\/./);
+  await page.goBack();
+  await expect(page.locator('a[data-row]').first()).toBeVisible();
+
+  await page.keyboard.press('/');
+  await expect(page.getByLabel('Search', { exact: true })).toBeFocused();
+  await page.keyboard.type(actors[0] ?? 'nobody-at-all');
+  await page.keyboard.press('Enter');
+  await expect(page).toHaveURL(/q=/);
+  await page.getByRole('button', { name: 'Signal' }).click();
+  await expect(page).toHaveURL(/status=open,quiet,signal/);
+  await page.reload();
+  await expect(page.getByLabel('Search', { exact: true })).toHaveValue(actors[0] ?? 'nobody-at-all');
+  await expect(page.getByRole('button', { name: 'Signal' })).toHaveAttribute('aria-pressed', 'true');
+
+  await page.getByRole('heading', { level: 1 }).click();
+  await page.keyboard.press('?');
+  await expect(page.getByRole('dialog', { name: 'Keyboard' })).toBeVisible();
+  await page.keyboard.press('Escape');
+  await expect(page.getByRole('dialog')).toHaveCount(0);
+});
+
+test('findings are listed and filtered', async ({ page, request }) => {
+  await incidentWithFold(request);
+  await page.goto('/findings');
+  await expect(page.getByTestId('findings').getByRole('row').nth(1)).toBeVisible();
+  await page.getByRole('searchbox', { name: 'Actor' }).fill('nobody-with-this-name');
+  await expect(page.getByText('No finding fits these filters')).toBeVisible();
+  await expect(page).toHaveURL(/actor=nobody-with-this-name/);
+});
+
+test('the chosen theme is remembered', async ({ page }) => {
+  await page.goto('/');
+  await page.getByLabel('Theme').selectOption('dark');
+  await expect(page.locator('html')).toHaveAttribute('data-theme', 'dark');
+  await page.reload();
+  await expect(page.locator('html')).toHaveAttribute('data-theme', 'dark');
+  await page.getByLabel('Theme').selectOption('light');
+  await expect(page.locator('html')).toHaveAttribute('data-theme', 'light');
+});
+
+test('an address that means nothing says so', async ({ page }) => {
+  await page.goto('/no/such/page');
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('There is no page here');
+});
+
+test.describe('when something is missing', () => {
+  test.use({ allowed: [/Failed to load resource/] });
+
+  test('an incident that does not exist says so', async ({ page }) => {
+    await page.goto('/incidents/00000000000000000000000000000000');
+    await expect(page.getByRole('heading', { level: 1 })).toHaveText('There is no such incident');
+  });
+
+  test('a broken list says so and can be tried again', async ({ page }) => {
+    await page.route('**/api/v1/incidents?*', (route) =>
+      route.fulfill({ status: 500, json: { error: { code: 'internal', message: 'the store is locked' } } }),
+    );
+    await page.goto('/incidents');
+    await expect(page.getByRole('alert')).toContainText('the store is locked');
+    await page.unroute('**/api/v1/incidents?*');
+    await page.getByRole('button', { name: 'Try again' }).click();
+    await expect(page.getByRole('alert')).toHaveCount(0);
+  });
+
+  test('a lost stream is told at once, and comes back', async ({ page }) => {
+    await page.route('**/api/v1/stream', (route) => route.abort());
+    await page.goto('/');
+    await expect(page.getByTestId('link')).toContainText('Disconnected');
+    await expect(page.getByRole('complementary', { name: 'Connection' })).toContainText(/Disconnected for/);
+    await expect(page.locator('main')).toHaveAttribute('data-fresh', 'false');
+    await page.unroute('**/api/v1/stream');
+    await page.getByRole('button', { name: 'Try now' }).first().click();
+    await expect(page.getByTestId('link')).toContainText('Live');
+    await expect(page.locator('main')).toHaveAttribute('data-fresh', 'true');
+  });
+});

@@ -1,0 +1,343 @@
+//! A set of rules, compiled, and its use.
+
+use std::{collections::HashMap, sync::Arc};
+
+use smallvec::SmallVec;
+
+use super::{
+    compile::{Compiler, Placeholders, Predicate, Target},
+    error::{Fault, Problem, RuleError},
+    expression::{Expression, Program},
+    fields::{Field, Fields},
+    logsource::{LogSource, LogSourceFilter},
+    matcher::Matcher,
+    prefilter::{Prefilter, Words},
+    rule::{self, Document, Draft, Filter, Rule},
+    scratch::{Scratch, State},
+    value::Value,
+    yaml,
+};
+use crate::engine::model::{Format, Kind};
+
+/// Bytes of one rule file.
+pub const FILE_BYTES_MAX: usize = 1 << 20;
+/// Rules of one set.
+pub const RULES_MAX: usize = 100_000;
+
+/// Index of a rule in its set, in the order of loading.
+pub type RuleIndex = u32;
+
+/// Rules, ready to be matched. Never changes: other rules are another set.
+#[derive(Debug, Default)]
+pub struct RuleSet {
+    rules: Vec<Rule>,
+    fields: Vec<Field>,
+    predicates: Vec<Predicate>,
+    program: Program,
+    /// Where each rule's condition starts.
+    starts: Vec<u32>,
+    groups: Vec<Group>,
+}
+
+/// The rules of one log source.
+#[derive(Debug)]
+struct Group {
+    logsource: LogSourceFilter,
+    prefilter: Prefilter,
+}
+
+/// The groups of rules that apply to the records of one source. Worked out once a source.
+#[derive(Clone, Debug, Default)]
+pub struct Scope(SmallVec<[u32; 8]>);
+
+impl RuleSet {
+    /// Reads and compiles the rules of `files`, each a name and its text. All or nothing: any
+    /// fault refuses the set, and all faults are told.
+    pub fn load<N, T>(
+        files: impl IntoIterator<Item = (N, T)>,
+        placeholders: &Placeholders,
+    ) -> Result<Self, Vec<RuleError>>
+    where
+        N: AsRef<str>,
+        T: AsRef<str>,
+    {
+        let (set, errors) = Self::load_usable(files, placeholders);
+        if errors.is_empty() { Ok(set) } else { Err(errors) }
+    }
+
+    /// The same, but rules without fault are kept whatever becomes of the others. For work with
+    /// collections of strangers; not for what guards an agency.
+    pub fn load_usable<N, T>(
+        files: impl IntoIterator<Item = (N, T)>,
+        placeholders: &Placeholders,
+    ) -> (Self, Vec<RuleError>)
+    where
+        N: AsRef<str>,
+        T: AsRef<str>,
+    {
+        let mut loading = Loading::new(placeholders);
+        for (name, text) in files {
+            loading.file(&Arc::from(name.as_ref()), text.as_ref());
+        }
+        loading.apply_filters();
+        loading.finish()
+    }
+
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    pub fn rule(&self, index: RuleIndex) -> Option<&Rule> {
+        self.rules.get(index as usize)
+    }
+
+    /// Distinct comparisons of all rules.
+    pub fn predicate_count(&self) -> usize {
+        self.predicates.len()
+    }
+
+    /// The rules that apply to records which count as any of `sources`.
+    pub fn scope(&self, sources: &[LogSource<'_>]) -> Scope {
+        let takes = |group: &Group| sources.iter().any(|source| group.logsource.takes(source));
+        let groups = self.groups.iter().zip(0..).filter(|(group, _)| takes(group));
+        Scope(groups.map(|(_, index)| index).collect())
+    }
+
+    /// The rules that apply to normalised events of this format and kind.
+    pub fn scope_of_event(&self, format: Format, kind: Kind) -> Scope {
+        self.scope(&LogSource::of_event(format, kind))
+    }
+
+    /// Appends the rules of `scope` that match, in the order of loading.
+    pub fn matches<F: Fields + ?Sized>(
+        &self,
+        scope: &Scope,
+        fields: &F,
+        scratch: &mut Scratch,
+        out: &mut Vec<RuleIndex>,
+    ) {
+        if scope.0.is_empty() {
+            return;
+        }
+        scratch.begin(self.fields.len(), self.predicates.len(), self.rules.len());
+        for group in scope.0.iter().filter_map(|index| self.groups.get(*index as usize)) {
+            group.prefilter.always.iter().for_each(|rule| scratch.propose(*rule));
+            for words in &group.prefilter.words {
+                self.propose(words, fields, scratch);
+            }
+        }
+        let mut candidates = std::mem::take(&mut scratch.candidates);
+        let first = out.len();
+        for rule in &candidates {
+            let Some(start) = self.starts.get(*rule as usize) else { continue };
+            if self.program.run(*start, |predicate| self.test(predicate, fields, scratch)) {
+                out.push(*rule);
+            }
+        }
+        if let Some(matched) = out.get_mut(first..) {
+            matched.sort_unstable();
+        }
+        candidates.clear();
+        scratch.candidates = candidates;
+    }
+
+    /// Puts the rules that hang on a word found in the event among the candidates.
+    fn propose<F: Fields + ?Sized>(&self, words: &Words, fields: &F, scratch: &mut Scratch) {
+        let Target::Field(id) = words.target else {
+            let mut folded = std::mem::take(&mut scratch.keyword);
+            fields.each_text(&mut |text| {
+                super::fold::fold_into(text, &mut folded);
+                words.look_up(&folded, &mut |rule| scratch.propose(rule));
+                false
+            });
+            scratch.keyword = folded;
+            return;
+        };
+        let Some(field) = self.fields.get(id as usize) else { return };
+        match scratch.look(id, field, fields) {
+            State::Absent => {}
+            State::Text => {
+                let folded = scratch.fields.get_mut(id as usize).map(|seen| &mut seen.folded);
+                let folded = folded.map(std::mem::take).unwrap_or_default();
+                propose_text(words, &folded, scratch);
+                if let Some(seen) = scratch.fields.get_mut(id as usize) {
+                    seen.folded = folded;
+                }
+            }
+            State::Other => {
+                let mut folded = std::mem::take(&mut scratch.keyword);
+                fields.value(field).any(&mut |leaf| {
+                    if let Some(text) = leaf.as_text(&mut scratch.buffers.number) {
+                        super::fold::fold_into(text, &mut folded);
+                        propose_text(words, &folded, scratch);
+                    }
+                    false
+                });
+                scratch.keyword = folded;
+            }
+        }
+    }
+
+    fn test<F: Fields + ?Sized>(&self, id: u32, fields: &F, scratch: &mut Scratch) -> bool {
+        if let Some(result) = scratch.result(id) {
+            return result;
+        }
+        let result =
+            self.predicates.get(id as usize).is_some_and(|p| self.evaluate(p, fields, scratch));
+        scratch.remember(id, result);
+        result
+    }
+
+    fn evaluate<F: Fields + ?Sized>(
+        &self,
+        predicate: &Predicate,
+        fields: &F,
+        scratch: &mut Scratch,
+    ) -> bool {
+        let Target::Field(id) = predicate.target else {
+            let buffers = &mut scratch.buffers;
+            return fields.each_text(&mut |text| predicate.matcher.matches_keyword(text, buffers));
+        };
+        let Some(field) = self.fields.get(id as usize) else { return false };
+        let state = scratch.look(id, field, fields);
+        match (&predicate.matcher, state) {
+            (Matcher::Exists(wanted), _) => (state != State::Absent) == *wanted,
+            (Matcher::Values(values), State::Absent) => values.null,
+            (_, State::Absent) => false,
+            (Matcher::Values(values), State::Text) if !values.cased => {
+                values.take_folded(scratch.folded(id))
+            }
+            (matcher, _) => {
+                let other = |index: u32| match self.fields.get(index as usize) {
+                    Some(field) => fields.value(field),
+                    None => Value::Absent,
+                };
+                matcher.matches(&fields.value(field), other, &mut scratch.buffers)
+            }
+        }
+    }
+}
+
+fn propose_text(words: &Words, folded: &str, scratch: &mut Scratch) {
+    words.look_up(folded, &mut |rule| scratch.propose(rule));
+    if words.has_numbers
+        && let Some(number) = super::value::Number::parse(folded)
+    {
+        let mut text = std::mem::take(&mut scratch.buffers.other);
+        number.canonical(&mut text);
+        words.look_up_whole(&text, &mut |rule| scratch.propose(rule));
+        scratch.buffers.other = text;
+    }
+}
+
+/// A set while its files are read.
+struct Loading<'p> {
+    compiler: Compiler<'p>,
+    drafts: Vec<Draft>,
+    filters: Vec<(Filter, Arc<str>)>,
+    ids: HashMap<String, usize>,
+    errors: Vec<RuleError>,
+}
+
+impl<'p> Loading<'p> {
+    fn new(placeholders: &'p Placeholders) -> Self {
+        Self {
+            compiler: Compiler::new(placeholders),
+            drafts: Vec::new(),
+            filters: Vec::new(),
+            ids: HashMap::new(),
+            errors: Vec::new(),
+        }
+    }
+
+    fn file(&mut self, name: &Arc<str>, text: &str) {
+        if text.len() > FILE_BYTES_MAX {
+            let (what, found) = ("bytes in the file", text.len());
+            let problem = Problem::TooMany { what, found, max: FILE_BYTES_MAX };
+            return self.errors.push(Fault::new(1, "", problem).within(name, ""));
+        }
+        let nodes = match yaml::parse(text) {
+            Ok(nodes) => nodes,
+            Err(fault) => return self.errors.push(fault.within(name, "")),
+        };
+        for node in nodes.iter().filter(|node| node.scalar() != Some(yaml::Scalar::Null)) {
+            let mut faults = Vec::new();
+            let document = rule::read(node, name, &mut self.compiler, &mut faults);
+            faults.sort_by_key(|fault| fault.line);
+            let title = rule::title(node);
+            self.errors.extend(faults.into_iter().map(|fault| fault.within(name, &title)));
+            match document {
+                Some(Document::Rule(draft)) => self.rule(*draft),
+                Some(Document::Filter(filter)) => self.filters.push((filter, Arc::clone(name))),
+                None => {}
+            }
+        }
+    }
+
+    fn rule(&mut self, draft: Draft) {
+        let Rule { id, file, line, title, .. } = &draft.rule;
+        let refuse =
+            |construct: &str, problem| Fault::new(*line, construct, problem).within(file, title);
+        if self.drafts.len() >= RULES_MAX {
+            let problem = Problem::TooMany { what: "rules", found: RULES_MAX + 1, max: RULES_MAX };
+            return self.errors.push(refuse("", problem));
+        }
+        if let Some(first) = self.ids.get(id).and_then(|index| self.drafts.get(*index)) {
+            let place = format!("{}:{}", first.rule.file, first.rule.line);
+            return self.errors.push(refuse(id, Problem::DuplicateId(place)));
+        }
+        self.ids.insert(id.clone(), self.drafts.len());
+        self.drafts.push(draft);
+    }
+
+    /// Adds to each rule that a filter names the filter's condition.
+    fn apply_filters(&mut self) {
+        for (filter, file) in std::mem::take(&mut self.filters) {
+            for (wanted, line) in filter.rules.iter().flatten() {
+                if !self.drafts.iter().any(|draft| is_named(&draft.rule, wanted)) {
+                    let fault = Fault::new(*line, wanted.as_str(), Problem::NoSuchRule);
+                    self.errors.push(fault.within(&file, &filter.title));
+                }
+            }
+            for draft in &mut self.drafts {
+                let named = filter.rules.as_ref().is_none_or(|rules| {
+                    rules.iter().any(|(wanted, _)| is_named(&draft.rule, wanted))
+                });
+                if named && filter.logsource.covers(&draft.rule.logsource) {
+                    let own = std::mem::replace(&mut draft.expression, Expression::Or(Vec::new()));
+                    draft.expression = Expression::And(vec![own, filter.expression.clone()]);
+                }
+            }
+        }
+    }
+
+    fn finish(self) -> (RuleSet, Vec<RuleError>) {
+        let mut set = RuleSet {
+            fields: self.compiler.fields,
+            predicates: self.compiler.predicates,
+            ..RuleSet::default()
+        };
+        let mut members: Vec<(LogSourceFilter, Vec<u32>)> = Vec::new();
+        let mut group_of: HashMap<LogSourceFilter, usize> = HashMap::new();
+        for (draft, index) in self.drafts.iter().zip(0..) {
+            set.starts.push(set.program.add(&draft.expression));
+            let logsource = &draft.rule.logsource;
+            let group = *group_of.entry(logsource.clone()).or_insert_with(|| {
+                members.push((logsource.clone(), Vec::new()));
+                members.len() - 1
+            });
+            members[group].1.push(index);
+        }
+        for (logsource, rules) in members {
+            let rules = rules.iter().map(|rule| (*rule, &self.drafts[*rule as usize].expression));
+            let prefilter = Prefilter::new(rules, &set.predicates);
+            set.groups.push(Group { logsource, prefilter });
+        }
+        set.rules = self.drafts.into_iter().map(|draft| draft.rule).collect();
+        (set, self.errors)
+    }
+}
+
+fn is_named(rule: &Rule, wanted: &str) -> bool {
+    rule.id == wanted || rule.name.as_deref() == Some(wanted)
+}

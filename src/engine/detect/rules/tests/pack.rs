@@ -1,0 +1,241 @@
+//! The shipped rules: each with its own tests, and all of them on logs that others recorded.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::Read,
+    path::{Path, PathBuf},
+};
+
+use serde_json::{Map, Value as Json};
+
+use super::{
+    super::{
+        yaml::{self, Data, Node, Scalar},
+        *,
+    },
+    shared_data,
+};
+use crate::engine::model::Severity;
+
+const TESTS_SUFFIX: &str = ".tests.yml";
+
+/// Files of the pack, by path below `rules/`.
+fn pack() -> BTreeMap<String, String> {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("rules");
+    let mut files = BTreeMap::new();
+    let mut open = vec![root.clone()];
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(&folder).expect("the folder of rules") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                open.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "yml") {
+                let name = path.strip_prefix(&root).expect("below").display().to_string();
+                files.insert(name, std::fs::read_to_string(&path).expect("text"));
+            }
+        }
+    }
+    files
+}
+
+fn rules() -> RuleSet {
+    let files = pack().into_iter().filter(|(name, _)| !name.ends_with(TESTS_SUFFIX));
+    match RuleSet::load(files, &Placeholders::new()) {
+        Ok(set) => set,
+        Err(errors) => {
+            let told: Vec<String> = errors.iter().map(ToString::to_string).collect();
+            panic!("refused:\n{}", told.join("\n"));
+        }
+    }
+}
+
+fn json(node: &Node) -> Json {
+    match &node.data {
+        Data::Scalar { .. } => match node.scalar() {
+            None | Some(Scalar::Null) => Json::Null,
+            Some(Scalar::Bool(truth)) => truth.into(),
+            Some(Scalar::Int(number)) => number.into(),
+            Some(Scalar::Float(number)) => number.into(),
+            Some(Scalar::Text(text)) => text.into(),
+        },
+        Data::List(items) => items.iter().map(json).collect(),
+        Data::Map(entries) => {
+            let entries = entries.iter().map(|(key, node)| (key.text.clone(), json(node)));
+            Json::Object(entries.collect::<Map<_, _>>())
+        }
+    }
+}
+
+/// The source of records that `rule` is about.
+fn source(rule: &Rule) -> LogSource<'_> {
+    LogSource {
+        product: rule.logsource.product.as_deref(),
+        service: rule.logsource.service.as_deref(),
+        categories: rule.logsource.category.as_deref().into_iter().collect(),
+    }
+}
+
+#[test]
+fn every_rule_passes_its_own_tests() {
+    let (files, set) = (pack(), rules());
+    let mut scratch = Scratch::default();
+    let mut failures = Vec::new();
+    for (rule, index) in set.rules().iter().zip(0..) {
+        let tests = rule.file.replace(".yml", TESTS_SUFFIX);
+        let text = files.get(&tests).unwrap_or_else(|| panic!("{tests} is missing"));
+        let node = yaml::parse(text).expect("YAML").remove(0);
+        for (section, wanted) in [("positive", true), ("negative", false)] {
+            let Some(Data::List(cases)) = node.entry(section).map(|node| &node.data) else {
+                panic!("{tests} has no {section} tests");
+            };
+            assert!(cases.len() >= 2, "{tests}: fewer than two {section} tests");
+            for case in cases {
+                let name = case.entry("name").and_then(Node::text).expect("a name");
+                let event = json(case.entry("event").expect("an event"));
+                let mut matched = Vec::new();
+                set.matches(&set.scope(&[source(rule)]), &event, &mut scratch, &mut matched);
+                if matched.contains(&index) != wanted {
+                    failures.push(format!("{tests}: {section}: {name}"));
+                }
+            }
+        }
+    }
+    assert_eq!(failures, [] as [String; 0]);
+    let with_tests = files.keys().filter(|name| name.ends_with(TESTS_SUFFIX)).count();
+    assert_eq!(with_tests, set.rules().len(), "tests without a rule");
+}
+
+#[test]
+fn every_rule_says_what_a_reader_needs() {
+    let files = pack();
+    for rule in rules().rules() {
+        let file = &*rule.file;
+        let id: Vec<&str> = rule.id.split('-').collect();
+        let lengths: Vec<usize> = id.iter().map(|part| part.len()).collect();
+        assert_eq!(lengths, [8, 4, 4, 4, 12], "{file}: id is a UUID");
+        assert!(id[2].starts_with('4'), "{file}: id is a random UUID");
+        assert!(rule.description.starts_with("Detects"), "{file}: description");
+        assert!(!rule.attack.is_empty(), "{file}: no ATT&CK technique");
+        assert!(!rule.falsepositives.is_empty(), "{file}: no false positives");
+        assert!(rule.status.is_some(), "{file}: no status");
+        let folder = Path::new(file).parent().expect("a folder");
+        let source = source(rule);
+        let below = source.service.or(source.categories.first().copied()).expect("a source");
+        let expected = PathBuf::from(source.product.expect("a product")).join(below);
+        assert_eq!(folder, expected, "{file}: folder names the log source");
+        let text = files[file].to_lowercase();
+        assert!(!text.contains("useragent") && !text.contains("user_agent"), "{file}: user agent");
+    }
+}
+
+fn records(path: &Path) -> Vec<Json> {
+    let file = std::fs::File::open(path).expect("a file of the data set");
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(file).read_to_string(&mut text).expect("gzip");
+    text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+}
+
+/// One label: who did what when, and whether it was an attack.
+struct Episode {
+    id: String,
+    technique: String,
+    verdict: String,
+    actors: Vec<String>,
+    start: String,
+    end: String,
+}
+
+fn episodes(labels: &Json, file: &str) -> Vec<Episode> {
+    let list = match &labels[file] {
+        Json::Array(list) => list,
+        object => object["episodes"].as_array().expect("episodes"),
+    };
+    let text = |episode: &Json, key: &str| episode[key].as_str().unwrap_or_default().to_owned();
+    let episode = |episode: &Json| Episode {
+        id: text(episode, "id"),
+        technique: text(episode, "technique"),
+        verdict: text(episode, "malicious"),
+        actors: episode["actors"]
+            .as_array()
+            .map(|actors| actors.iter().filter_map(Json::as_str).map(str::to_owned).collect())
+            .unwrap_or_default(),
+        start: text(episode, "start"),
+        end: text(episode, "end"),
+    };
+    list.iter().map(episode).collect()
+}
+
+impl Episode {
+    /// The labels tell the attack tool's calls from the set-up tool's by the user agent; here it
+    /// only assigns records to labels.
+    fn holds(&self, record: &Json) -> bool {
+        let agent = record["userAgent"].as_str().unwrap_or_default();
+        let tool = if self.id == "inv-tf" { "Terraform" } else { "stratus-red-team" };
+        let time = record["eventTime"].as_str().unwrap_or_default();
+        let arn = record["userIdentity"]["arn"].as_str().unwrap_or_default();
+        (self.start.as_str()..=self.end.as_str()).contains(&time)
+            && agent.contains(tool)
+            && (self.actors.is_empty() || self.actors.iter().any(|actor| actor == arn))
+    }
+}
+
+/// Attacks of one call each that some rule must see at medium or above.
+const MUST_SEE: [&str; 30] = [
+    "inv-2", "inv-4", "inv-12", "inv-14", "inv-16", "inv-18", "inv-20", "inv-22", "inv-24",
+    "inv-26", "inv-30", "inv-32", "inv-38", "inv-40", "inv-42", "inv-44", "inv-52", "inv-54",
+    "inv-56", "inv-58", "inv-60", "inv-62", "inv-66", "inv-70", "gri-2", "gri-9", "gri-11",
+    "gri-16", "gri-19", "gri-21",
+];
+
+#[test]
+fn sees_attacks_in_recorded_cloudtrail_and_leaves_set_up_alone() {
+    let Some(folder) = shared_data("cloudtrail", "no recorded CloudTrail was matched") else {
+        return;
+    };
+    let set = rules();
+    let labels = std::fs::read_to_string(folder.join("labels.json")).expect("labels");
+    let labels: Json = serde_json::from_str(&labels).expect("JSON");
+    let aws =
+        LogSource { product: Some("aws"), service: Some("cloudtrail"), ..LogSource::default() };
+    let scope = set.scope(&[aws]);
+    let (mut scratch, mut missed, mut loud) = (Scratch::default(), BTreeSet::new(), Vec::new());
+    for (file, key) in [
+        ("invictus_stratus.raw.ndjson.gz", "invictus"),
+        ("grimoire_stratus.raw.ndjson.gz", "grimoire"),
+    ] {
+        let matched: Vec<(Json, Vec<&Rule>)> = records(&folder.join(file))
+            .into_iter()
+            .map(|record| {
+                let mut out = Vec::new();
+                set.matches(&scope, &record, &mut scratch, &mut out);
+                let rules = out.iter().filter_map(|index| set.rule(*index)).collect();
+                (record, rules)
+            })
+            .collect();
+        for (record, rules) in &matched {
+            let agent = record["userAgent"].as_str().unwrap_or_default();
+            let above_low = rules.iter().filter(|rule| rule.level > Severity::Low);
+            if agent.contains("Terraform") {
+                loud.extend(above_low.map(|rule| format!("Terraform: {}", rule.title)));
+            }
+        }
+        for episode in episodes(&labels, key) {
+            let mut seen: BTreeMap<&str, (Severity, usize)> = BTreeMap::new();
+            for (_, rules) in matched.iter().filter(|(record, _)| episode.holds(record)) {
+                for rule in rules {
+                    seen.entry(&rule.title).or_insert((rule.level, 0)).1 += 1;
+                }
+            }
+            println!("{} {} {}: {seen:?}", episode.id, episode.verdict, episode.technique);
+            let above_low: Vec<_> =
+                seen.iter().filter(|(_, (level, _))| *level > Severity::Low).collect();
+            if episode.verdict == "false" {
+                loud.extend(above_low.iter().map(|(title, _)| format!("{}: {title}", episode.id)));
+            } else if above_low.is_empty() && MUST_SEE.contains(&episode.id.as_str()) {
+                missed.insert(episode.id);
+            }
+        }
+    }
+    assert_eq!(loud, [] as [String; 0], "rules above low on what is no attack");
+    assert_eq!(missed, BTreeSet::new(), "attacks that no rule saw");
+}

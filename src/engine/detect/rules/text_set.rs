@@ -1,0 +1,212 @@
+//! Many patterns against one text.
+
+use aho_corasick::AhoCorasick;
+use hashbrown::HashSet;
+use memchr::memmem::Finder;
+use regex::{Regex, RegexBuilder};
+
+use super::{
+    error::Problem,
+    pattern::{DASHES, Part, Pattern},
+};
+
+/// Bytes of one regular expression as written.
+pub(super) const REGEX_LENGTH_MAX: usize = 8_192;
+/// Bytes of one regular expression once compiled, and of its lazy automaton.
+const REGEX_SIZE_MAX: usize = 4 << 20;
+/// Brackets of a regular expression within one another.
+const REGEX_DEPTH_MAX: u32 = 64;
+/// From this many substrings on, one automaton is faster than a search for each.
+const SUBSTRINGS_MANY: usize = 8;
+
+/// True for a text that any of some patterns fits. Texts must come folded if the patterns are.
+#[derive(Clone, Debug, Default)]
+pub(super) struct TextSet {
+    everything: bool,
+    exact: HashSet<Box<str>>,
+    prefixes: Vec<Box<str>>,
+    suffixes: Vec<Box<str>>,
+    substrings: Vec<Finder<'static>>,
+    many_substrings: Option<AhoCorasick>,
+    globs: Vec<Glob>,
+    regexes: Vec<Regex>,
+}
+
+impl TextSet {
+    pub fn new(patterns: &[Pattern]) -> Result<Self, Problem> {
+        let mut set = Self::default();
+        let mut substrings: Vec<&str> = Vec::new();
+        for pattern in patterns {
+            match pattern.0.as_slice() {
+                [Part::Any] => set.everything = true,
+                [] => _ = set.exact.insert(Box::default()),
+                [Part::Text(text)] => _ = set.exact.insert(text.as_str().into()),
+                [Part::Text(text), Part::Any] => set.prefixes.push(text.as_str().into()),
+                [Part::Any, Part::Text(text)] => set.suffixes.push(text.as_str().into()),
+                [Part::Any, Part::Text(text), Part::Any] => substrings.push(text),
+                parts if parts.iter().any(|part| matches!(part, Part::One | Part::Dash)) => {
+                    set.regexes.push(regex_of(parts)?);
+                }
+                parts => set.globs.push(Glob::new(parts)),
+            }
+        }
+        if substrings.len() >= SUBSTRINGS_MANY {
+            let automaton =
+                AhoCorasick::new(&substrings).map_err(|error| Problem::Regex(error.to_string()))?;
+            set.many_substrings = Some(automaton);
+        } else {
+            set.substrings = substrings.iter().map(|text| Finder::new(text).into_owned()).collect();
+        }
+        Ok(set)
+    }
+
+    pub fn matches(&self, text: &str) -> bool {
+        self.everything
+            || (!self.exact.is_empty() && self.exact.contains(text))
+            || self.suffixes.iter().any(|suffix| text.ends_with(&**suffix))
+            || self.prefixes.iter().any(|prefix| text.starts_with(&**prefix))
+            || self.substrings.iter().any(|finder| finder.find(text.as_bytes()).is_some())
+            || self.many_substrings.as_ref().is_some_and(|automaton| automaton.is_match(text))
+            || self.globs.iter().any(|glob| glob.matches(text))
+            || self.regexes.iter().any(|regex| regex.is_match(text))
+    }
+}
+
+/// Texts in this order with anything between.
+#[derive(Clone, Debug)]
+struct Glob {
+    prefix: Box<str>,
+    suffix: Box<str>,
+    middle: Vec<Finder<'static>>,
+}
+
+impl Glob {
+    /// `parts` holds only texts and `Any`, and at least one `Any`.
+    fn new(parts: &[Part]) -> Self {
+        let mut pieces = vec![String::new()];
+        for part in parts {
+            match (part, pieces.last_mut()) {
+                (Part::Text(text), Some(piece)) => piece.push_str(text),
+                _ => pieces.push(String::new()),
+            }
+        }
+        let suffix = pieces.pop().unwrap_or_default();
+        let mut pieces = pieces.into_iter();
+        let prefix = pieces.next().unwrap_or_default();
+        let middle = pieces.filter(|piece| !piece.is_empty());
+        Self {
+            prefix: prefix.into(),
+            suffix: suffix.into(),
+            middle: middle.map(|piece| Finder::new(&piece).into_owned()).collect(),
+        }
+    }
+
+    /// The first place for each piece leaves the most room for those after it.
+    fn matches(&self, text: &str) -> bool {
+        let Some(rest) = text.strip_prefix(&*self.prefix) else { return false };
+        let Some(rest) = rest.strip_suffix(&*self.suffix) else { return false };
+        let mut rest = rest.as_bytes();
+        for piece in &self.middle {
+            let Some(at) = piece.find(rest) else { return false };
+            rest = &rest[at + piece.needle().len()..];
+        }
+        true
+    }
+}
+
+fn regex_of(parts: &[Part]) -> Result<Regex, Problem> {
+    let mut source = String::from("^");
+    for part in parts {
+        match part {
+            Part::Text(text) => source.push_str(&regex::escape(text)),
+            Part::Any => source.push_str(".*"),
+            Part::One => source.push('.'),
+            Part::Dash => {
+                source.push('[');
+                DASHES.iter().for_each(|dash| source.push_str(&regex::escape(&dash.to_string())));
+                source.push(']');
+            }
+        }
+    }
+    source.push('$');
+    regex(&source, Flags { dot_all: true, ..Flags::default() })
+}
+
+/// What may follow the modifier `re`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Flags {
+    pub ignore_case: bool,
+    pub multi_line: bool,
+    pub dot_all: bool,
+}
+
+pub(super) fn regex(source: &str, flags: Flags) -> Result<Regex, Problem> {
+    if source.len() > REGEX_LENGTH_MAX {
+        let what = "bytes in the regular expression";
+        return Err(Problem::TooMany { what, found: source.len(), max: REGEX_LENGTH_MAX });
+    }
+    RegexBuilder::new(source)
+        .case_insensitive(flags.ignore_case)
+        .multi_line(flags.multi_line)
+        .dot_matches_new_line(flags.dot_all)
+        .size_limit(REGEX_SIZE_MAX)
+        .dfa_size_limit(REGEX_SIZE_MAX)
+        .nest_limit(REGEX_DEPTH_MAX)
+        .build()
+        .map_err(|error| Problem::Regex(told(&error)))
+}
+
+/// The parser's drawing of the fault spans lines; its last line says what is wrong.
+fn told(error: &regex::Error) -> String {
+    let text = error.to_string();
+    let last = text.lines().last().unwrap_or_default();
+    last.trim().trim_start_matches("error: ").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(pattern: &str, fits: &[&str], misses: &[&str]) {
+        let set = TextSet::new(&[Pattern::parse(pattern)]).expect("a pattern");
+        fits.iter().for_each(|text| assert!(set.matches(text), "{pattern} fits {text}"));
+        misses.iter().for_each(|text| assert!(!set.matches(text), "{pattern} misses {text}"));
+    }
+
+    #[test]
+    fn fits_whole_texts() {
+        check("abc", &["abc"], &["abcd", "xabc", ""]);
+        check("", &[""], &["a"]);
+        check("*", &["", "a"], &[]);
+        check("a*", &["a", "ab"], &["ba"]);
+        check("*a", &["a", "ba"], &["ab"]);
+        check("*a*", &["a", "bab"], &["b", ""]);
+        check("a?c", &["abc", "aéc", "a\nc"], &["ac", "abbc"]);
+        check("a*b*c", &["abc", "a--b--c", "abcbc"], &["ab", "acb", "ab-"]);
+        check("*a*b*", &["ab", "xaxbx"], &["ba"]);
+        check("ab*ba", &["abba", "ab-ba"], &["aba"]);
+        check("*b*b", &["bb", "xbxb"], &["b"]);
+        check("??", &["ab"], &["a", "abc"]);
+        check("a.c*?", &["a.cx"], &["abcx", "a.c"]);
+    }
+
+    #[test]
+    fn takes_many_substrings_at_once() {
+        let patterns: Vec<Pattern> =
+            ('a'..='m').map(|c| Pattern::parse(&format!("*{c}1*"))).collect();
+        let set = TextSet::new(&patterns).expect("patterns");
+        assert!(set.many_substrings.is_some());
+        assert!(set.matches("xxd1xx"));
+        assert!(!set.matches("xxz1xx"));
+    }
+
+    #[test]
+    fn bounds_regular_expressions() {
+        let refused =
+            |source: &str| regex(source, Flags::default()).expect_err("hostile").to_string();
+        assert!(refused(r"(a{1000}){1000}").contains("size limit"));
+        assert!(refused(&"(".repeat(100)).contains("not a usable regular expression"));
+        assert!(refused(r"(?=a)").contains("look-around"));
+        assert!(refused(&"a".repeat(REGEX_LENGTH_MAX + 1)).contains("too many bytes"));
+    }
+}

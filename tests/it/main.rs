@@ -1,0 +1,7 @@
+//! End-to-end tests, one binary.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+#[path = "../broker/mod.rs"]
+mod broker;
+mod broker_smoke;
