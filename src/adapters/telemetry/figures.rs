@@ -1,0 +1,105 @@
+//! Everything that is told seldom: no more than a few times a second.
+
+use std::collections::BTreeMap;
+
+use super::OTHER;
+use super::partitions::Partitions;
+use crate::engine::detect::DETECTOR_NAMES;
+use crate::engine::model::{Finding, Severity};
+use crate::engine::shard::StateSize;
+
+/// A file that is read again when it changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReloadedFile {
+    Rules,
+    Catalogue,
+    Directory,
+}
+
+impl ReloadedFile {
+    pub const ALL: [Self; 3] = [Self::Rules, Self::Catalogue, Self::Directory];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Rules => "rules",
+            Self::Catalogue => "catalogue",
+            Self::Directory => "directory",
+        }
+    }
+}
+
+#[derive(Default)]
+pub struct Figures {
+    pub connected: bool,
+    pub demo: bool,
+    /// Why not ready; empty when ready.
+    pub unready: Vec<String>,
+    pub kafka_errors: u64,
+    pub partitions: Partitions,
+    /// By detector, then severity.
+    findings: BTreeMap<&'static str, [u64; 5]>,
+    /// `[signals, medium, high, critical]`.
+    pub incidents_open: [u64; 4],
+    pub incidents_opened: [u64; 5],
+    pub delivered: u64,
+    pub failed: u64,
+    pub outbox: u64,
+    pub state: StateSize,
+    pub evicted: Evicted,
+    pub rules_loaded: u64,
+    pub rules_error: Option<String>,
+    /// By file: applied, refused.
+    pub reloads: [[u64; 2]; 3],
+}
+
+impl Figures {
+    pub fn finding(&mut self, finding: &Finding) {
+        let name = DETECTOR_NAMES.into_iter().find(|name| *name == finding.detector);
+        let counts = self.findings.entry(name.unwrap_or(OTHER)).or_default();
+        counts[finding.severity as usize] += 1;
+    }
+
+    /// Every known detector, and `other` where it was ever needed.
+    pub fn findings(&self) -> impl Iterator<Item = (&'static str, [u64; 5])> {
+        let of = |name| Some((name, self.findings.get(name).copied().unwrap_or_default()));
+        let other = self.findings.get(OTHER).map(|counts| (OTHER, *counts));
+        DETECTOR_NAMES.into_iter().filter_map(of).chain(other)
+    }
+
+    pub fn findings_of(&self, severity: Severity) -> u64 {
+        self.findings.values().map(|counts| counts[severity as usize]).sum()
+    }
+
+    pub fn state(&mut self, size: StateSize) {
+        self.state = size;
+        self.evicted.actors.follow(size.actors_evicted);
+        self.evicted.sources.follow(size.sources_evicted);
+    }
+
+    pub fn reload(&mut self, file: ReloadedFile, applied: bool, error: Option<String>) {
+        self.reloads[file as usize][usize::from(!applied)] += 1;
+        if file == ReloadedFile::Rules {
+            self.rules_error = error;
+        }
+    }
+}
+
+#[derive(Default)]
+pub struct Evicted {
+    pub actors: Follower,
+    pub sources: Follower,
+}
+
+/// A counter that follows a total which falls back when a shard is handed over.
+#[derive(Clone, Copy, Default)]
+pub struct Follower {
+    last: u64,
+    pub total: u64,
+}
+
+impl Follower {
+    fn follow(&mut self, total: u64) {
+        self.total += total.saturating_sub(self.last);
+        self.last = total;
+    }
+}

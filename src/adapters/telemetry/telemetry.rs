@@ -1,0 +1,146 @@
+//! The one place where counts are handed in.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Instant;
+
+use super::figures::{Figures, ReloadedFile};
+use super::topic::Categories;
+use super::{OTHER, TopicTelemetry, locked};
+use crate::engine::model::{EventTime, Finding, Severity};
+use crate::engine::shard::StateSize;
+
+/// The wall clock, for stats and logs; never for judging events.
+pub fn now() -> EventTime {
+    EventTime::from_millis(jiff::Timestamp::now().as_millisecond()).unwrap_or_default()
+}
+
+/// All of the monitor's own figures.
+pub struct Telemetry {
+    pub(super) topics: BTreeMap<String, Arc<TopicTelemetry>>,
+    /// Counts of a topic that was not named beforehand.
+    pub(super) other: Arc<TopicTelemetry>,
+    pub(super) categories: Arc<Categories>,
+    figures: Mutex<Figures>,
+    pub(super) origin: Instant,
+    pub(super) started: EventTime,
+}
+
+impl Telemetry {
+    /// `topics` and `categories` are the label sets; anything else is counted as `other`.
+    pub fn new(topics: &[String], categories: impl IntoIterator<Item = String>) -> Arc<Self> {
+        let origin = Instant::now();
+        let categories = Arc::new(Categories::new(categories));
+        let topic = |name: &str| Arc::new(TopicTelemetry::new(name, categories.clone(), origin));
+        let mut figures = Figures::default();
+        figures.unready.push("starting".to_owned());
+        Arc::new(Self {
+            topics: topics.iter().map(|name| (name.clone(), topic(name))).collect(),
+            other: topic(OTHER),
+            categories: categories.clone(),
+            figures: Mutex::new(figures),
+            origin,
+            started: now(),
+        })
+    }
+
+    /// Where a topic's batches are handed in; ask once, not once a batch.
+    pub fn topic(&self, name: &str) -> Arc<TopicTelemetry> {
+        self.topics.get(name).unwrap_or(&self.other).clone()
+    }
+
+    pub fn findings(&self, findings: &[Finding]) {
+        if !findings.is_empty() {
+            let mut figures = self.figures();
+            findings.iter().for_each(|finding| figures.finding(finding));
+        }
+    }
+
+    /// Whether Kafka answers.
+    pub fn connected(&self, yes: bool) {
+        self.figures().connected = yes;
+    }
+
+    /// Why the monitor is not ready; empty means ready. At first it is `starting`.
+    pub fn ready(&self, reasons: Vec<String>) {
+        self.figures().unready = reasons;
+    }
+
+    /// Why not ready, as last told.
+    pub fn unready(&self) -> Vec<String> {
+        self.figures().unready.clone()
+    }
+
+    pub fn kafka_error(&self) {
+        self.figures().kafka_errors += 1;
+    }
+
+    /// Records between the last one judged and the partition's end.
+    pub fn lag(&self, topic: &str, partition: i32, records: i64) {
+        self.figures().partitions.at(self.label(topic), partition).lag = Some(records);
+    }
+
+    /// The partition is another process's now.
+    pub fn forget_partition(&self, topic: &str, partition: i32) {
+        self.figures().partitions.forget(self.label(topic), partition);
+    }
+
+    pub fn watermark(&self, topic: &str, partition: i32, at: EventTime) {
+        self.figures().partitions.at(self.label(topic), partition).watermark = Some(at);
+    }
+
+    /// Sizes summed over the shards at hand; evictions as totals so far.
+    pub fn state(&self, size: StateSize) {
+        self.figures().state(size);
+    }
+
+    /// `[signals, medium, high, critical]`, as the store counts them.
+    pub fn incidents_open(&self, counts: [u64; 4]) {
+        self.figures().incidents_open = counts;
+    }
+
+    pub fn incident_opened(&self, severity: Severity) {
+        self.figures().incidents_opened[severity as usize] += 1;
+    }
+
+    /// Records the broker took, or refused, from the outbox.
+    pub fn published(&self, delivered: u64, failed: u64) {
+        let mut figures = self.figures();
+        figures.delivered += delivered;
+        figures.failed += failed;
+    }
+
+    /// Records that wait to be published.
+    pub fn outbox(&self, pending: u64) {
+        self.figures().outbox = pending;
+    }
+
+    /// A file was read again. `error` says what is wrong with it, naming no person; it stands
+    /// until the file is read the next time.
+    pub fn reload(&self, file: ReloadedFile, applied: bool, error: Option<String>) {
+        self.figures().reload(file, applied, error);
+    }
+
+    pub fn rules_loaded(&self, n: usize) {
+        self.figures().rules_loaded = n as u64;
+    }
+
+    /// The events are made up.
+    pub fn demo(&self, yes: bool) {
+        self.figures().demo = yes;
+    }
+
+    pub(super) fn figures(&self) -> MutexGuard<'_, Figures> {
+        locked(&self.figures)
+    }
+
+    /// All topics named beforehand, and `other` where it was ever needed.
+    pub(super) fn every_topic(&self) -> impl Iterator<Item = &Arc<TopicTelemetry>> {
+        let used = locked(&self.other.totals).counts.records_in > 0;
+        self.topics.values().chain(Some(&self.other).filter(|_| used))
+    }
+
+    fn label<'a>(&self, topic: &'a str) -> &'a str {
+        if self.topics.contains_key(topic) { topic } else { OTHER }
+    }
+}

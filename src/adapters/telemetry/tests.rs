@@ -1,0 +1,193 @@
+//! What is handed in comes out, in the stats and in the text.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::engine::model::{EventTime, Finding, Key, KeyKind, Severity, Source, Window};
+use crate::engine::shard::StateSize;
+
+fn telemetry() -> Arc<Telemetry> {
+    Telemetry::new(&["access".into(), "network".into()], ["travel".to_owned()])
+}
+
+fn finding(detector: &'static str, severity: Severity) -> Finding {
+    let time = EventTime::default();
+    Finding {
+        id: "f".into(),
+        time,
+        detector: detector.into(),
+        rule: None,
+        severity,
+        score: 50,
+        key: Key { kind: KeyKind::Actor, value: "off-1".into() },
+        actor: Some("off-1".into()),
+        source_ip: None,
+        session: None,
+        dataset: None,
+        category: None,
+        tier: 0,
+        window: Window { start: time, end: time },
+        observed: 1.0,
+        expected: 0.0,
+        unit: "events".into(),
+        subjects: 0,
+        records: 0,
+        bytes: 0,
+        attack: Vec::new(),
+        why: "test".into(),
+        evidence: Vec::new(),
+        source: Source::Monitor { monitor: "test".into() },
+    }
+}
+
+/// The text has this line.
+fn check(telemetry: &Telemetry, line: &str) {
+    let text = telemetry.render().expect("text");
+    assert!(text.lines().any(|l| l == line), "no line {line:?} in\n{text}");
+}
+
+#[test]
+fn a_batch_shows_in_the_ledger() {
+    let t = telemetry();
+    let counts = BatchCounts {
+        records_in: 10,
+        scored: 6,
+        late: 1,
+        duplicate: 2,
+        dead_lettered: 1,
+        saturated: 3,
+    };
+    t.topic("access").batch(&counts);
+    t.topic("access").refused("not_json");
+    check(&t, "tidewaiter_records_in_total{topic=\"access\"} 10");
+    check(&t, "tidewaiter_records_total{topic=\"access\",outcome=\"duplicate\"} 2");
+    check(&t, "tidewaiter_ledger_imbalance{topic=\"access\"} 0");
+    check(&t, "tidewaiter_dead_letters_total{topic=\"access\",reason=\"not_json\"} 1");
+    check(&t, "tidewaiter_saturated_numbers_total{topic=\"access\"} 3");
+    t.topic("access").batch(&BatchCounts { records_in: 2, scored: 1, ..BatchCounts::default() });
+    check(&t, "tidewaiter_ledger_imbalance{topic=\"access\"} 1");
+    let stats = t.stats(EventTime::default());
+    assert_eq!((stats.records.records_in, stats.records.scored), (12, 7));
+    assert_eq!(stats.topics.len(), 2, "the topic `other` shows only when used");
+}
+
+#[test]
+fn what_is_not_known_is_other() {
+    let t = telemetry();
+    t.topic("made-up").batch(&BatchCounts { records_in: 1, scored: 1, ..BatchCounts::default() });
+    t.topic("access").read("biometric", 2, 50);
+    t.topic("access").read("travel", 1, 7);
+    t.findings(&[finding("homebrew", Severity::High), finding("bulk_read", Severity::Critical)]);
+    t.lag("made-up", 0, 5);
+    check(&t, "tidewaiter_records_in_total{topic=\"other\"} 1");
+    check(&t, "tidewaiter_reads_total{category=\"other\"} 2");
+    check(&t, "tidewaiter_read_records_total{category=\"travel\"} 7");
+    check(&t, "tidewaiter_findings_total{detector=\"other\",severity=\"high\"} 1");
+    check(&t, "tidewaiter_findings_total{detector=\"bulk_read\",severity=\"critical\"} 1");
+    check(&t, "tidewaiter_consumer_lag_records{topic=\"other\",partition=\"0\"} 5");
+    let text = t.render().expect("text");
+    for made_up in ["made-up", "biometric", "homebrew", "off-1"] {
+        assert!(!text.contains(made_up), "{made_up} became a label");
+    }
+}
+
+#[test]
+fn latency_is_told_in_buckets_and_quantiles() {
+    let t = telemetry();
+    t.topic("access").latency_ms(3, 99);
+    t.topic("network").latency_ms(700, 1);
+    check(&t, "tidewaiter_verdict_latency_seconds_bucket{topic=\"access\",le=\"0.002\"} 0");
+    check(&t, "tidewaiter_verdict_latency_seconds_bucket{topic=\"access\",le=\"0.005\"} 99");
+    check(&t, "tidewaiter_verdict_latency_seconds_bucket{topic=\"access\",le=\"+Inf\"} 99");
+    check(&t, "tidewaiter_verdict_latency_seconds_sum{topic=\"access\"} 0.297");
+    check(&t, "tidewaiter_verdict_latency_seconds_count{topic=\"network\"} 1");
+    let latency = t.stats(EventTime::default()).verdict_latency_ms;
+    assert_eq!((latency.p50, latency.p99, latency.max, latency.count), (3.0, 3.0, 700.0, 100));
+}
+
+#[test]
+fn a_revoked_partition_is_forgotten() {
+    let t = telemetry();
+    let at = EventTime::from_millis(1_500).expect("in range");
+    t.lag("access", 0, 7);
+    t.lag("access", 3, 5);
+    t.watermark("access", 0, at.plus_ms(1_000));
+    t.watermark("access", 3, at);
+    check(&t, "tidewaiter_watermark_timestamp_seconds{topic=\"access\",partition=\"3\"} 1.5");
+    let access = |t: &Telemetry| t.stats(EventTime::default()).topics.remove(0);
+    assert_eq!((access(&t).lag, access(&t).watermark), (12, Some(at)));
+    t.forget_partition("access", 3);
+    assert_eq!((access(&t).lag, access(&t).watermark), (7, Some(at.plus_ms(1_000))));
+    assert!(!t.render().expect("text").contains("partition=\"3\""));
+}
+
+#[test]
+fn evictions_never_run_backwards() {
+    let t = telemetry();
+    for actors_evicted in [10, 4, 6] {
+        t.state(StateSize { actors: 3, actors_evicted, recorder_bytes: 64, ..Default::default() });
+    }
+    check(&t, "tidewaiter_evictions_total{kind=\"actor\"} 12");
+    check(&t, "tidewaiter_state_entries{kind=\"actor\"} 3");
+    assert_eq!(t.stats(EventTime::default()).state.bytes, 64);
+}
+
+#[test]
+fn condition_and_reloads_are_told() {
+    let t = telemetry();
+    assert_eq!(t.unready(), ["starting"]);
+    check(&t, "tidewaiter_ready 0");
+    t.ready(Vec::new());
+    t.connected(true);
+    t.reload(ReloadedFile::Rules, false, Some("rule `x` has no condition".into()));
+    t.reload(ReloadedFile::Catalogue, true, None);
+    t.rules_loaded(42);
+    t.published(5, 1);
+    t.outbox(9);
+    t.incidents_open([4, 3, 2, 1]);
+    t.incident_opened(Severity::High);
+    check(&t, "tidewaiter_ready 1");
+    check(&t, "tidewaiter_kafka_connected 1");
+    check(&t, "tidewaiter_reloads_total{file=\"rules\",outcome=\"refused\"} 1");
+    check(&t, "tidewaiter_alerts_published_total{outcome=\"failed\"} 1");
+    check(&t, "tidewaiter_outbox_pending 9");
+    check(&t, "tidewaiter_incidents_open{severity=\"signal\"} 4");
+    check(&t, "tidewaiter_incidents_opened_total{severity=\"high\"} 1");
+    let stats = t.stats(EventTime::default());
+    assert_eq!(stats.rules.error.as_deref(), Some("rule `x` has no condition"));
+    assert_eq!((stats.incidents.critical, stats.incidents.signals), (1, 4));
+    assert!(stats.ready && stats.kafka == "connected");
+    t.reload(ReloadedFile::Rules, true, None);
+    assert_eq!(t.stats(EventTime::default()).rules.error, None);
+}
+
+#[test]
+fn the_stats_have_the_contracts_keys() {
+    let json = serde_json::to_value(telemetry().stats(EventTime::default())).expect("json");
+    let keys: Vec<&str> = json.as_object().expect("object").keys().map(String::as_str).collect();
+    let mut expected = vec![
+        "version",
+        "time",
+        "started",
+        "uptime_s",
+        "ready",
+        "kafka",
+        "demo",
+        "events_per_second",
+        "records",
+        "topics",
+        "verdict_latency_ms",
+        "incidents",
+        "findings_by_detector",
+        "findings_by_severity",
+        "reads_by_category",
+        "state",
+        "rules",
+    ];
+    expected.sort_unstable();
+    assert_eq!(keys, expected);
+    let topic = json["topics"][0].as_object().expect("object");
+    for key in ["topic", "in", "scored", "late", "duplicate", "dead_lettered", "lag", "watermark"] {
+        assert!(topic.contains_key(key), "{key}");
+    }
+}
