@@ -41,8 +41,8 @@ pub enum RunError {
     Http(std::io::Error),
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
-    #[error("cannot wait for signals: {0}")]
-    Signals(std::io::Error),
+    #[error("the demonstration: {0}")]
+    Demo(String),
 }
 
 /// How long a role that failed waits before it starts again.
