@@ -2,6 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+// What the tests stand on.
 #[path = "../broker/mod.rs"]
 mod broker;
+mod monitor;
+mod setup;
+mod simulated;
+mod stream;
+
+// The tests, in alphabetical order.
 mod broker_smoke;
+mod kafka_cloudtrail;
+mod kafka_native;
+mod kafka_restart;
