@@ -103,11 +103,13 @@ impl Correlator {
             return;
         }
         self.now = self.now.max(finding.time);
-        let chain = self.chains.take(&finding);
+        let chains = self.chains.take(&finding);
         self.place(finding, out);
-        if let Some(chain) = chain.filter(|chain| self.remember(&chain.id)) {
-            out.chains.push(chain.clone());
-            self.place(chain, out);
+        for chain in chains {
+            if self.remember(&chain.id) {
+                out.chains.push(chain.clone());
+                self.place(chain, out);
+            }
         }
     }
 
