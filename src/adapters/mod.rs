@@ -4,6 +4,7 @@
 //! (telemetry, the store). They decide nothing about events.
 
 pub mod files;
+pub mod http;
 pub mod kafka;
 pub mod secrets;
 pub mod store;
