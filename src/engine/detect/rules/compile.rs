@@ -305,8 +305,8 @@ impl<'p> Compiler<'p> {
         if let Some(known) = self.known(&key) {
             return Ok(known);
         }
-        let by_value = meaning == Meaning::Values;
-        let atoms = by_value.then(|| atom::of_operands(target, &operands)).flatten();
+        let by_text = matches!(meaning, Meaning::Values | Meaning::Regex(_));
+        let atoms = by_text.then(|| atom::of_operands(target, &operands)).flatten();
         let matcher = matcher(meaning, cased, operands, &mut self.large_regexes_left)?;
         Ok(self.add(key, Predicate { target, matcher, atoms }))
     }
