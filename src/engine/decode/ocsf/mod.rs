@@ -4,6 +4,9 @@
 //! Field table: OCSF schema 1.8.0, <https://schema.ocsf.io/1.8.0/>. What the schema has no
 //! attribute for (rows returned, subjects, case, purpose) is read from `unmapped`.
 
+#[cfg(test)]
+mod tests;
+
 use super::{
     Refusal, SUBJECTS_MAX, Str,
     document::Node,
