@@ -3,12 +3,7 @@
 //! `engine::decode` uses nothing but `engine::model`, so both are taken in by path: the fuzz
 //! targets build without Kafka, SQLite and the rest.
 
-pub mod engine {
-    #[path = "../../../src/engine/decode/mod.rs"]
-    pub mod decode;
-    #[path = "../../../src/engine/model/mod.rs"]
-    pub mod model;
-}
+pub mod engine;
 
 use engine::decode::{Decoder, Expected, Refusal};
 use engine::model::{Format, SUBJECTS_MAX};
