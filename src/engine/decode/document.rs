@@ -2,7 +2,7 @@
 
 use super::{
     Refusal, Str,
-    json::{Cursor, Scalar},
+    json::{Cursor, Fault, Scalar},
     number::{Counts, integer_text},
 };
 
@@ -27,7 +27,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    fn read(cursor: &mut Cursor<'a>) -> Result<Self, Refusal> {
+    fn read(cursor: &mut Cursor<'a>) -> Result<Self, Fault> {
         match cursor.peek()? {
             b'{' => {
                 let mut members = Vec::new();

@@ -11,6 +11,22 @@ pub const DEPTH_MAX: u32 = 64;
 /// Digits a number may have before `f64` could overflow without an exponent.
 const PLAIN_DIGITS_MAX: usize = 300;
 
+/// What can be wrong with JSON. One byte, so that results travel in registers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    NotJson,
+    TooDeep,
+}
+
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::NotJson => Self::NotJson,
+            Fault::TooDeep => Self::TooDeep,
+        }
+    }
+}
+
 /// A scalar as it stood in the record. Numbers stay text until somebody asks for a type.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Scalar<'a> {
@@ -40,20 +56,20 @@ impl<'a> Cursor<'a> {
 
     /// The first byte of the next value, not consumed.
     #[inline]
-    pub fn peek(&mut self) -> Result<u8, Refusal> {
+    pub fn peek(&mut self) -> Result<u8, Fault> {
         loop {
             match self.bytes.get(self.at) {
                 Some(b' ' | b'\n' | b'\r' | b'\t') => self.at += 1,
                 Some(byte) => return Ok(*byte),
-                None => return Err(Refusal::NotJson),
+                None => return Err(Fault::NotJson),
             }
         }
     }
 
     /// Nothing but white space may follow the record.
-    pub fn finish(mut self) -> Result<(), Refusal> {
+    pub fn finish(mut self) -> Result<(), Fault> {
         match self.peek() {
-            Ok(_) => Err(Refusal::NotJson),
+            Ok(_) => Err(Fault::NotJson),
             Err(_) => Ok(()),
         }
     }
@@ -62,8 +78,8 @@ impl<'a> Cursor<'a> {
     #[inline]
     pub fn object(
         &mut self,
-        mut member: impl FnMut(&mut Self, Str<'a>) -> Result<(), Refusal>,
-    ) -> Result<(), Refusal> {
+        mut member: impl FnMut(&mut Self, Str<'a>) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
         self.enter(b'{')?;
         if self.peek()? == b'}' {
             self.at += 1;
@@ -72,7 +88,7 @@ impl<'a> Cursor<'a> {
         }
         loop {
             if self.peek()? != b'"' {
-                return Err(Refusal::NotJson);
+                return Err(Fault::NotJson);
             }
             let key = self.string()?;
             self.expect(b':')?;
@@ -84,7 +100,7 @@ impl<'a> Cursor<'a> {
                     self.depth -= 1;
                     return Ok(());
                 }
-                _ => return Err(Refusal::NotJson),
+                _ => return Err(Fault::NotJson),
             }
         }
     }
@@ -92,8 +108,8 @@ impl<'a> Cursor<'a> {
     /// Reads an array: `element` must consume one value each time.
     pub fn array(
         &mut self,
-        mut element: impl FnMut(&mut Self) -> Result<(), Refusal>,
-    ) -> Result<(), Refusal> {
+        mut element: impl FnMut(&mut Self) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
         self.enter(b'[')?;
         if self.peek()? == b']' {
             self.at += 1;
@@ -109,14 +125,14 @@ impl<'a> Cursor<'a> {
                     self.depth -= 1;
                     return Ok(());
                 }
-                _ => return Err(Refusal::NotJson),
+                _ => return Err(Fault::NotJson),
             }
         }
     }
 
     /// Reads one value; objects and arrays are checked and skipped.
     #[inline]
-    pub fn scalar(&mut self) -> Result<Scalar<'a>, Refusal> {
+    pub fn scalar(&mut self) -> Result<Scalar<'a>, Fault> {
         match self.peek()? {
             b'"' => self.string().map(Scalar::Text),
             b'-' | b'0'..=b'9' => self.number().map(Scalar::Number),
@@ -124,12 +140,12 @@ impl<'a> Cursor<'a> {
             b'f' => self.literal("false").map(|()| Scalar::Bool(false)),
             b'n' => self.literal("null").map(|()| Scalar::Null),
             b'{' | b'[' => self.skip().map(|()| Scalar::Container),
-            _ => Err(Refusal::NotJson),
+            _ => Err(Fault::NotJson),
         }
     }
 
     /// Checks one value and leaves it behind.
-    pub fn skip(&mut self) -> Result<(), Refusal> {
+    pub fn skip(&mut self) -> Result<(), Fault> {
         match self.peek()? {
             b'{' => self.object(|cursor, _| cursor.skip()),
             b'[' => self.array(Self::skip),
@@ -138,39 +154,39 @@ impl<'a> Cursor<'a> {
             b't' => self.literal("true"),
             b'f' => self.literal("false"),
             b'n' => self.literal("null"),
-            _ => Err(Refusal::NotJson),
+            _ => Err(Fault::NotJson),
         }
     }
 
-    fn enter(&mut self, bracket: u8) -> Result<(), Refusal> {
+    fn enter(&mut self, bracket: u8) -> Result<(), Fault> {
         self.expect(bracket)?;
         self.depth += 1;
         if self.depth > DEPTH_MAX {
-            return Err(Refusal::TooDeep);
+            return Err(Fault::TooDeep);
         }
         Ok(())
     }
 
     #[inline]
-    fn expect(&mut self, byte: u8) -> Result<(), Refusal> {
+    fn expect(&mut self, byte: u8) -> Result<(), Fault> {
         if self.peek()? != byte {
-            return Err(Refusal::NotJson);
+            return Err(Fault::NotJson);
         }
         self.at += 1;
         Ok(())
     }
 
-    fn literal(&mut self, word: &str) -> Result<(), Refusal> {
+    fn literal(&mut self, word: &str) -> Result<(), Fault> {
         if !self.bytes[self.at..].starts_with(word.as_bytes()) {
-            return Err(Refusal::NotJson);
+            return Err(Fault::NotJson);
         }
         self.at += word.len();
         Ok(())
     }
 
     /// A string from its opening quote on; borrowed unless it holds a backslash.
-    #[inline]
-    pub fn string(&mut self) -> Result<Str<'a>, Refusal> {
+    #[inline(always)]
+    pub fn string(&mut self) -> Result<Str<'a>, Fault> {
         let start = self.at + 1;
         let stop = find_special(self.bytes, start);
         match self.bytes.get(stop) {
@@ -179,12 +195,12 @@ impl<'a> Cursor<'a> {
                 Ok(Str::Borrowed(&self.text[start..stop]))
             }
             Some(b'\\') => self.unescape(start, stop).map(Str::Owned),
-            _ => Err(Refusal::NotJson),
+            _ => Err(Fault::NotJson),
         }
     }
 
     #[cold]
-    fn unescape(&mut self, start: usize, backslash: usize) -> Result<String, Refusal> {
+    fn unescape(&mut self, start: usize, backslash: usize) -> Result<String, Fault> {
         let mut out = String::with_capacity(backslash - start + 16);
         let (mut from, mut stop) = (start, backslash);
         loop {
@@ -195,7 +211,7 @@ impl<'a> Cursor<'a> {
                     return Ok(out);
                 }
                 Some(b'\\') => {}
-                _ => return Err(Refusal::NotJson),
+                _ => return Err(Fault::NotJson),
             }
             self.at = stop + 1;
             out.push(self.escape()?);
@@ -205,8 +221,8 @@ impl<'a> Cursor<'a> {
     }
 
     /// What follows a backslash.
-    fn escape(&mut self) -> Result<char, Refusal> {
-        let byte = self.bytes.get(self.at).ok_or(Refusal::NotJson)?;
+    fn escape(&mut self) -> Result<char, Fault> {
+        let byte = self.bytes.get(self.at).ok_or(Fault::NotJson)?;
         self.at += 1;
         Ok(match byte {
             b'"' => '"',
@@ -218,49 +234,49 @@ impl<'a> Cursor<'a> {
             b'r' => '\r',
             b't' => '\t',
             b'u' => return self.unicode(),
-            _ => return Err(Refusal::NotJson),
+            _ => return Err(Fault::NotJson),
         })
     }
 
-    fn unicode(&mut self) -> Result<char, Refusal> {
+    fn unicode(&mut self) -> Result<char, Fault> {
         let first = self.four_hex()?;
         if !(0xd800..0xdc00).contains(&first) {
-            return char::from_u32(first).ok_or(Refusal::NotJson);
+            return char::from_u32(first).ok_or(Fault::NotJson);
         }
         if !self.bytes[self.at..].starts_with(b"\\u") {
-            return Err(Refusal::NotJson);
+            return Err(Fault::NotJson);
         }
         self.at += 2;
         let second = self.four_hex()?;
         if !(0xdc00..0xe000).contains(&second) {
-            return Err(Refusal::NotJson);
+            return Err(Fault::NotJson);
         }
         char::from_u32(0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00))
-            .ok_or(Refusal::NotJson)
+            .ok_or(Fault::NotJson)
     }
 
-    fn four_hex(&mut self) -> Result<u32, Refusal> {
-        let digits = self.bytes.get(self.at..self.at + 4).ok_or(Refusal::NotJson)?;
+    fn four_hex(&mut self) -> Result<u32, Fault> {
+        let digits = self.bytes.get(self.at..self.at + 4).ok_or(Fault::NotJson)?;
         self.at += 4;
         digits.iter().try_fold(0, |value, byte| {
-            let digit = char::from(*byte).to_digit(16).ok_or(Refusal::NotJson)?;
+            let digit = char::from(*byte).to_digit(16).ok_or(Fault::NotJson)?;
             Ok(value << 4 | digit)
         })
     }
 
     #[inline]
-    fn number(&mut self) -> Result<&'a str, Refusal> {
+    fn number(&mut self) -> Result<&'a str, Fault> {
         let start = self.at;
         self.at += usize::from(self.bytes[start] == b'-');
         let first = self.bytes.get(self.at).copied();
         let integer_digits = self.digits();
         if integer_digits == 0 || (first == Some(b'0') && integer_digits > 1) {
-            return Err(Refusal::NotJson);
+            return Err(Fault::NotJson);
         }
         if self.bytes.get(self.at) == Some(&b'.') {
             self.at += 1;
             if self.digits() == 0 {
-                return Err(Refusal::NotJson);
+                return Err(Fault::NotJson);
             }
         }
         let exponent = matches!(self.bytes.get(self.at), Some(b'e' | b'E'));
@@ -268,14 +284,14 @@ impl<'a> Cursor<'a> {
             self.at += 1;
             self.at += usize::from(matches!(self.bytes.get(self.at), Some(b'+' | b'-')));
             if self.digits() == 0 {
-                return Err(Refusal::NotJson);
+                return Err(Fault::NotJson);
             }
         }
         let text = &self.text[start..self.at];
         // Only these can leave the range of f64; the judge of that is serde_json itself.
         if (exponent || text.len() > PLAIN_DIGITS_MAX) && serde_json::from_str::<f64>(text).is_err()
         {
-            return Err(Refusal::NotJson);
+            return Err(Fault::NotJson);
         }
         Ok(text)
     }
@@ -329,10 +345,10 @@ mod tests {
         let theirs = serde_json::from_str::<serde_json::Value>(text);
         let shown = match &read {
             Ok(scalar) => format!("{scalar:?}"),
-            Err(refusal) => refusal.label().to_owned(),
+            Err(fault) => Refusal::from(*fault).label().to_owned(),
         };
         assert_eq!(shown, expected, "{text}");
-        if read != Err(Refusal::TooDeep) {
+        if read != Err(Fault::TooDeep) {
             assert_eq!(read.is_ok(), theirs.is_ok(), "{text}");
         }
     }

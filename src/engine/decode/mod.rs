@@ -22,6 +22,8 @@ mod zeek;
 mod mutation;
 #[cfg(test)]
 mod real_data;
+#[cfg(test)]
+mod tests;
 
 pub use json::DEPTH_MAX;
 pub use number::COUNT_MAX;

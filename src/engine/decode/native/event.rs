@@ -8,7 +8,7 @@ use super::super::{
 };
 use super::slots::{ActorSlots, EndpointSlots, Part, ResourceSlots, Slots};
 use crate::engine::model::{
-    Action, Actor, ActorType, Endpoint, Event, EventTime, Flow, Kind, Outcome, Resource,
+    Action, Actor, ActorType, Endpoint, Event, EventTime, Flow, Format, Kind, Outcome, Resource,
 };
 
 /// Makes the event, or names the first field that stands in its way.
@@ -21,29 +21,22 @@ pub fn event_of(slots: Slots<'_>) -> Result<Event<'_>, Refusal> {
     let resource = resource(slots.resource)?;
     let outcome = text(slots.outcome, "outcome")?;
     let action = text(slots.action, "action")?;
-    let mut event = Event {
-        kind,
-        time,
-        id: text(slots.id, "id")?,
-        actor,
-        session: text(slots.session, "session")?,
-        source,
-        system: text(slots.system, "system")?,
-        action: action_of(action, kind)?,
-        outcome: outcome.as_deref().map_or(Outcome::Allowed, words::outcome),
-        resource,
-        records: counts.read(&slots.records, "records", 1)?,
-        bytes: counts.read(&slots.bytes, "bytes", 0)?,
-        case: text(slots.case, "case")?,
-        purpose: text(slots.purpose, "purpose")?,
-        mfa: flag(&slots.mfa, "mfa")?,
-        ..Event::default()
-    };
+    let id = text(slots.id, "id")?;
+    let session = text(slots.session, "session")?;
+    let system = text(slots.system, "system")?;
+    let action = action_of(action, kind)?;
+    let mut outcome = outcome.as_deref().map_or(Outcome::Allowed, words::outcome);
+    let records = counts.read(&slots.records, "records", 1)?;
+    let bytes = counts.read(&slots.bytes, "bytes", 0)?;
+    let case = text(slots.case, "case")?;
+    let purpose = text(slots.purpose, "purpose")?;
+    let mfa = flag(&slots.mfa, "mfa")?;
+    let mut flow = None;
     if kind == Kind::Network {
         if let Some(verdict) = text(slots.verdict, "verdict")? {
-            event.outcome = words::outcome(&verdict);
+            outcome = words::outcome(&verdict);
         }
-        event.flow = Some(Flow {
+        flow = Some(Flow {
             duration_ms: counts.read(&slots.duration_ms, "duration_ms", 0)?,
             destination: endpoint(slots.destination, &DESTINATION, &mut counts)?,
             protocol: text(slots.protocol, "protocol")?,
@@ -52,11 +45,30 @@ pub fn event_of(slots: Slots<'_>) -> Result<Event<'_>, Refusal> {
             bytes_in: counts.read(&slots.bytes_in, "bytes_in", 0)?,
             packets_out: counts.read(&slots.packets_out, "packets_out", 0)?,
             packets_in: counts.read(&slots.packets_in, "packets_in", 0)?,
-            ..Flow::default()
+            ip_bytes_out: None,
+            ip_bytes_in: None,
         });
     }
-    event.saturated = counts.saturated;
-    Ok(event)
+    Ok(Event {
+        kind,
+        format: Format::Native,
+        time,
+        id,
+        actor,
+        session,
+        source,
+        system,
+        action,
+        outcome,
+        resource,
+        records,
+        bytes,
+        case,
+        purpose,
+        mfa,
+        flow,
+        saturated: counts.saturated,
+    })
 }
 
 fn kind(scalar: &Scalar<'_>) -> Result<Kind, Refusal> {

@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 
 use super::super::{
     Refusal, SUBJECTS_MAX, Str,
-    json::{Cursor, Scalar},
+    json::{Cursor, Fault, Scalar},
     number::integer_text,
 };
 use crate::engine::model::Kind;
@@ -116,37 +116,38 @@ pub fn extract<'a>(text: &'a str, slots: &mut Slots<'a>) -> Result<(), Refusal> 
         return Err(Refusal::NotAnObject);
     }
     cursor.object(|cursor, key| top(cursor, &key, slots))?;
-    cursor.finish()
+    Ok(cursor.finish()?)
 }
 
-fn top<'a>(cursor: &mut Cursor<'a>, key: &str, slots: &mut Slots<'a>) -> Result<(), Refusal> {
-    let slot = match key {
-        "kind" => &mut slots.kind,
-        "id" => &mut slots.id,
-        "time" => &mut slots.time,
-        "actor" => return part(cursor, &mut slots.actor, actor),
-        "session" => &mut slots.session,
-        "source" => return part(cursor, &mut slots.source, endpoint),
-        "destination" => return part(cursor, &mut slots.destination, endpoint),
-        "system" => &mut slots.system,
-        "action" => &mut slots.action,
-        "outcome" => &mut slots.outcome,
-        "verdict" => &mut slots.verdict,
-        "resource" => return part(cursor, &mut slots.resource, resource),
-        "records" => &mut slots.records,
-        "bytes" => &mut slots.bytes,
-        "case" => &mut slots.case,
-        "purpose" => &mut slots.purpose,
-        "mfa" => &mut slots.mfa,
-        "duration_ms" => &mut slots.duration_ms,
-        "protocol" => &mut slots.protocol,
-        "application" => &mut slots.application,
-        "bytes_out" => &mut slots.bytes_out,
-        "bytes_in" => &mut slots.bytes_in,
-        "packets_out" => &mut slots.packets_out,
-        "packets_in" => &mut slots.packets_in,
-        other => {
-            mark(other, &mut slots.marks);
+fn top<'a>(cursor: &mut Cursor<'a>, key: &str, slots: &mut Slots<'a>) -> Result<(), Fault> {
+    // By length first: the comparisons that are left are of known size and need no call.
+    let slot = match key.len() {
+        2 if key == "id" => &mut slots.id,
+        3 if key == "mfa" => &mut slots.mfa,
+        4 if key == "kind" => &mut slots.kind,
+        4 if key == "time" => &mut slots.time,
+        4 if key == "case" => &mut slots.case,
+        5 if key == "actor" => return part(cursor, &mut slots.actor, actor),
+        5 if key == "bytes" => &mut slots.bytes,
+        6 if key == "source" => return part(cursor, &mut slots.source, endpoint),
+        6 if key == "system" => &mut slots.system,
+        6 if key == "action" => &mut slots.action,
+        7 if key == "session" => &mut slots.session,
+        7 if key == "outcome" => &mut slots.outcome,
+        7 if key == "records" => &mut slots.records,
+        7 if key == "purpose" => &mut slots.purpose,
+        7 if key == "verdict" => &mut slots.verdict,
+        8 if key == "resource" => return part(cursor, &mut slots.resource, resource),
+        8 if key == "protocol" => &mut slots.protocol,
+        8 if key == "bytes_in" => &mut slots.bytes_in,
+        9 if key == "bytes_out" => &mut slots.bytes_out,
+        10 if key == "packets_in" => &mut slots.packets_in,
+        11 if key == "destination" => return part(cursor, &mut slots.destination, endpoint),
+        11 if key == "duration_ms" => &mut slots.duration_ms,
+        11 if key == "application" => &mut slots.application,
+        11 if key == "packets_out" => &mut slots.packets_out,
+        _ => {
+            mark(key, &mut slots.marks);
             return cursor.skip();
         }
     };
@@ -169,8 +170,8 @@ fn mark(key: &str, marks: &mut Marks) {
 fn part<'a, T: Default>(
     cursor: &mut Cursor<'a>,
     slot: &mut Part<T>,
-    member: impl Fn(&mut Cursor<'a>, &str, &mut T) -> Result<(), Refusal>,
-) -> Result<(), Refusal> {
+    member: impl Fn(&mut Cursor<'a>, &str, &mut T) -> Result<(), Fault>,
+) -> Result<(), Fault> {
     if cursor.peek()? != b'{' {
         *slot = match cursor.scalar()? {
             Scalar::Null => Part::Absent,
@@ -184,11 +185,7 @@ fn part<'a, T: Default>(
     Ok(())
 }
 
-fn actor<'a>(
-    cursor: &mut Cursor<'a>,
-    key: &str,
-    slots: &mut ActorSlots<'a>,
-) -> Result<(), Refusal> {
+fn actor<'a>(cursor: &mut Cursor<'a>, key: &str, slots: &mut ActorSlots<'a>) -> Result<(), Fault> {
     let slot = match key {
         "id" => &mut slots.id,
         "role" => &mut slots.role,
@@ -204,7 +201,7 @@ fn endpoint<'a>(
     cursor: &mut Cursor<'a>,
     key: &str,
     slots: &mut EndpointSlots<'a>,
-) -> Result<(), Refusal> {
+) -> Result<(), Fault> {
     let slot = match key {
         "ip" => &mut slots.ip,
         "host" => &mut slots.host,
@@ -220,7 +217,7 @@ fn resource<'a>(
     cursor: &mut Cursor<'a>,
     key: &str,
     slots: &mut ResourceSlots<'a>,
-) -> Result<(), Refusal> {
+) -> Result<(), Fault> {
     let slot = match key {
         "dataset" => &mut slots.dataset,
         "category" => &mut slots.category,
@@ -233,7 +230,7 @@ fn resource<'a>(
     Ok(())
 }
 
-fn subjects<'a>(cursor: &mut Cursor<'a>, slot: &mut Subjects<'a>) -> Result<(), Refusal> {
+fn subjects<'a>(cursor: &mut Cursor<'a>, slot: &mut Subjects<'a>) -> Result<(), Fault> {
     let mut found = Subjects::default();
     if cursor.peek()? == b'[' {
         cursor.array(|cursor| {

@@ -5,6 +5,8 @@
 
 mod conn;
 mod header;
+#[cfg(test)]
+mod tests;
 
 pub use header::Header;
 
