@@ -27,8 +27,53 @@ impl From<Fault> for Refusal {
     }
 }
 
+/// Text between its quotes, checked, with its escapes still in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RawText<'a> {
+    raw: &'a str,
+    escaped: bool,
+}
+
+impl<'a> RawText<'a> {
+    /// Text that holds no JSON escapes, wherever it comes from.
+    pub const fn plain(raw: &'a str) -> Self {
+        Self { raw, escaped: false }
+    }
+
+    pub const fn is_empty(self) -> bool {
+        self.raw.is_empty()
+    }
+
+    /// The text itself where it holds no escape.
+    #[inline]
+    pub const fn as_plain(self) -> Option<&'a str> {
+        if self.escaped { None } else { Some(self.raw) }
+    }
+
+    /// The text meant: borrowed unless it holds an escape.
+    #[inline]
+    pub fn text(self) -> Str<'a> {
+        if self.escaped { self.unescaped() } else { Str::Borrowed(self.raw) }
+    }
+
+    #[cold]
+    fn unescaped(self) -> Str<'a> {
+        let mut out = String::with_capacity(self.raw.len());
+        let mut rest = self.raw;
+        while let Some((before, after)) = rest.split_once('\\') {
+            out.push_str(before);
+            // Checked when it was read: every escape is whole and sound.
+            let mut cursor = Cursor::new(after);
+            out.extend(cursor.escape());
+            rest = after.get(cursor.at..).unwrap_or_default();
+        }
+        out.push_str(rest);
+        Str::Owned(out)
+    }
+}
+
 /// A scalar as it stood in the record. Numbers stay text until somebody asks for a type.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Scalar<'a> {
     #[default]
     Absent,
@@ -36,9 +81,54 @@ pub enum Scalar<'a> {
     Bool(bool),
     /// Valid JSON number, within the range of `f64`.
     Number(&'a str),
-    Text(Str<'a>),
+    Text(RawText<'a>),
     /// An object or an array, skipped.
     Container,
+}
+
+/// A scalar by its place in the record: kind, start and length in one word. It travels in a
+/// register, where a [`Scalar`] would be written to memory and read back at another width, which
+/// costs more than reading the JSON.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Span(u64);
+
+/// Longest text a [`Span`] can point into.
+pub const TEXT_BYTES_MAX: usize = (1 << 30) - 1;
+
+const NULL: u64 = 1;
+const FALSE: u64 = 2;
+const TRUE: u64 = 3;
+const NUMBER: u64 = 4;
+const PLAIN: u64 = 5;
+const ESCAPED: u64 = 6;
+const CONTAINER: u64 = 7;
+
+impl Span {
+    #[inline]
+    fn new(kind: u64, start: usize, stop: usize) -> Self {
+        Self(kind | (start as u64) << 3 | ((stop - start) as u64) << 33)
+    }
+
+    pub fn is_absent(self) -> bool {
+        self == Self::default()
+    }
+
+    /// The scalar that stands here in `text`, the text it was read from.
+    #[inline(always)]
+    pub fn read(self, text: &str) -> Scalar<'_> {
+        let start = (self.0 >> 3) as usize & TEXT_BYTES_MAX;
+        let stop = start + (self.0 >> 33) as usize;
+        match self.0 & 7 {
+            PLAIN => Scalar::Text(RawText::plain(&text[start..stop])),
+            ESCAPED => Scalar::Text(RawText { raw: &text[start..stop], escaped: true }),
+            NUMBER => Scalar::Number(&text[start..stop]),
+            NULL => Scalar::Null,
+            FALSE => Scalar::Bool(false),
+            TRUE => Scalar::Bool(true),
+            CONTAINER => Scalar::Container,
+            _ => Scalar::Absent,
+        }
+    }
 }
 
 /// Where reading has got to in one record.
@@ -50,7 +140,9 @@ pub struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
+    /// `text` is at most [`TEXT_BYTES_MAX`] long.
     pub fn new(text: &'a str) -> Self {
+        debug_assert!(text.len() <= TEXT_BYTES_MAX);
         Self { text, bytes: text.as_bytes(), at: 0, depth: 0 }
     }
 
@@ -74,11 +166,20 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// A key's text.
+    #[inline(always)]
+    pub fn key(&self, key: Span) -> RawText<'a> {
+        match key.read(self.text) {
+            Scalar::Text(text) => text,
+            _ => RawText::plain(""),
+        }
+    }
+
     /// Reads an object: `member` is given each key, and must consume the value after it.
     #[inline]
     pub fn object(
         &mut self,
-        mut member: impl FnMut(&mut Self, Str<'a>) -> Result<(), Fault>,
+        mut member: impl FnMut(&mut Self, Span) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
         self.enter(b'{')?;
         if self.peek()? == b'}' {
@@ -131,15 +232,22 @@ impl<'a> Cursor<'a> {
     }
 
     /// Reads one value; objects and arrays are checked and skipped.
-    #[inline]
     pub fn scalar(&mut self) -> Result<Scalar<'a>, Fault> {
-        match self.peek()? {
-            b'"' => self.string().map(Scalar::Text),
-            b'-' | b'0'..=b'9' => self.number().map(Scalar::Number),
-            b't' => self.literal("true").map(|()| Scalar::Bool(true)),
-            b'f' => self.literal("false").map(|()| Scalar::Bool(false)),
-            b'n' => self.literal("null").map(|()| Scalar::Null),
-            b'{' | b'[' => self.skip().map(|()| Scalar::Container),
+        self.span().map(|span| span.read(self.text))
+    }
+
+    /// Reads one value; objects and arrays are checked and skipped.
+    #[inline]
+    pub fn span(&mut self) -> Result<Span, Fault> {
+        let first = self.peek()?;
+        let here = self.at;
+        match first {
+            b'"' => self.string(),
+            b'-' | b'0'..=b'9' => self.number(),
+            b't' => self.literal("true").map(|()| Span::new(TRUE, here, here)),
+            b'f' => self.literal("false").map(|()| Span::new(FALSE, here, here)),
+            b'n' => self.literal("null").map(|()| Span::new(NULL, here, here)),
+            b'{' | b'[' => self.skip().map(|()| Span::new(CONTAINER, here, here)),
             _ => Err(Fault::NotJson),
         }
     }
@@ -184,39 +292,35 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
-    /// A string from its opening quote on; borrowed unless it holds a backslash.
+    /// A string from its opening quote on.
     #[inline(always)]
-    pub fn string(&mut self) -> Result<Str<'a>, Fault> {
+    fn string(&mut self) -> Result<Span, Fault> {
         let start = self.at + 1;
         let stop = find_special(self.bytes, start);
-        match self.bytes.get(stop) {
-            Some(b'"') => {
-                self.at = stop + 1;
-                Ok(Str::Borrowed(&self.text[start..stop]))
-            }
-            Some(b'\\') => self.unescape(start, stop).map(Str::Owned),
-            _ => Err(Fault::NotJson),
+        if self.bytes.get(stop) != Some(&b'"') {
+            return self.string_with_escapes(start, stop);
         }
+        self.at = stop + 1;
+        Ok(Span::new(PLAIN, start, stop))
     }
 
+    /// Goes on from the first special byte, which is no quote; checks every escape.
     #[cold]
-    fn unescape(&mut self, start: usize, backslash: usize) -> Result<String, Fault> {
-        let mut out = String::with_capacity(backslash - start + 16);
-        let (mut from, mut stop) = (start, backslash);
+    fn string_with_escapes(&mut self, start: usize, special: usize) -> Result<Span, Fault> {
+        let mut stop = special;
         loop {
-            out.push_str(&self.text[from..stop]);
             match self.bytes.get(stop) {
                 Some(b'"') => {
                     self.at = stop + 1;
-                    return Ok(out);
+                    return Ok(Span::new(ESCAPED, start, stop));
                 }
-                Some(b'\\') => {}
+                Some(b'\\') => {
+                    self.at = stop + 1;
+                    self.escape()?;
+                    stop = find_special(self.bytes, self.at);
+                }
                 _ => return Err(Fault::NotJson),
             }
-            self.at = stop + 1;
-            out.push(self.escape()?);
-            from = self.at;
-            stop = find_special(self.bytes, from);
         }
     }
 
@@ -265,7 +369,7 @@ impl<'a> Cursor<'a> {
     }
 
     #[inline]
-    fn number(&mut self) -> Result<&'a str, Fault> {
+    fn number(&mut self) -> Result<Span, Fault> {
         let start = self.at;
         self.at += usize::from(self.bytes[start] == b'-');
         let first = self.bytes.get(self.at).copied();
@@ -287,13 +391,13 @@ impl<'a> Cursor<'a> {
                 return Err(Fault::NotJson);
             }
         }
-        let text = &self.text[start..self.at];
         // Only these can leave the range of f64; the judge of that is serde_json itself.
-        if (exponent || text.len() > PLAIN_DIGITS_MAX) && serde_json::from_str::<f64>(text).is_err()
+        if (exponent || self.at - start > PLAIN_DIGITS_MAX)
+            && serde_json::from_str::<f64>(&self.text[start..self.at]).is_err()
         {
             return Err(Fault::NotJson);
         }
-        Ok(text)
+        Ok(Span::new(NUMBER, start, self.at))
     }
 
     #[inline]
@@ -344,6 +448,7 @@ mod tests {
         let read = cursor.scalar().and_then(|scalar| cursor.finish().map(|()| scalar));
         let theirs = serde_json::from_str::<serde_json::Value>(text);
         let shown = match &read {
+            Ok(Scalar::Text(text)) => format!("Text({:?})", text.text()),
             Ok(scalar) => format!("{scalar:?}"),
             Err(fault) => Refusal::from(*fault).label().to_owned(),
         };

@@ -232,3 +232,17 @@ fn agrees_that_a_repeated_key_replaces_the_whole() {
     check(br#"{"kind":"access","time":0,"actor":{"id":1},"actor":null}"#);
     check(br#"{"kind":"access","time":0,"actor":{"id":1},"resource":{"subjects":[{}],"subjects":[]}}"#);
 }
+
+/// The comparison is worth something only while many made-up records are sound.
+#[test]
+fn many_made_up_records_are_sound() {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let sound = (0..1_000)
+        .filter(|_| {
+            let tree = record().new_tree(&mut runner).expect("a strategy without filters");
+            let text = proptest::strategy::ValueTree::current(&tree);
+            matches!(Decoder::new(Expected::Auto).decode(text.as_bytes()), Ok(Some(_)))
+        })
+        .count();
+    assert!((200..=900).contains(&sound), "{sound} of 1,000");
+}
