@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use crate::adapters::secrets::Secret;
 use crate::config::Config;
-use crate::engine::detect::Roster;
+use crate::engine::detect::rules::{Placeholders, RuleError, RuleSet};
+use crate::engine::detect::{Roster, Rules};
 use crate::engine::enrich::{Addresses, Catalogue, Directory, Enricher, Pseudonyms};
 use crate::engine::model::Problems;
 use crate::engine::shard::Settings;
@@ -16,7 +17,19 @@ pub enum SettingsError {
     Read { what: &'static str, path: PathBuf, source: std::io::Error },
     #[error("{what} {}:\n{problems}", path.display())]
     Wrong { what: &'static str, path: PathBuf, problems: Problems },
+    #[error("{} rules were refused:\n{}", errors.len(), told(errors))]
+    Rules { errors: Vec<RuleError> },
 }
+
+/// Refused rules told at once; the rest are told after these are mended.
+const TOLD_MAX: usize = 50;
+
+fn told(errors: &[RuleError]) -> String {
+    errors.iter().take(TOLD_MAX).map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+/// The rules that come with Tidewaiter.
+static SHIPPED: include_dir::Dir<'_> = include_dir::include_dir!("$CARGO_MANIFEST_DIR/rules");
 
 /// What was loaded, for the log.
 #[derive(Clone, Copy, Debug, Default)]
@@ -25,6 +38,7 @@ pub struct Loaded {
     pub actors: usize,
     pub protected: usize,
     pub canaries: usize,
+    pub rules: usize,
 }
 
 /// Reads every file the configuration names and builds the engine's settings, all or nothing.
@@ -39,11 +53,16 @@ pub fn load_settings(config: &Config, key: &Secret) -> Result<(Settings, Loaded)
         None => Directory::default(),
     };
     let (actors, protected, canaries) = directory.counts();
-    let loaded = Loaded { datasets: catalogue.len(), actors, protected, canaries };
+    let rules = Rules::new(match &config.data.rules {
+        Some(path) => rule_set(rule_files(path)?)?,
+        None => rule_set(shipped_rules())?,
+    });
+    let datasets = catalogue.len();
+    let loaded = Loaded { datasets, actors, protected, canaries, rules: rules.len() };
     let enricher =
         Enricher { catalogue, directory, pseudonyms, addresses: Addresses::new(&config.addresses) };
     let roster = Roster::new(&config.detect);
-    Ok((Settings { enricher, roster, time: config.time.clone() }, loaded))
+    Ok((Settings { enricher, roster, rules, time: config.time.clone() }, loaded))
 }
 
 fn parse<T>(
@@ -57,4 +76,49 @@ fn parse<T>(
         source,
     })?;
     parse(&text).map_err(|problems| SettingsError::Wrong { what, path: path.to_owned(), problems })
+}
+
+fn rule_set(files: Vec<(String, String)>) -> Result<RuleSet, SettingsError> {
+    RuleSet::load(files, &Placeholders::default()).map_err(|errors| SettingsError::Rules { errors })
+}
+
+/// Rule files lie beside their tests, which are no rules.
+fn is_rule(name: &str) -> bool {
+    (name.ends_with(".yml") || name.ends_with(".yaml")) && !name.contains(".tests.")
+}
+
+fn shipped_rules() -> Vec<(String, String)> {
+    fn visit(folder: &include_dir::Dir<'_>, files: &mut Vec<(String, String)>) {
+        for file in folder.files() {
+            let name = file.path().display().to_string();
+            if let Some(text) = file.contents_utf8().filter(|_| is_rule(&name)) {
+                files.push((format!("rules/{name}"), text.to_owned()));
+            }
+        }
+        folder.dirs().for_each(|folder| visit(folder, files));
+    }
+    let mut files = Vec::new();
+    visit(&SHIPPED, &mut files);
+    files.sort();
+    files
+}
+
+/// Every rule file below `path`, in the order of their names.
+pub fn rule_files(path: &Path) -> Result<Vec<(String, String)>, SettingsError> {
+    let failed =
+        |path: &Path, source| SettingsError::Read { what: "rules", path: path.to_owned(), source };
+    let mut files = Vec::new();
+    let mut waiting = vec![path.to_owned()];
+    while let Some(path) = waiting.pop() {
+        if path.is_dir() {
+            for entry in std::fs::read_dir(&path).map_err(|source| failed(&path, source))? {
+                waiting.push(entry.map_err(|source| failed(&path, source))?.path());
+            }
+        } else if is_rule(&path.to_string_lossy()) {
+            let text = std::fs::read_to_string(&path).map_err(|source| failed(&path, source))?;
+            files.push((path.display().to_string(), text));
+        }
+    }
+    files.sort();
+    Ok(files)
 }

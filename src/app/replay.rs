@@ -115,9 +115,11 @@ impl Replay {
             };
             self.summary.records += 1;
             self.summary.saturated += u64::from(event.saturated);
+            let decoder = &self.decoders[place.file];
+            let raw = || decoder.raw_value(merge.line()).unwrap_or_default();
             let incoming = Incoming {
                 event: &event,
-                payload: merge.line(),
+                raw: &raw,
                 origin: Origin { stream: place.file as u16, position: place.line },
                 broker_time: None,
             };

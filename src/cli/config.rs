@@ -31,13 +31,14 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let key = app::pseudonym_key(&config, false).or_exit(Exit::BadConfig)?;
     let (_, loaded) = app::load_settings(&config, &key).or_exit(Exit::BadConfig)?;
     println!(
-        "{}: fine; {} input topics, {} datasets, {} actors, {} protected subjects, {} canaries",
+        "{}: fine; {} input topics, {} datasets, {} actors, {} protected subjects, {} canaries, {} rules",
         path.display(),
         config.input.len(),
         loaded.datasets,
         loaded.actors,
         loaded.protected,
         loaded.canaries,
+        loaded.rules,
     );
     Ok(Exit::Fine)
 }

@@ -1,8 +1,13 @@
 //! The command line: one file a command, thin. Results on stdout, diagnostics on stderr.
 
 mod config;
+mod demo;
 mod exit;
+mod health;
 mod replay;
+mod run;
+mod simulate;
+mod store;
 
 use clap::{Parser, Subcommand};
 
@@ -18,8 +23,14 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Run(run::Arguments),
+    Demo(demo::Arguments),
     Replay(replay::Arguments),
+    Simulate(simulate::Arguments),
+    Incidents(store::IncidentArguments),
+    Timeline(store::TimelineArguments),
     Config(config::Arguments),
+    Health(health::Arguments),
 }
 
 /// Parses, runs, and says how it ended.
@@ -33,8 +44,14 @@ pub fn main() -> Exit {
         }
     };
     let ended = match arguments.command {
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Demo(arguments) => demo::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
+        Command::Simulate(arguments) => simulate::run(&arguments),
+        Command::Incidents(arguments) => store::incidents(&arguments),
+        Command::Timeline(arguments) => store::timeline(&arguments),
         Command::Config(arguments) => config::run(&arguments),
+        Command::Health(arguments) => health::run(&arguments),
     };
     ended.unwrap_or_else(|failure| {
         eprintln!("tidewaiter: {:#}", failure.error);

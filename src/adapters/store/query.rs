@@ -59,6 +59,16 @@ impl Store {
         row.map(|row| Ok(serde_json::from_str(row.try_get("body")?)?)).transpose()
     }
 
+    /// Incidents whose id begins so, at most ten.
+    pub async fn incidents_beginning(&self, id: &str) -> Result<Vec<Incident>, StoreError> {
+        let rows = sqlx::query("SELECT body FROM incidents WHERE substr(id, 1, $2) = $1 LIMIT 10")
+            .bind(id)
+            .bind(id.len() as i64)
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(|row| Ok(serde_json::from_str(row.try_get("body")?)?)).collect()
+    }
+
     /// `cursor` is a page's `next`; one that is not understood begins at the start.
     pub async fn incidents(
         &self,

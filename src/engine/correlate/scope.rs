@@ -45,7 +45,10 @@ impl Scope {
         }
         match entry.kind {
             EntryKind::Flow => self.bytes_out = self.bytes_out.saturating_add(entry.bytes),
-            EntryKind::Access if discloses(&entry.action) => self.take_read(entry),
+            // T0 is about nobody: it would only blur what was read of people and consignments.
+            EntryKind::Access if discloses(&entry.action) && entry.tier > 0 => {
+                self.take_read(entry)
+            }
             _ => {}
         }
     }

@@ -14,11 +14,13 @@ mod no_actor;
 mod no_case;
 mod outbound_bytes;
 mod roster;
-pub mod state;
+mod rule_match;
 pub mod rules;
+pub mod state;
 mod watched_subject;
 pub mod window;
 
 pub use bulk_read::{BulkReadConfig, Limits};
 pub use detector::{Detector, Judged, Stream, severity_of};
 pub use roster::{DETECTOR_NAMES, DetectConfig, Roster};
+pub use rule_match::{RuleScratch, RuleState, Rules};

@@ -14,7 +14,7 @@ mod shard;
 
 pub use clock::{Clock, TimeConfig};
 pub use duplicates::Duplicates;
-pub use output::{Evidence, Output, Verdict, Watch};
+pub use output::{Evidence, EvidenceRecord, Output, Verdict, Watch};
 pub use recorder::{Recorder, RecorderConfig};
 pub use settings::Settings;
 pub use shard::{Incoming, Shard, ShardConfig, StateSize};

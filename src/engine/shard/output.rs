@@ -14,7 +14,18 @@ pub enum Verdict {
     Duplicate,
 }
 
-/// A line for the timelines of whatever incident `key` belongs to. The evidence topic's record.
+/// What the evidence topic holds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum EvidenceRecord {
+    Evidence(Evidence),
+    /// Event time has got this far in some shard.
+    Progress {
+        progress: EventTime,
+    },
+}
+
+/// A line for the timelines of whatever incident `key` belongs to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
     pub key: Key,

@@ -6,7 +6,7 @@ use super::{
     Clock, Duplicates, Evidence, Output, Recorder, RecorderConfig, Settings, Verdict, Watch,
 };
 use crate::engine::detect::state::{ActorState, SourceState, Table};
-use crate::engine::detect::{Judged, Stream};
+use crate::engine::detect::{Judged, RuleScratch, Stream};
 use crate::engine::model::{Event, EventTime, Finding, Key, KeyKind, Origin, Problems};
 
 /// `[state]`: how much a shard remembers.
@@ -52,7 +52,8 @@ impl ShardConfig {
 #[derive(Clone, Copy)]
 pub struct Incoming<'e> {
     pub event: &'e Event<'e>,
-    pub payload: &'e [u8],
+    /// Parses the raw record, should a rule ask for a field only it has.
+    pub raw: &'e dyn Fn() -> serde_json::Value,
     pub origin: Origin,
     /// The broker's time of the record, where the stream has one.
     pub broker_time: Option<EventTime>,
@@ -81,6 +82,7 @@ pub struct Shard {
     recorder: Recorder,
     actors: Table<ActorState>,
     sources: Table<SourceState>,
+    rules: RuleScratch,
 }
 
 impl Shard {
@@ -94,6 +96,7 @@ impl Shard {
             recorder: Recorder::new(&config.recorder),
             actors: Table::new(config.actors_max),
             sources: Table::new(config.sources_max),
+            rules: RuleScratch::default(),
         }
     }
 
@@ -128,6 +131,13 @@ impl Shard {
                 state.touched = state.touched.max(at);
                 state.chain = self.recorder.record(&judged, state.chain);
                 settings.roster.observe_actor(&judged, state, &mut out.findings);
+                settings.rules.observe(
+                    &judged,
+                    incoming.raw,
+                    &mut self.rules,
+                    &mut state.rules,
+                    &mut out.findings,
+                );
                 state.risk = state.risk.saturating_add(risk(&out.findings[found_before..]));
                 if state.watch.follows(at) {
                     state.watch.sent = state.chain;
@@ -142,6 +152,13 @@ impl Shard {
                 state.touched = state.touched.max(at);
                 state.chain = self.recorder.record(&judged, state.chain);
                 settings.roster.observe_source(&judged, state, &mut out.findings);
+                settings.rules.observe(
+                    &judged,
+                    incoming.raw,
+                    &mut self.rules,
+                    &mut state.rules,
+                    &mut out.findings,
+                );
                 state.risk = state.risk.saturating_add(risk(&out.findings[found_before..]));
                 if state.watch.follows(at) {
                     state.watch.sent = state.chain;

@@ -2,7 +2,7 @@
 
 use super::{Evictable, Watching};
 use crate::engine::detect::{
-    bulk_read::BulkState, denied_burst::DeniedState, enumeration::SequenceState,
+    RuleState, bulk_read::BulkState, denied_burst::DeniedState, enumeration::SequenceState,
     first_seen::SeenState, leaver::LeaverState, no_case::NoCaseState,
     watched_subject::WatchedState,
 };
@@ -17,6 +17,7 @@ pub struct ActorState {
     /// Newest flight-recorder entry, as its number plus one; 0 for none.
     pub chain: u64,
     pub watch: Watching,
+    pub rules: RuleState,
     pub bulk: BulkState,
     pub denied: DeniedState,
     pub no_case: NoCaseState,
@@ -41,5 +42,6 @@ impl Evictable for ActorState {
             + self.sequence.heap_bytes()
             + self.watched.heap_bytes()
             + self.denied.heap_bytes()
+            + self.rules.heap_bytes()
     }
 }

@@ -1,7 +1,7 @@
 //! Everything remembered of one source address.
 
 use super::{Evictable, Watching};
-use crate::engine::detect::{no_actor::NoActorState, outbound_bytes::OutboundState};
+use crate::engine::detect::{RuleState, no_actor::NoActorState, outbound_bytes::OutboundState};
 use crate::engine::model::EventTime;
 
 /// One source address's record: flows from it, and reads from it by nobody.
@@ -12,6 +12,7 @@ pub struct SourceState {
     /// Newest flight-recorder entry, as its number plus one; 0 for none.
     pub chain: u64,
     pub watch: Watching,
+    pub rules: RuleState,
     pub outbound: OutboundState,
     pub no_actor: NoActorState,
 }
@@ -26,6 +27,6 @@ impl Evictable for SourceState {
     }
 
     fn heap_bytes(&self) -> usize {
-        self.outbound.heap_bytes() + self.no_actor.heap_bytes()
+        self.outbound.heap_bytes() + self.no_actor.heap_bytes() + self.rules.heap_bytes()
     }
 }

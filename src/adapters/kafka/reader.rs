@@ -1,0 +1,87 @@
+//! Reads whole topics of our own, every partition, from positions kept elsewhere.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::message::BorrowedMessage;
+use rdkafka::statistics::Statistics;
+use rdkafka::{ClientConfig, ClientContext, Offset, TopicPartitionList};
+
+use super::link::Link;
+
+const METADATA: Duration = Duration::from_secs(10);
+
+struct Context(Arc<Link>);
+
+impl ClientContext for Context {
+    fn log(&self, level: rdkafka::config::RDKafkaLogLevel, facility: &str, message: &str) {
+        self.0.log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.0.note_error(&error, reason);
+    }
+
+    fn stats(&self, _statistics: Statistics) {}
+}
+
+impl ConsumerContext for Context {}
+
+/// A consumer without a group.
+pub struct Reader {
+    consumer: BaseConsumer<Context>,
+}
+
+/// Where a partition without a kept position begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum From {
+    Beginning,
+    End,
+}
+
+impl Reader {
+    /// Assigns every partition of `topics`. Fails where the broker does not answer: try again.
+    pub fn open(
+        mut client: ClientConfig,
+        link: Arc<Link>,
+        topics: &[&str],
+        positions: &BTreeMap<(String, i32), i64>,
+        from: From,
+    ) -> KafkaResult<Self> {
+        client
+            .set("group.id", "tidewaiter-reader")
+            .set("enable.auto.commit", "false")
+            .set("enable.partition.eof", "false")
+            .set("fetch.queue.backoff.ms", "5")
+            .set("auto.offset.reset", "earliest")
+            .set("isolation.level", "read_committed");
+        let consumer: BaseConsumer<Context> = client.create_with_context(Context(link))?;
+        let mut assigned = TopicPartitionList::new();
+        for topic in topics {
+            let metadata = consumer.fetch_metadata(Some(topic), METADATA)?;
+            for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
+                let kept = positions.get(&((*topic).to_owned(), partition.id()));
+                let offset = match (kept, from) {
+                    (Some(&next), _) => Offset::Offset(next),
+                    (None, From::Beginning) => Offset::Beginning,
+                    (None, From::End) => Offset::End,
+                };
+                assigned.add_partition_offset(topic, partition.id(), offset)?;
+            }
+        }
+        if assigned.count() == 0 {
+            return Err(KafkaError::MetadataFetch(
+                rdkafka::types::RDKafkaErrorCode::UnknownTopicOrPartition,
+            ));
+        }
+        consumer.assign(&assigned)?;
+        Ok(Self { consumer })
+    }
+
+    pub fn poll(&self, timeout: Duration) -> Option<KafkaResult<BorrowedMessage<'_>>> {
+        self.consumer.poll(timeout)
+    }
+}

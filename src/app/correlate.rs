@@ -1,0 +1,280 @@
+//! The correlator's role: findings and evidence from Kafka, incidents into the store, requests
+//! back to the shards, alerts out.
+//!
+//! Positions are stored in the transaction that stores what was made of the records before them,
+//! so a crash neither loses a finding nor doubles an incident. Alerts wait in the store's outbox
+//! until the broker has them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use rdkafka::Message;
+use rdkafka::error::KafkaError;
+use tokio::runtime::Handle;
+
+use crate::adapters::kafka::{From, KafkaConfig, Link, Reader, SendError, Sender, Topics};
+use crate::adapters::publish::{detection_finding, incident_finding};
+use crate::adapters::secrets::SecretError;
+use crate::adapters::store::{Outgoing, Store, StoreBatch, StoreError};
+use crate::adapters::telemetry::Telemetry;
+use crate::engine::correlate::{CorrelateConfig, Correlated, Correlator, NoticeKind};
+use crate::engine::model::{Finding, Severity};
+use crate::engine::shard::EvidenceRecord;
+
+#[derive(Debug, thiserror::Error)]
+pub enum CorrelateError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    #[error(transparent)]
+    Send(#[from] SendError),
+    #[error("cannot read the findings: {0}")]
+    Kafka(#[from] KafkaError),
+    #[error("cannot write an alert: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
+pub struct CorrelateParts {
+    pub kafka: KafkaConfig,
+    pub correlate: CorrelateConfig,
+    pub store: Store,
+    pub runtime: Handle,
+    pub telemetry: Arc<Telemetry>,
+    pub link: Arc<Link>,
+    pub stop: Arc<AtomicBool>,
+}
+
+const BATCH_MAX: usize = 2_000;
+const POLL: Duration = Duration::from_millis(20);
+/// How often incidents are looked at for having gone quiet.
+const ADVANCE_EVERY: Duration = Duration::from_secs(1);
+const PUBLISH: Duration = Duration::from_secs(5);
+const OUTBOX_MAX: u32 = 1_000;
+
+pub struct CorrelateRole {
+    parts: CorrelateParts,
+    topics: Topics,
+    reader: Reader,
+    sender: Sender,
+    correlator: Correlator,
+    positions: BTreeMap<(String, i32), i64>,
+    moved: bool,
+    out: Correlated,
+    advanced_at: Instant,
+    outbox_pending: bool,
+}
+
+impl CorrelateRole {
+    /// Takes back what is stored and joins the findings topic where it left off.
+    pub fn start(parts: CorrelateParts) -> Result<Self, CorrelateError> {
+        let mut correlator = Correlator::new(parts.correlate.clone());
+        let keep_ms = i64::from(parts.correlate.keep_s) * 1_000;
+        let restored = parts.runtime.block_on(async {
+            match parts.store.newest().await? {
+                Some(newest) => parts.store.restorable(newest.minus_ms(keep_ms)).await,
+                None => Ok(Vec::new()),
+            }
+        })?;
+        let count = restored.len();
+        for kept in restored {
+            correlator.restore(kept.incident, &kept.findings, &kept.entries);
+        }
+        let positions = parts.runtime.block_on(parts.store.positions())?;
+        let topics = parts.kafka.topics();
+        let reader = Reader::open(
+            parts.kafka.client("correlate")?,
+            Arc::clone(&parts.link),
+            &[&topics.findings, &topics.evidence],
+            &positions,
+            From::Beginning,
+        )?;
+        let sender = Sender::new(parts.kafka.client("correlate")?, Arc::clone(&parts.link))?;
+        tracing::info!(incidents = count, "correlator started");
+        Ok(Self {
+            parts,
+            topics,
+            reader,
+            sender,
+            correlator,
+            positions,
+            moved: false,
+            out: Correlated::default(),
+            advanced_at: Instant::now(),
+            outbox_pending: true,
+        })
+    }
+
+    pub fn run(mut self) -> Result<(), CorrelateError> {
+        while !self.parts.stop.load(Ordering::Relaxed) {
+            self.read();
+            if self.advanced_at.elapsed() >= ADVANCE_EVERY {
+                self.advanced_at = Instant::now();
+                let now = self.correlator.now();
+                self.correlator.advance(now, &mut self.out);
+                self.report()?;
+            }
+            self.settle()?;
+            self.publish()?;
+        }
+        self.settle()?;
+        self.publish()?;
+        tracing::info!("correlator stopped");
+        Ok(())
+    }
+
+    fn read(&mut self) {
+        let mut wait = POLL;
+        for _ in 0..BATCH_MAX {
+            let message = match self.reader.poll(wait) {
+                Some(Ok(message)) => message,
+                Some(Err(error)) => {
+                    self.parts.link.note_error(&error, "cannot read findings");
+                    break;
+                }
+                None => break,
+            };
+            wait = Duration::ZERO;
+            let payload = message.payload().unwrap_or_default();
+            if message.topic() == self.topics.findings {
+                match serde_json::from_slice::<Finding>(payload) {
+                    Ok(finding) => self.correlator.take_finding(finding, &mut self.out),
+                    Err(error) => self.complain(&message, &error),
+                }
+            } else {
+                match serde_json::from_slice::<EvidenceRecord>(payload) {
+                    Ok(EvidenceRecord::Evidence(evidence)) => {
+                        self.correlator.take_evidence(evidence, &mut self.out);
+                    }
+                    Ok(EvidenceRecord::Progress { progress }) => {
+                        self.correlator.advance(progress, &mut self.out);
+                    }
+                    Err(error) => self.complain(&message, &error),
+                }
+            }
+            let place = (message.topic().to_owned(), message.partition());
+            self.positions.insert(place, message.offset() + 1);
+            self.moved = true;
+        }
+    }
+
+    /// A record on our own topics that is not ours: passed over, and said.
+    fn complain(&self, message: &rdkafka::message::BorrowedMessage<'_>, error: &serde_json::Error) {
+        tracing::warn!(
+            topic = message.topic(),
+            partition = message.partition(),
+            offset = message.offset(),
+            line = error.line(),
+            column = error.column(),
+            "a record that does not read as a finding or as evidence was passed over"
+        );
+    }
+
+    /// Stores what changed, then asks the shards for more.
+    fn settle(&mut self) -> Result<(), CorrelateError> {
+        self.correlator.flush(&mut self.out);
+        if !self.moved && self.out.changed.is_empty() && self.out.notices.is_empty() {
+            self.out.clear();
+            return Ok(());
+        }
+        let out = std::mem::take(&mut self.out);
+        let mut batch = StoreBatch {
+            outgoing: self.outgoing(&out)?,
+            findings: out.findings,
+            entries: out.entries,
+            merged: out.merged,
+            ..StoreBatch::default()
+        };
+        let changed = out.changed.iter().filter_map(|id| self.correlator.incident(id));
+        batch.incidents = changed.chain(&out.let_go).cloned().collect();
+        batch.positions = self
+            .positions
+            .iter()
+            .map(|((topic, partition), next)| (topic.clone(), *partition, *next))
+            .collect();
+        self.parts.runtime.block_on(self.parts.store.apply(&batch))?;
+        self.moved = false;
+        self.outbox_pending |= !batch.outgoing.is_empty();
+        for notice in &out.notices {
+            if notice.kind == NoticeKind::Opened {
+                self.parts.telemetry.incident_opened(notice.severity);
+            }
+        }
+        self.parts.telemetry.findings(&out.chains);
+        for watch in &out.watches {
+            self.sender.send(&self.topics.watch, &watch.key.value, &serde_json::to_vec(watch)?)?;
+        }
+        self.sender.poll();
+        Ok(())
+    }
+
+    /// Alerts and chains, for the outbox.
+    fn outgoing(&self, out: &Correlated) -> Result<Vec<Outgoing>, CorrelateError> {
+        let mut outgoing = Vec::new();
+        for chain in &out.chains {
+            outgoing.push(Outgoing {
+                topic: self.topics.findings.clone(),
+                key: chain.key.value.clone(),
+                payload: serde_json::to_string(chain)?,
+            });
+        }
+        for (incident, finding) in &out.findings {
+            if finding.severity >= Severity::Medium {
+                outgoing.push(Outgoing {
+                    topic: self.topics.alerts.clone(),
+                    key: incident.clone(),
+                    payload: detection_finding(finding, incident).to_string(),
+                });
+            }
+        }
+        for notice in &out.notices {
+            if let Some(incident) = self.correlator.incident(&notice.incident) {
+                outgoing.push(Outgoing {
+                    topic: self.topics.alerts.clone(),
+                    key: incident.id.clone(),
+                    payload: incident_finding(incident, notice).to_string(),
+                });
+            }
+        }
+        Ok(outgoing)
+    }
+
+    /// Sends what waits in the outbox; what the broker does not take stays there.
+    fn publish(&mut self) -> Result<(), CorrelateError> {
+        if !self.outbox_pending || !self.parts.link.is_connected() {
+            return Ok(());
+        }
+        let waiting = self.parts.runtime.block_on(self.parts.store.outbox(OUTBOX_MAX))?;
+        if waiting.is_empty() {
+            self.outbox_pending = false;
+            return Ok(());
+        }
+        for (_, outgoing) in &waiting {
+            self.sender.send(&outgoing.topic, &outgoing.key, outgoing.payload.as_bytes())?;
+        }
+        match self.sender.flush(PUBLISH) {
+            Ok(()) => {
+                let numbers: Vec<i64> = waiting.iter().map(|(number, _)| *number).collect();
+                self.parts.runtime.block_on(self.parts.store.published(&numbers))?;
+                self.parts.telemetry.published(numbers.len() as u64, 0);
+            }
+            Err(error) => {
+                self.parts.telemetry.published(0, waiting.len() as u64);
+                tracing::warn!(error = %error, "alerts wait in the outbox");
+            }
+        }
+        Ok(())
+    }
+
+    fn report(&self) -> Result<(), CorrelateError> {
+        let store = &self.parts.store;
+        let (counts, pending) = self.parts.runtime.block_on(async {
+            Ok::<_, StoreError>((store.open_counts().await?, store.outbox_length().await?))
+        })?;
+        self.parts.telemetry.incidents_open(counts);
+        self.parts.telemetry.outbox(pending);
+        Ok(())
+    }
+}

@@ -1,0 +1,352 @@
+//! Every role in one process: HTTP first, then Kafka, then the detector and the correlator.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Sender as Channel, channel};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, SystemTime};
+
+use tokio::net::TcpListener;
+use tokio::runtime::Handle;
+
+use super::correlate::{CorrelateParts, CorrelateRole};
+use super::{KeyError, SettingsError, load_settings, pseudonym_key};
+use crate::adapters::http::{HttpState, serve};
+use crate::adapters::kafka::{
+    From, Link, Reader, SharedSettings, TopicsError, Worker, WorkerParts, ensure_topics,
+};
+use crate::adapters::secrets::{Secret, SecretError};
+use crate::adapters::store::{Store, StoreError};
+use crate::adapters::telemetry::{ReloadedFile, Telemetry};
+use crate::config::Config;
+use crate::engine::shard::Watch;
+
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    #[error(transparent)]
+    Topics(#[from] TopicsError),
+    #[error("cannot listen on {address}: {source}")]
+    Listen { address: String, source: std::io::Error },
+    #[error("the HTTP server: {0}")]
+    Http(std::io::Error),
+    #[error("cannot start a thread: {0}")]
+    Thread(std::io::Error),
+    #[error("the demonstration: {0}")]
+    Demo(String),
+}
+
+/// How long a role that failed waits before it starts again.
+const RESTART_FIRST: Duration = Duration::from_millis(500);
+const RESTART_MAX: Duration = Duration::from_secs(15);
+/// How often files are looked at for changes.
+const RELOAD_EVERY: Duration = Duration::from_millis(500);
+const STOP_SLICE: Duration = Duration::from_millis(50);
+
+/// Whoever wants to know that the process serves.
+pub struct Hooks {
+    /// Called once with the address that is listened on.
+    pub listening: Box<dyn FnOnce(SocketAddr) + Send>,
+    /// Shown in the console.
+    pub demo: bool,
+}
+
+/// Runs until SIGINT or SIGTERM, or until `stop` is set by somebody else.
+pub async fn run(config: Config, stop: Arc<AtomicBool>, hooks: Hooks) -> Result<(), RunError> {
+    let key = pseudonym_key(&config, true)?;
+    let (settings, loaded) = load_settings(&config, &key)?;
+    let categories: Vec<String> =
+        settings.enricher.catalogue.categories().map(str::to_owned).collect();
+    let inputs: Vec<String> = config.input.iter().map(|input| input.topic.clone()).collect();
+    let telemetry = Telemetry::new(&inputs, categories);
+    telemetry.demo(hooks.demo);
+    telemetry.rules_loaded(loaded.rules);
+    telemetry.ready(vec!["starting".into()]);
+    tracing::info!(
+        datasets = loaded.datasets,
+        actors = loaded.actors,
+        protected = loaded.protected,
+        canaries = loaded.canaries,
+        rules = loaded.rules,
+        "settings loaded"
+    );
+    let store = Store::open(&config.store.path).await?;
+    let address = config.http.listen.clone();
+    let listener = TcpListener::bind(&address)
+        .await
+        .map_err(|source| RunError::Listen { address: address.clone(), source })?;
+    let bound = listener.local_addr().map_err(|source| RunError::Listen { address, source })?;
+    if !bound.ip().is_loopback() {
+        tracing::warn!(%bound, "the console is open to the network, without a login");
+    }
+    let state = HttpState { store: store.clone(), telemetry: Arc::clone(&telemetry) };
+    let http = tokio::spawn(serve(listener, state, stopped(Arc::clone(&stop))));
+    (hooks.listening)(bound);
+    let signals = tokio::spawn(signals(Arc::clone(&stop)));
+
+    let settings: SharedSettings = Arc::new(RwLock::new(Arc::new(settings)));
+    let roles =
+        Roles { config, key, settings, telemetry, store: store.clone(), stop: Arc::clone(&stop) };
+    let worked = roles.work(inputs).await;
+    stop.store(true, Ordering::Relaxed);
+    signals.abort();
+    let served = http.await;
+    store.close().await;
+    worked?;
+    match served {
+        Ok(served) => served.map_err(RunError::Http),
+        Err(error) => Err(RunError::Http(std::io::Error::other(error))),
+    }
+}
+
+struct Roles {
+    config: Config,
+    key: Secret,
+    settings: SharedSettings,
+    telemetry: Arc<Telemetry>,
+    store: Store,
+    stop: Arc<AtomicBool>,
+}
+
+impl Roles {
+    async fn work(self, inputs: Vec<String>) -> Result<(), RunError> {
+        let link = Arc::new(Link::new(Arc::clone(&self.telemetry)));
+        self.telemetry.ready(vec!["waiting for Kafka".into()]);
+        match ensure_topics(&self.config.kafka, &inputs, &link, &self.stop).await {
+            Ok(()) => {}
+            Err(TopicsError::Stopped) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        }
+        let runtime = Handle::current();
+        let (watch_sender, watches) = channel();
+        let mut threads = Vec::new();
+        threads.push(self.detector(&link, watches)?);
+        threads.push(self.correlator(&link, runtime)?);
+        threads.push(self.watch_reader(&link, watch_sender)?);
+        threads.push(self.reloader()?);
+        let telemetry = Arc::clone(&self.telemetry);
+        while !self.stop.load(Ordering::Relaxed) {
+            let reasons =
+                if link.is_connected() { vec![] } else { vec!["Kafka cannot be reached".into()] };
+            telemetry.ready(reasons);
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
+        telemetry.ready(vec!["stopping".into()]);
+        let joined = tokio::task::spawn_blocking(move || {
+            threads.into_iter().map(JoinHandle::join).filter(Result::is_err).count()
+        });
+        if joined.await.unwrap_or(0) > 0 {
+            tracing::error!("a role ended by a panic");
+        }
+        Ok(())
+    }
+
+    fn detector(
+        &self,
+        link: &Arc<Link>,
+        watches: std::sync::mpsc::Receiver<Watch>,
+    ) -> Result<JoinHandle<()>, RunError> {
+        let (config, settings, telemetry, link, stop) = (
+            self.config.clone(),
+            Arc::clone(&self.settings),
+            Arc::clone(&self.telemetry),
+            Arc::clone(link),
+            Arc::clone(&self.stop),
+        );
+        let watches = Arc::new(std::sync::Mutex::new(watches));
+        named("detect", move || {
+            keep("detector", &stop, || {
+                let parts = WorkerParts {
+                    kafka: config.kafka.clone(),
+                    inputs: config.input.clone(),
+                    shard: config.shard(),
+                    settings: Arc::clone(&settings),
+                    telemetry: Arc::clone(&telemetry),
+                    link: Arc::clone(&link),
+                    watches: Arc::clone(&watches),
+                    stop: Arc::clone(&stop),
+                };
+                Worker::new(parts)?.run()
+            });
+        })
+    }
+
+    fn correlator(&self, link: &Arc<Link>, runtime: Handle) -> Result<JoinHandle<()>, RunError> {
+        let (config, store, telemetry, link, stop) = (
+            self.config.clone(),
+            self.store.clone(),
+            Arc::clone(&self.telemetry),
+            Arc::clone(link),
+            Arc::clone(&self.stop),
+        );
+        named("correlate", move || {
+            keep("correlator", &stop, || {
+                CorrelateRole::start(CorrelateParts {
+                    kafka: config.kafka.clone(),
+                    correlate: config.correlate.clone(),
+                    store: store.clone(),
+                    runtime: runtime.clone(),
+                    telemetry: Arc::clone(&telemetry),
+                    link: Arc::clone(&link),
+                    stop: Arc::clone(&stop),
+                })?
+                .run()
+            });
+        })
+    }
+
+    /// Every process hears every request for evidence, from when it started on.
+    fn watch_reader(
+        &self,
+        link: &Arc<Link>,
+        to: Channel<Watch>,
+    ) -> Result<JoinHandle<()>, RunError> {
+        let (kafka, link, stop) =
+            (self.config.kafka.clone(), Arc::clone(link), Arc::clone(&self.stop));
+        named("watch", move || {
+            keep("watch reader", &stop, || {
+                let client = kafka.client("watch")?;
+                let topics = kafka.topics();
+                let reader = Reader::open(
+                    client,
+                    Arc::clone(&link),
+                    &[&topics.watch],
+                    &Default::default(),
+                    From::End,
+                )?;
+                while !stop.load(Ordering::Relaxed) {
+                    use rdkafka::Message;
+                    let Some(message) = reader.poll(Duration::from_millis(100)) else { continue };
+                    let watch = message.ok().and_then(|m| {
+                        serde_json::from_slice::<Watch>(m.payload().unwrap_or_default()).ok()
+                    });
+                    if let Some(watch) = watch {
+                        let _ = to.send(watch);
+                    }
+                }
+                Ok::<(), anyhow::Error>(())
+            });
+        })
+    }
+
+    /// Reads catalogue, directory and rules again when they change: all or nothing.
+    fn reloader(&self) -> Result<JoinHandle<()>, RunError> {
+        let (config, key, settings, telemetry, stop) = (
+            self.config.clone(),
+            self.key.clone(),
+            Arc::clone(&self.settings),
+            Arc::clone(&self.telemetry),
+            Arc::clone(&self.stop),
+        );
+        named("reload", move || {
+            let files = [
+                (ReloadedFile::Catalogue, config.data.catalogue.clone()),
+                (ReloadedFile::Directory, config.data.directory.clone()),
+                (ReloadedFile::Rules, config.data.rules.clone()),
+            ];
+            let mut seen = files.each_ref().map(|(_, path)| newest_change(path.as_ref()));
+            while !stop.load(Ordering::Relaxed) {
+                thread::sleep(RELOAD_EVERY);
+                let now = files.each_ref().map(|(_, path)| newest_change(path.as_ref()));
+                if now == seen {
+                    continue;
+                }
+                let changed: Vec<ReloadedFile> =
+                    (0..files.len()).filter(|&i| now[i] != seen[i]).map(|i| files[i].0).collect();
+                seen = now;
+                match load_settings(&config, &key) {
+                    Ok((loaded, counts)) => {
+                        *settings.write().unwrap_or_else(PoisonError::into_inner) =
+                            Arc::new(loaded);
+                        telemetry.rules_loaded(counts.rules);
+                        tracing::info!(?changed, ?counts, "reloaded");
+                        changed.iter().for_each(|&file| telemetry.reload(file, true, None));
+                    }
+                    Err(error) => {
+                        tracing::error!(?changed, error = %error, "reload refused; the settings before stay in force");
+                        let said = error.to_string();
+                        changed
+                            .iter()
+                            .for_each(|&file| telemetry.reload(file, false, Some(said.clone())));
+                    }
+                }
+            }
+        })
+    }
+}
+
+/// Runs a role again and again, waiting longer each time it fails, until told to stop.
+fn keep<E: std::fmt::Display>(
+    role: &str,
+    stop: &AtomicBool,
+    mut run: impl FnMut() -> Result<(), E>,
+) {
+    let mut wait = RESTART_FIRST;
+    while !stop.load(Ordering::Relaxed) {
+        let started = std::time::Instant::now();
+        if let Err(error) = run() {
+            if started.elapsed() > RESTART_MAX * 2 {
+                wait = RESTART_FIRST;
+            }
+            tracing::error!(role, error = %error, wait_ms = wait.as_millis() as u64, "failed; starting it again");
+            let until = std::time::Instant::now() + wait;
+            while std::time::Instant::now() < until && !stop.load(Ordering::Relaxed) {
+                thread::sleep(STOP_SLICE);
+            }
+            wait = (wait * 2).min(RESTART_MAX);
+        }
+    }
+}
+
+fn named(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, RunError> {
+    thread::Builder::new().name(name.into()).spawn(run).map_err(RunError::Thread)
+}
+
+async fn stopped(stop: Arc<AtomicBool>) {
+    while !stop.load(Ordering::Relaxed) {
+        tokio::time::sleep(STOP_SLICE).await;
+    }
+}
+
+async fn signals(stop: Arc<AtomicBool>) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        tracing::error!("signals cannot be caught; stop the process by hand");
+        return;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    tracing::info!("stopping: finishing what is in flight");
+    stop.store(true, Ordering::Relaxed);
+}
+
+/// When a file, or the newest file below a folder, was last changed, and how many there are.
+fn newest_change(path: Option<&PathBuf>) -> Option<(SystemTime, usize)> {
+    fn visit(path: &std::path::Path, newest: &mut SystemTime, files: &mut usize) {
+        if path.is_dir() {
+            for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
+                visit(&entry.path(), newest, files);
+            }
+        } else if let Ok(changed) = std::fs::metadata(path).and_then(|m| m.modified()) {
+            *newest = changed.max(*newest);
+            *files += 1;
+        }
+    }
+    let mut newest = SystemTime::UNIX_EPOCH;
+    let mut files = 0;
+    visit(path?, &mut newest, &mut files);
+    Some((newest, files))
+}

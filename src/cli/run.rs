@@ -1,0 +1,61 @@
+//! `tidewaiter run`: the monitor on Kafka.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use clap::Args;
+
+use super::exit::{Exit, Failure, OrExit};
+use crate::adapters::telemetry::init_logging;
+use crate::app::{self, Hooks, RunError};
+use crate::config::{Purpose, load};
+
+/// Watch the configured Kafka topics until told to stop.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// The configuration file.
+    #[arg(short, long, value_name = "FILE")]
+    config: PathBuf,
+    /// Log as JSON, also on a terminal.
+    #[arg(long)]
+    log_json: bool,
+}
+
+pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    let config = load(&arguments.config, Purpose::Run).or_exit(Exit::BadConfig)?;
+    init_logging(arguments.log_json);
+    let hooks = Hooks {
+        listening: Box::new(|address| tracing::info!("console at http://{address}/")),
+        demo: false,
+    };
+    run_until_stopped(app::run(config, Arc::new(AtomicBool::new(false)), hooks))
+}
+
+/// Runs on a runtime of its own; SIGINT and SIGTERM end it.
+pub fn run_until_stopped(
+    work: impl Future<Output = Result<(), RunError>>,
+) -> Result<Exit, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .or_exit(Exit::Internal)?;
+    let ended = runtime.block_on(work);
+    runtime.shutdown_timeout(std::time::Duration::from_secs(5));
+    match ended {
+        Ok(()) => Ok(Exit::Fine),
+        Err(error) => {
+            let exit = match &error {
+                RunError::Settings(app::SettingsError::Rules { .. }) => Exit::BadRule,
+                RunError::Key(_)
+                | RunError::Settings(_)
+                | RunError::Secret(_)
+                | RunError::Topics(_)
+                | RunError::Listen { .. } => Exit::BadConfig,
+                _ => Exit::Internal,
+            };
+            Err(Failure { exit, error: error.into() })
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! `tidewaiter simulate`: an agency's traffic to a file, to stdout or to Kafka.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+
+use super::exit::{Exit, Failure, OrExit};
+use crate::adapters::kafka::{KafkaConfig, Link, Sender};
+use crate::adapters::telemetry::{Telemetry, init_logging};
+use crate::engine::model::{EventTime, Kind};
+use crate::simulate::{BreachChoice, BreachKind, Simulation, SimulationConfig};
+
+/// Generate an agency's day: people, shifts, sites, sessions, service accounts, flows, and named
+/// breaches. The same seed gives the same bytes.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Accounts of the agency.
+    #[arg(long, value_name = "N", default_value_t = 3_000)]
+    actors: u32,
+    /// Event time of the first event, RFC 3339.
+    #[arg(long, value_name = "TIME", default_value = "2026-03-02T00:00:00Z", value_parser = EventTime::parse)]
+    start: EventTime,
+    /// How much to simulate: 30m, 24h, 7d.
+    #[arg(long, value_name = "SPAN", default_value = "24h", value_parser = span_ms)]
+    duration: i64,
+    /// none, all, or names with commas; see --list-breaches.
+    #[arg(long, value_name = "NAMES", default_value = "all")]
+    breaches: String,
+    /// Name the breaches there are.
+    #[arg(long)]
+    list_breaches: bool,
+    /// Access events only.
+    #[arg(long)]
+    access_only: bool,
+    /// At most so many events a second.
+    #[arg(long, value_name = "N")]
+    rate: Option<f64>,
+    /// So many simulated seconds in a second; 1 is real time.
+    #[arg(long, value_name = "N")]
+    speed: Option<f64>,
+    /// Go on with another day when one is over.
+    #[arg(long)]
+    endless: bool,
+    /// Where the events go, one a line; - is stdout.
+    #[arg(long, value_name = "FILE|-", default_value = "-", conflicts_with = "brokers")]
+    out: PathBuf,
+    /// Send to Kafka instead: topics access, auth and network, keyed by actor or source.
+    #[arg(long, value_name = "HOST:PORT")]
+    brokers: Option<String>,
+    /// Put before the topics' names.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    topic_prefix: String,
+    /// Write who, when and what of the breaches here, as JSON.
+    #[arg(long, value_name = "FILE")]
+    truth: Option<PathBuf>,
+    /// Write the matching catalogue here.
+    #[arg(long, value_name = "FILE")]
+    catalogue: Option<PathBuf>,
+    /// Write the matching directory here.
+    #[arg(long, value_name = "FILE")]
+    directory: Option<PathBuf>,
+}
+
+pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    if arguments.list_breaches {
+        for kind in BreachKind::ALL {
+            println!("{:20} {}", kind.name(), kind.description());
+        }
+        return Ok(Exit::Fine);
+    }
+    for (flag, value) in [("--rate", arguments.rate), ("--speed", arguments.speed)] {
+        if value.is_some_and(|value| !(value > 0.0 && value.is_finite())) {
+            return Err(anyhow::anyhow!("{flag} must be above 0")).or_exit(Exit::BadConfig);
+        }
+    }
+    let mut sink = Sink::open(arguments)?;
+    let mut pace = Pace::new(arguments.rate, arguments.speed);
+    let mut config = config(arguments)?;
+    loop {
+        let simulation = Simulation::new(config.clone()).or_exit(Exit::BadConfig)?;
+        write_files(arguments, &simulation).or_exit(Exit::Internal)?;
+        for event in simulation {
+            pace.wait(event.time, &mut sink).or_exit(Exit::Internal)?;
+            let mut line = Vec::with_capacity(512);
+            event.write_json(&mut line);
+            match sink.take(event.kind, &event.key, line) {
+                Err(error) if is_broken_pipe(&error) => return Ok(Exit::Fine),
+                taken => taken.or_exit(Exit::Internal)?,
+            }
+        }
+        if !arguments.endless {
+            break;
+        }
+        config.start = config.start.plus_ms(config.duration_ms);
+        config.seed = config.seed.wrapping_add(1);
+    }
+    sink.finish().or_exit(Exit::Internal)?;
+    Ok(Exit::Fine)
+}
+
+fn config(arguments: &Arguments) -> Result<SimulationConfig, Failure> {
+    let breaches = match arguments.breaches.as_str() {
+        "none" => BreachChoice::None,
+        "all" => BreachChoice::All,
+        names => BreachChoice::Named(
+            names
+                .split(',')
+                .map(|name| name.trim().parse())
+                .collect::<Result<_, _>>()
+                .or_exit(Exit::BadConfig)?,
+        ),
+    };
+    Ok(SimulationConfig {
+        seed: arguments.seed,
+        actors: arguments.actors,
+        start: arguments.start,
+        duration_ms: arguments.duration,
+        breaches,
+        network: !arguments.access_only,
+        auth: !arguments.access_only,
+        ..SimulationConfig::default()
+    })
+}
+
+fn write_files(arguments: &Arguments, simulation: &Simulation) -> anyhow::Result<()> {
+    if let Some(path) = &arguments.truth {
+        std::fs::write(path, serde_json::to_string_pretty(simulation.truth())? + "\n")?;
+    }
+    if let Some(path) = &arguments.catalogue {
+        std::fs::write(path, simulation.catalogue_toml())?;
+    }
+    if let Some(path) = &arguments.directory {
+        std::fs::write(path, simulation.directory_toml())?;
+    }
+    Ok(())
+}
+
+enum Sink {
+    Lines(Box<dyn Write>),
+    Kafka { sender: Sender, prefix: String },
+}
+
+impl Sink {
+    fn open(arguments: &Arguments) -> Result<Self, Failure> {
+        if let Some(brokers) = &arguments.brokers {
+            init_logging(false);
+            let kafka = KafkaConfig { brokers: brokers.clone(), ..KafkaConfig::default() };
+            let client = kafka.client("simulate").or_exit(Exit::BadConfig)?;
+            let link = Arc::new(Link::new(Telemetry::new(&[], [])));
+            let sender = Sender::new(client, link).or_exit(Exit::BadConfig)?;
+            return Ok(Self::Kafka { sender, prefix: arguments.topic_prefix.clone() });
+        }
+        Ok(Self::Lines(if arguments.out == Path::new("-") {
+            Box::new(BufWriter::new(io::stdout()))
+        } else {
+            Box::new(BufWriter::with_capacity(
+                1 << 18,
+                File::create(&arguments.out).or_exit(Exit::BadConfig)?,
+            ))
+        }))
+    }
+
+    fn take(&mut self, kind: Kind, key: &str, mut line: Vec<u8>) -> anyhow::Result<()> {
+        match self {
+            Self::Lines(to) => {
+                line.push(b'\n');
+                to.write_all(&line)?;
+            }
+            Self::Kafka { sender, prefix } => {
+                sender.send(&format!("{prefix}{}", kind.name()), key, &line)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Something to do while there is nothing to send.
+    fn idle(&mut self) -> io::Result<()> {
+        match self {
+            Self::Lines(to) => to.flush(),
+            Self::Kafka { sender, .. } => {
+                sender.poll();
+                Ok(())
+            }
+        }
+    }
+
+    fn finish(mut self) -> anyhow::Result<()> {
+        self.idle()?;
+        if let Self::Kafka { sender, .. } = self {
+            sender.flush(Duration::from_secs(60))?;
+        }
+        Ok(())
+    }
+}
+
+/// Holds events back to a rate, a speed, or both.
+struct Pace {
+    started: Instant,
+    sent: u64,
+    first: Option<EventTime>,
+    rate: Option<f64>,
+    speed: Option<f64>,
+}
+
+impl Pace {
+    fn new(rate: Option<f64>, speed: Option<f64>) -> Self {
+        Self { started: Instant::now(), sent: 0, first: None, rate, speed }
+    }
+
+    fn wait(&mut self, time: EventTime, sink: &mut Sink) -> io::Result<()> {
+        let by_rate = self.rate.map_or(0.0, |rate| self.sent as f64 / rate);
+        let first = *self.first.get_or_insert(time);
+        let by_speed = self.speed.map_or(0.0, |speed| time.since(first) as f64 / 1e3 / speed);
+        self.sent += 1;
+        let due = Duration::from_secs_f64(by_rate.max(by_speed).max(0.0));
+        while let Some(wait) =
+            due.checked_sub(self.started.elapsed()).filter(|wait| !wait.is_zero())
+        {
+            sink.idle()?;
+            std::thread::sleep(wait.min(Duration::from_millis(100)));
+        }
+        Ok(())
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// `30m`, `24h`, `7d` in milliseconds.
+fn span_ms(text: &str) -> Result<i64, String> {
+    let unit = match text.chars().last() {
+        Some('m') => 60_000,
+        Some('h') => 3_600_000,
+        Some('d') => 86_400_000,
+        _ => return Err("needs a unit: 30m, 24h or 7d".into()),
+    };
+    let number: i64 = text[..text.len() - 1]
+        .parse()
+        .map_err(|_| "needs a whole number before the unit".to_owned())?;
+    number.checked_mul(unit).filter(|&ms| ms > 0).ok_or_else(|| "is out of range".into())
+}

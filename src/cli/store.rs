@@ -1,0 +1,169 @@
+//! `tidewaiter incidents` and `tidewaiter timeline`: what the store holds, without a server.
+
+use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::exit::{Exit, Failure, OrExit};
+use crate::adapters::store::{IncidentFilter, Store};
+use crate::config::{Config, Purpose, load};
+use crate::engine::model::Severity;
+use crate::engine::timeline::export::{ExportFormat, write};
+use crate::engine::timeline::{fold, lines, sort};
+
+/// List and show incidents.
+#[derive(Debug, Args)]
+pub struct IncidentArguments {
+    #[command(flatten)]
+    place: Place,
+    #[command(subcommand)]
+    command: IncidentCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum IncidentCommand {
+    /// The newest first.
+    List {
+        /// This severity and above.
+        #[arg(long, default_value = "medium")]
+        severity: Severity,
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        limit: u32,
+        /// One JSON object a line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// One, as JSON.
+    Show { id: String },
+}
+
+/// Write an incident's timeline.
+#[derive(Debug, Args)]
+pub struct TimelineArguments {
+    #[command(flatten)]
+    place: Place,
+    /// The incident's id, or enough of its beginning.
+    id: String,
+    /// json, csv, markdown or timesketch.
+    #[arg(long, default_value = "markdown")]
+    format: ExportFormat,
+    /// Fold like entries into one line, or not; by default only Markdown is folded.
+    #[arg(long, value_name = "BOOL")]
+    fold: Option<bool>,
+}
+
+/// Where the store is.
+#[derive(Debug, Args)]
+struct Place {
+    /// Configuration file that names the store.
+    #[arg(short, long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+    /// The store itself; over the configuration's.
+    #[arg(long, value_name = "FILE", global = true)]
+    store: Option<PathBuf>,
+}
+
+pub fn incidents(arguments: &IncidentArguments) -> Result<Exit, Failure> {
+    with_store(&arguments.place, async |store| {
+        let mut out = BufWriter::new(io::stdout().lock());
+        match &arguments.command {
+            IncidentCommand::List { severity, limit, json } => {
+                let filter = IncidentFilter {
+                    severities: Severity::ALL.into_iter().filter(|s| s >= severity).collect(),
+                    statuses: if *severity < Severity::Medium {
+                        vec!["open", "quiet", "signal"]
+                    } else {
+                        vec!["open", "quiet"]
+                    },
+                    ..IncidentFilter::default()
+                };
+                let page = store.incidents(&filter, *limit, None).await?;
+                for incident in &page.items {
+                    if *json {
+                        serde_json::to_writer(&mut out, incident)?;
+                        writeln!(out)?;
+                    } else {
+                        let when = incident.opened.unwrap_or(incident.first_finding);
+                        writeln!(
+                            out,
+                            "{}  {when}  {:8} {:3}  {}",
+                            &incident.id[..12],
+                            incident.severity,
+                            incident.score,
+                            incident.title
+                        )?;
+                    }
+                }
+                if page.total > page.items.len() as u64 {
+                    eprintln!("{} of {}; --limit shows more", page.items.len(), page.total);
+                }
+            }
+            IncidentCommand::Show { id } => {
+                let incident = find(&store, id).await?;
+                serde_json::to_writer_pretty(&mut out, &incident)?;
+                writeln!(out)?;
+            }
+        }
+        Ok(out.flush()?)
+    })
+}
+
+pub fn timeline(arguments: &TimelineArguments) -> Result<Exit, Failure> {
+    with_store(&arguments.place, async |store| {
+        let incident = find(&store, &arguments.id).await?;
+        let mut entries = store.entries(&incident.id).await?;
+        sort(&mut entries);
+        let folds = arguments.fold.unwrap_or(arguments.format.folds_by_default());
+        let lines = if folds { fold(entries) } else { lines(entries) };
+        let mut out = BufWriter::new(io::stdout().lock());
+        write(arguments.format, &incident, &lines, &mut out)?;
+        Ok(out.flush()?)
+    })
+}
+
+async fn find(store: &Store, id: &str) -> anyhow::Result<crate::engine::model::Incident> {
+    if let Some(incident) = store.incident(id).await? {
+        return Ok(incident);
+    }
+    let mut near = store.incidents_beginning(id).await?;
+    match near.len() {
+        1 => Ok(near.remove(0)),
+        0 => Err(anyhow::anyhow!(
+            "no incident `{id}` in the store; `incidents list` shows what there is"
+        )),
+        n => Err(anyhow::anyhow!("`{id}` begins the ids of {n} incidents: give more of it")),
+    }
+}
+
+fn with_store(
+    place: &Place,
+    work: impl AsyncFnOnce(Store) -> anyhow::Result<()>,
+) -> Result<Exit, Failure> {
+    let path = match (&place.store, &place.config) {
+        (Some(path), _) => path.clone(),
+        (None, Some(config)) => load(config, Purpose::Replay).or_exit(Exit::BadConfig)?.store.path,
+        (None, None) => Config::default().store.path,
+    };
+    if !path.exists() {
+        return Err(anyhow::anyhow!("there is no store at {}: give --store or -c", path.display()))
+            .or_exit(Exit::BadInput);
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .or_exit(Exit::Internal)?;
+    runtime.block_on(async {
+        let store = Store::open(&path).await.or_exit(Exit::Internal)?;
+        match work(store).await {
+            Err(error)
+                if error
+                    .downcast_ref::<io::Error>()
+                    .is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe) =>
+            {
+                Ok(Exit::Fine)
+            }
+            worked => worked.map(|()| Exit::Fine).or_exit(Exit::BadInput),
+        }
+    })
+}
