@@ -14,6 +14,7 @@ mod process;
 mod rate;
 mod render;
 mod stats;
+#[allow(clippy::module_inception)]
 mod telemetry;
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,9 @@ use super::latency::BOUNDS_MS;
 use super::{BatchCounts, Telemetry, locked, process};
 use crate::engine::model::Severity;
 
+/// A topic's name, counts, and refusals by reason, as of one moment.
+type Ledger<'a> = (&'a str, BatchCounts, Vec<(&'static str, u64)>);
+
 impl Telemetry {
     /// What `/metrics` serves.
     pub fn render(&self) -> Result<String, ExpositionError> {
@@ -26,7 +29,7 @@ impl Telemetry {
     }
 
     fn records(&self, to: &mut Exposition) {
-        let topics: Vec<(&str, BatchCounts, Vec<(&str, u64)>)> = self
+        let topics: Vec<Ledger<'_>> = self
             .every_topic()
             .map(|topic| {
                 let totals = locked(&topic.totals);

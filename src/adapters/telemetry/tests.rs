@@ -191,3 +191,27 @@ fn the_stats_have_the_contracts_keys() {
         assert!(topic.contains_key(key), "{key}");
     }
 }
+
+/// `name{labels}` of a sample, with the labels' names only.
+fn series(line: &str) -> (String, Vec<String>) {
+    let series = line.rsplit_once(' ').map_or(line, |(series, _)| series);
+    let (name, labels) = series.split_once('{').unwrap_or((series, ""));
+    let labels = labels.trim_end_matches('}').split(',').filter(|pair| !pair.is_empty());
+    let label = |pair: &str| pair.split('=').next().unwrap_or_default().to_owned();
+    let mut labels: Vec<String> = labels.map(label).collect();
+    labels.sort();
+    (name.to_owned(), labels)
+}
+
+#[test]
+fn tells_what_dashboards_and_alert_rules_rely_on() {
+    let t = telemetry();
+    t.lag("access", 0, 1);
+    t.watermark("access", 0, EventTime::default());
+    let text = t.render().expect("text");
+    let samples = |text: &str| -> std::collections::BTreeSet<_> {
+        text.lines().filter(|l| !l.starts_with('#') && !l.is_empty()).map(series).collect()
+    };
+    let relied_on = samples(include_str!("../../../dashboards/prometheus/metrics.txt"));
+    assert_eq!(samples(&text), relied_on);
+}

@@ -2,7 +2,7 @@
 
 use super::{
     Refusal, Str,
-    json::{Cursor, Scalar},
+    json::{Cursor, Fault, Scalar},
     number::{Counts, integer_text},
 };
 
@@ -27,12 +27,12 @@ impl<'a> Node<'a> {
         }
     }
 
-    fn read(cursor: &mut Cursor<'a>) -> Result<Self, Refusal> {
+    fn read(cursor: &mut Cursor<'a>) -> Result<Self, Fault> {
         match cursor.peek()? {
             b'{' => {
                 let mut members = Vec::new();
                 cursor.object(|cursor, key| {
-                    members.push((key, Self::read(cursor)?));
+                    members.push((cursor.key(key).text(), Self::read(cursor)?));
                     Ok(())
                 })?;
                 Ok(Self::Object(members))
@@ -75,7 +75,7 @@ impl<'a> Node<'a> {
     /// Non-empty text, or an integer's digits.
     pub fn text(&self) -> Option<Str<'a>> {
         match self {
-            Self::Scalar(Scalar::Text(text)) if !text.is_empty() => Some(text.clone()),
+            Self::Scalar(Scalar::Text(text)) if !text.is_empty() => Some(text.text()),
             Self::Scalar(Scalar::Number(number)) => integer_text(number),
             _ => None,
         }
@@ -95,8 +95,11 @@ impl<'a> Node<'a> {
     pub fn flag_at(&self, path: &str) -> Option<bool> {
         match self.at(path)? {
             Self::Scalar(Scalar::Bool(value)) => Some(*value),
-            Self::Scalar(Scalar::Text(word)) if word == "true" => Some(true),
-            Self::Scalar(Scalar::Text(word)) if word == "false" => Some(false),
+            Self::Scalar(Scalar::Text(word)) => match word.text().as_ref() {
+                "true" => Some(true),
+                "false" => Some(false),
+                _ => None,
+            },
             _ => None,
         }
     }

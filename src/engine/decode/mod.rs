@@ -22,6 +22,8 @@ mod zeek;
 mod mutation;
 #[cfg(test)]
 mod real_data;
+#[cfg(test)]
+mod tests;
 
 pub use json::DEPTH_MAX;
 pub use number::COUNT_MAX;
@@ -76,10 +78,10 @@ impl Decoder {
         Self { expected, record_bytes_max: RECORD_BYTES_MAX, zeek: zeek::Header::default() }
     }
 
-    /// Refuses records above `bytes` instead of [`RECORD_BYTES_MAX`].
+    /// Refuses records above `bytes` instead of [`RECORD_BYTES_MAX`]; a gibibyte is the most.
     #[must_use]
     pub fn with_record_bytes_max(mut self, bytes: usize) -> Self {
-        self.record_bytes_max = bytes;
+        self.record_bytes_max = bytes.min(json::TEXT_BYTES_MAX);
         self
     }
 

@@ -36,7 +36,8 @@ fn event_line(event: &Event<'_>) -> String {
     add("dataset", event.resource.dataset.as_deref());
     add("category", event.resource.category.as_deref());
     add("record", event.resource.record.as_deref());
-    let subjects = event.resource.subjects.join(",");
+    let subjects: Vec<&str> = event.resource.subjects.iter().map(AsRef::as_ref).collect();
+    let subjects = subjects.join(",");
     add("subjects", Some(subjects.as_str()).filter(|list| !list.is_empty()));
     let total = event.resource.subjects_total.to_string();
     let all_kept = event.resource.subjects.len() == event.resource.subjects_total as usize;

@@ -11,10 +11,10 @@ pub fn outcome(word: &str) -> Outcome {
         "denied", "deny", "failure", "failed", "fail", "blocked", "block", "refused", "refuse",
         "rejected", "reject", "dropped", "drop",
     ];
-    let is = |known: &&str| word.eq_ignore_ascii_case(known);
-    if ALLOWED.iter().any(|known| is(&known)) {
+    let is = |known: &str| word.eq_ignore_ascii_case(known);
+    if ALLOWED.iter().any(|known| is(known)) {
         Outcome::Allowed
-    } else if DENIED.iter().any(|known| is(&known)) {
+    } else if DENIED.iter().any(|known| is(known)) {
         Outcome::Denied
     } else {
         Outcome::Error

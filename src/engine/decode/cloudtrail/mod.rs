@@ -5,6 +5,8 @@
 //! looked at: whoever calls chooses it.
 
 mod calls;
+#[cfg(test)]
+mod tests;
 
 use super::{
     Refusal, SUBJECTS_MAX, Str,

@@ -8,63 +8,77 @@ use super::super::{
 };
 use super::slots::{ActorSlots, EndpointSlots, Part, ResourceSlots, Slots};
 use crate::engine::model::{
-    Action, Actor, ActorType, Endpoint, Event, EventTime, Flow, Kind, Outcome, Resource,
+    Action, Actor, ActorType, Endpoint, Event, EventTime, Flow, Format, Kind, Outcome, Resource,
 };
 
 /// Makes the event, or names the first field that stands in its way.
 pub fn event_of(slots: Slots<'_>) -> Result<Event<'_>, Refusal> {
+    let record = slots.record;
     let mut counts = Counts::default();
-    let kind = kind(&slots.kind)?;
-    let time = time(&slots.time)?;
-    let actor = actor(slots.actor, kind)?;
-    let source = endpoint(slots.source, &SOURCE, &mut counts)?;
-    let resource = resource(slots.resource)?;
-    let outcome = text(slots.outcome, "outcome")?;
-    let action = text(slots.action, "action")?;
-    let mut event = Event {
-        kind,
-        time,
-        id: text(slots.id, "id")?,
-        actor,
-        session: text(slots.session, "session")?,
-        source,
-        system: text(slots.system, "system")?,
-        action: action_of(action, kind)?,
-        outcome: outcome.as_deref().map_or(Outcome::Allowed, words::outcome),
-        resource,
-        records: counts.read(&slots.records, "records", 1)?,
-        bytes: counts.read(&slots.bytes, "bytes", 0)?,
-        case: text(slots.case, "case")?,
-        purpose: text(slots.purpose, "purpose")?,
-        mfa: flag(&slots.mfa, "mfa")?,
-        ..Event::default()
-    };
+    let kind = kind(&slots.kind.read(record))?;
+    let time = time(&slots.time.read(record))?;
+    let actor = actor(slots.actor, kind, record)?;
+    let source = endpoint(slots.source, &SOURCE, record, &mut counts)?;
+    let resource = resource(slots.resource, record)?;
+    let outcome = text(slots.outcome.read(record), "outcome")?;
+    let action = text(slots.action.read(record), "action")?;
+    let id = text(slots.id.read(record), "id")?;
+    let session = text(slots.session.read(record), "session")?;
+    let system = text(slots.system.read(record), "system")?;
+    let action = action_of(action, kind)?;
+    let mut outcome = outcome.as_deref().map_or(Outcome::Allowed, words::outcome);
+    let records = counts.read(&slots.records.read(record), "records", 1)?;
+    let bytes = counts.read(&slots.bytes.read(record), "bytes", 0)?;
+    let case = text(slots.case.read(record), "case")?;
+    let purpose = text(slots.purpose.read(record), "purpose")?;
+    let mfa = flag(&slots.mfa.read(record), "mfa")?;
+    let mut flow = None;
     if kind == Kind::Network {
-        if let Some(verdict) = text(slots.verdict, "verdict")? {
-            event.outcome = words::outcome(&verdict);
+        if let Some(verdict) = text(slots.verdict.read(record), "verdict")? {
+            outcome = words::outcome(&verdict);
         }
-        event.flow = Some(Flow {
-            duration_ms: counts.read(&slots.duration_ms, "duration_ms", 0)?,
-            destination: endpoint(slots.destination, &DESTINATION, &mut counts)?,
-            protocol: text(slots.protocol, "protocol")?,
-            application: text(slots.application, "application")?,
-            bytes_out: counts.read(&slots.bytes_out, "bytes_out", 0)?,
-            bytes_in: counts.read(&slots.bytes_in, "bytes_in", 0)?,
-            packets_out: counts.read(&slots.packets_out, "packets_out", 0)?,
-            packets_in: counts.read(&slots.packets_in, "packets_in", 0)?,
-            ..Flow::default()
+        flow = Some(Flow {
+            duration_ms: counts.read(&slots.duration_ms.read(record), "duration_ms", 0)?,
+            destination: endpoint(slots.destination, &DESTINATION, record, &mut counts)?,
+            protocol: text(slots.protocol.read(record), "protocol")?,
+            application: text(slots.application.read(record), "application")?,
+            bytes_out: counts.read(&slots.bytes_out.read(record), "bytes_out", 0)?,
+            bytes_in: counts.read(&slots.bytes_in.read(record), "bytes_in", 0)?,
+            packets_out: counts.read(&slots.packets_out.read(record), "packets_out", 0)?,
+            packets_in: counts.read(&slots.packets_in.read(record), "packets_in", 0)?,
+            ip_bytes_out: None,
+            ip_bytes_in: None,
         });
     }
-    event.saturated = counts.saturated;
-    Ok(event)
+    Ok(Event {
+        kind,
+        format: Format::Native,
+        time,
+        id,
+        actor,
+        session,
+        source,
+        system,
+        action,
+        outcome,
+        resource,
+        records,
+        bytes,
+        case,
+        purpose,
+        mfa,
+        flow,
+        saturated: counts.saturated,
+    })
 }
 
 fn kind(scalar: &Scalar<'_>) -> Result<Kind, Refusal> {
     match scalar {
         Scalar::Absent | Scalar::Null => Err(Refusal::MissingField("kind")),
-        Scalar::Text(word) => {
-            Kind::ALL.into_iter().find(|kind| kind.name() == word).ok_or(Refusal::UnknownKind)
-        }
+        Scalar::Text(word) => Kind::ALL
+            .into_iter()
+            .find(|kind| kind.name() == word.text())
+            .ok_or(Refusal::UnknownKind),
         _ => Err(Refusal::WrongType("kind")),
     }
 }
@@ -73,7 +87,7 @@ fn kind(scalar: &Scalar<'_>) -> Result<Kind, Refusal> {
 fn time(scalar: &Scalar<'_>) -> Result<EventTime, Refusal> {
     match scalar {
         Scalar::Absent | Scalar::Null => Err(Refusal::MissingField("time")),
-        Scalar::Text(text) => EventTime::parse(text).map_err(|_| Refusal::BadTime),
+        Scalar::Text(text) => EventTime::parse(&text.text()).map_err(|_| Refusal::BadTime),
         Scalar::Number(number) => integer_text(number)
             .and_then(|digits| digits.parse().ok())
             .and_then(|millis| EventTime::from_millis(millis).ok())
@@ -83,10 +97,12 @@ fn time(scalar: &Scalar<'_>) -> Result<EventTime, Refusal> {
 }
 
 /// Text or an integer's digits; absent, null and empty are all none.
+#[inline]
 fn text<'a>(scalar: Scalar<'a>, field: &'static str) -> Result<Option<Str<'a>>, Refusal> {
     match scalar {
         Scalar::Absent | Scalar::Null => Ok(None),
-        Scalar::Text(text) => Ok(Some(text).filter(|text| !text.is_empty())),
+        Scalar::Text(text) if text.is_empty() => Ok(None),
+        Scalar::Text(text) => Ok(Some(text.text())),
         Scalar::Number(number) => integer_text(number).map(Some).ok_or(Refusal::WrongType(field)),
         Scalar::Bool(_) | Scalar::Container => Err(Refusal::WrongType(field)),
     }
@@ -112,20 +128,20 @@ fn action_of(word: Option<Str<'_>>, kind: Kind) -> Result<Action<'_>, Refusal> {
 }
 
 /// Access and auth records must say who, if only by a null id.
-fn actor<'a>(part: Part<ActorSlots<'a>>, kind: Kind) -> Result<Actor<'a>, Refusal> {
+fn actor(part: Part<ActorSlots>, kind: Kind, record: &str) -> Result<Actor<'_>, Refusal> {
     let slots = match part {
         Part::Wrong => return Err(Refusal::WrongType("actor")),
         Part::Present(slots) => slots,
         Part::Absent => ActorSlots::default(),
     };
-    if kind != Kind::Network && slots.id == Scalar::Absent {
+    if kind != Kind::Network && slots.id.is_absent() {
         return Err(Refusal::MissingField("actor.id"));
     }
-    let word = text(slots.kind, "actor.type")?;
+    let word = text(slots.kind.read(record), "actor.type")?;
     Ok(Actor {
-        id: text(slots.id, "actor.id")?,
-        role: text(slots.role, "actor.role")?,
-        unit: text(slots.unit, "actor.unit")?,
+        id: text(slots.id.read(record), "actor.id")?,
+        role: text(slots.role.read(record), "actor.role")?,
+        unit: text(slots.unit.read(record), "actor.unit")?,
         kind: match word.as_deref() {
             Some("service") => ActorType::Service,
             Some("partner") => ActorType::Partner,
@@ -160,23 +176,24 @@ const DESTINATION: EndpointFields = EndpointFields {
 };
 
 fn endpoint<'a>(
-    part: Part<EndpointSlots<'a>>,
+    part: Part<EndpointSlots>,
     fields: &EndpointFields,
+    record: &'a str,
     counts: &mut Counts,
 ) -> Result<Endpoint<'a>, Refusal> {
     match part {
         Part::Absent => Ok(Endpoint::default()),
         Part::Wrong => Err(Refusal::WrongType(fields.whole)),
         Part::Present(slots) => Ok(Endpoint {
-            ip: text(slots.ip, fields.ip)?,
-            host: text(slots.host, fields.host)?,
-            site: text(slots.site, fields.site)?,
-            port: counts.port(&slots.port, fields.port)?,
+            ip: text(slots.ip.read(record), fields.ip)?,
+            host: text(slots.host.read(record), fields.host)?,
+            site: text(slots.site.read(record), fields.site)?,
+            port: counts.port(&slots.port.read(record), fields.port)?,
         }),
     }
 }
 
-fn resource<'a>(part: Part<ResourceSlots<'a>>) -> Result<Resource<'a>, Refusal> {
+fn resource<'a>(part: Part<ResourceSlots<'a>>, record: &'a str) -> Result<Resource<'a>, Refusal> {
     let slots = match part {
         Part::Absent => return Ok(Resource::default()),
         Part::Wrong => return Err(Refusal::WrongType("resource")),
@@ -193,9 +210,9 @@ fn resource<'a>(part: Part<ResourceSlots<'a>>) -> Result<Resource<'a>, Refusal> 
     let room = SUBJECTS_MAX - subjects.len();
     subjects.extend(slots.subjects.kept.into_iter().take(room));
     Ok(Resource {
-        dataset: text(slots.dataset, "resource.dataset")?,
-        category: text(slots.category, "resource.category")?,
-        record: text(slots.record, "resource.record")?,
+        dataset: text(slots.dataset.read(record), "resource.dataset")?,
+        category: text(slots.category.read(record), "resource.category")?,
+        record: text(slots.record.read(record), "resource.record")?,
         subjects: subjects.into_iter().collect(),
         subjects_total,
     })

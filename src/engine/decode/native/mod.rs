@@ -9,6 +9,8 @@ mod slots;
 
 #[cfg(test)]
 mod differential;
+#[cfg(test)]
+mod tests;
 
 pub use event::event_of;
 pub use slots::{Slots, extract};

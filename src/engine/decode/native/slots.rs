@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 
 use super::super::{
     Refusal, SUBJECTS_MAX, Str,
-    json::{Cursor, Scalar},
+    json::{Cursor, Fault, Scalar, Span},
     number::integer_text,
 };
 use crate::engine::model::Kind;
@@ -22,26 +22,26 @@ pub enum Part<T> {
 }
 
 #[derive(Debug, Default)]
-pub struct ActorSlots<'a> {
-    pub id: Scalar<'a>,
-    pub role: Scalar<'a>,
-    pub unit: Scalar<'a>,
-    pub kind: Scalar<'a>,
+pub struct ActorSlots {
+    pub id: Span,
+    pub role: Span,
+    pub unit: Span,
+    pub kind: Span,
 }
 
 #[derive(Debug, Default)]
-pub struct EndpointSlots<'a> {
-    pub ip: Scalar<'a>,
-    pub host: Scalar<'a>,
-    pub site: Scalar<'a>,
-    pub port: Scalar<'a>,
+pub struct EndpointSlots {
+    pub ip: Span,
+    pub host: Span,
+    pub site: Span,
+    pub port: Span,
 }
 
 #[derive(Debug, Default)]
 pub struct ResourceSlots<'a> {
-    pub dataset: Scalar<'a>,
-    pub category: Scalar<'a>,
-    pub record: Scalar<'a>,
+    pub dataset: Span,
+    pub category: Span,
+    pub record: Span,
     pub subject: Subjects<'a>,
     pub subjects: Subjects<'a>,
 }
@@ -68,89 +68,99 @@ pub struct Marks {
 /// Every field of the contract, unread.
 #[derive(Debug, Default)]
 pub struct Slots<'a> {
+    /// What the spans point into.
+    pub record: &'a str,
     pub marks: Marks,
-    pub kind: Scalar<'a>,
-    pub id: Scalar<'a>,
-    pub time: Scalar<'a>,
-    pub actor: Part<ActorSlots<'a>>,
-    pub session: Scalar<'a>,
-    pub source: Part<EndpointSlots<'a>>,
-    pub destination: Part<EndpointSlots<'a>>,
-    pub system: Scalar<'a>,
-    pub action: Scalar<'a>,
-    pub outcome: Scalar<'a>,
-    pub verdict: Scalar<'a>,
+    pub kind: Span,
+    pub id: Span,
+    pub time: Span,
+    pub actor: Part<ActorSlots>,
+    pub session: Span,
+    pub source: Part<EndpointSlots>,
+    pub destination: Part<EndpointSlots>,
+    pub system: Span,
+    pub action: Span,
+    pub outcome: Span,
+    pub verdict: Span,
     pub resource: Part<ResourceSlots<'a>>,
-    pub records: Scalar<'a>,
-    pub bytes: Scalar<'a>,
-    pub case: Scalar<'a>,
-    pub purpose: Scalar<'a>,
-    pub mfa: Scalar<'a>,
-    pub duration_ms: Scalar<'a>,
-    pub protocol: Scalar<'a>,
-    pub application: Scalar<'a>,
-    pub bytes_out: Scalar<'a>,
-    pub bytes_in: Scalar<'a>,
-    pub packets_out: Scalar<'a>,
-    pub packets_in: Scalar<'a>,
+    pub records: Span,
+    pub bytes: Span,
+    pub case: Span,
+    pub purpose: Span,
+    pub mfa: Span,
+    pub duration_ms: Span,
+    pub protocol: Span,
+    pub application: Span,
+    pub bytes_out: Span,
+    pub bytes_in: Span,
+    pub packets_out: Span,
+    pub packets_in: Span,
 }
 
 impl Slots<'_> {
     /// `kind` is there, whatever it says.
     pub fn has_kind(&self) -> bool {
-        !matches!(self.kind, Scalar::Absent | Scalar::Null)
+        !matches!(self.kind.read(self.record), Scalar::Absent | Scalar::Null)
     }
 
     /// `kind` is one of the contract's.
     pub fn names_a_kind(&self) -> bool {
-        matches!(&self.kind, Scalar::Text(word) if Kind::ALL.iter().any(|kind| kind.name() == word))
+        matches!(self.kind.read(self.record), Scalar::Text(word) if Kind::ALL.iter().any(|kind| kind.name() == word.text()))
     }
 }
 
 /// Fills `slots` from `text`. Fails on what is not one JSON object.
 pub fn extract<'a>(text: &'a str, slots: &mut Slots<'a>) -> Result<(), Refusal> {
+    slots.record = text;
     let mut cursor = Cursor::new(text);
     if cursor.peek()? != b'{' {
         cursor.skip()?;
         cursor.finish()?;
         return Err(Refusal::NotAnObject);
     }
-    cursor.object(|cursor, key| top(cursor, &key, slots))?;
-    cursor.finish()
+    cursor.object(|cursor, key| {
+        let key = cursor.key(key);
+        match key.as_plain() {
+            Some(key) => top(cursor, key, slots),
+            None => top(cursor, &key.text(), slots),
+        }
+    })?;
+    Ok(cursor.finish()?)
 }
 
-fn top<'a>(cursor: &mut Cursor<'a>, key: &str, slots: &mut Slots<'a>) -> Result<(), Refusal> {
-    let slot = match key {
-        "kind" => &mut slots.kind,
-        "id" => &mut slots.id,
-        "time" => &mut slots.time,
-        "actor" => return part(cursor, &mut slots.actor, actor),
-        "session" => &mut slots.session,
-        "source" => return part(cursor, &mut slots.source, endpoint),
-        "destination" => return part(cursor, &mut slots.destination, endpoint),
-        "system" => &mut slots.system,
-        "action" => &mut slots.action,
-        "outcome" => &mut slots.outcome,
-        "verdict" => &mut slots.verdict,
-        "resource" => return part(cursor, &mut slots.resource, resource),
-        "records" => &mut slots.records,
-        "bytes" => &mut slots.bytes,
-        "case" => &mut slots.case,
-        "purpose" => &mut slots.purpose,
-        "mfa" => &mut slots.mfa,
-        "duration_ms" => &mut slots.duration_ms,
-        "protocol" => &mut slots.protocol,
-        "application" => &mut slots.application,
-        "bytes_out" => &mut slots.bytes_out,
-        "bytes_in" => &mut slots.bytes_in,
-        "packets_out" => &mut slots.packets_out,
-        "packets_in" => &mut slots.packets_in,
-        other => {
-            mark(other, &mut slots.marks);
+fn top<'a>(cursor: &mut Cursor<'a>, key: &str, slots: &mut Slots<'a>) -> Result<(), Fault> {
+    // By length first: the comparisons that are left are of known size and need no call.
+    let slot = match key.len() {
+        2 if key == "id" => &mut slots.id,
+        3 if key == "mfa" => &mut slots.mfa,
+        4 if key == "kind" => &mut slots.kind,
+        4 if key == "time" => &mut slots.time,
+        4 if key == "case" => &mut slots.case,
+        5 if key == "actor" => return part(cursor, &mut slots.actor, actor),
+        5 if key == "bytes" => &mut slots.bytes,
+        6 if key == "source" => return part(cursor, &mut slots.source, endpoint),
+        6 if key == "system" => &mut slots.system,
+        6 if key == "action" => &mut slots.action,
+        7 if key == "session" => &mut slots.session,
+        7 if key == "outcome" => &mut slots.outcome,
+        7 if key == "records" => &mut slots.records,
+        7 if key == "purpose" => &mut slots.purpose,
+        7 if key == "verdict" => &mut slots.verdict,
+        8 if key == "resource" => return part(cursor, &mut slots.resource, resource),
+        8 if key == "protocol" => &mut slots.protocol,
+        8 if key == "bytes_in" => &mut slots.bytes_in,
+        9 if key == "bytes_out" => &mut slots.bytes_out,
+        10 if key == "packets_in" => &mut slots.packets_in,
+        11 if key == "destination" => return part(cursor, &mut slots.destination, endpoint),
+        11 if key == "duration_ms" => &mut slots.duration_ms,
+        11 if key == "application" => &mut slots.application,
+        11 if key == "packets_out" => &mut slots.packets_out,
+        _ => {
+            mark(key, &mut slots.marks);
             return cursor.skip();
         }
     };
-    *slot = cursor.scalar()?;
+    *slot = cursor.span()?;
     Ok(())
 }
 
@@ -169,8 +179,8 @@ fn mark(key: &str, marks: &mut Marks) {
 fn part<'a, T: Default>(
     cursor: &mut Cursor<'a>,
     slot: &mut Part<T>,
-    member: impl Fn(&mut Cursor<'a>, &str, &mut T) -> Result<(), Refusal>,
-) -> Result<(), Refusal> {
+    member: impl Fn(&mut Cursor<'a>, &str, &mut T) -> Result<(), Fault>,
+) -> Result<(), Fault> {
     if cursor.peek()? != b'{' {
         *slot = match cursor.scalar()? {
             Scalar::Null => Part::Absent,
@@ -179,16 +189,18 @@ fn part<'a, T: Default>(
         return Ok(());
     }
     let mut fields = T::default();
-    cursor.object(|cursor, key| member(cursor, &key, &mut fields))?;
+    cursor.object(|cursor, key| {
+        let key = cursor.key(key);
+        match key.as_plain() {
+            Some(key) => member(cursor, key, &mut fields),
+            None => member(cursor, &key.text(), &mut fields),
+        }
+    })?;
     *slot = Part::Present(fields);
     Ok(())
 }
 
-fn actor<'a>(
-    cursor: &mut Cursor<'a>,
-    key: &str,
-    slots: &mut ActorSlots<'a>,
-) -> Result<(), Refusal> {
+fn actor<'a>(cursor: &mut Cursor<'a>, key: &str, slots: &mut ActorSlots) -> Result<(), Fault> {
     let slot = match key {
         "id" => &mut slots.id,
         "role" => &mut slots.role,
@@ -196,15 +208,15 @@ fn actor<'a>(
         "type" => &mut slots.kind,
         _ => return cursor.skip(),
     };
-    *slot = cursor.scalar()?;
+    *slot = cursor.span()?;
     Ok(())
 }
 
 fn endpoint<'a>(
     cursor: &mut Cursor<'a>,
     key: &str,
-    slots: &mut EndpointSlots<'a>,
-) -> Result<(), Refusal> {
+    slots: &mut EndpointSlots,
+) -> Result<(), Fault> {
     let slot = match key {
         "ip" => &mut slots.ip,
         "host" => &mut slots.host,
@@ -212,7 +224,7 @@ fn endpoint<'a>(
         "port" => &mut slots.port,
         _ => return cursor.skip(),
     };
-    *slot = cursor.scalar()?;
+    *slot = cursor.span()?;
     Ok(())
 }
 
@@ -220,7 +232,7 @@ fn resource<'a>(
     cursor: &mut Cursor<'a>,
     key: &str,
     slots: &mut ResourceSlots<'a>,
-) -> Result<(), Refusal> {
+) -> Result<(), Fault> {
     let slot = match key {
         "dataset" => &mut slots.dataset,
         "category" => &mut slots.category,
@@ -229,11 +241,11 @@ fn resource<'a>(
         "subjects" => return subjects(cursor, &mut slots.subjects),
         _ => return cursor.skip(),
     };
-    *slot = cursor.scalar()?;
+    *slot = cursor.span()?;
     Ok(())
 }
 
-fn subjects<'a>(cursor: &mut Cursor<'a>, slot: &mut Subjects<'a>) -> Result<(), Refusal> {
+fn subjects<'a>(cursor: &mut Cursor<'a>, slot: &mut Subjects<'a>) -> Result<(), Fault> {
     let mut found = Subjects::default();
     if cursor.peek()? == b'[' {
         cursor.array(|cursor| {
@@ -254,7 +266,7 @@ impl<'a> Subjects<'a> {
         let subject = match scalar {
             Scalar::Absent | Scalar::Null => return,
             Scalar::Text(text) if text.is_empty() => return,
-            Scalar::Text(text) => Some(text),
+            Scalar::Text(text) => Some(text.text()),
             Scalar::Number(number) => integer_text(number),
             Scalar::Bool(_) | Scalar::Container => None,
         };

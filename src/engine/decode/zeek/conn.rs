@@ -5,6 +5,7 @@ use super::super::{
     json::Scalar,
     number::{COUNT_MAX, Counts},
 };
+use super::header::unescape;
 use crate::engine::model::{Action, Endpoint, Event, EventTime, Flow, Format, Kind, Outcome};
 
 /// The columns that are read, in the order of [`Conn`].
@@ -33,7 +34,11 @@ pub const SIGNS: [&str; 5] =
 
 /// One line's values of [`COLUMNS`].
 #[derive(Default)]
-pub struct Conn<'a>(pub [Scalar<'a>; COLUMNS.len()]);
+pub struct Conn<'a> {
+    pub values: [Scalar<'a>; COLUMNS.len()],
+    /// Text may hold Zeek's own escapes.
+    pub tab_separated: bool,
+}
 
 impl<'a> Conn<'a> {
     pub fn event(self) -> Result<Event<'a>, Refusal> {
@@ -54,7 +59,8 @@ impl<'a> Conn<'a> {
             orig_ip_bytes,
             resp_pkts,
             resp_ip_bytes,
-        ] = self.0;
+        ] = self.values;
+        let text = |scalar, field| text(scalar, field, self.tab_separated);
         let mut counts = Counts::default();
         let time = time(&ts)?;
         let origin = text(orig_h, "id.orig_h")?.ok_or(Refusal::MissingField("id.orig_h"))?;
@@ -112,15 +118,21 @@ fn time(scalar: &Scalar<'_>) -> Result<EventTime, Refusal> {
             .ok()
             .and_then(|seconds| EventTime::from_seconds(seconds).ok())
             .ok_or(Refusal::BadTime),
-        Scalar::Text(text) => EventTime::parse(text).map_err(|_| Refusal::BadTime),
+        Scalar::Text(text) => EventTime::parse(&text.text()).map_err(|_| Refusal::BadTime),
         _ => Err(Refusal::WrongType("ts")),
     }
 }
 
-fn text<'a>(scalar: Scalar<'a>, field: &'static str) -> Result<Option<Str<'a>>, Refusal> {
+fn text<'a>(
+    scalar: Scalar<'a>,
+    field: &'static str,
+    tab_separated: bool,
+) -> Result<Option<Str<'a>>, Refusal> {
     match scalar {
         Scalar::Absent | Scalar::Null => Ok(None),
-        Scalar::Text(text) => Ok(Some(text).filter(|text| !text.is_empty())),
+        Scalar::Text(text) if text.is_empty() => Ok(None),
+        Scalar::Text(text) if tab_separated => Ok(Some(unescape(text.text()))),
+        Scalar::Text(text) => Ok(Some(text.text())),
         _ => Err(Refusal::WrongType(field)),
     }
 }

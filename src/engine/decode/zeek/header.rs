@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::super::{
     Refusal, Str,
-    json::{Cursor, Scalar},
+    json::{Cursor, RawText, Scalar},
 };
 use super::conn::{COLUMNS, Conn, SIGNS};
 use crate::engine::model::Event;
@@ -79,7 +79,7 @@ impl Header {
         let line = line.trim_start().trim_end_matches(['\r', '\n']);
         if let Some(separator) = line.strip_prefix("#separator ") {
             *self = Self::default();
-            let separator = unescape(separator);
+            let separator = unescape(Str::Borrowed(separator));
             if !separator.is_empty() {
                 self.separator = separator.into_owned();
             }
@@ -110,11 +110,11 @@ impl Header {
         if self.path.as_deref().is_some_and(|path| path != "conn") {
             return Err(Refusal::NotConn);
         }
-        let mut conn = Conn::default();
+        let mut conn = Conn { tab_separated: true, ..Conn::default() };
         let mut sign_seen = false;
         self.each(line, |column, kind, slot, value| {
             sign_seen |= SIGNS.contains(&column);
-            if let Some(slot) = slot.and_then(|slot| conn.0.get_mut(slot)) {
+            if let Some(slot) = slot.and_then(|slot| conn.values.get_mut(slot)) {
                 *slot = self.scalar(kind, value);
             }
         })?;
@@ -164,11 +164,11 @@ impl Header {
             return Scalar::Absent;
         }
         if value == self.empty {
-            return Scalar::Text(Str::Borrowed(""));
+            return Scalar::Text(RawText::plain(""));
         }
         match kind {
             "time" | "interval" | "count" | "int" | "double" | "port" => number(value),
-            _ => Scalar::Text(unescape(value)),
+            _ => Scalar::Text(RawText::plain(value)),
         }
     }
 
@@ -187,7 +187,7 @@ impl Header {
             (_, Scalar::Number(number)) => {
                 serde_json::from_str(number).unwrap_or_else(|_| Value::from(number))
             }
-            (_, Scalar::Text(text)) => Value::from(text.into_owned()),
+            (_, Scalar::Text(text)) => Value::from(unescape(text.text()).into_owned()),
             _ => Value::Null,
         }
     }
@@ -227,14 +227,14 @@ fn number(value: &str) -> Scalar<'_> {
     let mut cursor = Cursor::new(value);
     match cursor.scalar() {
         Ok(Scalar::Number(number)) if number.len() == value.len() => Scalar::Number(number),
-        _ => Scalar::Text(Str::Borrowed(value)),
+        _ => Scalar::Text(RawText::plain(value)),
     }
 }
 
 /// Undoes Zeek's `\xHH`; text that does not come out as UTF-8 stays as written.
-fn unescape(value: &str) -> Str<'_> {
+pub fn unescape(value: Str<'_>) -> Str<'_> {
     if !value.contains("\\x") {
-        return Str::Borrowed(value);
+        return value;
     }
     let bytes = value.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
@@ -256,5 +256,5 @@ fn unescape(value: &str) -> Str<'_> {
             }
         }
     }
-    String::from_utf8(out).map_or(Str::Borrowed(value), Str::Owned)
+    String::from_utf8(out).map_or(value, Str::Owned)
 }

@@ -5,6 +5,8 @@
 
 mod conn;
 mod header;
+#[cfg(test)]
+mod tests;
 
 pub use header::Header;
 
@@ -23,10 +25,10 @@ pub fn decode_json(text: &str) -> Result<Event<'_>, Refusal> {
         return Err(Refusal::NotConn);
     }
     let mut conn = Conn::default();
-    for (column, slot) in COLUMNS.iter().zip(&mut conn.0) {
+    for (column, slot) in COLUMNS.iter().zip(&mut conn.values) {
         *slot = match record.get(column) {
             None => Scalar::Absent,
-            Some(Node::Scalar(scalar)) => scalar.clone(),
+            Some(Node::Scalar(scalar)) => *scalar,
             Some(_) => Scalar::Container,
         };
     }

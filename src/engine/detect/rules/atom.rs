@@ -1,5 +1,10 @@
 //! What an event must hold for a rule to match: the prefilter's words.
 
+use regex_syntax::{
+    Parser,
+    hir::{Hir, HirKind},
+};
+
 use super::{
     compile::{Operand, Predicate, Target},
     expression::Expression,
@@ -23,21 +28,57 @@ pub(super) enum Need {
 
 /// One of these must hold for any of `operands` to be equal; `None`: nothing can be said.
 pub(super) fn of_operands(target: Target, operands: &[Operand]) -> Option<Vec<Atom>> {
-    let need = |operand: &Operand| match operand {
+    let mut atoms = Vec::new();
+    for operand in operands {
+        let needs = needs(operand)?;
+        atoms.extend(needs.into_iter().map(|need| Atom { target, need }));
+    }
+    Some(atoms)
+}
+
+fn needs(operand: &Operand) -> Option<Vec<Need>> {
+    let need = match operand {
         Operand::Pattern(pattern) => match pattern.0.as_slice() {
-            [] => Some(Need::Whole(Box::default())),
-            [Part::Text(text)] => Some(Need::Whole(fold::folded(text).into())),
-            _ => pattern.longest_text().map(|text| Need::Part(fold::folded(text).into())),
+            [] => Need::Whole(Box::default()),
+            [Part::Text(text)] => Need::Whole(fold::folded(text).into()),
+            _ => Need::Part(fold::folded(pattern.longest_text()?).into()),
         },
         Operand::Number(number) => {
             let mut text = String::new();
             number.canonical(&mut text);
-            Some(Need::Whole(text.into()))
+            Need::Whole(text.into())
         }
-        Operand::Truth(truth) => Some(Need::Whole(if *truth { "true" } else { "false" }.into())),
-        Operand::Null | Operand::Regex(_) | Operand::Network(_) | Operand::Field(_) => None,
+        Operand::Truth(truth) => Need::Whole(if *truth { "true" } else { "false" }.into()),
+        Operand::Regex(source) => {
+            let texts = texts_of_regex(&Parser::new().parse(source).ok()?)?;
+            return Some(texts.iter().map(|text| Need::Part(fold::folded(text).into())).collect());
+        }
+        Operand::Null | Operand::Network(_) | Operand::Field(_) => return None,
     };
-    operands.iter().map(|operand| need(operand).map(|need| Atom { target, need })).collect()
+    Some(vec![need])
+}
+
+/// Alternatives of a regular expression that are looked for; more are as good as none.
+const ALTERNATIVES_MAX: usize = 64;
+
+/// Texts one of which is in whatever the expression matches. Right under `i` too, where both are
+/// folded.
+fn texts_of_regex(hir: &Hir) -> Option<Vec<String>> {
+    let shortest = |texts: &Vec<String>| texts.iter().map(String::len).min();
+    match hir.kind() {
+        HirKind::Literal(literal) => Some(vec![String::from_utf8(literal.0.to_vec()).ok()?]),
+        HirKind::Capture(capture) => texts_of_regex(&capture.sub),
+        HirKind::Repetition(repeated) if repeated.min > 0 => texts_of_regex(&repeated.sub),
+        HirKind::Concat(parts) => parts.iter().filter_map(texts_of_regex).max_by_key(shortest),
+        HirKind::Alternation(branches) => {
+            let mut all = Vec::new();
+            for branch in branches {
+                all.extend(texts_of_regex(branch)?);
+            }
+            (all.len() <= ALTERNATIVES_MAX).then_some(all)
+        }
+        HirKind::Repetition(_) | HirKind::Class(_) | HirKind::Look(_) | HirKind::Empty => None,
+    }
 }
 
 /// One of these must hold for `expression` to be true: of all the ways to choose, the one that
@@ -64,5 +105,29 @@ pub(super) fn of_expression<'p>(
             }
             Some(all)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(regex: &str, expected: Option<&[&str]>) {
+        let texts = texts_of_regex(&Parser::new().parse(regex).expect("a regular expression"));
+        let texts: Option<Vec<&str>> =
+            texts.as_ref().map(|texts| texts.iter().map(String::as_str).collect());
+        assert_eq!(texts.as_deref(), expected, "{regex}");
+    }
+
+    #[test]
+    fn finds_what_a_regular_expression_needs() {
+        check(r".+:assumed-role/aws:.+", Some(&[":assumed-role/aws:"]));
+        check(r"^a\d+bcd(ef)?g$", Some(&["bcd"]));
+        check(r"(foo|quux)+\s", Some(&["foo", "quux"]));
+        check(r"(foo|\d)x", Some(&["x"]));
+        check(r"(?:abc)*", None);
+        check(r"abc|", None);
+        check(r"\w{3}", None);
+        check(r"(?i)abc", None);
     }
 }

@@ -23,6 +23,11 @@ pub(super) const VALUES_MAX: usize = 10_000;
 /// Bytes of one value.
 const VALUE_BYTES_MAX: usize = 16_384;
 
+/// Regular expressions of one rule.
+const REGEXES_MAX: usize = 256;
+/// Regular expressions of a set that may be large once compiled.
+const LARGE_REGEXES_MAX: usize = 64;
+
 /// What `%name%` stands for under the modifier `expand`.
 pub type Placeholders = BTreeMap<String, Vec<String>>;
 
@@ -54,6 +59,8 @@ pub(super) struct Compiler<'p> {
     /// Of the rule in hand.
     normalised: bool,
     values: usize,
+    regexes: usize,
+    large_regexes_left: usize,
 }
 
 impl<'p> Compiler<'p> {
@@ -66,6 +73,8 @@ impl<'p> Compiler<'p> {
             placeholders,
             normalised: false,
             values: 0,
+            regexes: 0,
+            large_regexes_left: LARGE_REGEXES_MAX,
         }
     }
 
@@ -73,6 +82,7 @@ impl<'p> Compiler<'p> {
     pub fn begin_rule(&mut self, normalised: bool) {
         self.normalised = normalised;
         self.values = 0;
+        self.regexes = 0;
     }
 
     /// One selection: a map is AND, a list OR, bare texts are keywords.
@@ -210,7 +220,7 @@ impl<'p> Compiler<'p> {
                         Scalar::Null => return Err(fault(Problem::Expected("null by itself"))),
                         Scalar::Bool(truth) if typed => operands.push(Operand::Truth(truth)),
                         Scalar::Int(number) if typed => {
-                            operands.push(Operand::Number(Number::Int(number.into())));
+                            operands.push(Operand::Number(Number::Int(number)));
                         }
                         Scalar::Float(number) if typed => {
                             operands.push(Operand::Number(Number::Float(number)));
@@ -221,7 +231,14 @@ impl<'p> Compiler<'p> {
                         }
                     }
                 }
-                Meaning::Regex(_) => operands.push(Operand::Regex(text)),
+                Meaning::Regex(_) => {
+                    self.regexes += 1;
+                    if self.regexes > REGEXES_MAX {
+                        let (what, found) = ("regular expressions in the rule", self.regexes);
+                        return Err(fault(Problem::TooMany { what, found, max: REGEXES_MAX }));
+                    }
+                    operands.push(Operand::Regex(text));
+                }
                 Meaning::Network => operands.push(Operand::Network(network(&text).map_err(fault)?)),
                 Meaning::Exists => match scalar {
                     Scalar::Bool(truth) if siblings == 1 => operands.push(Operand::Truth(truth)),
@@ -274,39 +291,35 @@ impl<'p> Compiler<'p> {
     ) -> Result<Expression, Problem> {
         let (meaning, cased) = (modifiers.meaning, modifiers.cased);
         if let Meaning::Field(relation) = meaning {
-            let terms = operands.into_iter().filter_map(|operand| match operand {
-                Operand::Field(other) => Some((other, relation)),
-                _ => None,
-            });
-            let terms = terms.map(|(other, relation)| {
+            let mut terms = Vec::new();
+            for operand in operands {
+                let Operand::Field(other) = operand else { continue };
                 let key = format!("{target:?} {relation:?} {cased} {other}");
-                self.intern(key, || {
-                    let matcher = Matcher::Field { other, relation, cased };
-                    Ok(Predicate { target, matcher, atoms: None })
-                })
-            });
-            return Ok(one_or(terms.collect::<Result<_, _>>()?, Expression::Or));
+                let matcher = Matcher::Field { other, relation, cased };
+                let predicate = Predicate { target, matcher, atoms: None };
+                terms.push(self.known(&key).unwrap_or_else(|| self.add(key, predicate)));
+            }
+            return Ok(one_or(terms, Expression::Or));
         }
         let key = format!("{target:?} {meaning:?} {cased} {operands:?}");
-        self.intern(key, || {
-            let by_value = meaning == Meaning::Values;
-            let atoms = by_value.then(|| atom::of_operands(target, &operands)).flatten();
-            Ok(Predicate { target, matcher: matcher(meaning, cased, operands)?, atoms })
-        })
+        if let Some(known) = self.known(&key) {
+            return Ok(known);
+        }
+        let by_text = matches!(meaning, Meaning::Values | Meaning::Regex(_));
+        let atoms = by_text.then(|| atom::of_operands(target, &operands)).flatten();
+        let matcher = matcher(meaning, cased, operands, &mut self.large_regexes_left)?;
+        Ok(self.add(key, Predicate { target, matcher, atoms }))
     }
 
-    fn intern(
-        &mut self,
-        key: String,
-        predicate: impl FnOnce() -> Result<Predicate, Problem>,
-    ) -> Result<Expression, Problem> {
-        if let Some(id) = self.predicate_ids.get(&key) {
-            return Ok(Expression::Test(*id));
-        }
+    fn known(&self, key: &str) -> Option<Expression> {
+        self.predicate_ids.get(key).copied().map(Expression::Test)
+    }
+
+    fn add(&mut self, key: String, predicate: Predicate) -> Expression {
         let id = self.predicates.len() as PredicateId;
-        self.predicates.push(predicate()?);
+        self.predicates.push(predicate);
         self.predicate_ids.insert(key, id);
-        Ok(Expression::Test(id))
+        Expression::Test(id)
     }
 }
 
@@ -322,7 +335,12 @@ pub(super) enum Operand {
     Field(u32),
 }
 
-fn matcher(meaning: Meaning, cased: bool, operands: Vec<Operand>) -> Result<Matcher, Problem> {
+fn matcher(
+    meaning: Meaning,
+    cased: bool,
+    operands: Vec<Operand>,
+    large_regexes_left: &mut usize,
+) -> Result<Matcher, Problem> {
     let mut patterns = Vec::new();
     let mut regexes = Vec::new();
     let mut networks = Vec::new();
@@ -345,7 +363,8 @@ fn matcher(meaning: Meaning, cased: bool, operands: Vec<Operand>) -> Result<Matc
             Matcher::Values(Box::new(values))
         }
         Meaning::Regex(flags) => {
-            let regexes = regexes.iter().map(|source| text_set::regex(source, flags));
+            let regexes = regexes.iter();
+            let regexes = regexes.map(|source| text_set::regex(source, flags, large_regexes_left));
             Matcher::Regexes(regexes.collect::<Result<_, _>>()?)
         }
         Meaning::Network => Matcher::Networks(networks),

@@ -46,6 +46,8 @@ pub enum Problem {
     Expected(&'static str),
     #[error("{0} not supported")]
     Unsupported(&'static str),
+    #[error("correlations are not supported yet")]
+    Correlation,
     #[error("appears twice")]
     Repeated,
     #[error("unknown, expected one of {0}")]

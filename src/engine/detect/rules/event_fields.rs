@@ -24,16 +24,16 @@ pub struct Known {
 /// first question only it can answer.
 ///
 /// Who or what the record is about is not to be had, neither by name nor by keywords.
-pub struct EventFields<'e> {
-    event: &'e Event<'e>,
+pub struct EventFields<'r, 'e> {
+    event: &'r Event<'e>,
     known: Known,
-    parse: &'e dyn Fn() -> Json,
+    parse: &'r dyn Fn() -> Json,
     raw: OnceCell<Json>,
 }
 
-impl<'e> EventFields<'e> {
+impl<'r, 'e> EventFields<'r, 'e> {
     /// `parse` gives the raw record, `Json::Null` where there is none. Called once at most.
-    pub fn new(event: &'e Event<'e>, known: Known, parse: &'e dyn Fn() -> Json) -> Self {
+    pub fn new(event: &'r Event<'e>, known: Known, parse: &'r dyn Fn() -> Json) -> Self {
         Self { event, known, parse, raw: OnceCell::new() }
     }
 
@@ -91,7 +91,7 @@ impl<'e> EventFields<'e> {
     }
 }
 
-impl Fields for EventFields<'_> {
+impl Fields for EventFields<'_, '_> {
     fn value(&self, field: &Field) -> Value<'_> {
         match field.slot() {
             Some(slot) => self.slot(slot),

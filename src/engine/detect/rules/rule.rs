@@ -102,12 +102,12 @@ pub(super) fn read(
         faults.push(Fault::new(node.line, "", Problem::Expected("a rule: a map of keys")));
         return None;
     }
-    for (key, what) in [
-        ("correlation", "correlations are not supported yet: this construct is"),
-        ("action", "`action` documents (global, reset, repeat) are"),
+    for (key, problem) in [
+        ("correlation", Problem::Correlation),
+        ("action", Problem::Unsupported("`action` documents (global, reset, repeat) are")),
     ] {
         if let Some(found) = node.entry(key) {
-            faults.push(Fault::new(key_line(node, key, found), key, Problem::Unsupported(what)));
+            faults.push(Fault::new(key_line(node, key, found), key, problem));
             return None;
         }
     }

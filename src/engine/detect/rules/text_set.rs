@@ -13,7 +13,9 @@ use super::{
 /// Bytes of one regular expression as written.
 pub(super) const REGEX_LENGTH_MAX: usize = 8_192;
 /// Bytes of one regular expression once compiled, and of its lazy automaton.
-const REGEX_SIZE_MAX: usize = 4 << 20;
+const REGEX_SIZE_MAX: usize = 512 * 1024;
+/// The same for the few that may be larger: counted repetitions of Unicode classes are.
+const LARGE_REGEX_SIZE_MAX: usize = 4 << 20;
 /// Brackets of a regular expression within one another.
 const REGEX_DEPTH_MAX: u32 = 64;
 /// From this many substrings on, one automaton is faster than a search for each.
@@ -129,7 +131,7 @@ fn regex_of(parts: &[Part]) -> Result<Regex, Problem> {
         }
     }
     source.push('$');
-    regex(&source, Flags { dot_all: true, ..Flags::default() })
+    regex(&source, Flags { dot_all: true, ..Flags::default() }, &mut 0)
 }
 
 /// What may follow the modifier `re`.
@@ -140,20 +142,30 @@ pub(super) struct Flags {
     pub dot_all: bool,
 }
 
-pub(super) fn regex(source: &str, flags: Flags) -> Result<Regex, Problem> {
+/// `large_left` counts down the regular expressions that may yet be large.
+pub(super) fn regex(source: &str, flags: Flags, large_left: &mut usize) -> Result<Regex, Problem> {
     if source.len() > REGEX_LENGTH_MAX {
         let what = "bytes in the regular expression";
         return Err(Problem::TooMany { what, found: source.len(), max: REGEX_LENGTH_MAX });
     }
-    RegexBuilder::new(source)
-        .case_insensitive(flags.ignore_case)
-        .multi_line(flags.multi_line)
-        .dot_matches_new_line(flags.dot_all)
-        .size_limit(REGEX_SIZE_MAX)
-        .dfa_size_limit(REGEX_SIZE_MAX)
-        .nest_limit(REGEX_DEPTH_MAX)
-        .build()
-        .map_err(|error| Problem::Regex(told(&error)))
+    let build = |size_max: usize| {
+        RegexBuilder::new(source)
+            .case_insensitive(flags.ignore_case)
+            .multi_line(flags.multi_line)
+            .dot_matches_new_line(flags.dot_all)
+            .size_limit(size_max)
+            .dfa_size_limit(size_max)
+            .nest_limit(REGEX_DEPTH_MAX)
+            .build()
+    };
+    let built = match build(REGEX_SIZE_MAX) {
+        Err(regex::Error::CompiledTooBig(_)) if *large_left > 0 => {
+            *large_left -= 1;
+            build(LARGE_REGEX_SIZE_MAX)
+        }
+        built => built,
+    };
+    built.map_err(|error| Problem::Regex(told(&error)))
 }
 
 /// The parser's drawing of the fault spans lines; its last line says what is wrong.
@@ -202,9 +214,13 @@ mod tests {
 
     #[test]
     fn bounds_regular_expressions() {
-        let refused =
-            |source: &str| regex(source, Flags::default()).expect_err("hostile").to_string();
+        let refused = |source: &str| {
+            regex(source, Flags::default(), &mut 1).expect_err("hostile").to_string()
+        };
         assert!(refused(r"(a{1000}){1000}").contains("size limit"));
+        let mut large_left = 1;
+        let mut large = || regex(r"\w{1,40}", Flags::default(), &mut large_left).is_ok();
+        assert_eq!((large(), large()), (true, false));
         assert!(refused(&"(".repeat(100)).contains("not a usable regular expression"));
         assert!(refused(r"(?=a)").contains("look-around"));
         assert!(refused(&"a".repeat(REGEX_LENGTH_MAX + 1)).contains("too many bytes"));

@@ -38,7 +38,7 @@ pub(super) struct Key {
 pub(super) enum Scalar<'a> {
     Null,
     Bool(bool),
-    Int(i64),
+    Int(i128),
     Float(f64),
     Text(&'a str),
 }
@@ -99,11 +99,11 @@ fn resolve(text: &str) -> Scalar<'_> {
     let radix = text.strip_prefix("0x").map(|digits| (digits, 16));
     if let Some((digits, radix)) = radix.or(text.strip_prefix("0o").map(|digits| (digits, 8)))
         && !digits.starts_with(['+', '-'])
-        && let Ok(number) = i64::from_str_radix(digits, radix)
+        && let Ok(number) = i128::from_str_radix(digits, radix)
     {
         return Scalar::Int(number);
     }
-    if let Ok(number) = text.parse::<i64>() {
+    if let Ok(number) = text.parse::<i128>() {
         return Scalar::Int(number);
     }
     let numeric = text.bytes().any(|b| b.is_ascii_digit())

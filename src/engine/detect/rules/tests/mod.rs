@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 mod language;
+mod normalised;
 mod pack;
 mod refusals;
 mod sigma_hq;

@@ -54,7 +54,7 @@ fn json(node: &Node) -> Json {
         Data::Scalar { .. } => match node.scalar() {
             None | Some(Scalar::Null) => Json::Null,
             Some(Scalar::Bool(truth)) => truth.into(),
-            Some(Scalar::Int(number)) => number.into(),
+            Some(Scalar::Int(number)) => i64::try_from(number).expect("a number").into(),
             Some(Scalar::Float(number)) => number.into(),
             Some(Scalar::Text(text)) => text.into(),
         },

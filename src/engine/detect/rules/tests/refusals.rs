@@ -31,9 +31,7 @@ fn names_file_line_rule_and_construct() {
     );
     check(
         "title: sum\ncorrelation:\n    type: event_count\n",
-        &[
-            "f.yml:2: rule `sum`: `correlation`: correlations are not supported yet: this construct is not supported",
-        ],
+        &["f.yml:2: rule `sum`: `correlation`: correlations are not supported yet"],
     );
 }
 

@@ -4,6 +4,9 @@
 //! Field table: OCSF schema 1.8.0, <https://schema.ocsf.io/1.8.0/>. What the schema has no
 //! attribute for (rows returned, subjects, case, purpose) is read from `unmapped`.
 
+#[cfg(test)]
+mod tests;
+
 use super::{
     Refusal, SUBJECTS_MAX, Str,
     document::Node,
@@ -332,7 +335,7 @@ fn bytes(record: &Node<'_>, class: Class, counts: &mut Counts) -> Result<u64, Re
 }
 
 fn flow<'a>(record: &Node<'a>, counts: &mut Counts) -> Result<Flow<'a>, Refusal> {
-    let mut count = |path| Ok(record.count_at(path, counts)?.unwrap_or(0));
+    let mut count = |path| record.count_at(path, counts).map(Option::unwrap_or_default);
     let (bytes_out, bytes_in) = (count("traffic.bytes_out")?, count("traffic.bytes_in")?);
     let (packets_out, packets_in) = (count("traffic.packets_out")?, count("traffic.packets_in")?);
     let duration_ms = count("duration")?;

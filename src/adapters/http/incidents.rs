@@ -1,0 +1,129 @@
+//! Incidents: the list, and one with its findings.
+
+use axum::Json;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::http::Uri;
+use serde::Serialize;
+
+use super::error::{ApiError, ErrorBody};
+use super::parameters::{LIMIT_MAX, Parameters};
+use super::shapes;
+use super::state::App;
+use crate::adapters::store::{FindingFilter, IncidentFilter, IncidentSort, Page};
+use crate::engine::model::{Finding, Incident, Status};
+
+pub const LIST_PARAMETERS: [&str; 11] = [
+    "status", "severity", "actor", "source", "dataset", "q", "from", "to", "sort", "limit",
+    "cursor",
+];
+const LIMIT: u32 = 50;
+const STATUSES: [&str; 4] =
+    [Status::Open.name(), Status::Quiet.name(), Status::Signal.name(), Status::Merged.name()];
+const SORTS: [&str; 6] = ["-updated", "-score", "-opened", "updated", "score", "opened"];
+/// Findings given with an incident; the rest are at `/api/v1/findings?incident=`.
+const DETAILS_MAX: usize = 10_000;
+
+/// A page as it is served.
+#[derive(Serialize)]
+pub struct Listed<T> {
+    items: Vec<T>,
+    next: Option<String>,
+    total: u64,
+}
+
+impl<T> From<Page<T>> for Listed<T> {
+    fn from(page: Page<T>) -> Self {
+        Self { items: page.items, next: page.next, total: page.total }
+    }
+}
+
+#[derive(Serialize)]
+pub struct Detailed {
+    #[serde(flatten)]
+    incident: Incident,
+    finding_details: Vec<Finding>,
+}
+
+/// Incidents, the last changed first.
+#[utoipa::path(
+    get, path = "/api/v1/incidents", tag = "incidents",
+    params(
+        ("status" = Option<String>, Query, description = "Any of open, quiet, signal, merged; default open,quiet"),
+        ("severity" = Option<String>, Query, description = "Any of informational, low, medium, high, critical"),
+        ("actor" = Option<String>, Query, description = "Incidents this actor has a part in"),
+        ("source" = Option<String>, Query, description = "Incidents this address has a part in"),
+        ("dataset" = Option<String>, Query, description = "Incidents that touch this dataset"),
+        ("q" = Option<String>, Query, description = "Text in title, sentence or id"),
+        ("from" = Option<String>, Query, description = "Changed then or later, RFC 3339"),
+        ("to" = Option<String>, Query, description = "Changed before then, RFC 3339"),
+        ("sort" = Option<String>, Query, description = "-updated, -score, -opened, updated, score or opened; default -updated"),
+        ("limit" = Option<u32>, Query, description = "1 to 1000; default 50"),
+        ("cursor" = Option<String>, Query, description = "`next` of the page before, with the same filters and sort"),
+    ),
+    responses(
+        (status = 200, description = "A page", body = shapes::IncidentPage),
+        (status = 400, description = "A parameter is wrong", body = ErrorBody),
+    ),
+)]
+pub async fn list(State(app): State<App>, uri: Uri) -> Result<Json<Listed<Incident>>, ApiError> {
+    let parameters = Parameters::read(&uri, &LIST_PARAMETERS)?;
+    let mut statuses = parameters.words("status", &STATUSES)?;
+    if statuses.is_empty() {
+        statuses = vec![Status::Open.name(), Status::Quiet.name()];
+    }
+    let sort = parameters.word("sort", &SORTS)?.unwrap_or(SORTS[0]);
+    let filter = IncidentFilter {
+        statuses,
+        severities: parameters.severities()?,
+        actor: parameters.text("actor"),
+        source: parameters.text("source"),
+        dataset: parameters.text("dataset"),
+        text: parameters.text("q"),
+        from: parameters.time("from")?,
+        to: parameters.time("to")?,
+        sort: match sort.trim_start_matches('-') {
+            "score" => IncidentSort::Score,
+            "opened" => IncidentSort::Opened,
+            _ => IncidentSort::Updated,
+        },
+        ascending: !sort.starts_with('-'),
+    };
+    let limit = parameters.limit(LIMIT)?;
+    let page = app.store.incidents(&filter, limit, parameters.cursor()?).await?;
+    Ok(Json(page.into()))
+}
+
+/// One incident with its findings, the last first.
+#[utoipa::path(
+    get, path = "/api/v1/incidents/{id}", tag = "incidents",
+    params(("id" = String, Path, description = "The incident's id")),
+    responses(
+        (status = 200, description = "The incident", body = shapes::IncidentDetail),
+        (status = 404, description = "No such incident", body = ErrorBody),
+    ),
+)]
+pub async fn one(
+    State(app): State<App>,
+    path: Result<Path<String>, PathRejection>,
+    uri: Uri,
+) -> Result<Json<Detailed>, ApiError> {
+    let Path(id) = path?;
+    Parameters::read(&uri, &[])?;
+    let incident = app.store.incident(&id).await?.ok_or_else(unknown)?;
+    let filter = FindingFilter { incident: Some(id), ..FindingFilter::default() };
+    let mut finding_details: Vec<Finding> = Vec::new();
+    let mut cursor = None;
+    loop {
+        let page = app.store.findings(&filter, LIMIT_MAX, cursor.as_deref()).await?;
+        finding_details.extend(page.items);
+        cursor = page.next;
+        if cursor.is_none() || finding_details.len() >= DETAILS_MAX {
+            return Ok(Json(Detailed { incident, finding_details }));
+        }
+    }
+}
+
+pub fn unknown() -> ApiError {
+    ApiError::not_found("no incident has this id; /api/v1/incidents lists them")
+}

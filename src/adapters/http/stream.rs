@@ -1,0 +1,151 @@
+//! The live stream: what changes in the store, and the figures each second.
+//!
+//! One task looks at the store and writes each event once; every client gets the same text. A
+//! client that falls behind by [`TOLD_MAX`] events is cut off: it connects again and asks anew.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::{HeaderName, Uri, header};
+use axum::response::sse::{Event, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt;
+use serde::Serialize;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_stream::wrappers::BroadcastStream;
+
+use super::error::{ApiError, ErrorBody};
+use super::parameters::Parameters;
+use super::state::App;
+use crate::adapters::store::StoreError;
+use crate::adapters::telemetry::now;
+
+/// Events a client may be behind.
+pub const TOLD_MAX: usize = 2_048;
+const LOOK: Duration = Duration::from_millis(250);
+const LOOKS_PER_STATS: u64 = 4;
+const LOOKS_PER_HEARTBEAT: u64 = 40;
+
+/// Something to tell every client, written once.
+#[derive(Clone)]
+pub enum Told {
+    Event { name: &'static str, data: std::sync::Arc<str> },
+    Heartbeat,
+}
+
+/// Live events: `stats` each second, `incident` and `finding` as they are stored, and a comment
+/// every 10 s.
+#[utoipa::path(
+    get, path = "/api/v1/stream", tag = "monitor",
+    responses(
+        (status = 200, description = "`stats` (Stats), `incident` (Incident) and `finding` (Finding) events", body = String, content_type = "text/event-stream"),
+        (status = 503, description = "As many clients as there may be", body = ErrorBody),
+    ),
+)]
+pub async fn stream(State(app): State<App>, uri: Uri) -> Result<Response, ApiError> {
+    Parameters::read(&uri, &[])?;
+    let permit = app.streams.clone().try_acquire_owned().map_err(|_| {
+        ApiError::unavailable("the live stream has as many clients as it may; try again later")
+    })?;
+    let mut stopping = app.stopping.clone();
+    let stopped = async move {
+        // An error says that whoever could stop us is gone: the end as well.
+        let _ = stopping.wait_for(|stopping| *stopping).await;
+    };
+    let events = BroadcastStream::new(app.told.subscribe())
+        // Lagging ends the stream.
+        .take_while(|told| std::future::ready(told.is_ok()))
+        .filter_map(|told| std::future::ready(told.ok()))
+        .take_until(stopped)
+        .map(move |told| {
+            // Held for as long as the client is here.
+            let _ = &permit;
+            Ok::<Event, Infallible>(match told {
+                Told::Event { name, data } => Event::default().event(name).data(data.as_ref()),
+                Told::Heartbeat => Event::default().comment("heartbeat"),
+            })
+        });
+    // A proxy that collects before it passes on would hold events back.
+    let headers =
+        [(header::CACHE_CONTROL, "no-store"), (HeaderName::from_static("x-accel-buffering"), "no")];
+    Ok((headers, Sse::new(events)).into_response())
+}
+
+/// Looks at the store four times a second and tells the clients, until the server ends.
+pub async fn watch(app: App) {
+    let mut stopping = app.stopping.clone();
+    let mut looks = interval(LOOK);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut watched = Watched { revision: None, failing: false };
+    let mut n: u64 = 0;
+    loop {
+        tokio::select! {
+            _ = looks.tick() => {}
+            _ = stopping.wait_for(|stopping| *stopping) => return,
+        }
+        watched.look(&app).await;
+        if n.is_multiple_of(LOOKS_PER_STATS) && app.told.receiver_count() > 0 {
+            tell(&app, "stats", &app.telemetry.stats(now()));
+        }
+        if n.is_multiple_of(LOOKS_PER_HEARTBEAT) {
+            // Nobody listening is no error.
+            let _ = app.told.send(Told::Heartbeat);
+        }
+        n += 1;
+    }
+}
+
+struct Watched {
+    /// The last revision told; none before the first look.
+    revision: Option<i64>,
+    failing: bool,
+}
+
+impl Watched {
+    async fn look(&mut self, app: &App) {
+        match self.changes(app).await {
+            Ok(()) => self.failing = false,
+            Err(error) => {
+                if !self.failing {
+                    tracing::warn!(%error, "the live stream cannot read the store; it tries again");
+                }
+                self.failing = true;
+            }
+        }
+    }
+
+    async fn changes(&mut self, app: &App) -> Result<(), StoreError> {
+        let newest = app.store.revision().await?;
+        let Some(told) = self.revision.filter(|told| *told <= newest) else {
+            app.telemetry.incidents_open(app.store.open_counts().await?);
+            self.revision = Some(newest);
+            return Ok(());
+        };
+        if newest == told {
+            return Ok(());
+        }
+        app.telemetry.incidents_open(app.store.open_counts().await?);
+        if app.told.receiver_count() == 0 {
+            self.revision = Some(newest);
+            return Ok(());
+        }
+        let changes = app.store.changes(told).await?;
+        changes.incidents.iter().for_each(|incident| tell(app, "incident", incident));
+        changes.findings.iter().for_each(|finding| tell(app, "finding", finding));
+        self.revision = Some(changes.revision);
+        Ok(())
+    }
+}
+
+fn tell<T: Serialize>(app: &App, name: &'static str, what: &T) {
+    match serde_json::to_string(what) {
+        Ok(data) => {
+            // Nobody listening is no error.
+            let _ = app.told.send(Told::Event { name, data: data.into() });
+        }
+        Err(error) => {
+            tracing::error!(name, %error, "an event of the live stream cannot be written")
+        }
+    }
+}

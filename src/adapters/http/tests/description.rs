@@ -1,0 +1,148 @@
+//! The OpenAPI document says what is served, all of it and nothing else.
+
+use std::collections::BTreeSet;
+
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+
+use super::world::{World, id};
+use crate::adapters::http::{findings, incidents, timeline};
+use crate::adapters::telemetry::now;
+
+/// The contract's routes.
+const ROUTES: [&str; 10] = [
+    "/api/v1/findings",
+    "/api/v1/incidents",
+    "/api/v1/incidents/{id}",
+    "/api/v1/incidents/{id}/timeline",
+    "/api/v1/openapi.json",
+    "/api/v1/stats",
+    "/api/v1/stream",
+    "/healthz",
+    "/metrics",
+    "/readyz",
+];
+
+fn keys(object: &Value) -> BTreeSet<String> {
+    object.as_object().unwrap_or_else(|| panic!("no object: {object}")).keys().cloned().collect()
+}
+
+#[tokio::test]
+async fn lists_exactly_the_routes() {
+    let world = World::new().await;
+    let document = world.json("/api/v1/openapi.json").await;
+    let paths = keys(&document["paths"]);
+    assert_eq!(paths, ROUTES.map(ToOwned::to_owned).into());
+    for path in &paths {
+        assert_eq!(keys(&document["paths"][path]), ["get".to_owned()].into(), "{path}");
+        let request = path.replace("{id}", &id(1));
+        let response =
+            tower::ServiceExt::oneshot(world.router.clone(), super::world::get(&request));
+        let response = response.await.expect("an answer");
+        let media_type = response.headers()["content-type"].to_str().expect("text").to_owned();
+        assert!(!media_type.starts_with("text/html"), "{path} is a route, not the console's");
+        assert_ne!(response.status(), StatusCode::NOT_FOUND, "{path}");
+        let described = &document["paths"][path]["get"]["responses"];
+        let content = &described[response.status().as_str()]["content"];
+        let known = keys(content).iter().any(|known| media_type.starts_with(known));
+        assert!(known, "{path} answers {media_type}, described is {content}");
+    }
+}
+
+#[tokio::test]
+async fn names_exactly_the_parameters_taken() {
+    let world = World::new().await;
+    let document = world.json("/api/v1/openapi.json").await;
+    for (path, taken) in [
+        ("/api/v1/incidents", &incidents::LIST_PARAMETERS[..]),
+        ("/api/v1/findings", &findings::LIST_PARAMETERS[..]),
+        ("/api/v1/incidents/{id}/timeline", &timeline::PARAMETERS[..]),
+        ("/api/v1/incidents/{id}", &[]),
+        ("/api/v1/stats", &[]),
+        ("/api/v1/stream", &[]),
+    ] {
+        let none = json!([]);
+        let described = document["paths"][path]["get"].get("parameters").unwrap_or(&none);
+        let described: BTreeSet<&str> = described
+            .as_array()
+            .expect("a list")
+            .iter()
+            .filter(|parameter| parameter["in"] == "query")
+            .filter_map(|parameter| parameter["name"].as_str())
+            .collect();
+        assert_eq!(described, taken.iter().copied().collect(), "{path}");
+    }
+}
+
+/// Every object in `value` has the fields its schema describes, and no others.
+fn check(document: &Value, schema: &Value, value: &Value, place: &str) {
+    if let Some(name) = schema["$ref"].as_str() {
+        let name = name.rsplit('/').next().expect("a name");
+        let schema = &document["components"]["schemas"][name];
+        assert!(schema.is_object(), "{place}: {name} is not described");
+        return check(document, schema, value, place);
+    }
+    if let Some(any) = schema["oneOf"].as_array() {
+        let fits = |schema: &&Value| {
+            schema["properties"].is_object() && keys(&schema["properties"]) == keys(value)
+        };
+        match any.iter().find(|s| s["$ref"].is_string()) {
+            Some(schema) if !value.is_null() => check(document, schema, value, place),
+            Some(_) => {}
+            None => assert!(any.iter().any(|s| fits(&s)), "{place}: {value} fits none"),
+        }
+        return;
+    }
+    if let Some(all) = schema["allOf"].as_array() {
+        let mut described = BTreeSet::new();
+        for part in all {
+            let part = match part["$ref"].as_str() {
+                Some(name) => {
+                    &document["components"]["schemas"][name.rsplit('/').next().expect("a name")]
+                }
+                None => part,
+            };
+            described.extend(keys(&part["properties"]));
+        }
+        assert_eq!(keys(value), described, "{place}");
+        return;
+    }
+    match value {
+        Value::Object(fields) if schema["properties"].is_object() => {
+            assert_eq!(keys(value), keys(&schema["properties"]), "{place}");
+            for (name, field) in fields {
+                check(document, &schema["properties"][name], field, &format!("{place}.{name}"));
+            }
+        }
+        Value::Array(items) => {
+            for item in items {
+                check(document, &schema["items"], item, &format!("{place}[]"));
+            }
+        }
+        Value::String(word) => {
+            if let Some(words) = schema["enum"].as_array() {
+                assert!(words.iter().any(|known| known == word), "{place}: {word}");
+            }
+        }
+        _ => {}
+    }
+}
+
+#[tokio::test]
+async fn describes_what_is_served_field_by_field() {
+    let world = World::new().await;
+    let document = world.json("/api/v1/openapi.json").await;
+    for path in [
+        "/api/v1/incidents",
+        "/api/v1/incidents/{id}",
+        "/api/v1/incidents/{id}/timeline",
+        "/api/v1/findings",
+        "/api/v1/stats",
+    ] {
+        let served = world.json(&path.replace("{id}", &id(1))).await;
+        let described = &document["paths"][path]["get"]["responses"]["200"]["content"];
+        check(&document, &described["application/json"]["schema"], &served, path);
+    }
+    let stats = serde_json::to_value(world.app.telemetry.stats(now())).expect("JSON");
+    assert!(stats["version"] == document["info"]["version"], "the document's version is ours");
+}

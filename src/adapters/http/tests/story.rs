@@ -1,0 +1,109 @@
+//! Timelines: pages, folds, files.
+
+use axum::http::StatusCode;
+use serde_json::Value;
+
+use super::world::{World, id};
+
+fn path(query: &str) -> String {
+    format!("/api/v1/incidents/{}/timeline{query}", id(1))
+}
+
+/// Kinds and folds in order, as `access x20`.
+async fn check(query: &str, total: u64, expected: &str) {
+    let world = World::new().await;
+    let page = world.json(&path(query)).await;
+    let lines = page["lines"].as_array().expect("a list");
+    let shown: Vec<String> = lines
+        .iter()
+        .map(|line| format!("{} x{}", line["kind"].as_str().unwrap_or("?"), line["folded"]))
+        .collect();
+    assert_eq!(shown.join(", "), expected, "{query}");
+    assert_eq!(page["total"], total, "{query}");
+    assert_eq!(page["incident"], id(1));
+}
+
+#[tokio::test]
+async fn folds_like_entries_unless_told_not_to() {
+    check("", 42, "access x20, finding x1, severity x1, access x20").await;
+    check("?kinds=finding,severity", 2, "finding x1, severity x1").await;
+    check("?kinds=access", 40, "access x20, access x20").await;
+    check("?fold=false&limit=2", 42, "access x1, access x1").await;
+}
+
+#[tokio::test]
+async fn a_fold_sums_its_entries_and_opens_into_them() {
+    let world = World::new().await;
+    let folded = world.json(&path("?kinds=access")).await;
+    let line = &folded["lines"][1];
+    assert_eq!((line["records"].as_u64(), line["subjects"].as_u64()), (Some(20), Some(20)));
+    assert_eq!(line["until"], "2026-03-02T09:01:59.000Z");
+    let fold = line["fold"].as_str().expect("a fold");
+    let query = format!("?open={}", fold.replace('@', "%40"));
+    let opened = world.pages(&path(&query), "lines", "id", 7).await;
+    let expected: Vec<String> = (20..40).map(|n| format!("access:access/0@{n}")).collect();
+    assert_eq!(opened, expected);
+    let answer = world.get(&path("?open=access:none")).await;
+    assert_eq!(answer.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn pages_of_lines_leave_nothing_out_and_repeat_nothing() {
+    let world = World::new().await;
+    let whole = world.json(&path("?fold=false&limit=1000")).await;
+    let lines = whole["lines"].as_array().expect("a list");
+    let whole: Vec<&str> = lines.iter().filter_map(|line| line["id"].as_str()).collect();
+    assert_eq!(whole.len(), 42);
+    for limit in [1, 2, 3, 5, 41, 42, 43] {
+        let paged = world.pages(&path("?fold=false"), "lines", "id", limit).await;
+        assert_eq!(paged, whole, "by {limit}");
+    }
+}
+
+#[tokio::test]
+async fn every_file_has_its_name_its_type_and_all_of_the_story() {
+    let world = World::new().await;
+    let name = format!("incident-{}", &id(1)[..12]);
+    for (format, ending, media_type, lines) in [
+        ("csv", "csv", "text/csv; charset=utf-8", 43),
+        ("csv&fold=true", "csv", "text/csv; charset=utf-8", 5),
+        ("timesketch", "jsonl", "application/x-ndjson", 42),
+        ("timesketch&kinds=finding", "jsonl", "application/x-ndjson", 1),
+    ] {
+        let answer = world.get(&path(&format!("?format={format}"))).await;
+        assert_eq!(answer.status, StatusCode::OK, "{format}");
+        assert_eq!(answer.header("content-type"), media_type);
+        let disposition = format!("attachment; filename=\"{name}.{ending}\"");
+        assert_eq!(answer.header("content-disposition"), disposition);
+        assert_eq!(answer.text().lines().count(), lines, "{format}");
+    }
+    let sketch = world.get(&path("?format=timesketch")).await.text();
+    for line in sketch.lines() {
+        let row: Value = serde_json::from_str(line).expect("JSON");
+        for key in ["message", "datetime", "timestamp_desc"] {
+            assert!(row[key].is_string(), "{key} in {line}");
+        }
+    }
+    let markdown = world.get(&path("?format=markdown")).await;
+    assert_eq!(markdown.header("content-type"), "text/markdown; charset=utf-8");
+    assert!(markdown.header("content-disposition").contains(".md\""));
+    assert!(markdown.text().starts_with("# off-1 read"), "{}", markdown.text());
+    assert!(markdown.text().contains("in 20 requests"), "markdown is folded by default");
+}
+
+#[tokio::test]
+async fn what_makes_no_sense_together_is_refused() {
+    let world = World::new().await;
+    for query in [
+        "?format=pdf",
+        "?fold=maybe",
+        "?kinds=access,rumour",
+        "?cursor=12",
+        "?cursor=12:x",
+        "?format=csv&limit=10",
+        "?format=markdown&open=access:x",
+    ] {
+        let answer = world.get(&path(query)).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{query}");
+    }
+}
