@@ -12,6 +12,8 @@ mod stream;
 
 // The tests, in alphabetical order.
 mod broker_smoke;
+mod kafka_broker_away;
 mod kafka_cloudtrail;
 mod kafka_native;
 mod kafka_restart;
+mod kafka_security;
