@@ -5,3 +5,8 @@
 #[path = "../broker/mod.rs"]
 mod broker;
 mod broker_smoke;
+
+mod replayed;
+
+mod layers;
+mod scenarios;
