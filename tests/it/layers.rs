@@ -64,10 +64,9 @@ fn test_modules(path: &Path, text: &str, found: &mut BTreeSet<PathBuf>) {
     };
     for (attribute, line) in text.lines().zip(text.lines().skip(1)) {
         let module = line.trim().trim_start_matches("pub ").strip_prefix("mod ");
-        if let (true, Some(name)) = (
-            attribute.trim() == "#[cfg(test)]",
-            module.and_then(|m| m.strip_suffix(';')),
-        ) {
+        if let (true, Some(name)) =
+            (attribute.trim() == "#[cfg(test)]", module.and_then(|m| m.strip_suffix(';')))
+        {
             found.insert(home.join(format!("{name}.rs")));
             found.insert(home.join(name));
         }
@@ -158,10 +157,7 @@ fn the_engine_touches_nothing_outside() {
 
 #[test]
 fn adapters_know_neither_configuration_nor_wiring() {
-    check_absent(
-        "adapters/",
-        &["crate::app", "crate::cli", "crate::config", "crate::simulate"],
-    );
+    check_absent("adapters/", &["crate::app", "crate::cli", "crate::config", "crate::simulate"]);
 }
 
 #[test]
@@ -221,7 +217,15 @@ fn rooms_of_the_engine_follow_the_data() {
 fn nothing_gives_up_with_a_panic() {
     check_absent(
         "",
-        &[".unwrap()", ".expect(\"", ".expect(&", "panic!(", "todo!(", "unimplemented!(", "unreachable!("],
+        &[
+            ".unwrap()",
+            ".expect(\"",
+            ".expect(&",
+            "panic!(",
+            "todo!(",
+            "unimplemented!(",
+            "unreachable!(",
+        ],
     );
 }
 
@@ -261,7 +265,8 @@ fn files_are_short_enough_to_read() {
 
 #[test]
 fn the_scan_sees_what_it_should() {
-    let text = "use std::fs;\n// std::net\n#[cfg(test)]\nmod tests {\n    x.unwrap();\n}\nfn after() {}\n";
+    let text =
+        "use std::fs;\n// std::net\n#[cfg(test)]\nmod tests {\n    x.unwrap();\n}\nfn after() {}\n";
     assert_eq!(product_code(text), "use std::fs;\nfn after() {}\n");
     let mut found = BTreeSet::new();
     test_modules(Path::new("a/mod.rs"), "#[cfg(test)]\nmod seen;\nmod other;\n", &mut found);

@@ -8,5 +8,7 @@ mod broker_smoke;
 
 mod replayed;
 
+mod correlation;
+mod determinism;
 mod layers;
 mod scenarios;

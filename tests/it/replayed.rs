@@ -91,10 +91,7 @@ pub fn replay_files(config: &Config, files: &[(&str, &Path)]) -> Replayed {
     let mut opened = Vec::new();
     let mut named = Vec::new();
     for (name, path) in files {
-        opened.push((
-            Lines::open(path, Arc::default()).unwrap(),
-            Decoder::new(Expected::Auto),
-        ));
+        opened.push((Lines::open(path, Arc::default()).unwrap(), Decoder::new(Expected::Auto)));
         named.push(((*name).to_owned(), Decoder::new(Expected::Auto)));
     }
     let mut replay = Replay::new(named, &config.shard(), config.correlate.clone());
