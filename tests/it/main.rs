@@ -11,4 +11,5 @@ mod replayed;
 mod correlation;
 mod determinism;
 mod layers;
+mod restart;
 mod scenarios;
