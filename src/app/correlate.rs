@@ -146,7 +146,7 @@ impl CorrelateRole {
             } else {
                 match serde_json::from_slice::<EvidenceRecord>(payload) {
                     Ok(EvidenceRecord::Evidence(evidence)) => {
-                        self.correlator.take_evidence(evidence, &mut self.out);
+                        self.correlator.take_evidence(*evidence, &mut self.out);
                     }
                     Ok(EvidenceRecord::Progress { progress }) => {
                         self.correlator.advance(progress, &mut self.out);

@@ -40,10 +40,16 @@ pub async fn demo(options: DemoOptions) -> Result<(), RunError> {
     let client = config.kafka.client("simulate")?;
     let link = Arc::new(Link::new(Telemetry::new(&[], [])));
     let sender = Sender::new(client, link).map_err(demo_error)?;
-    let (speed, stopping) = (options.speed, Arc::clone(&stop));
+    let watching = Arc::new(AtomicBool::new(false));
+    let (speed, stopping, watched) = (options.speed, Arc::clone(&stop), Arc::clone(&watching));
     let traffic = std::thread::Builder::new()
         .name("simulate".into())
-        .spawn(move || play(simulation, &sender, speed, &stopping))
+        .spawn(move || {
+            while !watched.load(Ordering::Relaxed) && !stopping.load(Ordering::Relaxed) {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            play(simulation, &sender, speed, &stopping)
+        })
         .map_err(RunError::Thread)?;
     let hooks = Hooks {
         listening: Box::new(|address| {
@@ -52,6 +58,7 @@ pub async fn demo(options: DemoOptions) -> Result<(), RunError> {
             println!("Ctrl-C ends it.");
         }),
         demo: true,
+        watching,
     };
     let ran = run(config, Arc::clone(&stop), hooks).await;
     stop.store(true, Ordering::Relaxed);
@@ -77,6 +84,8 @@ fn config(
     config.kafka.create_topics = false;
     config.kafka.warmup_s = 0;
     config.kafka.commit_interval_ms = 500;
+    // The mock cluster answers a fetch only when this is over.
+    config.kafka.client.insert("fetch.wait.max.ms".into(), "20".into());
     config.input = Kind::ALL
         .map(|kind| InputConfig { topic: topic_of(kind).into(), format: "native".into() })
         .to_vec();

@@ -58,6 +58,8 @@ pub struct Hooks {
     pub listening: Box<dyn FnOnce(SocketAddr) + Send>,
     /// Shown in the console.
     pub demo: bool,
+    /// Set once records are being watched.
+    pub watching: Arc<AtomicBool>,
 }
 
 /// Runs until SIGINT or SIGTERM, or until `stop` is set by somebody else.
@@ -94,8 +96,15 @@ pub async fn run(config: Config, stop: Arc<AtomicBool>, hooks: Hooks) -> Result<
     let signals = tokio::spawn(signals(Arc::clone(&stop)));
 
     let settings: SharedSettings = Arc::new(RwLock::new(Arc::new(settings)));
-    let roles =
-        Roles { config, key, settings, telemetry, store: store.clone(), stop: Arc::clone(&stop) };
+    let roles = Roles {
+        config,
+        key,
+        settings,
+        telemetry,
+        store: store.clone(),
+        stop: Arc::clone(&stop),
+        watching: hooks.watching,
+    };
     let worked = roles.work(inputs).await;
     stop.store(true, Ordering::Relaxed);
     signals.abort();
@@ -115,6 +124,7 @@ struct Roles {
     telemetry: Arc<Telemetry>,
     store: Store,
     stop: Arc<AtomicBool>,
+    watching: Arc<AtomicBool>,
 }
 
 impl Roles {
@@ -128,15 +138,18 @@ impl Roles {
         }
         let runtime = Handle::current();
         let (watch_sender, watches) = channel();
-        let mut threads = Vec::new();
-        threads.push(self.detector(&link, watches)?);
-        threads.push(self.correlator(&link, runtime)?);
-        threads.push(self.watch_reader(&link, watch_sender)?);
-        threads.push(self.reloader()?);
+        let threads = vec![
+            self.detector(&link, watches)?,
+            self.correlator(&link, runtime)?,
+            self.watch_reader(&link, watch_sender)?,
+            self.reloader()?,
+        ];
         let telemetry = Arc::clone(&self.telemetry);
         while !self.stop.load(Ordering::Relaxed) {
-            let reasons =
-                if link.is_connected() { vec![] } else { vec!["Kafka cannot be reached".into()] };
+            let reasons = unready(&link);
+            if reasons.is_empty() {
+                self.watching.store(true, Ordering::Relaxed);
+            }
             telemetry.ready(reasons);
             tokio::time::sleep(Duration::from_millis(250)).await;
         }
@@ -282,6 +295,13 @@ impl Roles {
             }
         })
     }
+}
+
+/// Why records are not being watched just now.
+fn unready(link: &Link) -> Vec<String> {
+    let connected = (!link.is_connected()).then(|| "Kafka cannot be reached".to_owned());
+    let assigned = (!link.is_assigned()).then(|| "no partitions are assigned yet".to_owned());
+    connected.into_iter().chain(assigned).collect()
 }
 
 /// Runs a role again and again, waiting longer each time it fails, until told to stop.

@@ -28,6 +28,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let hooks = Hooks {
         listening: Box::new(|address| tracing::info!("console at http://{address}/")),
         demo: false,
+        watching: Arc::default(),
     };
     run_until_stopped(app::run(config, Arc::new(AtomicBool::new(false)), hooks))
 }

@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::Uri;
+use axum::http::{HeaderName, Uri, header};
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
@@ -66,7 +66,10 @@ pub async fn stream(State(app): State<App>, uri: Uri) -> Result<Response, ApiErr
                 Told::Heartbeat => Event::default().comment("heartbeat"),
             })
         });
-    Ok(Sse::new(events).into_response())
+    // A proxy that collects before it passes on would hold events back.
+    let headers =
+        [(header::CACHE_CONTROL, "no-store"), (HeaderName::from_static("x-accel-buffering"), "no")];
+    Ok((headers, Sse::new(events)).into_response())
 }
 
 /// Looks at the store four times a second and tells the clients, until the server ends.

@@ -25,6 +25,8 @@ const KINDS: [EntryKind; 5] =
 struct Asked {
     format: ExportFormat,
     fold: bool,
+    /// All of it as a file, whatever its length.
+    whole: bool,
     open: Option<String>,
     /// Empty means all.
     kinds: Vec<&'static str>,
@@ -59,7 +61,7 @@ struct TimelinePage {
         ("fold" = Option<bool>, Query, description = "Whether like entries are one line; default true for json and markdown"),
         ("open" = Option<String>, Query, description = "A line's `fold`: the single entries behind it; json only"),
         ("kinds" = Option<String>, Query, description = "Any of access, auth, flow, finding, severity"),
-        ("limit" = Option<u32>, Query, description = "1 to 1000; default 500; json only"),
+        ("limit" = Option<u32>, Query, description = "1 to 1000; default 500; json only. With format=json and fold=false and none of limit, cursor, open, all lines come as a file"),
         ("cursor" = Option<String>, Query, description = "`next` of the page before; json only"),
     ),
     responses(
@@ -104,12 +106,19 @@ impl Asked {
             }
         }
         let folds = paged || format.folds_by_default();
+        let fold = parameters.flag("fold")?.unwrap_or(folds);
+        // What somebody saves is never cut: unfolded JSON asked for by name, without a page.
+        let whole = paged
+            && !fold
+            && parameters.get("format").is_some()
+            && ["open", "limit", "cursor"].iter().all(|name| parameters.get(name).is_none());
         Ok(Self {
             format,
-            fold: parameters.flag("fold")?.unwrap_or(folds),
+            fold,
+            whole,
             open: parameters.text("open"),
             kinds: parameters.words("kinds", &KINDS.map(EntryKind::name))?,
-            limit: parameters.limit(LIMIT)? as usize,
+            limit: if whole { usize::MAX } else { parameters.limit(LIMIT)? as usize },
             after: parameters.cursor()?.map(Place::parse).transpose()?,
         })
     }
@@ -140,18 +149,19 @@ impl Asked {
 
 fn tell(incident: &Incident, entries: Vec<Entry>, asked: &Asked) -> Result<Response, ApiError> {
     let all = asked.lines(entries)?;
-    if asked.format == ExportFormat::Json {
+    if asked.format == ExportFormat::Json && !asked.whole {
         return Ok(Json(page(incident, all, asked)).into_response());
+    }
+    let start: String = incident.id.chars().filter(char::is_ascii_alphanumeric).take(12).collect();
+    let name = format!("incident-{start}.{}", asked.format.extension());
+    let disposition = (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\""));
+    if asked.whole {
+        return Ok(([disposition], Json(page(incident, all, asked))).into_response());
     }
     let mut file = Vec::new();
     export::write(asked.format, incident, &all, &mut file)
         .map_err(|error| ApiError::internal("writing the timeline", &error))?;
-    let start: String = incident.id.chars().filter(char::is_ascii_alphanumeric).take(12).collect();
-    let name = format!("incident-{start}.{}", asked.format.extension());
-    let headers = [
-        (header::CONTENT_TYPE, asked.format.media_type().to_owned()),
-        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")),
-    ];
+    let headers = [(header::CONTENT_TYPE, asked.format.media_type().to_owned()), disposition];
     Ok((headers, file).into_response())
 }
 

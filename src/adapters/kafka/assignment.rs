@@ -226,6 +226,7 @@ impl ConsumerContext for Assignment {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
                 self.place(consumer, partitions);
                 tracing::info!(partitions = partitions.count(), "partitions assigned");
+                self.link.note_assigned();
                 if cooperative {
                     consumer.incremental_assign(partitions)
                 } else {

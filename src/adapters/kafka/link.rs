@@ -19,6 +19,7 @@ const REPEAT_MS: i64 = 10_000;
 pub struct Link {
     telemetry: Arc<Telemetry>,
     connected: AtomicBool,
+    assigned: AtomicBool,
     complained_ms: AtomicI64,
 }
 
@@ -27,12 +28,22 @@ impl Link {
         Self {
             telemetry,
             connected: AtomicBool::new(false),
+            assigned: AtomicBool::new(false),
             complained_ms: AtomicI64::new(i64::MIN),
         }
     }
 
     pub fn is_connected(&self) -> bool {
         self.connected.load(Ordering::Relaxed)
+    }
+
+    /// True once the group has said which partitions are ours, be it none.
+    pub fn is_assigned(&self) -> bool {
+        self.assigned.load(Ordering::Relaxed)
+    }
+
+    pub fn note_assigned(&self) {
+        self.assigned.store(true, Ordering::Relaxed);
     }
 
     /// True where some broker is up, by librdkafka's own statistics.

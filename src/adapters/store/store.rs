@@ -40,8 +40,8 @@ pub struct Changes {
     pub findings: Vec<Finding>,
 }
 
-/// Changes told at once; the rest follow at the next look.
-const CHANGES_MAX: i64 = 500;
+/// Revisions told at once, each one batch of the correlator; the rest follow at the next look.
+const REVISIONS_MAX: i64 = 50;
 
 impl Store {
     /// Opens or makes the file, and brings its schema up to date.
@@ -83,27 +83,22 @@ impl Store {
 
     /// Incidents and findings stored after `revision`, oldest first.
     pub async fn changes(&self, revision: i64) -> Result<Changes, StoreError> {
-        let newest = self.revision().await?;
+        let newest = self.revision().await?.min(revision.saturating_add(REVISIONS_MAX));
         let mut changes = Changes { revision: newest, ..Changes::default() };
         if newest <= revision {
             return Ok(changes);
         }
         for (sql, findings) in [
             (
-                "SELECT body, revision FROM incidents WHERE revision > $1 AND revision <= $2 ORDER BY revision LIMIT $3",
+                "SELECT body, revision FROM incidents WHERE revision > $1 AND revision <= $2 ORDER BY revision",
                 false,
             ),
             (
-                "SELECT body, revision FROM findings WHERE revision > $1 AND revision <= $2 ORDER BY revision LIMIT $3",
+                "SELECT body, revision FROM findings WHERE revision > $1 AND revision <= $2 ORDER BY revision",
                 true,
             ),
         ] {
-            let rows = sqlx::query(sql)
-                .bind(revision)
-                .bind(newest)
-                .bind(CHANGES_MAX)
-                .fetch_all(&self.pool)
-                .await?;
+            let rows = sqlx::query(sql).bind(revision).bind(newest).fetch_all(&self.pool).await?;
             for row in rows {
                 let body: &str = row.try_get("body")?;
                 if findings {

@@ -37,8 +37,14 @@ pub fn score(best: &BTreeMap<String, u8>, scope: &Scope) -> (u8, Severity, Vec<S
         let much = (2.0 * (subjects as f64 + 1.0).log10()).min(8.0);
         terms.push(term("how much", much, format!("{subjects} distinct subjects")));
     }
+    // The terms add up to the score: what would lead past 100 is cut off.
+    let mut room = 100.0;
+    for term in &mut terms {
+        term.points = term.points.min(room);
+        room -= term.points;
+    }
     terms.retain(|t| t.points >= 0.05);
-    let total = terms.iter().map(|t| t.points).sum::<f64>().clamp(0.0, 100.0) as u8;
+    let total = (100.0 - room).round() as u8;
     (total, severity_of(total), terms)
 }
 

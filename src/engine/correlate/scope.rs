@@ -90,7 +90,7 @@ impl Scope {
                 subjects: d.subjects.count(),
             })
             .collect();
-        all.sort_by(|a, b| (b.tier, b.records).cmp(&(a.tier, a.records)));
+        all.sort_by_key(|d| std::cmp::Reverse((d.tier, d.records)));
         all
     }
 

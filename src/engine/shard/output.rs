@@ -18,7 +18,7 @@ pub enum Verdict {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum EvidenceRecord {
-    Evidence(Evidence),
+    Evidence(Box<Evidence>),
     /// Event time has got this far in some shard.
     Progress {
         progress: EventTime,

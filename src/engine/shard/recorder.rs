@@ -133,7 +133,10 @@ impl Recorder {
             previous,
             bytes: flow.map_or(event.bytes, |f| f.bytes_out),
             text_at,
-            records: u32::try_from(event.records).unwrap_or(u32::MAX),
+            records: match event.kind {
+                Kind::Access => u32::try_from(event.records).unwrap_or(u32::MAX),
+                Kind::Auth | Kind::Network => 0,
+            },
             subjects: event.resource.subjects_total,
             tokens: tokens.len() as u16,
             stream: judged.origin.stream,

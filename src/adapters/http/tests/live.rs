@@ -64,6 +64,7 @@ async fn a_change_arrives_live_and_the_server_ends_when_told() {
     read_until(&mut live, &mut seen, "event: stats\ndata: {\"version\":").await;
     assert!(seen.starts_with("HTTP/1.1 200"), "{seen}");
     assert!(seen.contains("content-type: text/event-stream"), "{seen}");
+    assert!(seen.contains("cache-control: no-store"), "{seen}");
     assert!(!seen.contains("content-encoding"), "a stream is not compressed: {seen}");
     store.apply(&change()).await.expect("applied");
     read_until(&mut live, &mut seen, "\"f-99\",\"time\"").await;

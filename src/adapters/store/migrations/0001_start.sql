@@ -13,6 +13,7 @@ CREATE TABLE incidents (
     revision    BIGINT NOT NULL
 );
 CREATE INDEX incidents_updated ON incidents (updated, id);
+CREATE INDEX incidents_status ON incidents (status, severity);
 CREATE INDEX incidents_revision ON incidents (revision);
 
 -- Who and what an incident touches: actor, source, dataset.

@@ -3,7 +3,6 @@
 use std::cell::Cell;
 
 use serde_json::{Value as Json, json};
-use smallvec::smallvec;
 
 use super::super::*;
 use crate::engine::model::{
@@ -24,7 +23,7 @@ fn read_of_pnr() -> Event<'static> {
         outcome: Outcome::Allowed,
         resource: Resource {
             dataset: Some("pnr".into()),
-            subjects: smallvec!["T-55120".into()],
+            subjects: ["T-55120".into()].into_iter().collect(),
             subjects_total: 3,
             ..Resource::default()
         },
