@@ -194,12 +194,11 @@ impl Correlator {
         for entry in entries {
             if let Some(key) = key_of(entry).filter(|_| is_evidence(entry)) {
                 group.take_entry(&key, entry);
+                // Counted along, so that the score is next looked at when it would have been.
+                group.settles_on_evidence();
             }
         }
-        group.settle(incident.updated);
-        group.incident.opened = incident.opened;
-        group.incident.timeline_length = incident.timeline_length;
-        group.incident.status = incident.status;
+        group.resume(incident);
         self.groups.insert(id, group);
     }
 
