@@ -11,5 +11,6 @@ mod replayed;
 mod correlation;
 mod determinism;
 mod layers;
+mod replay_cli;
 mod restart;
 mod scenarios;

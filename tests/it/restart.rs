@@ -99,11 +99,8 @@ fn check(agency: &Agency, stops: impl Fn(usize) -> Vec<usize>) {
     let without = runtime.block_on(run(agency, &[]));
     let with = runtime.block_on(run(agency, &stops(agency.lines.len())));
     assert!(without.incidents.len() >= 10, "{}", without.incidents.len());
-    for ((a, b), (mine, theirs)) in without
-        .incidents
-        .iter()
-        .zip(&with.incidents)
-        .zip(without.stories.iter().zip(&with.stories))
+    for ((a, b), (mine, theirs)) in
+        without.incidents.iter().zip(&with.incidents).zip(without.stories.iter().zip(&with.stories))
     {
         assert_eq!(a, b);
         assert_eq!(mine.len(), theirs.len(), "{}", a.title);
@@ -127,7 +124,8 @@ fn many_restarts_change_nothing() {
 #[test]
 fn a_clock_in_the_future_keeps_nothing_from_being_taken_back() {
     let mut agency = agency();
-    let directory = std::fs::read_to_string(agency.config.data.directory.as_ref().unwrap()).unwrap();
+    let directory =
+        std::fs::read_to_string(agency.config.data.directory.as_ref().unwrap()).unwrap();
     let canary = directory.split("[[canary]]").nth(1).unwrap().split('"').nth(1).unwrap();
     let stray = format!(
         r#"{{"kind":"access","id":"stray","time":"2100-01-01T00:00:00Z","actor":{{"id":"stray"}},"action":"read","resource":{{"dataset":"pnr","subject":"{canary}"}}}}"#
