@@ -28,7 +28,10 @@ fn main() {
     let engine = median((0..ROUNDS).map(|_| engine(&lines, &config)));
     report("decode", decode, lines.len());
     report("engine, decode included", engine, lines.len());
-    println!("the engine costs {:.2} times decoding alone", engine.as_secs_f64() / decode.as_secs_f64());
+    println!(
+        "the engine costs {:.2} times decoding alone",
+        engine.as_secs_f64() / decode.as_secs_f64()
+    );
     let _ = std::fs::remove_dir_all(folder);
 }
 
@@ -74,7 +77,9 @@ fn engine(lines: &[Vec<u8>], config: &Config) -> Duration {
     let mut replay = Replay::new(files, &config.shard(), config.correlate.clone());
     let started = Instant::now();
     for (number, line) in lines.iter().enumerate() {
-        replay.take(0, number as u64 + 1, line, &settings, &mut Nobody).expect("nothing is written");
+        replay
+            .take(0, number as u64 + 1, line, &settings, &mut Nobody)
+            .expect("nothing is written");
     }
     started.elapsed()
 }

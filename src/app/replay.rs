@@ -25,11 +25,15 @@ pub struct Summary {
     /// Incidents that reached medium, by their severity at the end.
     pub incidents_by_severity: BTreeMap<String, u64>,
     /// Numbers that were negative or absurd and were brought into range.
+    #[serde(skip)]
     pub saturated: u64,
     pub seconds: f64,
     pub events_per_second: f64,
     pub peak_rss_bytes: u64,
+    /// How much the engine held at the end.
+    #[serde(skip)]
     pub actors: usize,
+    #[serde(skip)]
     pub state_bytes: usize,
 }
 

@@ -5,3 +5,12 @@
 #[path = "../broker/mod.rs"]
 mod broker;
 mod broker_smoke;
+
+mod replayed;
+
+mod correlation;
+mod determinism;
+mod layers;
+mod replay_cli;
+mod restart;
+mod scenarios;

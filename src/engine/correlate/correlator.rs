@@ -77,7 +77,8 @@ pub struct Correlator {
     chains: Chains,
     /// Incidents whose scope has grown since their numbers were last brought up to date.
     stale: Vec<IncidentId>,
-    /// Event time as far as anybody has said.
+    /// Event time as far as the shards' watermarks have said. A finding's own time does not move
+    /// it: one clock in the future would end every incident.
     now: EventTime,
 }
 
@@ -102,7 +103,6 @@ impl Correlator {
         if !self.remember(&finding.id) {
             return;
         }
-        self.now = self.now.max(finding.time);
         let chain = self.chains.take(&finding);
         self.place(finding, out);
         if let Some(chain) = chain.filter(|chain| self.remember(&chain.id)) {
@@ -127,7 +127,8 @@ impl Correlator {
         let Some(id) = near.cloned() else { return };
         let Some(group) = self.groups.get_mut(&id) else { return };
         if group.take_entry(&key, &entry) {
-            let time = entry.time;
+            // What the past adds to the score, it adds now and not back then.
+            let time = entry.time.max(group.last_finding);
             let source = entry.source.clone();
             let due = group.settles_on_evidence();
             out.entries.push((id.clone(), entry));
@@ -185,7 +186,6 @@ impl Correlator {
         let mut group = Group::new(id.clone(), first, &self.config);
         for finding in findings {
             self.remember(&finding.id);
-            self.now = self.now.max(finding.time);
             self.note_source(finding);
             self.chains.take(finding);
             group.take_finding(finding);
@@ -194,12 +194,11 @@ impl Correlator {
         for entry in entries {
             if let Some(key) = key_of(entry).filter(|_| is_evidence(entry)) {
                 group.take_entry(&key, entry);
+                // Counted along, so that the score is next looked at when it would have been.
+                group.settles_on_evidence();
             }
         }
-        group.settle(incident.updated);
-        group.incident.opened = incident.opened;
-        group.incident.timeline_length = incident.timeline_length;
-        group.incident.status = incident.status;
+        group.resume(incident);
         self.groups.insert(id, group);
     }
 
