@@ -11,6 +11,7 @@ mod replayed;
 mod correlation;
 mod determinism;
 mod layers;
+mod real_data;
 mod replay_cli;
 mod restart;
 mod scenarios;
