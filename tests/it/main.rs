@@ -10,6 +10,7 @@ mod replayed;
 
 mod correlation;
 mod determinism;
+mod golden;
 mod layers;
 mod real_data;
 mod replay_cli;
