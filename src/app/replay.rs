@@ -25,11 +25,15 @@ pub struct Summary {
     /// Incidents that reached medium, by their severity at the end.
     pub incidents_by_severity: BTreeMap<String, u64>,
     /// Numbers that were negative or absurd and were brought into range.
+    #[serde(skip)]
     pub saturated: u64,
     pub seconds: f64,
     pub events_per_second: f64,
     pub peak_rss_bytes: u64,
+    /// How much the engine held at the end.
+    #[serde(skip)]
     pub actors: usize,
+    #[serde(skip)]
     pub state_bytes: usize,
 }
 
@@ -101,42 +105,54 @@ impl Replay {
     ) -> Result<(), ReplayError> {
         let started = Instant::now();
         while let Some(place) = merge.advance()? {
-            let decoded = self.decoders[place.file].decode(merge.line());
-            let event = match decoded {
-                Ok(Some(event)) => event,
-                Ok(None) => continue,
-                Err(refusal) => {
-                    self.summary.records += 1;
-                    self.summary.rejected += 1;
-                    *self.summary.rejected_by_reason.entry(refusal.label().into()).or_default() +=
-                        1;
-                    continue;
-                }
-            };
-            self.summary.records += 1;
-            self.summary.saturated += u64::from(event.saturated);
-            let decoder = &self.decoders[place.file];
-            let raw = || decoder.raw_value(merge.line()).unwrap_or_default();
-            let incoming = Incoming {
-                event: &event,
-                raw: &raw,
-                origin: Origin { stream: place.file as u16, position: place.line },
-                broker_time: None,
-            };
-            match self.shard.judge(&incoming, settings, &mut self.out) {
-                Verdict::Scored => self.summary.scored += 1,
-                Verdict::Late => self.summary.late += 1,
-                Verdict::Duplicate => self.summary.duplicate += 1,
-            }
-            if !self.out.is_empty() {
-                self.correlate(listener)?;
-            }
-            if self.summary.records.is_multiple_of(PROGRESS_RECORDS) {
-                self.tick(listener)?;
-            }
+            self.take(place.file, place.line, merge.line(), settings, listener)?;
         }
         self.tick(listener)?;
         self.finish(started);
+        Ok(())
+    }
+
+    /// Takes one line of one file.
+    pub fn take(
+        &mut self,
+        file: usize,
+        number: u64,
+        line: &[u8],
+        settings: &Settings,
+        listener: &mut dyn Listener,
+    ) -> Result<(), ReplayError> {
+        let decoder = &mut self.decoders[file];
+        let event = match decoder.decode(line) {
+            Ok(Some(event)) => event,
+            Ok(None) => return Ok(()),
+            Err(refusal) => {
+                self.summary.records += 1;
+                self.summary.rejected += 1;
+                *self.summary.rejected_by_reason.entry(refusal.label().into()).or_default() += 1;
+                return Ok(());
+            }
+        };
+        self.summary.records += 1;
+        self.summary.saturated += u64::from(event.saturated);
+        let decoder = &self.decoders[file];
+        let raw = || decoder.raw_value(line).unwrap_or_default();
+        let incoming = Incoming {
+            event: &event,
+            raw: &raw,
+            origin: Origin { stream: file as u16, position: number },
+            broker_time: None,
+        };
+        match self.shard.judge(&incoming, settings, &mut self.out) {
+            Verdict::Scored => self.summary.scored += 1,
+            Verdict::Late => self.summary.late += 1,
+            Verdict::Duplicate => self.summary.duplicate += 1,
+        }
+        if !self.out.is_empty() {
+            self.correlate(listener)?;
+        }
+        if self.summary.records.is_multiple_of(PROGRESS_RECORDS) {
+            self.tick(listener)?;
+        }
         Ok(())
     }
 

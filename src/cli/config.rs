@@ -29,7 +29,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let Command::Check { config: path } = &arguments.command;
     let config = load(path, Purpose::Run).or_exit(Exit::BadConfig)?;
     let key = app::pseudonym_key(&config, false).or_exit(Exit::BadConfig)?;
-    let (_, loaded) = app::load_settings(&config, &key).or_exit(Exit::BadConfig)?;
+    let (_, loaded) = app::load_settings(&config, &key)?;
     println!(
         "{}: fine; {} input topics, {} datasets, {} actors, {} protected subjects, {} canaries, {} rules",
         path.display(),

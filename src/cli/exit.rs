@@ -2,6 +2,8 @@
 
 use std::process::{ExitCode, Termination};
 
+use crate::app::SettingsError;
+
 /// Exit codes, as `README.md` lists them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -28,6 +30,14 @@ impl Termination for Exit {
 pub struct Failure {
     pub exit: Exit,
     pub error: anyhow::Error,
+}
+
+impl From<SettingsError> for Failure {
+    fn from(error: SettingsError) -> Self {
+        let rules = matches!(error, SettingsError::Rules { .. });
+        let exit = if rules { Exit::BadRule } else { Exit::BadConfig };
+        Self { exit, error: error.into() }
+    }
 }
 
 /// Says which exit code an error stands for.

@@ -68,7 +68,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
             .or_exit(Exit::BadConfig);
     }
     let key = app::pseudonym_key(&config, false).or_exit(Exit::BadConfig)?;
-    let (settings, _) = app::load_settings(&config, &key).or_exit(Exit::BadConfig)?;
+    let (settings, _) = app::load_settings(&config, &key)?;
     let read = Arc::new(AtomicU64::new(0));
     let mut files = Vec::new();
     let mut named = Vec::new();

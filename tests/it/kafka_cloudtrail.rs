@@ -170,7 +170,10 @@ fn generated_trail_as_replay() {
             let second = i64::from(call * 60 + worker * 3);
             let key = format!("reports/{worker}/{call}.csv");
             let object = json!({"bucketName": "agency-reports", "key": key});
-            trail.push((second, record(second, &format!("worker-{worker}"), "s3", "GetObject", object)));
+            trail.push((
+                second,
+                record(second, &format!("worker-{worker}"), "s3", "GetObject", object),
+            ));
         }
     }
     for read in 0..400 {

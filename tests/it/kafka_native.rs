@@ -105,7 +105,9 @@ fn check_timeline(incident: &Value, setup: &Setup) {
     println!("timeline: {by_kind:?}");
     assert!(entries[0]["time"].as_str() < incident["first_finding"].as_str(), "{}", entries[0]);
     assert!(["access", "auth", "flow"].contains(&entries[0]["kind"].as_str().unwrap()));
-    for (kind, least) in [("access", 5_000), ("finding", 3), ("flow", 1), ("auth", 1), ("severity", 1)] {
+    for (kind, least) in
+        [("access", 5_000), ("finding", 3), ("flow", 1), ("auth", 1), ("severity", 1)]
+    {
         let count = by_kind.get(kind).copied().unwrap_or(0);
         assert!(count >= least, "{count} entries of kind {kind} in {by_kind:?}");
     }

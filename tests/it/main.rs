@@ -6,14 +6,23 @@
 #[path = "../broker/mod.rs"]
 mod broker;
 mod monitor;
+mod replayed;
 mod setup;
 mod simulated;
 mod stream;
 
 // The tests, in alphabetical order.
 mod broker_smoke;
+mod correlation;
+mod determinism;
+mod golden;
 mod kafka_broker_away;
 mod kafka_cloudtrail;
 mod kafka_native;
 mod kafka_restart;
 mod kafka_security;
+mod layers;
+mod real_data;
+mod replay_cli;
+mod restart;
+mod scenarios;

@@ -35,9 +35,7 @@ pub fn until<T>(what: &str, mut condition: impl FnMut() -> Result<T, String>) ->
 }
 
 /// Runs a command of the binary to its end.
-pub fn tidewaiter<S: AsRef<std::ffi::OsStr>>(
-    arguments: impl IntoIterator<Item = S>,
-) -> Output {
+pub fn tidewaiter<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = S>) -> Output {
     Command::new(BINARY).args(arguments).output().expect("the binary starts")
 }
 

@@ -96,7 +96,8 @@ impl Setup {
     #[track_caller]
     pub fn incidents(&self) -> Vec<Value> {
         let store = self.store();
-        let all = ["incidents", "list", "--json", "--severity", "informational", "--limit", "10000"];
+        let all =
+            ["incidents", "list", "--json", "--severity", "informational", "--limit", "10000"];
         let output = tidewaiter(
             all.iter().map(AsRef::as_ref).chain(["--store".as_ref(), store.as_os_str()]),
         );
@@ -129,8 +130,12 @@ impl Setup {
             }
         });
         until("an alert for every finding from medium on", || {
-            let severe: BTreeSet<String> =
-                self.findings().into_iter().filter(|(_, f)| is_severe(f)).map(|(id, _)| id).collect();
+            let severe: BTreeSet<String> = self
+                .findings()
+                .into_iter()
+                .filter(|(_, f)| is_severe(f))
+                .map(|(id, _)| id)
+                .collect();
             let reported = self.reported();
             if severe == reported {
                 Ok(())

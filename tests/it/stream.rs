@@ -102,7 +102,8 @@ impl Stream {
                     .unwrap();
             }
         }
-        let mut waiting: BTreeSet<i32> = assigned.elements().iter().map(|e| e.partition()).collect();
+        let mut waiting: BTreeSet<i32> =
+            assigned.elements().iter().map(|e| e.partition()).collect();
         consumer.assign(&assigned).unwrap();
         let deadline = Instant::now() + TIMEOUT;
         let mut records = Vec::new();

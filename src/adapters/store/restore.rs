@@ -38,13 +38,19 @@ impl Store {
         Ok(restored)
     }
 
-    /// Event time of the newest thing stored.
+    /// Event time of what was stored last: the median of the incidents last written, so that one
+    /// clock in the future does not keep all others from being taken back.
     pub async fn newest(&self) -> Result<Option<EventTime>, StoreError> {
-        let row = sqlx::query("SELECT MAX(last_finding) AS newest FROM incidents")
-            .fetch_one(&self.pool)
-            .await?;
-        let newest: Option<i64> = row.try_get("newest")?;
-        Ok(newest.and_then(|millis| EventTime::from_millis(millis).ok()))
+        let rows = sqlx::query(
+            "SELECT last_finding FROM incidents ORDER BY revision DESC, last_finding LIMIT 32",
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let mut times: Vec<i64> =
+            rows.iter().map(|row| row.try_get("last_finding")).collect::<Result<_, _>>()?;
+        times.sort_unstable();
+        let median = times.get(times.len().saturating_sub(1) / 2);
+        Ok(median.and_then(|&millis| EventTime::from_millis(millis).ok()))
     }
 
     /// How far each of the correlator's partitions was read.

@@ -59,8 +59,10 @@ pub enum NoticeKind {
     Quiet,
 }
 
-/// Findings remembered against repeats.
-const FINDINGS_KNOWN_MAX: usize = 1_000_000;
+/// Findings remembered against repeats: at least the last so many.
+const FINDINGS_KNOWN_MAX: usize = 500_000;
+/// Source addresses whose actors are remembered; beyond it only gateways are kept.
+const SOURCES_KNOWN_MAX: usize = 200_000;
 /// Incidents looked at for one key.
 const PER_KEY_MAX: usize = 8;
 /// Actors remembered of one source, to tell a gateway.
@@ -73,11 +75,14 @@ pub struct Correlator {
     by_key: HashMap<Key, Vec<IncidentId>>,
     by_session: HashMap<String, Vec<IncidentId>>,
     source_actors: HashMap<String, HashSet<String>>,
+    /// Two generations, so that the older half is forgotten and never the newest.
     known: HashSet<FindingId>,
+    known_before: HashSet<FindingId>,
     chains: Chains,
     /// Incidents whose scope has grown since their numbers were last brought up to date.
     stale: Vec<IncidentId>,
-    /// Event time as far as anybody has said.
+    /// Event time as far as the shards' watermarks have said. A finding's own time does not move
+    /// it: one clock in the future would end every incident.
     now: EventTime,
 }
 
@@ -91,6 +96,7 @@ impl Correlator {
             by_session: HashMap::new(),
             source_actors: HashMap::new(),
             known: HashSet::new(),
+            known_before: HashSet::new(),
             chains,
             stale: Vec::new(),
             now: EventTime::MIN,
@@ -102,7 +108,6 @@ impl Correlator {
         if !self.remember(&finding.id) {
             return;
         }
-        self.now = self.now.max(finding.time);
         let chains = self.chains.take(&finding);
         self.place(finding, out);
         for chain in chains {
@@ -129,7 +134,8 @@ impl Correlator {
         let Some(id) = near.cloned() else { return };
         let Some(group) = self.groups.get_mut(&id) else { return };
         if group.take_entry(&key, &entry) {
-            let time = entry.time;
+            // What the past adds to the score, it adds now and not back then.
+            let time = entry.time.max(group.last_finding);
             let source = entry.source.clone();
             let due = group.settles_on_evidence();
             out.entries.push((id.clone(), entry));
@@ -187,22 +193,39 @@ impl Correlator {
         let mut group = Group::new(id.clone(), first, &self.config);
         for finding in findings {
             self.remember(&finding.id);
-            self.now = self.now.max(finding.time);
             self.note_source(finding);
             self.chains.take(finding);
             group.take_finding(finding);
             self.index(finding, &id);
+            for key in self.keys(finding) {
+                let until = finding.time.plus_ms(self.config.quiet_gap_ms());
+                let asked = group.watched.entry(key).or_insert(until);
+                *asked = until.max(*asked);
+            }
         }
         for entry in entries {
             if let Some(key) = key_of(entry).filter(|_| is_evidence(entry)) {
                 group.take_entry(&key, entry);
+                // Counted along, so that the score is next looked at when it would have been.
+                group.settles_on_evidence();
             }
         }
-        group.settle(incident.updated);
-        group.incident.opened = incident.opened;
-        group.incident.timeline_length = incident.timeline_length;
-        group.incident.status = incident.status;
+        group.resume(incident);
         self.groups.insert(id, group);
+    }
+
+    /// What is still to be asked of the shards, all at once: for shards that have started anew.
+    pub fn watches(&self) -> Vec<Watch> {
+        let lookback_ms = i64::from(self.config.lookback_s) * 1_000;
+        let open = self
+            .groups
+            .values()
+            .filter(|group| group.last_finding.plus_ms(self.config.quiet_gap_ms()) > self.now);
+        open.flat_map(|group| {
+            let since = group.incident.first_finding.minus_ms(lookback_ms);
+            group.watched.iter().map(move |(key, &until)| Watch { key: key.clone(), since, until })
+        })
+        .collect()
     }
 
     pub fn incident(&self, id: &str) -> Option<&Incident> {
@@ -219,10 +242,13 @@ impl Correlator {
     }
 
     fn remember(&mut self, id: &FindingId) -> bool {
-        if self.known.len() >= FINDINGS_KNOWN_MAX {
-            self.known.clear();
+        if self.known_before.contains(id) || !self.known.insert(id.clone()) {
+            return false;
         }
-        self.known.insert(id.clone())
+        if self.known.len() >= FINDINGS_KNOWN_MAX {
+            self.known_before = std::mem::take(&mut self.known);
+        }
+        true
     }
 
     fn place(&mut self, finding: Finding, out: &mut Correlated) {
@@ -285,6 +311,12 @@ impl Correlator {
             }
         }
         out.changed.retain(|id| id != from);
+        let entries = out.entries.iter_mut().map(|(id, _)| id);
+        for id in entries.chain(out.findings.iter_mut().map(|(id, _)| id)) {
+            if id == from {
+                id.clone_from(into);
+            }
+        }
         out.merged.push((from.clone(), into.clone()));
     }
 
@@ -304,6 +336,10 @@ impl Correlator {
     }
 
     fn note_source(&mut self, finding: &Finding) {
+        if self.source_actors.len() >= SOURCES_KNOWN_MAX {
+            let gateway = self.config.gateway_actors_min;
+            self.source_actors.retain(|_, actors| actors.len() >= gateway);
+        }
         if let (Some(ip), Some(actor)) = (&finding.source_ip, &finding.actor) {
             let actors = self.source_actors.entry(ip.clone()).or_default();
             if actors.len() < ACTORS_PER_SOURCE_MAX {

@@ -213,12 +213,27 @@ impl Group {
             incident.opened = Some(time);
         }
         incident.status = if incident.opened.is_some() { Status::Open } else { Status::Signal };
-        self.refresh();
+        self.refresh_scope();
         before
     }
 
-    /// Brings the scope's numbers up to date, and nothing else.
+    /// Goes on from how the incident was stored, once its findings and evidence are taken.
+    pub fn resume(&mut self, incident: Incident) {
+        self.incident = incident;
+    }
+
+    /// Brings the scope's numbers up to date, and the score's terms with them. A severity that
+    /// would change waits for [`Group::settle`], which says when it did.
     pub fn refresh(&mut self) {
+        let (score, severity, terms) = risk::score(&self.best, &self.scope);
+        if severity == self.incident.severity {
+            self.incident.score = score;
+            self.incident.score_terms = terms;
+        }
+        self.refresh_scope();
+    }
+
+    fn refresh_scope(&mut self) {
         let (incident, scope) = (&mut self.incident, &self.scope);
         incident.updated = incident.updated.max(incident.last_event);
         incident.datasets = scope.datasets();

@@ -12,7 +12,9 @@ use crate::engine::model::{ActorType, EventTime, Finding, Problems, Window};
 #[serde(deny_unknown_fields, default)]
 pub struct NoCaseConfig {
     pub enabled: bool,
-    /// Reads without a case in a day at which it becomes medium. The first one is told at low.
+    /// Reads without a case in a day at which it is told again, and at each doubling: medium at
+    /// once where the data is T3, from the first doubling on where it is T2. The first one is told
+    /// at low or below.
     pub day_reads_max: u64,
 }
 

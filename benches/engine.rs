@@ -1,0 +1,96 @@
+//! What an event costs in memory, on one thread: decoding alone, and the whole engine.
+//!
+//! `cargo bench --bench engine` prints both and their ratio from one run. The events are a
+//! simulated agency's; catalogue, directory and the shipped rules are on, findings are correlated,
+//! evidence is gathered. Nothing is read or written.
+
+use std::time::{Duration, Instant};
+
+use tidewaiter::app::replay::{Listener, Replay};
+use tidewaiter::app::{load_settings, pseudonym_key};
+use tidewaiter::config::Config;
+use tidewaiter::engine::decode::{Decoder, Expected};
+use tidewaiter::simulate::{BreachChoice, Simulation, SimulationConfig};
+
+const EVENTS: usize = 400_000;
+const ROUNDS: usize = 5;
+
+struct Nobody;
+
+impl Listener for Nobody {}
+
+fn main() {
+    let folder = std::env::temp_dir().join(format!("tidewaiter-bench-{}", std::process::id()));
+    let (lines, config) = prepare(&folder);
+    let bytes: usize = lines.iter().map(Vec::len).sum();
+    println!("{} events, {} bytes on average", lines.len(), bytes / lines.len());
+    let decode = median((0..ROUNDS).map(|_| decode(&lines)));
+    let engine = median((0..ROUNDS).map(|_| engine(&lines, &config)));
+    report("decode", decode, lines.len());
+    report("engine, decode included", engine, lines.len());
+    println!(
+        "the engine costs {:.2} times decoding alone",
+        engine.as_secs_f64() / decode.as_secs_f64()
+    );
+    let _ = std::fs::remove_dir_all(folder);
+}
+
+fn prepare(folder: &std::path::Path) -> (Vec<Vec<u8>>, Config) {
+    std::fs::create_dir_all(folder).expect("a temporary folder");
+    let simulation = Simulation::new(SimulationConfig {
+        breaches: BreachChoice::All,
+        ..SimulationConfig::default()
+    })
+    .expect("the default agency");
+    let mut config = Config::default();
+    for (name, text, path) in [
+        ("catalogue.toml", simulation.catalogue_toml(), &mut config.data.catalogue),
+        ("directory.toml", simulation.directory_toml(), &mut config.data.directory),
+    ] {
+        std::fs::write(folder.join(name), text).expect("a file");
+        *path = Some(folder.join(name));
+    }
+    let lines = simulation
+        .take(EVENTS)
+        .map(|event| {
+            let mut line = Vec::new();
+            event.write_json(&mut line);
+            line
+        })
+        .collect();
+    (lines, config)
+}
+
+fn decode(lines: &[Vec<u8>]) -> Duration {
+    let mut decoder = Decoder::new(Expected::Auto);
+    let started = Instant::now();
+    for line in lines {
+        std::hint::black_box(decoder.decode(line).expect("a valid event"));
+    }
+    started.elapsed()
+}
+
+fn engine(lines: &[Vec<u8>], config: &Config) -> Duration {
+    let key = pseudonym_key(config, false).expect("a key");
+    let (settings, _) = load_settings(config, &key).expect("settings");
+    let files = vec![("memory".to_owned(), Decoder::new(Expected::Auto))];
+    let mut replay = Replay::new(files, &config.shard(), config.correlate.clone());
+    let started = Instant::now();
+    for (number, line) in lines.iter().enumerate() {
+        replay
+            .take(0, number as u64 + 1, line, &settings, &mut Nobody)
+            .expect("nothing is written");
+    }
+    started.elapsed()
+}
+
+fn median(times: impl Iterator<Item = Duration>) -> Duration {
+    let mut times: Vec<Duration> = times.collect();
+    times.sort();
+    times[times.len() / 2]
+}
+
+fn report(what: &str, time: Duration, events: usize) {
+    let each = time.as_nanos() as f64 / events as f64;
+    println!("{what:26} {each:6.0} ns an event, {:9.0} events/s", 1e9 / each);
+}
