@@ -35,7 +35,10 @@ fn waits_for_it_and_outlives_its_death() {
         let said = monitor.log().len();
         broker.stop();
         monitor.says_after(said, "lost Kafka");
-        assert_eq!(monitor.get("/readyz").0, 503);
+        until("the end of readiness", || match monitor.get("/readyz") {
+            (503, body) if body.contains("Kafka") => Ok(()),
+            (status, body) => Err(format!("{status} {body}")),
+        });
         broker.restart().unwrap();
         monitor.says_after(said, "connected to Kafka");
     }
