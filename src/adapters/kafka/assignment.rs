@@ -1,7 +1,6 @@
 //! Which partitions are ours, and from where they are read.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -41,6 +40,8 @@ pub enum Change {
 }
 
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// For a look at what is committed.
+const LOOK: Duration = Duration::from_secs(2);
 /// What may be lost of a flush when partitions are taken away: it is only read again elsewhere.
 const FLUSH_ON_REVOKE: Duration = Duration::from_secs(5);
 
@@ -52,21 +53,6 @@ pub struct Assignment {
     warmup_ms: i64,
     positions: Mutex<BTreeMap<Partition, Position>>,
     changes: Mutex<Vec<Change>>,
-    commits: CommitCounts,
-}
-
-#[derive(Default)]
-struct CommitCounts {
-    asked: AtomicU64,
-    answered: AtomicU64,
-    failed: AtomicBool,
-}
-
-/// What became of the commits asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Commits {
-    pub pending: bool,
-    pub failed: bool,
 }
 
 impl Assignment {
@@ -83,7 +69,6 @@ impl Assignment {
             warmup_ms: i64::from(warmup_s) * 1_000,
             positions: Mutex::default(),
             changes: Mutex::default(),
-            commits: CommitCounts::default(),
         }
     }
 
@@ -103,26 +88,30 @@ impl Assignment {
         }
     }
 
-    /// Asks the broker to commit every position; [`Assignment::commits`] says what became of it.
-    /// Only to be called once the producer has flushed. Never waits: a broker that is away would
-    /// hold the caller for as long as it is.
+    /// Asks the broker to commit every position; [`Assignment::is_committed`] says whether it has.
+    /// Only to be called once the producer has flushed. Never waits for the answer: a broker that
+    /// is away would hold the caller for as long as it is.
     pub fn commit(&self, consumer: &BaseConsumer<Self>) -> KafkaResult<()> {
         let list = self.list()?;
         if list.count() == 0 {
             return Ok(());
         }
-        consumer.commit(&list, CommitMode::Async)?;
-        self.commits.asked.fetch_add(1, Ordering::Relaxed);
-        Ok(())
+        consumer.commit(&list, CommitMode::Async)
     }
 
-    /// Whether commits are on their way, and whether one has failed since the last call.
-    pub fn commits(&self) -> Commits {
-        Commits {
-            pending: self.commits.asked.load(Ordering::Relaxed)
-                > self.commits.answered.load(Ordering::Relaxed),
-            failed: self.commits.failed.swap(false, Ordering::Relaxed),
+    /// True where the broker has every position. Waits at most two seconds.
+    pub fn is_committed(&self, consumer: &BaseConsumer<Self>) -> KafkaResult<bool> {
+        let list = self.list()?;
+        if list.count() == 0 {
+            return Ok(true);
         }
+        let committed = consumer.committed_offsets(list, LOOK)?;
+        let positions = self.positions.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(committed.elements().iter().all(|element| {
+            let partition = (element.topic().to_owned(), element.partition());
+            let next = positions.get(&partition).map(|position| position.next);
+            next.is_none_or(|next| element.offset() == Offset::Offset(next))
+        }))
     }
 
     fn list(&self) -> KafkaResult<TopicPartitionList> {
@@ -253,14 +242,6 @@ impl ClientContext for Assignment {
 }
 
 impl ConsumerContext for Assignment {
-    fn commit_callback(&self, result: KafkaResult<()>, _offsets: &TopicPartitionList) {
-        if let Err(error) = result {
-            self.commits.failed.store(true, Ordering::Relaxed);
-            self.link.note_error(&error, "offsets not committed");
-        }
-        self.commits.answered.fetch_add(1, Ordering::Relaxed);
-    }
-
     fn rebalance(
         &self,
         consumer: &BaseConsumer<Self>,

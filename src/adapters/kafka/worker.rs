@@ -91,7 +91,10 @@ pub struct Worker {
     times: Vec<(Arc<TopicTelemetry>, i64)>,
     committed_at: Instant,
     sized_at: Instant,
+    /// Something has been handed on since the last commit was asked for.
     uncommitted: bool,
+    /// A commit was asked for, and nobody has looked whether it has arrived.
+    unverified: bool,
 }
 
 impl Worker {
@@ -137,6 +140,7 @@ impl Worker {
             committed_at: Instant::now(),
             sized_at: Instant::now(),
             uncommitted: false,
+            unverified: false,
             parts,
         })
     }
@@ -149,11 +153,12 @@ impl Worker {
             self.watches()?;
             self.sender.poll();
             self.report()?;
-            self.uncommitted |= self.consumer.context().commits().failed;
             let every = Duration::from_millis(self.parts.kafka.commit_interval_ms);
-            let due = self.uncommitted && self.committed_at.elapsed() >= every;
-            if due && self.parts.link.is_connected() {
+            let due = self.committed_at.elapsed() >= every && self.parts.link.is_connected();
+            if due && self.uncommitted {
                 self.commit(FLUSH)?;
+            } else if due && self.unverified {
+                self.verify();
             }
         }
         if self.commit_last()? {
@@ -276,6 +281,7 @@ impl Worker {
         match self.consumer.context().commit(&self.consumer) {
             Ok(()) => {
                 self.uncommitted = false;
+                self.unverified = true;
                 Ok(())
             }
             // The group is being shared out anew: what is not committed is read again with the
@@ -290,24 +296,36 @@ impl Worker {
         }
     }
 
+    /// Looks whether the last commit has arrived; if not, the next one is due.
+    fn verify(&mut self) {
+        self.committed_at = Instant::now();
+        match self.consumer.context().is_committed(&self.consumer) {
+            Ok(true) => self.unverified = false,
+            Ok(false) => self.uncommitted = true,
+            Err(error) => {
+                self.uncommitted = true;
+                self.parts.link.note_error(&error, "cannot see whether offsets are committed");
+            }
+        }
+    }
+
     /// Commits and waits for the broker's word, within bounds; true where it came.
     fn commit_last(&mut self) -> Result<bool, WorkerError> {
         let deadline = Instant::now() + LAST_COMMIT;
         self.uncommitted = true;
-        self.commit(LAST_COMMIT)?;
-        let context = self.consumer.context();
-        loop {
-            let commits = context.commits();
-            self.uncommitted |= commits.failed;
-            if self.uncommitted || !commits.pending {
-                return Ok(!self.uncommitted);
+        while Instant::now() < deadline {
+            if self.uncommitted {
+                self.commit(deadline.saturating_duration_since(Instant::now()))?;
             }
-            if Instant::now() >= deadline {
-                return Ok(false);
+            if self.uncommitted {
+                break;
             }
-            // Records that come with it are left for the next start: their positions stay.
-            let _ = self.consumer.poll(POLL);
+            self.verify();
+            if !self.unverified {
+                return Ok(true);
+            }
         }
+        Ok(false)
     }
 }
 
