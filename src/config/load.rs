@@ -65,7 +65,11 @@ fn parse(text: &str, problems: &mut Problems) -> Result<(Config, bool), Problems
             Err(error) => {
                 sound = false;
                 let path = error.path().to_string();
-                problems.add(path.clone(), error.into_inner().message().trim());
+                match SECRETS.contains(&path.as_str()) {
+                    // The parser's words would show what stands there.
+                    true => problems.add(path.clone(), SECRET_WANTED),
+                    false => problems.add(path.clone(), error.into_inner().message().trim()),
+                }
                 if !drop_key(&mut kept, &path) {
                     break;
                 }
@@ -74,6 +78,11 @@ fn parse(text: &str, problems: &mut Problems) -> Result<(Config, bool), Problems
     }
     Ok((Config::default(), sound))
 }
+
+/// Keys that say where a secret is, and what they want.
+const SECRETS: [&str; 2] = ["kafka.sasl.password", "privacy.pseudonym_key"];
+const SECRET_WANTED: &str =
+    "must be { file = \"...\" } or { env = \"...\" }: a secret does not stand in this file";
 
 /// More mistakes than this are told after these are mended.
 const MISTAKES_MAX: usize = 50;
