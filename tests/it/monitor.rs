@@ -86,10 +86,6 @@ impl Monitor {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub fn has_said(&self, words: &str) -> bool {
-        self.log().iter().any(|line| line.contains(words))
-    }
-
     /// Waits for a log line that holds `words`, and returns it. The process must live meanwhile.
     #[track_caller]
     pub fn says(&mut self, words: &str) -> String {

@@ -42,7 +42,6 @@ impl SharedBroker {
 pub struct Record {
     pub partition: i32,
     pub offset: i64,
-    pub key: Option<String>,
     pub payload: Vec<u8>,
 }
 
@@ -119,7 +118,6 @@ impl Stream {
                 records.push(Record {
                     partition: message.partition(),
                     offset: message.offset(),
-                    key: message.key().map(|key| String::from_utf8_lossy(key).into_owned()),
                     payload: message.payload().unwrap_or_default().to_vec(),
                 });
             }

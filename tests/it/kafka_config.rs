@@ -1,0 +1,124 @@
+//! Configurations that cannot work, and topics that are not there: said at once, with exit code 3.
+
+use std::fs;
+
+use crate::monitor::{Monitor, tidewaiter};
+use crate::setup::Setup;
+use crate::stream::SharedBroker;
+
+/// A configuration with a dozen mistakes in every room, and the secret where it must not be.
+const MISTAKES: &str = r#"
+[kafka]
+brokers = "broker-without-port"
+partitions = "three"
+partitons = 5
+prefix = "with space"
+commit_interval_ms = 5
+security = "sasl_tls"
+[kafka.tls]
+ca_file = "nowhere.pem"
+[kafka.sasl]
+mechanism = "PLAIN"
+username = "tidewaiter"
+password = "low-tide-4711"
+[data]
+catalogue = "missing.toml"
+[http]
+listen = "everywhere"
+[time]
+allowed_lateness_s = 999999
+[detect.bulk_read]
+enabled = "yes"
+[[input]]
+topic = "access"
+format = "xml"
+[[input]]
+topc = "auth"
+"#;
+
+/// Key, and what is said of it: the value or what is allowed.
+const NAMED: [(&str, &str); 13] = [
+    ("kafka.brokers", "broker-without-port"),
+    ("kafka.brokers", "host:port"),
+    ("kafka.partitions", "three"),
+    ("kafka.partitons", "`partitions`"),
+    ("kafka.prefix", "with space"),
+    ("kafka.commit_interval_ms", "10 to 60000 milliseconds, got 5"),
+    ("kafka.tls.ca_file", "nowhere.pem"),
+    ("kafka.sasl.password", "file"),
+    ("data.catalogue", "missing.toml"),
+    ("http.listen", "everywhere"),
+    ("time.allowed_lateness_s", "0 to 86400 seconds, got 999999"),
+    ("detect.bulk_read.enabled", "boolean"),
+    ("input[0].format", "xml"),
+];
+
+#[test]
+fn every_mistake_is_named_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tidewaiter.toml");
+    fs::write(&path, MISTAKES).unwrap();
+    let path = path.to_str().unwrap();
+    for command in [vec!["config", "check", "-c", path], vec!["run", "-c", path]] {
+        let output = tidewaiter(&command);
+        assert_eq!(output.status.code(), Some(3), "{command:?}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        for (key, words) in NAMED {
+            let named =
+                said.lines().any(|l| l.starts_with(&format!("{key}:")) && l.contains(words));
+            assert!(named, "{command:?} does not say `{words}` of {key}:\n{said}");
+        }
+        assert!(said.contains("input[1].topc: unknown field"), "{said}");
+        assert!(!said.contains("low-tide-4711"), "a secret is shown:\n{said}");
+    }
+}
+
+#[test]
+fn a_missing_topic_is_named_where_none_may_be_created() {
+    let broker = SharedBroker::get();
+    let setup = Setup::new(&broker.lock(), "uncreated", &[("access", 1)]);
+    let brokers = broker.lock().bootstrap().to_owned();
+    setup.configure(&brokers, "create_topics = false", "");
+    let (status, log) = Monitor::start(&setup.config()).ended();
+    assert_eq!(status.code(), Some(3), "{log:#?}");
+    let last = log.last().unwrap();
+    assert!(last.contains(&setup.own("findings")), "{last}");
+    assert!(last.contains("create_topics"), "{last}");
+    assert!(!setup.stream.topics().contains(&setup.own("findings")));
+
+    setup.configure(&brokers, "create_topics = true", "");
+    let mut monitor = Monitor::start(&setup.config());
+    monitor.says("partitions assigned");
+    let topics = setup.stream.topics();
+    for own in ["findings", "evidence", "watch", "alerts", "deadletter"] {
+        assert!(topics.contains(&setup.own(own)), "{own} is not among {topics:?}");
+    }
+    monitor.stop_well();
+
+    // What was made is found again by one who may make nothing.
+    setup.configure(&brokers, "create_topics = false", "");
+    let mut monitor = Monitor::start(&setup.config());
+    monitor.says("partitions assigned");
+    monitor.stop_well();
+}
+
+#[test]
+fn an_input_topic_may_come_later() {
+    let broker = SharedBroker::get();
+    let setup = Setup::without_topics(&broker.lock(), "later", &[("access", 1)]);
+    let brokers = broker.lock().bootstrap().to_owned();
+    setup.configure(
+        &brokers,
+        "[kafka.client]\n\"topic.metadata.refresh.interval.ms\" = \"500\"",
+        "",
+    );
+    let mut monitor = Monitor::start(&setup.config());
+    let line = monitor.says("input topic does not exist yet");
+    assert!(line.contains(&setup.input("access")), "{line}");
+    broker.lock().create_topic(&setup.input("access"), 1).unwrap();
+    let event =
+        r#"{"kind":"access","id":"e1","time":"2026-03-02T09:00:00Z","actor":{"id":"off-1"}}"#;
+    setup.stream.produce(&setup.input("access"), [(None, Some(event.into()))]);
+    setup.settled();
+    monitor.stop_well();
+}
