@@ -21,7 +21,7 @@ use crate::adapters::store::{Outgoing, Store, StoreBatch, StoreError};
 use crate::adapters::telemetry::Telemetry;
 use crate::engine::correlate::{CorrelateConfig, Correlated, Correlator, NoticeKind};
 use crate::engine::model::{Finding, Severity};
-use crate::engine::shard::EvidenceRecord;
+use crate::engine::shard::{EvidenceRecord, Watch};
 
 #[derive(Debug, thiserror::Error)]
 pub enum CorrelateError {
@@ -51,6 +51,9 @@ const BATCH_MAX: usize = 2_000;
 const POLL: Duration = Duration::from_millis(20);
 /// How often incidents are looked at for having gone quiet.
 const ADVANCE_EVERY: Duration = Duration::from_secs(1);
+/// How often open incidents' requests for evidence are told again: a shard that has moved or
+/// started anew knows nothing of them, and one that does sends nothing twice.
+const REMIND_EVERY: Duration = Duration::from_secs(15);
 const PUBLISH: Duration = Duration::from_secs(5);
 const OUTBOX_MAX: u32 = 1_000;
 
@@ -64,6 +67,7 @@ pub struct CorrelateRole {
     moved: bool,
     out: Correlated,
     advanced_at: Instant,
+    reminded_at: Option<Instant>,
     outbox_pending: bool,
 }
 
@@ -103,6 +107,7 @@ impl CorrelateRole {
             moved: false,
             out: Correlated::default(),
             advanced_at: Instant::now(),
+            reminded_at: None,
             outbox_pending: true,
         })
     }
@@ -115,6 +120,7 @@ impl CorrelateRole {
                 let now = self.correlator.now();
                 self.correlator.advance(now, &mut self.out);
                 self.report()?;
+                self.remind()?;
             }
             self.settle()?;
             self.publish()?;
@@ -203,11 +209,7 @@ impl CorrelateRole {
             }
         }
         self.parts.telemetry.findings(&out.chains);
-        for watch in &out.watches {
-            self.sender.send(&self.topics.watch, &watch.key.value, &serde_json::to_vec(watch)?)?;
-        }
-        self.sender.poll();
-        Ok(())
+        self.ask(&out.watches)
     }
 
     /// Alerts and chains, for the outbox.
@@ -265,6 +267,22 @@ impl CorrelateRole {
                 tracing::warn!(error = %error, "alerts wait in the outbox");
             }
         }
+        Ok(())
+    }
+
+    fn remind(&mut self) -> Result<(), CorrelateError> {
+        if self.reminded_at.is_some_and(|at| at.elapsed() < REMIND_EVERY) {
+            return Ok(());
+        }
+        self.reminded_at = Some(Instant::now());
+        self.ask(&self.correlator.watches())
+    }
+
+    fn ask(&self, watches: &[Watch]) -> Result<(), CorrelateError> {
+        for watch in watches {
+            self.sender.send(&self.topics.watch, &watch.key.value, &serde_json::to_vec(watch)?)?;
+        }
+        self.sender.poll();
         Ok(())
     }
 

@@ -2,15 +2,23 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+// What the tests stand on.
 #[path = "../broker/mod.rs"]
 mod broker;
-mod broker_smoke;
-
+mod monitor;
 mod replayed;
+mod setup;
+mod simulated;
+mod stream;
 
+// The tests, in alphabetical order.
+mod broker_smoke;
 mod correlation;
 mod determinism;
 mod golden;
+mod kafka_cloudtrail;
+mod kafka_native;
+mod kafka_restart;
 mod layers;
 mod real_data;
 mod replay_cli;

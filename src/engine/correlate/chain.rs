@@ -34,14 +34,15 @@ impl Chains {
         Self { recent: HashMap::new(), within_ms: i64::from(within_s) * 1_000 }
     }
 
-    /// Takes a finding; the chain it completes, if any.
-    pub fn take(&mut self, finding: &Finding) -> Option<Finding> {
+    /// Takes a finding; the chains it completes: one for each outflow after an unusual read,
+    /// whichever of the two came in first.
+    pub fn take(&mut self, finding: &Finding) -> Vec<Finding> {
         let is_read = matches!(finding.detector.as_ref(), "bulk_read" | "enumeration" | "no_actor");
         let is_outflow = finding.detector == "outbound_bytes";
         if !is_read && !is_outflow {
-            return None;
+            return Vec::new();
         }
-        let source = finding.source_ip.clone()?;
+        let Some(source) = finding.source_ip.clone() else { return Vec::new() };
         if self.recent.len() >= SOURCES_MAX && !self.recent.contains_key(&source) {
             self.forget_oldest();
         }
@@ -55,21 +56,15 @@ impl Chains {
         let within = self.within_ms;
         let follows =
             |read: &Finding, flow: &Finding| (0..=within).contains(&flow.time.since(read.time));
-        if is_read {
-            let flow = recent
-                .outflows
-                .iter()
-                .filter(|flow| follows(finding, flow))
-                .max_by_key(|f| f.bytes)?;
-            Some(chain(finding, flow))
-        } else {
-            let read = recent
-                .reads
-                .iter()
-                .filter(|read| follows(read, finding))
-                .max_by_key(|r| r.score)?;
-            Some(chain(read, finding))
+        let read_before = |flow: &Finding| {
+            let reads = recent.reads.iter().filter(|read| follows(read, flow));
+            reads.max_by_key(|read| read.score).map(|read| chain(read, flow))
+        };
+        if is_outflow {
+            return read_before(finding).into_iter().collect();
         }
+        let flows = recent.outflows.iter().filter(|flow| follows(finding, flow));
+        flows.filter_map(read_before).collect()
     }
 
     fn forget_oldest(&mut self) {
@@ -116,5 +111,78 @@ fn chain(read: &Finding, flow: &Finding) -> Finding {
         source: flow.source.clone(),
         source_ip: flow.source_ip.clone(),
         ..read.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::engine::model::{Severity, Source};
+
+    /// `bulk_read@10` or `outbound_bytes@25`, in minutes.
+    fn finding(text: &str) -> Finding {
+        let (detector, minute) = text.split_once('@').expect("detector@minute");
+        let minute: i64 = minute.parse().expect("a minute");
+        let time = EventTime::default().plus_ms(1_800_000_000_000 + minute * 60_000);
+        Finding {
+            id: text.to_owned(),
+            time,
+            detector: detector.to_owned().into(),
+            rule: None,
+            severity: Severity::High,
+            score: 60,
+            key: Key { kind: KeyKind::Source, value: "10.0.0.1".into() },
+            actor: None,
+            source_ip: Some("10.0.0.1".into()),
+            session: None,
+            dataset: None,
+            category: None,
+            tier: 2,
+            window: Window { start: time, end: time },
+            observed: 1.0,
+            expected: 0.0,
+            unit: "bytes".into(),
+            subjects: 0,
+            records: 0,
+            bytes: 50 << 20,
+            attack: Vec::new(),
+            why: String::new(),
+            evidence: Vec::new(),
+            source: Source::Monitor { monitor: "test".into() },
+        }
+    }
+
+    /// The outflows that end a chain, whatever order the findings come in.
+    fn check(findings: &str, expected: &str) {
+        let findings: Vec<Finding> = findings.split_whitespace().map(finding).collect();
+        for turn in 0..findings.len() {
+            for backwards in [false, true] {
+                let mut order = findings.clone();
+                order.rotate_left(turn);
+                if backwards {
+                    order.reverse();
+                }
+                let mut chains = Chains::new(1_800);
+                let made = order.iter().flat_map(|finding| chains.take(finding));
+                let told: BTreeSet<String> = made.map(|c| c.evidence[1].clone()).collect();
+                let told: Vec<&str> = told.iter().map(String::as_str).collect();
+                assert_eq!(told.join(" "), expected, "turned by {turn}, backwards {backwards}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_outflow_after_a_read_is_a_chain_in_any_order() {
+        check(
+            "bulk_read@10 outbound_bytes@25 outbound_bytes@26 bulk_read@12 outbound_bytes@30",
+            "outbound_bytes@25 outbound_bytes@26 outbound_bytes@30",
+        );
+    }
+
+    #[test]
+    fn an_outflow_before_the_read_or_long_after_it_is_none() {
+        check("bulk_read@40 outbound_bytes@39 outbound_bytes@71", "");
     }
 }

@@ -59,8 +59,10 @@ pub enum NoticeKind {
     Quiet,
 }
 
-/// Findings remembered against repeats.
-const FINDINGS_KNOWN_MAX: usize = 1_000_000;
+/// Findings remembered against repeats: at least the last so many.
+const FINDINGS_KNOWN_MAX: usize = 500_000;
+/// Source addresses whose actors are remembered; beyond it only gateways are kept.
+const SOURCES_KNOWN_MAX: usize = 200_000;
 /// Incidents looked at for one key.
 const PER_KEY_MAX: usize = 8;
 /// Actors remembered of one source, to tell a gateway.
@@ -73,7 +75,9 @@ pub struct Correlator {
     by_key: HashMap<Key, Vec<IncidentId>>,
     by_session: HashMap<String, Vec<IncidentId>>,
     source_actors: HashMap<String, HashSet<String>>,
+    /// Two generations, so that the older half is forgotten and never the newest.
     known: HashSet<FindingId>,
+    known_before: HashSet<FindingId>,
     chains: Chains,
     /// Incidents whose scope has grown since their numbers were last brought up to date.
     stale: Vec<IncidentId>,
@@ -92,6 +96,7 @@ impl Correlator {
             by_session: HashMap::new(),
             source_actors: HashMap::new(),
             known: HashSet::new(),
+            known_before: HashSet::new(),
             chains,
             stale: Vec::new(),
             now: EventTime::MIN,
@@ -103,11 +108,13 @@ impl Correlator {
         if !self.remember(&finding.id) {
             return;
         }
-        let chain = self.chains.take(&finding);
+        let chains = self.chains.take(&finding);
         self.place(finding, out);
-        if let Some(chain) = chain.filter(|chain| self.remember(&chain.id)) {
-            out.chains.push(chain.clone());
-            self.place(chain, out);
+        for chain in chains {
+            if self.remember(&chain.id) {
+                out.chains.push(chain.clone());
+                self.place(chain, out);
+            }
         }
     }
 
@@ -190,6 +197,11 @@ impl Correlator {
             self.chains.take(finding);
             group.take_finding(finding);
             self.index(finding, &id);
+            for key in self.keys(finding) {
+                let until = finding.time.plus_ms(self.config.quiet_gap_ms());
+                let asked = group.watched.entry(key).or_insert(until);
+                *asked = until.max(*asked);
+            }
         }
         for entry in entries {
             if let Some(key) = key_of(entry).filter(|_| is_evidence(entry)) {
@@ -200,6 +212,20 @@ impl Correlator {
         }
         group.resume(incident);
         self.groups.insert(id, group);
+    }
+
+    /// What is still to be asked of the shards, all at once: for shards that have started anew.
+    pub fn watches(&self) -> Vec<Watch> {
+        let lookback_ms = i64::from(self.config.lookback_s) * 1_000;
+        let open = self
+            .groups
+            .values()
+            .filter(|group| group.last_finding.plus_ms(self.config.quiet_gap_ms()) > self.now);
+        open.flat_map(|group| {
+            let since = group.incident.first_finding.minus_ms(lookback_ms);
+            group.watched.iter().map(move |(key, &until)| Watch { key: key.clone(), since, until })
+        })
+        .collect()
     }
 
     pub fn incident(&self, id: &str) -> Option<&Incident> {
@@ -216,10 +242,13 @@ impl Correlator {
     }
 
     fn remember(&mut self, id: &FindingId) -> bool {
-        if self.known.len() >= FINDINGS_KNOWN_MAX {
-            self.known.clear();
+        if self.known_before.contains(id) || !self.known.insert(id.clone()) {
+            return false;
         }
-        self.known.insert(id.clone())
+        if self.known.len() >= FINDINGS_KNOWN_MAX {
+            self.known_before = std::mem::take(&mut self.known);
+        }
+        true
     }
 
     fn place(&mut self, finding: Finding, out: &mut Correlated) {
@@ -282,6 +311,12 @@ impl Correlator {
             }
         }
         out.changed.retain(|id| id != from);
+        let entries = out.entries.iter_mut().map(|(id, _)| id);
+        for id in entries.chain(out.findings.iter_mut().map(|(id, _)| id)) {
+            if id == from {
+                id.clone_from(into);
+            }
+        }
         out.merged.push((from.clone(), into.clone()));
     }
 
@@ -301,6 +336,10 @@ impl Correlator {
     }
 
     fn note_source(&mut self, finding: &Finding) {
+        if self.source_actors.len() >= SOURCES_KNOWN_MAX {
+            let gateway = self.config.gateway_actors_min;
+            self.source_actors.retain(|_, actors| actors.len() >= gateway);
+        }
         if let (Some(ip), Some(actor)) = (&finding.source_ip, &finding.actor) {
             let actors = self.source_actors.entry(ip.clone()).or_default();
             if actors.len() < ACTORS_PER_SOURCE_MAX {

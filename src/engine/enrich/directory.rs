@@ -143,11 +143,16 @@ fn actor_type(word: Option<&str>, i: usize, problems: &mut Problems) -> Option<A
 
 /// The line, and what is wrong there, without quoting the file: it may name people.
 pub(super) fn toml_problem(text: &str, error: &toml::de::Error) -> String {
-    let line =
-        error.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);
-    match line {
-        Some(line) => format!("line {line}: {}", error.message()),
-        None => error.message().to_owned(),
+    // `invalid type: string "…", expected …` quotes the value: only what was expected is told.
+    let said = error.message();
+    let quotes = said.starts_with("invalid type") || said.starts_with("invalid value");
+    let expected = said.rsplit_once(", expected ").filter(|_| quotes);
+    let message =
+        expected.map_or_else(|| said.to_owned(), |(_, e)| format!("wrong value, expected {e}"));
+    let line = |start: usize| text[..start.min(text.len())].matches('\n').count() + 1;
+    match error.span() {
+        Some(span) => format!("line {}: {message}", line(span.start)),
+        None => message,
     }
 }
 
@@ -164,6 +169,13 @@ mod tests {
         assert!(directory.is_canary(pseudonyms.subject("T-777000")));
         assert!(directory.actor("off-1").is_some_and(|a| a.left.is_some()));
         assert!(!format!("{directory:?}").contains("T-9"));
+    }
+
+    #[test]
+    fn a_mistyped_line_is_named_without_its_value() {
+        let text = "[[canary]]\nsubject = 777000\n";
+        let problems = Directory::parse(text, &Pseudonyms::new(b"k")).expect_err("a number");
+        assert_eq!(problems.to_string(), "directory: line 2: wrong value, expected a string");
     }
 
     #[test]
