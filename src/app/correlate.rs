@@ -69,6 +69,8 @@ pub struct CorrelateRole {
     advanced_at: Instant,
     reminded_at: Option<Instant>,
     outbox_pending: bool,
+    /// Numbers of what was sent from the outbox and is not acknowledged yet.
+    sent: Vec<i64>,
 }
 
 impl CorrelateRole {
@@ -94,6 +96,7 @@ impl CorrelateRole {
             &[&topics.findings, &topics.evidence],
             &positions,
             From::Beginning,
+            false,
         )?;
         let sender = Sender::new(parts.kafka.client("correlate")?, Arc::clone(&parts.link))?;
         tracing::info!(incidents = count, "correlator started");
@@ -109,6 +112,7 @@ impl CorrelateRole {
             advanced_at: Instant::now(),
             reminded_at: None,
             outbox_pending: true,
+            sent: Vec::new(),
         })
     }
 
@@ -243,27 +247,36 @@ impl CorrelateRole {
         Ok(outgoing)
     }
 
-    /// Sends what waits in the outbox; what the broker does not take stays there.
+    /// Sends what waits in the outbox, a part at a time; what the broker does not take stays
+    /// there. What was sent and is not acknowledged yet is waited for, not sent again.
     fn publish(&mut self) -> Result<(), CorrelateError> {
         if !self.outbox_pending || !self.parts.link.is_connected() {
             return Ok(());
         }
-        let waiting = self.parts.runtime.block_on(self.parts.store.outbox(OUTBOX_MAX))?;
-        if waiting.is_empty() {
-            self.outbox_pending = false;
-            return Ok(());
+        if self.sent.is_empty() {
+            let waiting = self.parts.runtime.block_on(self.parts.store.outbox(OUTBOX_MAX))?;
+            if waiting.is_empty() {
+                self.outbox_pending = false;
+                return Ok(());
+            }
+            for (number, outgoing) in waiting {
+                let payload = outgoing.payload.as_bytes();
+                self.sender.send(&outgoing.topic, &outgoing.key, payload)?;
+                self.sent.push(number);
+            }
         }
-        for (_, outgoing) in &waiting {
-            self.sender.send(&outgoing.topic, &outgoing.key, outgoing.payload.as_bytes())?;
-        }
+        let sent = self.sent.len() as u64;
         match self.sender.flush(PUBLISH) {
             Ok(()) => {
-                let numbers: Vec<i64> = waiting.iter().map(|(number, _)| *number).collect();
-                self.parts.runtime.block_on(self.parts.store.published(&numbers))?;
-                self.parts.telemetry.published(numbers.len() as u64, 0);
+                self.parts.runtime.block_on(self.parts.store.published(&self.sent))?;
+                self.sent.clear();
+                self.parts.telemetry.published(sent, 0);
             }
             Err(error) => {
-                self.parts.telemetry.published(0, waiting.len() as u64);
+                if !matches!(error, SendError::Pending(_)) {
+                    self.sent.clear();
+                }
+                self.parts.telemetry.published(0, sent);
                 tracing::warn!(error = %error, "alerts wait in the outbox");
             }
         }

@@ -235,6 +235,7 @@ impl Roles {
                     &[&topics.watch],
                     &Default::default(),
                     From::End,
+                    true,
                 )?;
                 while !stop.load(Ordering::Relaxed) {
                     use rdkafka::Message;

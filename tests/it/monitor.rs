@@ -3,7 +3,8 @@
 //! Nothing here waits a fixed time: a condition is looked at until it holds or its deadline is
 //! over. A monitor that goes out of scope is killed.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,7 +14,7 @@ use std::time::{Duration, Instant};
 pub const BINARY: &str = env!("CARGO_BIN_EXE_tidewaiter");
 
 /// Usually a second or two; a loaded machine may need many times that.
-pub const DEADLINE: Duration = Duration::from_secs(90);
+pub const DEADLINE: Duration = Duration::from_secs(60);
 /// Between two looks at a condition.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
@@ -106,6 +107,23 @@ impl Monitor {
             self.assert_alive();
             Err(log.join("\n"))
         })
+    }
+
+    /// Asks its HTTP server; status and body.
+    #[track_caller]
+    pub fn get(&mut self, path: &str) -> (u16, String) {
+        let line = self.says("console at http://");
+        let (_, address) = line.split_once("console at http://").unwrap();
+        let address = &address[..address.find('/').unwrap()];
+        let mut connection = TcpStream::connect(address).unwrap();
+        connection.set_read_timeout(Some(DEADLINE)).unwrap();
+        // HTTP/1.0: the answer comes whole, and its end is the end of the connection.
+        write!(connection, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, body.to_owned())
     }
 
     #[track_caller]

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-use rdkafka::client::Client;
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::KafkaConfig;
-use super::link::Link;
+use super::link::{Link, Linked};
 use crate::adapters::secrets::SecretError;
 
 #[derive(Debug, thiserror::Error)]
@@ -29,7 +29,10 @@ pub enum TopicsError {
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 const WAIT_FIRST: Duration = Duration::from_millis(250);
-const WAIT_MAX: Duration = Duration::from_secs(10);
+/// On top of the five seconds that the client itself keeps trying.
+const WAIT_MAX: Duration = Duration::from_secs(2);
+/// A wait is cut into these, so that a shutdown is seen.
+const SLICE: Duration = Duration::from_millis(50);
 
 /// What a topic of ours needs beyond the broker's defaults: name, how many partitions, settings.
 struct Wanted<'a> {
@@ -46,8 +49,10 @@ pub async fn ensure_topics(
     link: &Arc<Link>,
     stop: &AtomicBool,
 ) -> Result<(), TopicsError> {
-    let admin: AdminClient<_> = config.client("admin")?.create().map_err(TopicsError::Client)?;
-    let existing = wait_for_metadata(admin.inner(), link, stop).await?;
+    let client = config.client("admin")?;
+    let admin: AdminClient<Linked> =
+        client.create_with_context(Linked(Arc::clone(link))).map_err(TopicsError::Client)?;
+    let existing = wait_for_metadata(config, link, stop).await?;
     for input in inputs.iter().filter(|input| !existing.contains(*input)) {
         tracing::warn!(topic = %input, "input topic does not exist yet; it is read once it does");
     }
@@ -94,23 +99,37 @@ pub async fn ensure_topics(
     Ok(())
 }
 
-async fn wait_for_metadata<C: rdkafka::ClientContext>(
-    client: &Client<C>,
-    link: &Link,
+/// Asks as a consumer: only such a client hands on why a connection came to nothing.
+async fn wait_for_metadata(
+    config: &KafkaConfig,
+    link: &Arc<Link>,
     stop: &AtomicBool,
 ) -> Result<BTreeSet<String>, TopicsError> {
+    let mut client = config.client("admin")?;
+    client.set("group.id", &config.group).set("enable.auto.commit", "false");
+    let client: BaseConsumer<Linked> =
+        client.create_with_context(Linked(Arc::clone(link))).map_err(TopicsError::Client)?;
     let mut wait = WAIT_FIRST;
     loop {
         if stop.load(Ordering::Relaxed) {
             return Err(TopicsError::Stopped);
         }
-        match tokio::task::block_in_place(|| client.fetch_metadata(None, TIMEOUT)) {
+        let asked = tokio::task::block_in_place(|| {
+            let asked = client.fetch_metadata(None, TIMEOUT);
+            // Without a subscription this brings no records, only what the client has to say.
+            let _ = client.poll(Duration::ZERO);
+            asked
+        });
+        match asked {
             Ok(metadata) => {
                 return Ok(metadata.topics().iter().map(|t| t.name().to_owned()).collect());
             }
             Err(error) => {
                 link.note_error(&error, "no broker answers yet");
-                tokio::time::sleep(wait).await;
+                let again = Instant::now() + wait;
+                while Instant::now() < again && !stop.load(Ordering::Relaxed) {
+                    tokio::time::sleep(SLICE).await;
+                }
                 wait = (wait * 2).min(WAIT_MAX);
             }
         }

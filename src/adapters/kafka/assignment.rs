@@ -1,11 +1,12 @@
 //! Which partitions are ours, and from where they are read.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, RebalanceProtocol};
-use rdkafka::error::KafkaResult;
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::statistics::Statistics;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
@@ -51,6 +52,21 @@ pub struct Assignment {
     warmup_ms: i64,
     positions: Mutex<BTreeMap<Partition, Position>>,
     changes: Mutex<Vec<Change>>,
+    commits: CommitCounts,
+}
+
+#[derive(Default)]
+struct CommitCounts {
+    asked: AtomicU64,
+    answered: AtomicU64,
+    failed: AtomicBool,
+}
+
+/// What became of the commits asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Commits {
+    pub pending: bool,
+    pub failed: bool,
 }
 
 impl Assignment {
@@ -67,6 +83,7 @@ impl Assignment {
             warmup_ms: i64::from(warmup_s) * 1_000,
             positions: Mutex::default(),
             changes: Mutex::default(),
+            commits: CommitCounts::default(),
         }
     }
 
@@ -86,13 +103,26 @@ impl Assignment {
         }
     }
 
-    /// Commits every position. Only to be called once the producer has flushed.
+    /// Asks the broker to commit every position; [`Assignment::commits`] says what became of it.
+    /// Only to be called once the producer has flushed. Never waits: a broker that is away would
+    /// hold the caller for as long as it is.
     pub fn commit(&self, consumer: &BaseConsumer<Self>) -> KafkaResult<()> {
         let list = self.list()?;
         if list.count() == 0 {
             return Ok(());
         }
-        consumer.commit(&list, CommitMode::Sync)
+        consumer.commit(&list, CommitMode::Async)?;
+        self.commits.asked.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Whether commits are on their way, and whether one has failed since the last call.
+    pub fn commits(&self) -> Commits {
+        Commits {
+            pending: self.commits.asked.load(Ordering::Relaxed)
+                > self.commits.answered.load(Ordering::Relaxed),
+            failed: self.commits.failed.swap(false, Ordering::Relaxed),
+        }
     }
 
     fn list(&self) -> KafkaResult<TopicPartitionList> {
@@ -173,8 +203,17 @@ impl Assignment {
     }
 
     fn give_up(&self, consumer: &BaseConsumer<Self>, revoked: &TopicPartitionList) {
-        let handed_on = self.sender.flush(FLUSH_ON_REVOKE).is_ok();
-        if handed_on && let Err(error) = self.commit(consumer) {
+        // Whoever takes over reads the committed offsets next, so here the answer is waited for,
+        // unless nobody is there to give it.
+        let committed = if self.link.is_connected() && self.sender.flush(FLUSH_ON_REVOKE).is_ok() {
+            self.list().and_then(|list| match list.count() {
+                0 => Ok(()),
+                _ => consumer.commit(&list, CommitMode::Sync),
+            })
+        } else {
+            Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::BrokerNotAvailable))
+        };
+        if let Err(error) = committed {
             tracing::warn!(error = %error, "offsets were not committed on revocation; records are read again");
         }
         let mut positions = self.positions.lock().unwrap_or_else(PoisonError::into_inner);
@@ -193,12 +232,11 @@ impl ClientContext for Assignment {
         self.link.log(level, facility, message);
     }
 
-    fn error(&self, error: rdkafka::error::KafkaError, reason: &str) {
+    fn error(&self, error: KafkaError, reason: &str) {
         self.link.note_error(&error, reason);
     }
 
     fn stats(&self, statistics: Statistics) {
-        self.link.note_statistics(&statistics);
         let positions = self.positions.lock().unwrap_or_else(PoisonError::into_inner);
         for ((topic, partition), position) in positions.iter() {
             let end = statistics
@@ -215,6 +253,14 @@ impl ClientContext for Assignment {
 }
 
 impl ConsumerContext for Assignment {
+    fn commit_callback(&self, result: KafkaResult<()>, _offsets: &TopicPartitionList) {
+        if let Err(error) = result {
+            self.commits.failed.store(true, Ordering::Relaxed);
+            self.link.note_error(&error, "offsets not committed");
+        }
+        self.commits.answered.fetch_add(1, Ordering::Relaxed);
+    }
+
     fn rebalance(
         &self,
         consumer: &BaseConsumer<Self>,

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
 use serde::Deserialize;
 
 use crate::adapters::secrets::SecretSource;
@@ -223,6 +224,7 @@ impl KafkaConfig {
         let mut client = ClientConfig::new();
         client.set("bootstrap.servers", &self.brokers);
         client.set("client.id", format!("tidewaiter-{role}"));
+        client.set_log_level(RDKafkaLogLevel::Warning);
         client.set(
             "security.protocol",
             match self.security {

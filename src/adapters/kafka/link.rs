@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::KafkaError;
 use rdkafka::statistics::Statistics;
 
@@ -21,6 +22,7 @@ pub struct Link {
     connected: AtomicBool,
     assigned: AtomicBool,
     complained_ms: AtomicI64,
+    failed_ms: AtomicI64,
 }
 
 impl Link {
@@ -30,6 +32,7 @@ impl Link {
             connected: AtomicBool::new(false),
             assigned: AtomicBool::new(false),
             complained_ms: AtomicI64::new(i64::MIN),
+            failed_ms: AtomicI64::new(i64::MIN),
         }
     }
 
@@ -61,13 +64,32 @@ impl Link {
 
     pub fn note_error(&self, error: &KafkaError, reason: &str) {
         self.telemetry.kafka_error();
-        let now = wall_clock_ms();
-        let last = self.complained_ms.load(Ordering::Relaxed);
-        if now.saturating_sub(last) >= REPEAT_MS {
-            self.complained_ms.store(now, Ordering::Relaxed);
+        if is_due(&self.complained_ms) {
             tracing::warn!(error = %error, reason, "Kafka client; retrying");
         }
     }
+
+    /// librdkafka's own log. Only here it says why a connection came to nothing: a certificate,
+    /// a password, a closed port.
+    fn note_log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        use RDKafkaLogLevel::{Alert, Critical, Emerg, Error};
+        let failed = matches!(level, Emerg | Alert | Critical | Error);
+        if failed && is_due(&self.failed_ms) {
+            tracing::warn!(facility, reason = message, "Kafka connection; retrying");
+        } else {
+            tracing::debug!(?level, facility, message, "librdkafka");
+        }
+    }
+}
+
+/// True where the last time was long enough ago, which then is now.
+fn is_due(last_ms: &AtomicI64) -> bool {
+    let now = wall_clock_ms();
+    let due = now.saturating_sub(last_ms.load(Ordering::Relaxed)) >= REPEAT_MS;
+    if due {
+        last_ms.store(now, Ordering::Relaxed);
+    }
+    due
 }
 
 /// Milliseconds since the epoch by our own clock.
@@ -78,7 +100,7 @@ pub fn wall_clock_ms() -> i64 {
 
 impl ClientContext for Link {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        tracing::debug!(?level, facility, message, "librdkafka");
+        self.note_log(level, facility, message);
     }
 
     fn stats(&self, statistics: Statistics) {
@@ -89,3 +111,18 @@ impl ClientContext for Link {
         self.note_error(&error, reason);
     }
 }
+
+/// The context of a client that has nothing to say beyond what the link says.
+pub struct Linked(pub Arc<Link>);
+
+impl ClientContext for Linked {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.0.log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.0.note_error(&error, reason);
+    }
+}
+
+impl ConsumerContext for Linked {}

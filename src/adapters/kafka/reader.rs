@@ -25,7 +25,9 @@ impl ClientContext for Context {
         self.0.note_error(&error, reason);
     }
 
-    fn stats(&self, _statistics: Statistics) {}
+    fn stats(&self, statistics: Statistics) {
+        self.0.note_statistics(&statistics);
+    }
 }
 
 impl ConsumerContext for Context {}
@@ -44,14 +46,19 @@ pub enum From {
 
 impl Reader {
     /// Assigns every partition of `topics`. Fails where the broker does not answer: try again.
+    ///
+    /// With `pulse` it tells the link every second whether a broker can be reached. For one
+    /// reader of a process, one that is polled all the time and never waits for the broker.
     pub fn open(
         mut client: ClientConfig,
         link: Arc<Link>,
         topics: &[&str],
         positions: &BTreeMap<(String, i32), i64>,
         from: From,
+        pulse: bool,
     ) -> KafkaResult<Self> {
         client
+            .set("statistics.interval.ms", if pulse { "1000" } else { "0" })
             .set("group.id", "tidewaiter-reader")
             .set("enable.auto.commit", "false")
             .set("enable.partition.eof", "false")

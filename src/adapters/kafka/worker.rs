@@ -62,7 +62,9 @@ pub struct WorkerParts {
 const BATCH_MAX: usize = 500;
 /// How long the first record of a batch is waited for.
 const POLL: Duration = Duration::from_millis(20);
-const FLUSH: Duration = Duration::from_secs(30);
+/// How long acknowledgements are waited for before a commit, and before the last one.
+const FLUSH: Duration = Duration::from_secs(5);
+const LAST_COMMIT: Duration = Duration::from_secs(10);
 /// How often state sizes are measured: it walks the tables.
 const SIZES_EVERY: Duration = Duration::from_secs(5);
 
@@ -74,6 +76,8 @@ struct Lane {
     counts: BatchCounts,
     /// Records below this were handed on before a restart.
     warm_until: i64,
+    /// Offset of the next record to come.
+    next: i64,
 }
 
 pub struct Worker {
@@ -145,13 +149,18 @@ impl Worker {
             self.watches()?;
             self.sender.poll();
             self.report()?;
+            self.uncommitted |= self.consumer.context().commits().failed;
             let every = Duration::from_millis(self.parts.kafka.commit_interval_ms);
-            if self.uncommitted && self.committed_at.elapsed() >= every {
-                self.commit()?;
+            let due = self.uncommitted && self.committed_at.elapsed() >= every;
+            if due && self.parts.link.is_connected() {
+                self.commit(FLUSH)?;
             }
         }
-        self.commit()?;
-        tracing::info!("detector stopped; offsets are committed");
+        if self.commit_last()? {
+            tracing::info!("detector stopped; offsets are committed");
+        } else {
+            tracing::warn!("detector stopped; what was not committed is read again at the next start");
+        }
         Ok(())
     }
 
@@ -214,7 +223,9 @@ impl Worker {
         let watches = Arc::clone(&self.parts.watches);
         let watches = watches.lock().unwrap_or_else(PoisonError::into_inner);
         while let Ok(watch) = watches.try_recv() {
-            for lane in self.lanes.values_mut() {
+            // A shard that is still rebuilding would answer with half of its past; it is asked
+            // again.
+            for lane in self.lanes.values_mut().filter(|lane| lane.next >= lane.warm_until) {
                 lane.shard.watch(&watch, &mut self.out);
             }
         }
@@ -248,9 +259,10 @@ impl Worker {
         Ok(self.sender.send(&self.topics.evidence, "", &record)?)
     }
 
-    fn commit(&mut self) -> Result<(), WorkerError> {
+    /// Asks for a commit of everything handed on, once the broker has acknowledged that.
+    fn commit(&mut self, flush: Duration) -> Result<(), WorkerError> {
         self.committed_at = Instant::now();
-        match self.sender.flush(FLUSH) {
+        match self.sender.flush(flush) {
             Ok(()) => {}
             Err(SendError::Pending(records)) => {
                 tracing::warn!(
@@ -266,8 +278,8 @@ impl Worker {
                 self.uncommitted = false;
                 Ok(())
             }
-            // The group is being shared out anew, or the broker is away: what is not committed is
-            // read again with the same ids.
+            // The group is being shared out anew: what is not committed is read again with the
+            // same ids.
             Err(KafkaError::ConsumerCommit(code)) => {
                 self.parts
                     .link
@@ -275,6 +287,26 @@ impl Worker {
                 Ok(())
             }
             Err(error) => Err(WorkerError::Commit(error)),
+        }
+    }
+
+    /// Commits and waits for the broker's word, within bounds; true where it came.
+    fn commit_last(&mut self) -> Result<bool, WorkerError> {
+        let deadline = Instant::now() + LAST_COMMIT;
+        self.uncommitted = true;
+        self.commit(LAST_COMMIT)?;
+        let context = self.consumer.context();
+        loop {
+            let commits = context.commits();
+            self.uncommitted |= commits.failed;
+            if self.uncommitted || !commits.pending {
+                return Ok(!self.uncommitted);
+            }
+            if Instant::now() >= deadline {
+                return Ok(false);
+            }
+            // Records that come with it are left for the next start: their positions stay.
+            let _ = self.consumer.poll(POLL);
         }
     }
 }
@@ -301,6 +333,7 @@ fn new_lane(parts: &WorkerParts, partition: &Partition, warm_until: i64) -> Lane
         telemetry: parts.telemetry.topic(topic),
         counts: BatchCounts::default(),
         warm_until,
+        next: 0,
     }
 }
 
@@ -324,6 +357,7 @@ fn take(
 ) -> Result<Option<i64>, WorkerError> {
     let payload = message.payload().unwrap_or_default();
     let time_ms = message.timestamp().to_millis().unwrap_or_else(wall_clock_ms);
+    lane.next = message.offset() + 1;
     let Lane { shard, decoder, .. } = lane;
     let decoded = decoder.decode(payload);
     let raw = || decoder.raw_value(payload).unwrap_or_default();
