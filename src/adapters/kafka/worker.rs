@@ -159,7 +159,9 @@ impl Worker {
         if self.commit_last()? {
             tracing::info!("detector stopped; offsets are committed");
         } else {
-            tracing::warn!("detector stopped; what was not committed is read again at the next start");
+            tracing::warn!(
+                "detector stopped; what was not committed is read again at the next start"
+            );
         }
         Ok(())
     }
