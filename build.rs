@@ -22,6 +22,9 @@ const PLACEHOLDER: &str = "<!doctype html>
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed={DIST}");
+    // Both are read into the binary by macros, which cargo does not see through.
+    println!("cargo:rerun-if-changed=rules");
+    println!("cargo:rerun-if-changed=src/adapters/store/migrations");
     let page = Path::new(DIST).join("index.html");
     if page.exists() {
         return;

@@ -4,6 +4,8 @@
 //! simulated agency's; catalogue, directory and the shipped rules are on, findings are correlated,
 //! evidence is gathered. Nothing is read or written.
 
+#![allow(clippy::expect_used, reason = "a bench that cannot be set up has nothing to measure")]
+
 use std::time::{Duration, Instant};
 
 use tidewaiter::app::replay::{Listener, Replay};

@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use super::{Addresses, Catalogue, Directory, DirectoryActor, Pseudonyms};
-use crate::engine::model::{ActorType, Event, SubjectToken};
+use crate::engine::model::{ActorType, Event, Kind, SubjectToken};
 
 /// Where neither catalogue nor event says what kind of data it is.
 const UNCLASSIFIED: &str = "unclassified";
@@ -71,7 +71,12 @@ impl Enricher {
             standing,
             dataset,
             category,
-            tier: known.map_or_else(|| Catalogue::tier_of_category(category), |d| d.tier),
+            tier: match known {
+                Some(dataset) => dataset.tier,
+                // A login or a flow that names no data is about none.
+                None if event.kind != Kind::Access && category == UNCLASSIFIED => 0,
+                None => Catalogue::tier_of_category(category),
+            },
             case_required: known.is_some_and(|d| d.case_required),
             tokens,
             watched,

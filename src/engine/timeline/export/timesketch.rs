@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use crate::engine::model::{Entry, EventTime, Incident};
+use crate::engine::model::{Entry, EntryKind, EventTime, Incident};
 use crate::engine::timeline::Line;
 
 #[derive(Serialize)]
@@ -25,7 +25,10 @@ struct Row<'a> {
 pub fn write(incident: &Incident, lines: &[Line], to: &mut dyn Write) -> io::Result<()> {
     for line in lines {
         let entry = &line.entry;
-        let who = entry.actor.as_deref().or(entry.source_ip.as_deref()).unwrap_or("nobody");
+        let who = match entry.kind {
+            EntryKind::Severity => "incident",
+            _ => entry.actor.as_deref().or(entry.source_ip.as_deref()).unwrap_or("nobody"),
+        };
         let severity = entry.severity.iter().map(|s| format!("severity-{s}"));
         let row = Row {
             message: format!("{who}: {}", entry.text),
@@ -44,7 +47,6 @@ pub fn write(incident: &Incident, lines: &[Line], to: &mut dyn Write) -> io::Res
 }
 
 fn description(entry: &Entry) -> &'static str {
-    use crate::engine::model::EntryKind;
     match entry.kind {
         EntryKind::Access => "Record Access Time",
         EntryKind::Auth => "Authentication Time",
