@@ -33,7 +33,9 @@ pub fn sort(entries: &mut [Entry]) {
 
 /// Every entry as a line of its own. `entries` are in the story's order.
 pub fn lines(entries: Vec<Entry>) -> Vec<Line> {
-    entries.into_iter().map(single).collect()
+    let mut lines: Vec<Line> = entries.into_iter().map(single).collect();
+    tell_apart(&mut lines);
+    lines
 }
 
 /// Like entries folded. `entries` are in the story's order; so are the lines, by their first entry.
@@ -60,6 +62,7 @@ pub fn fold(entries: Vec<Entry>) -> Vec<Line> {
         open.insert(likeness, Open::new(lines.len(), &entry));
         lines.push(single(entry));
     }
+    tell_apart(&mut lines);
     for line in &mut lines {
         line.entry.text = sentence(&line.entry, line.folded);
     }
@@ -77,6 +80,19 @@ pub fn unfold(entries: Vec<Entry>, fold_id: &str) -> Vec<Entry> {
         .filter(|entry| inside(entry) && Likeness::of(entry) == likeness)
         .take(usize::try_from(line.folded).unwrap_or(usize::MAX))
         .collect()
+}
+
+/// One event may raise the severity more than once: a name that comes again gets a number.
+fn tell_apart(lines: &mut [Line]) {
+    let mut seen: HashMap<String, u32> = HashMap::with_capacity(lines.len());
+    for line in lines {
+        let times = seen.entry(line.id.clone()).or_default();
+        *times += 1;
+        if *times > 1 {
+            line.id = format!("{}~{times}", line.id);
+            line.fold = line.fold.as_ref().map(|_| line.id.clone());
+        }
+    }
 }
 
 fn single(mut entry: Entry) -> Line {
@@ -198,6 +214,17 @@ mod tests {
     #[test]
     fn a_finding_ends_the_fold() {
         check("0 read; 1 read; 1 finding; 2 read; 3 read", "0 read x2; 1 finding x1; 2 read x2");
+    }
+
+    #[test]
+    fn every_line_has_a_name_of_its_own() {
+        let source = Source::Kafka { topic: "t".into(), partition: 0, offset: 7 };
+        let severity = Entry { kind: EntryKind::Severity, ..Entry::at(source) };
+        let entries = vec![severity.clone(), severity.clone(), severity];
+        for told in [fold(entries.clone()), lines(entries)] {
+            let names: HashSet<&str> = told.iter().map(|line| line.id.as_str()).collect();
+            assert_eq!(names.len(), 3, "{names:?}");
+        }
     }
 
     #[test]
