@@ -284,7 +284,8 @@ impl CorrelateRole {
     }
 
     fn remind(&mut self) -> Result<(), CorrelateError> {
-        if self.reminded_at.is_some_and(|at| at.elapsed() < REMIND_EVERY) {
+        let lately = self.reminded_at.is_some_and(|at| at.elapsed() < REMIND_EVERY);
+        if lately || !self.parts.link.is_connected() {
             return Ok(());
         }
         self.reminded_at = Some(Instant::now());

@@ -67,6 +67,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         return Err(anyhow::anyhow!("at most {FILES_MAX} files, got {}", arguments.files.len()))
             .or_exit(Exit::BadConfig);
     }
+    outputs_apart(arguments).or_exit(Exit::BadConfig)?;
     let key = app::pseudonym_key(&config, false).or_exit(Exit::BadConfig)?;
     let (settings, _) = app::load_settings(&config, &key)?;
     let read = Arc::new(AtomicU64::new(0));
@@ -184,4 +185,19 @@ fn print_summary(summary: &Summary) {
         summary.events_per_second,
         summary.peak_rss_bytes as f64 / f64::from(1 << 20)
     );
+}
+
+/// No output may be an input, and no two outputs one file.
+fn outputs_apart(arguments: &Arguments) -> anyhow::Result<()> {
+    let place = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let mut taken: Vec<PathBuf> = arguments.files.iter().map(|path| place(path)).collect();
+    let outputs = [&arguments.findings, &arguments.incidents, &arguments.summary];
+    for path in outputs.into_iter().flatten().filter(|path| path.as_path() != Path::new("-")) {
+        let written = place(path);
+        if taken.contains(&written) {
+            anyhow::bail!("{} is read or written already; name another file", path.display());
+        }
+        taken.push(written);
+    }
+    Ok(())
 }

@@ -194,7 +194,10 @@ impl Assignment {
     fn give_up(&self, consumer: &BaseConsumer<Self>, revoked: &TopicPartitionList) {
         // Whoever takes over reads the committed offsets next, so here the answer is waited for,
         // unless nobody is there to give it.
-        let committed = if self.link.is_connected() && self.sender.flush(FLUSH_ON_REVOKE).is_ok() {
+        let handed_on = self.link.is_connected()
+            && self.sender.flush(FLUSH_ON_REVOKE).is_ok()
+            && !self.sender.has_refused();
+        let committed = if handed_on {
             self.list().and_then(|list| match list.count() {
                 0 => Ok(()),
                 _ => consumer.commit(&list, CommitMode::Sync),

@@ -1,7 +1,7 @@
 //! Records out, in order, acknowledged before anything is committed.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -29,6 +29,8 @@ pub enum SendError {
 struct Deliveries {
     link: Arc<Link>,
     refused: AtomicU64,
+    /// Never cleared: what was refused is lost to this producer's records.
+    refused_ever: AtomicBool,
 }
 
 impl ClientContext for Deliveries {
@@ -48,6 +50,7 @@ impl ProducerContext for Deliveries {
         if let Err((error, message)) = result {
             use rdkafka::Message;
             self.refused.fetch_add(1, Ordering::Relaxed);
+            self.refused_ever.store(true, Ordering::Relaxed);
             tracing::error!(topic = message.topic(), error = %error, "a record was not accepted");
         }
     }
@@ -66,7 +69,8 @@ impl Sender {
             .set("linger.ms", "5")
             // A record waits for a broker that is away as long as it takes.
             .set("message.timeout.ms", "0");
-        let deliveries = Deliveries { link, refused: AtomicU64::new(0) };
+        let deliveries =
+            Deliveries { link, refused: AtomicU64::new(0), refused_ever: AtomicBool::new(false) };
         let producer = client.create_with_context(deliveries).map_err(SendError::Create)?;
         Ok(Self { producer })
     }
@@ -91,6 +95,11 @@ impl Sender {
     /// Serves delivery reports without waiting.
     pub fn poll(&self) {
         self.producer.poll(Duration::ZERO);
+    }
+
+    /// True once the broker has refused a record for good: nothing after it may be committed.
+    pub fn has_refused(&self) -> bool {
+        self.producer.context().refused_ever.load(Ordering::Relaxed)
     }
 
     /// Waits until everything queued is acknowledged, at most `timeout`.

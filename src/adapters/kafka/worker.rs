@@ -177,6 +177,7 @@ impl Worker {
 
     fn batch(&mut self, settings: &Settings) -> Result<(), WorkerError> {
         let mut wait = POLL;
+        let mut read = Vec::new();
         let consumer = &self.consumer;
         for _ in 0..BATCH_MAX {
             let polled = consumer.poll(wait);
@@ -192,10 +193,9 @@ impl Worker {
                         take(lane, &message, settings, &mut self.out, &self.sender, &self.topics)?;
                     if let Some(time) = time {
                         self.times.push((Arc::clone(&lane.telemetry), time));
-                        self.uncommitted = true;
                         let partition = (message.topic().to_owned(), message.partition());
                         let position = Position { next: message.offset() + 1, time_ms: time };
-                        consumer.context().advance(&partition, position);
+                        read.push((partition, position));
                     }
                 }
                 Err(KafkaError::MessageConsumption(code))
@@ -209,6 +209,14 @@ impl Worker {
             }
         }
         hand_on(&mut self.out, &self.sender, &self.topics, &self.parts.telemetry)?;
+        // Only now: a commit, be it by a rebalance in the middle of the batch, must not pass what
+        // has not been handed on.
+        for (partition, position) in read {
+            if self.lanes.contains_key(&partition) {
+                self.consumer.context().advance(&partition, position);
+                self.uncommitted = true;
+            }
+        }
         let now = wall_clock_ms();
         for (telemetry, time) in self.times.drain(..) {
             telemetry.latency_ms(u64::try_from(now - time).unwrap_or(0), 1);

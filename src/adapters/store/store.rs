@@ -10,7 +10,7 @@ use crate::engine::model::{Finding, Incident};
 
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    #[error("cannot make the folder {}: {source}", path.display())]
+    #[error("cannot make {}: {source}", path.display())]
     Folder { path: PathBuf, source: std::io::Error },
     #[error("cannot open the store {}: {source}", path.display())]
     Open { path: PathBuf, source: sqlx::Error },
@@ -49,6 +49,13 @@ impl Store {
         if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder)
                 .map_err(|source| StoreError::Folder { path: folder.to_owned(), source })?;
+        }
+        // Who read what and when is nobody else's business on this machine.
+        if !path.exists() {
+            use std::os::unix::fs::OpenOptionsExt;
+            let made =
+                std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+            made.map_err(|source| StoreError::Folder { path: path.to_owned(), source })?;
         }
         let options = SqliteConnectOptions::new()
             .filename(path)

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::state::cut;
 use crate::engine::enrich::Facts;
 use crate::engine::model::{
     Event, EventTime, Finding, IdHasher, Key, KeyKind, Origin, Severity, Source, Window,
@@ -132,10 +133,10 @@ impl<'e> Judged<'e> {
             rule: None,
             severity: severity_of(score),
             score: score.min(100),
-            key,
-            actor: event.actor_id().map(str::to_owned),
-            source_ip: event.source_ip().map(str::to_owned),
-            session: event.session.as_deref().map(str::to_owned),
+            key: Key { kind: key.kind, value: cut(&key.value).to_owned() },
+            actor: event.actor_id().map(cut).map(str::to_owned),
+            source_ip: event.source_ip().map(cut).map(str::to_owned),
+            session: event.session.as_deref().map(cut).map(str::to_owned),
             dataset: Some(self.facts.dataset).filter(|d| !d.is_empty()).map(str::to_owned),
             category: event.resource.dataset.is_some().then(|| self.facts.category.to_owned()),
             tier: self.facts.tier,

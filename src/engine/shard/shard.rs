@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::{
     Clock, Duplicates, Evidence, Output, Recorder, RecorderConfig, Settings, Verdict, Watch,
 };
-use crate::engine::detect::state::{ActorState, SourceState, Table};
+use crate::engine::detect::state::{ActorState, SourceState, Table, cut};
 use crate::engine::detect::{Judged, RuleScratch, Stream};
 use crate::engine::model::{Event, EventTime, Finding, Key, KeyKind, Origin, Problems};
 
@@ -125,7 +125,7 @@ impl Shard {
             streams: &self.streams,
         };
         let found_before = out.findings.len();
-        let head = match event.actor_id().filter(|_| event.flow.is_none()) {
+        let head = match event.actor_id().filter(|_| event.flow.is_none()).map(cut) {
             Some(actor) => {
                 let state = self.actors.entry(actor);
                 state.touched = state.touched.max(at);
@@ -147,7 +147,7 @@ impl Shard {
                 state.chain
             }
             None => {
-                let source = event.source_ip().unwrap_or("unknown");
+                let source = cut(event.source_ip().unwrap_or("unknown"));
                 let state = self.sources.entry(source);
                 state.touched = state.touched.max(at);
                 state.chain = self.recorder.record(&judged, state.chain);

@@ -10,5 +10,5 @@ mod watching;
 
 pub use actor::ActorState;
 pub use source::SourceState;
-pub use table::{Evictable, Table};
+pub use table::{Evictable, Table, cut};
 pub use watching::Watching;

@@ -134,7 +134,8 @@ impl<S: Evictable> Table<S> {
     }
 }
 
-fn cut(name: &str) -> &str {
+/// The part of a name that is kept and shown.
+pub fn cut(name: &str) -> &str {
     if name.len() <= NAME_BYTES_MAX {
         return name;
     }
