@@ -314,11 +314,21 @@ fn keep<E: std::fmt::Display>(
     let mut wait = RESTART_FIRST;
     while !stop.load(Ordering::Relaxed) {
         let started = std::time::Instant::now();
-        if let Err(error) = run() {
+        let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(&mut run));
+        let ended = ended.map_or_else(
+            |_| Err("it panicked".to_owned()),
+            |ended| ended.map_err(|error| error.to_string()),
+        );
+        if let Err(error) = ended {
             if started.elapsed() > RESTART_MAX * 2 {
                 wait = RESTART_FIRST;
             }
-            tracing::error!(role, error = %error, wait_ms = wait.as_millis() as u64, "failed; starting it again");
+            tracing::error!(
+                role,
+                error,
+                wait_ms = wait.as_millis() as u64,
+                "failed; starting it again"
+            );
             let until = std::time::Instant::now() + wait;
             while std::time::Instant::now() < until && !stop.load(Ordering::Relaxed) {
                 thread::sleep(STOP_SLICE);

@@ -311,6 +311,9 @@ impl Correlator {
             }
         }
         out.changed.retain(|id| id != from);
+        for notice in out.notices.iter_mut().filter(|notice| notice.incident == *from) {
+            notice.incident.clone_from(into);
+        }
         let entries = out.entries.iter_mut().map(|(id, _)| id);
         for id in entries.chain(out.findings.iter_mut().map(|(id, _)| id)) {
             if id == from {

@@ -105,6 +105,9 @@ impl Group {
         incident.last_event = incident.last_event.max(finding.time);
         self.last_finding = self.last_finding.max(finding.time);
         self.findings_total += 1;
+        if incident.status == Status::Quiet {
+            incident.status = Status::Open;
+        }
         if incident.findings.len() < LISTED_MAX {
             incident.findings.push(finding.id.clone());
         }
@@ -212,7 +215,10 @@ impl Group {
         if incident.opened.is_none() && severity >= Severity::Medium {
             incident.opened = Some(time);
         }
-        incident.status = if incident.opened.is_some() { Status::Open } else { Status::Signal };
+        // Evidence alone does not wake an incident that has gone quiet.
+        if incident.status != Status::Quiet {
+            incident.status = if incident.opened.is_some() { Status::Open } else { Status::Signal };
+        }
         self.refresh_scope();
         before
     }
