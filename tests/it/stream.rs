@@ -109,7 +109,10 @@ impl Stream {
         while !waiting.is_empty() {
             assert!(Instant::now() < deadline, "cannot read {topic} to its end");
             let Some(message) = consumer.poll(POLL) else { continue };
-            let message = message.unwrap();
+            let message = match message {
+                Err(error) if is_passing(&error) => continue,
+                message => message.unwrap(),
+            };
             let (_, high) = ends[message.partition() as usize];
             if message.offset() + 1 >= high {
                 waiting.remove(&message.partition());
@@ -207,6 +210,13 @@ impl Feed {
         self.0.poll(time);
         std::thread::park_timeout(time);
     }
+}
+
+/// True for what a consumer says of a connection that broke. It connects again by itself, to that
+/// broker or another; the reader's own deadline says when that takes too long.
+pub fn is_passing(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode::{AllBrokersDown, BrokerTransportFailure};
+    matches!(error, KafkaError::MessageConsumption(AllBrokersDown | BrokerTransportFailure))
 }
 
 /// First and next offset of each partition; none where the topic does not exist.
