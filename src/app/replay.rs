@@ -47,18 +47,21 @@ pub trait Listener {
     fn correlated(&mut self, _correlator: &Correlator, _out: &Correlated) -> std::io::Result<()> {
         Ok(())
     }
+    /// A file could not be read to its end. What stood before is judged; the rest counts as one
+    /// rejected record.
+    fn unreadable(&mut self, _error: &FileError) {}
     /// Called now and then with the records read so far.
     fn progress(&mut self, _records: u64) {}
 }
 
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
-    #[error(transparent)]
-    File(#[from] FileError),
     #[error("cannot write: {0}")]
     Write(#[from] std::io::Error),
 }
 
+/// Reason of what is missing of a file that cannot be read to its end.
+const UNREADABLE: &str = "unreadable";
 /// Records between two calls of `Listener::progress`.
 const PROGRESS_RECORDS: u64 = 4_096;
 
@@ -104,8 +107,17 @@ impl Replay {
         listener: &mut dyn Listener,
     ) -> Result<(), ReplayError> {
         let started = Instant::now();
-        while let Some(place) = merge.advance()? {
-            self.take(place.file, place.line, merge.line(), settings, listener)?;
+        loop {
+            match merge.advance() {
+                Ok(Some(place)) => {
+                    self.take(place.file, place.line, merge.line(), settings, listener)?;
+                }
+                Ok(None) => break,
+                Err(error) => {
+                    self.reject(UNREADABLE);
+                    listener.unreadable(&error);
+                }
+            }
         }
         self.tick(listener)?;
         self.finish(started);
@@ -126,9 +138,7 @@ impl Replay {
             Ok(Some(event)) => event,
             Ok(None) => return Ok(()),
             Err(refusal) => {
-                self.summary.records += 1;
-                self.summary.rejected += 1;
-                *self.summary.rejected_by_reason.entry(refusal.label().into()).or_default() += 1;
+                self.reject(refusal.label());
                 return Ok(());
             }
         };
@@ -154,6 +164,12 @@ impl Replay {
             self.tick(listener)?;
         }
         Ok(())
+    }
+
+    fn reject(&mut self, reason: &str) {
+        self.summary.records += 1;
+        self.summary.rejected += 1;
+        *self.summary.rejected_by_reason.entry(reason.into()).or_default() += 1;
     }
 
     /// Incidents that reached medium, in the order they opened.

@@ -10,9 +10,9 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::exit::{Exit, Failure, OrExit};
-use crate::adapters::files::{Lines, Merge};
+use crate::adapters::files::{FileError, Lines, Merge};
 use crate::app;
-use crate::app::replay::{Listener, Replay, ReplayError, Summary};
+use crate::app::replay::{Listener, Replay, Summary};
 use crate::config::{Config, Purpose, load};
 use crate::engine::decode::{Decoder, Expected};
 use crate::engine::model::{Finding, Severity};
@@ -78,17 +78,14 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         files.push((lines, Decoder::new(arguments.format)));
         named.push((path.display().to_string(), Decoder::new(arguments.format)));
     }
-    let mut merge = Merge::new(files).or_exit(Exit::BadInput)?;
+    let mut merge = Merge::new(files);
     let mut replay = Replay::new(named, &config.shard(), config.correlate.clone());
     let mut watcher = Watcher {
         findings: arguments.findings.as_deref().map(create).transpose().or_exit(Exit::BadInput)?,
         bar: bar(&arguments.files),
         read,
     };
-    replay.run(&mut merge, &settings, &mut watcher).map_err(|error| Failure {
-        exit: if matches!(error, ReplayError::File(_)) { Exit::BadInput } else { Exit::Internal },
-        error: error.into(),
-    })?;
+    replay.run(&mut merge, &settings, &mut watcher).or_exit(Exit::Internal)?;
     watcher.bar.finish_and_clear();
     if let Some(mut findings) = watcher.findings {
         findings.flush().or_exit(Exit::Internal)?;
@@ -122,6 +119,10 @@ impl Listener for Watcher {
             to.write_all(b"\n")?;
         }
         Ok(())
+    }
+
+    fn unreadable(&mut self, error: &FileError) {
+        self.bar.suspend(|| eprintln!("tidewaiter: {error}; the rest of it is missing here"));
     }
 
     fn progress(&mut self, records: u64) {

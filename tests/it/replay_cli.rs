@@ -226,6 +226,30 @@ fn packed_files_and_stdin_are_read_like_plain_ones() {
 }
 
 #[test]
+fn of_a_file_cut_short_what_is_there_is_judged_and_the_rest_is_counted() {
+    let desk = Desk::new();
+    let events = scenario("bulk_read_subjects");
+    let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::none());
+    gz.write_all(&events).unwrap();
+    let packed = gz.finish().unwrap();
+    desk.file("torn.gz", &packed[..packed.len() / 2]);
+    desk.file("canary.ndjson", &scenario("canary"));
+    for files in ["torn.gz", "torn.gz canary.ndjson"] {
+        let output =
+            desk.check(&format!("replay -c tidewaiter.toml --summary summary.json {files}"), 0);
+        let said = text(&output.stderr);
+        assert!(said.contains("cannot read torn.gz after line"), "{said}");
+        let summary = &values(&desk.read("summary.json"))[0];
+        assert_eq!(summary["rejected_by_reason"], serde_json::json!({"unreadable": 1}));
+        let whole = text(&events).lines().count() as u64;
+        let records = summary["records"].as_u64().unwrap();
+        assert!((10..whole).contains(&records), "{records} of {whole}");
+        assert_eq!(summary["scored"].as_u64().unwrap() + 1, records);
+        assert_eq!(summary["findings_by_detector"]["canary"].is_null(), files == "torn.gz");
+    }
+}
+
+#[test]
 fn several_files_are_one_in_time() {
     let desk = Desk::new();
     // In either order of naming the read comes before the outflow: the chain needs both.

@@ -96,7 +96,7 @@ pub fn replay_files(config: &Config, files: &[(&str, &Path)]) -> Replayed {
     }
     let mut replay = Replay::new(named, &config.shard(), config.correlate.clone());
     let mut said = Replayed::default();
-    replay.run(&mut Merge::new(opened).unwrap(), &settings, &mut said).unwrap();
+    replay.run(&mut Merge::new(opened), &settings, &mut said).unwrap();
     said.incidents = replay.incidents().into_iter().cloned().collect();
     said.summary = replay.summary.clone();
     said

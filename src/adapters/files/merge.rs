@@ -32,34 +32,57 @@ struct Head {
 pub struct Merge {
     heads: Vec<Head>,
     current: Option<usize>,
+    /// Why files ended before their end, not told yet.
+    broken: Vec<FileError>,
 }
 
 impl Merge {
-    pub fn new(files: Vec<(Lines, Decoder)>) -> Result<Self, FileError> {
-        let mut heads: Vec<Head> = files
+    pub fn new(files: Vec<(Lines, Decoder)>) -> Self {
+        let heads: Vec<Head> = files
             .into_iter()
             .map(|(lines, decoder)| Head { lines, decoder, at: Some(EventTime::MIN) })
             .collect();
-        if heads.len() > 1 {
-            heads.iter_mut().try_for_each(Head::advance)?;
+        let mut merge = Self { heads, current: None, broken: Vec::new() };
+        if merge.heads.len() > 1 {
+            (0..merge.heads.len()).for_each(|file| merge.step(file));
         }
-        Ok(Self { heads, current: None })
+        merge
     }
 
-    /// Moves to the next line; its place, or none at the end of all files.
+    /// Moves to the next line; its place, or none at the end of all files. A file that cannot be
+    /// read to its end (a packed one cut short, a disk that fails) is told of once and counts as
+    /// ended; the others go on.
     pub fn advance(&mut self) -> Result<Option<Place>, FileError> {
         if let [only] = self.heads.as_mut_slice() {
-            let more = only.lines.advance()?;
+            if only.at.is_none() {
+                return Ok(None);
+            }
+            let more = only.lines.advance();
+            if !matches!(more, Ok(true)) {
+                only.at = None;
+            }
+            let more = more?;
             self.current = more.then_some(0);
             return Ok(more.then(|| Place { file: 0, line: only.lines.number() }));
         }
-        if let Some(taken) = self.current {
-            self.heads[taken].advance()?;
+        if let Some(taken) = self.current.take() {
+            self.step(taken);
+        }
+        if let Some(error) = self.broken.pop() {
+            return Err(error);
         }
         let earliest =
             self.heads.iter().enumerate().filter_map(|(i, head)| head.at.map(|at| (at, i))).min();
         self.current = earliest.map(|(_, file)| file);
         Ok(self.current.map(|file| Place { file, line: self.heads[file].lines.number() }))
+    }
+
+    fn step(&mut self, file: usize) {
+        let head = &mut self.heads[file];
+        if let Err(error) = head.advance() {
+            head.at = None;
+            self.broken.push(error);
+        }
     }
 
     /// The line at the place last returned.

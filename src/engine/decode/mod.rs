@@ -90,7 +90,7 @@ impl Decoder {
         if payload.len() > self.record_bytes_max {
             return Err(Refusal::TooLarge);
         }
-        let text = std::str::from_utf8(payload).map_err(|_| Refusal::NotUtf8)?;
+        let text = without_mark(std::str::from_utf8(payload).map_err(|_| Refusal::NotUtf8)?);
         let Some(first) = first_byte(text) else { return Ok(None) };
         match self.expected {
             Expected::Only(Format::Native) => native(text).map(Some),
@@ -112,7 +112,7 @@ impl Decoder {
         if payload.len() > self.record_bytes_max {
             return None;
         }
-        let text = std::str::from_utf8(payload).ok()?;
+        let text = without_mark(std::str::from_utf8(payload).ok()?);
         match first_byte(text)? {
             b'{' => serde_json::from_str(text).ok(),
             _ => match self.expected {
@@ -158,6 +158,11 @@ fn by_content(text: &str) -> Result<Event<'_>, Refusal> {
     } else {
         Err(Refusal::UnknownFormat)
     }
+}
+
+/// Some editors put a byte order mark before the first record of a file.
+fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
 fn first_byte(text: &str) -> Option<u8> {

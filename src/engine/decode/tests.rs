@@ -36,6 +36,17 @@ fn tells_the_format_by_content() {
 }
 
 #[test]
+fn a_byte_order_mark_costs_no_record() {
+    for record in [NATIVE, OCSF, CLOUDTRAIL, ZEEK] {
+        let marked = [b"\xef\xbb\xbf", record].concat();
+        let plain = Decoder::new(Expected::Auto).decode(record).map(|e| e.map(|e| e.format));
+        let seen = Decoder::new(Expected::Auto).decode(&marked).map(|e| e.map(|e| e.format));
+        assert_eq!(seen, plain);
+        assert!(Decoder::new(Expected::Auto).raw_value(&marked).is_some());
+    }
+}
+
+#[test]
 fn keeps_to_the_format_it_is_told() {
     check("native", OCSF, "missing_field kind");
     check("ocsf", NATIVE, "missing_field activity_id");
