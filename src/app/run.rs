@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 
 use super::correlate::{CorrelateParts, CorrelateRole};
+use super::keep::{Health, Role, keep};
 use super::{KeyError, SettingsError, load_settings, pseudonym_key};
 use crate::adapters::http::{HttpState, serve};
 use crate::adapters::kafka::{
@@ -45,9 +46,6 @@ pub enum RunError {
     Demo(String),
 }
 
-/// How long a role that failed waits before it starts again.
-const RESTART_FIRST: Duration = Duration::from_millis(500);
-const RESTART_MAX: Duration = Duration::from_secs(15);
 /// How often files are looked at for changes.
 const RELOAD_EVERY: Duration = Duration::from_millis(500);
 const STOP_SLICE: Duration = Duration::from_millis(50);
@@ -100,10 +98,11 @@ pub async fn run(config: Config, stop: Arc<AtomicBool>, hooks: Hooks) -> Result<
         config,
         key,
         settings,
-        telemetry,
+        telemetry: Arc::clone(&telemetry),
         store: store.clone(),
         stop: Arc::clone(&stop),
         watching: hooks.watching,
+        health: Arc::new(Health::new(Arc::clone(&telemetry))),
     };
     let worked = roles.work(inputs).await;
     stop.store(true, Ordering::Relaxed);
@@ -125,6 +124,7 @@ struct Roles {
     store: Store,
     stop: Arc<AtomicBool>,
     watching: Arc<AtomicBool>,
+    health: Arc<Health>,
 }
 
 impl Roles {
@@ -146,7 +146,7 @@ impl Roles {
         ];
         let telemetry = Arc::clone(&self.telemetry);
         while !self.stop.load(Ordering::Relaxed) {
-            let reasons = unready(&link);
+            let reasons = unready(&link, &self.health);
             if reasons.is_empty() {
                 self.watching.store(true, Ordering::Relaxed);
             }
@@ -168,16 +168,17 @@ impl Roles {
         link: &Arc<Link>,
         watches: std::sync::mpsc::Receiver<Watch>,
     ) -> Result<JoinHandle<()>, RunError> {
-        let (config, settings, telemetry, link, stop) = (
+        let (config, settings, telemetry, link, stop, health) = (
             self.config.clone(),
             Arc::clone(&self.settings),
             Arc::clone(&self.telemetry),
             Arc::clone(link),
             Arc::clone(&self.stop),
+            Arc::clone(&self.health),
         );
         let watches = Arc::new(std::sync::Mutex::new(watches));
         named("detect", move || {
-            keep("detector", &stop, || {
+            keep(Role::Detector, &health, &stop, || {
                 let parts = WorkerParts {
                     kafka: config.kafka.clone(),
                     inputs: config.input.clone(),
@@ -194,15 +195,16 @@ impl Roles {
     }
 
     fn correlator(&self, link: &Arc<Link>, runtime: Handle) -> Result<JoinHandle<()>, RunError> {
-        let (config, store, telemetry, link, stop) = (
+        let (config, store, telemetry, link, stop, health) = (
             self.config.clone(),
             self.store.clone(),
             Arc::clone(&self.telemetry),
             Arc::clone(link),
             Arc::clone(&self.stop),
+            Arc::clone(&self.health),
         );
         named("correlate", move || {
-            keep("correlator", &stop, || {
+            keep(Role::Correlator, &health, &stop, || {
                 CorrelateRole::start(CorrelateParts {
                     kafka: config.kafka.clone(),
                     correlate: config.correlate.clone(),
@@ -211,6 +213,7 @@ impl Roles {
                     telemetry: Arc::clone(&telemetry),
                     link: Arc::clone(&link),
                     stop: Arc::clone(&stop),
+                    keep_ms: config.store.keep_ms(),
                 })?
                 .run()
             });
@@ -223,10 +226,14 @@ impl Roles {
         link: &Arc<Link>,
         to: Channel<Watch>,
     ) -> Result<JoinHandle<()>, RunError> {
-        let (kafka, link, stop) =
-            (self.config.kafka.clone(), Arc::clone(link), Arc::clone(&self.stop));
+        let (kafka, link, stop, health) = (
+            self.config.kafka.clone(),
+            Arc::clone(link),
+            Arc::clone(&self.stop),
+            Arc::clone(&self.health),
+        );
         named("watch", move || {
-            keep("watch reader", &stop, || {
+            keep(Role::WatchReader, &health, &stop, || {
                 let client = kafka.client("watch")?;
                 let topics = kafka.topics();
                 let reader = Reader::open(
@@ -299,43 +306,14 @@ impl Roles {
 }
 
 /// Why records are not being watched just now.
-fn unready(link: &Link) -> Vec<String> {
+fn unready(link: &Link, health: &Health) -> Vec<String> {
     let connected = (!link.is_connected()).then(|| "Kafka cannot be reached".to_owned());
     let assigned = (!link.is_assigned()).then(|| "no partitions are assigned yet".to_owned());
-    connected.into_iter().chain(assigned).collect()
-}
-
-/// Runs a role again and again, waiting longer each time it fails, until told to stop.
-fn keep<E: std::fmt::Display>(
-    role: &str,
-    stop: &AtomicBool,
-    mut run: impl FnMut() -> Result<(), E>,
-) {
-    let mut wait = RESTART_FIRST;
-    while !stop.load(Ordering::Relaxed) {
-        let started = std::time::Instant::now();
-        let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(&mut run));
-        let ended = ended.map_or_else(
-            |_| Err("it panicked".to_owned()),
-            |ended| ended.map_err(|error| error.to_string()),
-        );
-        if let Err(error) = ended {
-            if started.elapsed() > RESTART_MAX * 2 {
-                wait = RESTART_FIRST;
-            }
-            tracing::error!(
-                role,
-                error,
-                wait_ms = wait.as_millis() as u64,
-                "failed; starting it again"
-            );
-            let until = std::time::Instant::now() + wait;
-            while std::time::Instant::now() < until && !stop.load(Ordering::Relaxed) {
-                thread::sleep(STOP_SLICE);
-            }
-            wait = (wait * 2).min(RESTART_MAX);
-        }
-    }
+    let failing = health
+        .failing()
+        .into_iter()
+        .map(|role| format!("the {role} failed and is being started again; its log line says why"));
+    connected.into_iter().chain(assigned).chain(failing).collect()
 }
 
 fn named(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, RunError> {

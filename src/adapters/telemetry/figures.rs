@@ -35,6 +35,8 @@ pub struct Figures {
     /// Why not ready; empty when ready.
     pub unready: Vec<String>,
     pub kafka_errors: u64,
+    /// By the part of the process that failed.
+    pub role_failures: BTreeMap<&'static str, u64>,
     pub partitions: Partitions,
     /// By detector, then severity.
     findings: BTreeMap<&'static str, [u64; 5]>,

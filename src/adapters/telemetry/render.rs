@@ -113,6 +113,13 @@ fn condition(figures: &Figures, to: &mut Exposition) {
         .put(&[], f64::from(u8::from(figures.connected)));
     to.counters("tidewaiter_kafka_errors_total", "Errors the Kafka client told of.")
         .put(&[], figures.kafka_errors as f64);
+    let mut family = to.counters(
+        "tidewaiter_role_failures_total",
+        "How often a part of the process failed and was started again.",
+    );
+    for (role, n) in &figures.role_failures {
+        family.put(&[("role", role)], *n as f64);
+    }
     to.gauges("tidewaiter_rules_loaded", "Sigma rules in use.")
         .put(&[], figures.rules_loaded as f64);
     let mut family =

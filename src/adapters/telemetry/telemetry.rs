@@ -71,6 +71,16 @@ impl Telemetry {
         self.figures().unready.clone()
     }
 
+    /// A part of the process that may fail: shown from the start, with no failure.
+    pub fn role(&self, role: &'static str) {
+        self.figures().role_failures.entry(role).or_default();
+    }
+
+    /// It failed and is started again.
+    pub fn role_failed(&self, role: &'static str) {
+        *self.figures().role_failures.entry(role).or_default() += 1;
+    }
+
     pub fn kafka_error(&self) {
         self.figures().kafka_errors += 1;
     }
