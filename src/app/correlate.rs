@@ -17,10 +17,10 @@ use tokio::runtime::Handle;
 use crate::adapters::kafka::{From, KafkaConfig, Link, Reader, SendError, Sender, Topics};
 use crate::adapters::publish::{detection_finding, incident_finding};
 use crate::adapters::secrets::SecretError;
-use crate::adapters::store::{Outgoing, Store, StoreBatch, StoreError};
+use crate::adapters::store::{FORGET_PART, Outgoing, Store, StoreBatch, StoreError};
 use crate::adapters::telemetry::Telemetry;
 use crate::engine::correlate::{CorrelateConfig, Correlated, Correlator, NoticeKind};
-use crate::engine::model::{Finding, Severity};
+use crate::engine::model::{EventTime, Finding, Severity};
 use crate::engine::shard::{EvidenceRecord, Watch};
 
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +45,8 @@ pub struct CorrelateParts {
     pub telemetry: Arc<Telemetry>,
     pub link: Arc<Link>,
     pub stop: Arc<AtomicBool>,
+    /// How long incidents stay in the store after their last event; none keeps them for ever.
+    pub keep_ms: Option<i64>,
 }
 
 const BATCH_MAX: usize = 2_000;
@@ -54,6 +56,10 @@ const ADVANCE_EVERY: Duration = Duration::from_secs(1);
 /// How often open incidents' requests for evidence are told again: a shard that has moved or
 /// started anew knows nothing of them, and one that does sends nothing twice.
 const REMIND_EVERY: Duration = Duration::from_secs(15);
+/// How often our topics are looked at for partitions that were added to them.
+const LOOK_EVERY: Duration = Duration::from_secs(20);
+/// How often the store is looked through for what is older than is kept.
+const FORGET_EVERY: Duration = Duration::from_secs(600);
 const PUBLISH: Duration = Duration::from_secs(5);
 const OUTBOX_MAX: u32 = 1_000;
 
@@ -68,6 +74,8 @@ pub struct CorrelateRole {
     out: Correlated,
     advanced_at: Instant,
     reminded_at: Option<Instant>,
+    looked_at: Instant,
+    forgot_at: Option<Instant>,
     outbox_pending: bool,
     /// Numbers of what was sent from the outbox and is not acknowledged yet.
     sent: Vec<i64>,
@@ -98,7 +106,11 @@ impl CorrelateRole {
             From::Beginning,
             false,
         )?;
-        let sender = Sender::new(parts.kafka.client("correlate")?, Arc::clone(&parts.link))?;
+        let sender = Sender::new(
+            parts.kafka.client("correlate")?,
+            Arc::clone(&parts.link),
+            Arc::clone(&parts.stop),
+        )?;
         tracing::info!(incidents = count, "correlator started");
         Ok(Self {
             parts,
@@ -111,6 +123,8 @@ impl CorrelateRole {
             out: Correlated::default(),
             advanced_at: Instant::now(),
             reminded_at: None,
+            looked_at: Instant::now(),
+            forgot_at: None,
             outbox_pending: true,
             sent: Vec::new(),
         })
@@ -125,6 +139,7 @@ impl CorrelateRole {
                 self.correlator.advance(now, &mut self.out);
                 self.report()?;
                 self.remind()?;
+                self.tidy()?;
             }
             self.settle()?;
             self.publish()?;
@@ -297,6 +312,34 @@ impl CorrelateRole {
             self.sender.send(&self.topics.watch, &watch.key.value, &serde_json::to_vec(watch)?)?;
         }
         self.sender.poll();
+        Ok(())
+    }
+
+    /// Takes up partitions added to our topics, and forgets what is older than is kept.
+    fn tidy(&mut self) -> Result<(), CorrelateError> {
+        if self.looked_at.elapsed() >= LOOK_EVERY && self.parts.link.is_connected() {
+            self.looked_at = Instant::now();
+            if let Err(error) = self.reader.take_up_partitions() {
+                self.parts.link.note_error(&error, "cannot look for added partitions");
+            }
+        }
+        let Some(keep_ms) = self.parts.keep_ms else { return Ok(()) };
+        if self.forgot_at.is_some_and(|at| at.elapsed() < FORGET_EVERY) {
+            return Ok(());
+        }
+        let now = self.correlator.now();
+        if now == EventTime::MIN {
+            return Ok(());
+        }
+        let horizon = now.minus_ms(keep_ms);
+        let forgotten = self.parts.runtime.block_on(self.parts.store.forget(horizon))?;
+        if forgotten > 0 {
+            tracing::info!(incidents = forgotten, %horizon, "incidents older than store.keep_days were deleted");
+        }
+        // A full part means there may be more.
+        if forgotten < FORGET_PART {
+            self.forgot_at = Some(Instant::now());
+        }
         Ok(())
     }
 

@@ -39,7 +39,7 @@ pub async fn demo(options: DemoOptions) -> Result<(), RunError> {
     let stop = Arc::new(AtomicBool::new(false));
     let client = config.kafka.client("simulate")?;
     let link = Arc::new(Link::new(Telemetry::new(&[], [])));
-    let sender = Sender::new(client, link).map_err(demo_error)?;
+    let sender = Sender::new(client, link, Arc::clone(&stop)).map_err(demo_error)?;
     let watching = Arc::new(AtomicBool::new(false));
     let (speed, stopping, watched) = (options.speed, Arc::clone(&stop), Arc::clone(&watching));
     let traffic = std::thread::Builder::new()

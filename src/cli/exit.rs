@@ -32,6 +32,22 @@ pub struct Failure {
     pub error: anyhow::Error,
 }
 
+impl Failure {
+    /// The error with its causes, each said once: some errors tell their cause themselves.
+    pub fn told(&self) -> String {
+        let mut told = String::new();
+        for cause in self.error.chain().map(ToString::to_string) {
+            if told.is_empty() {
+                told = cause;
+            } else if !told.contains(&cause) {
+                told.push_str(": ");
+                told.push_str(&cause);
+            }
+        }
+        told
+    }
+}
+
 impl From<SettingsError> for Failure {
     fn from(error: SettingsError) -> Self {
         let rules = matches!(error, SettingsError::Rules { .. });
@@ -48,5 +64,27 @@ pub trait OrExit<T> {
 impl<T, E: Into<anyhow::Error>> OrExit<T> for Result<T, E> {
     fn or_exit(self, exit: Exit) -> Result<T, Failure> {
         self.map_err(|error| Failure { exit, error: error.into() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(error: anyhow::Error, told: &str) {
+        assert_eq!(Failure { exit: Exit::Internal, error }.told(), told);
+    }
+
+    #[test]
+    fn every_cause_is_said_once() {
+        let disk = || std::io::Error::other("disk full");
+        check(
+            anyhow::Error::new(disk()).context("cannot write a.db"),
+            "cannot write a.db: disk full",
+        );
+        check(
+            anyhow::Error::new(disk()).context("cannot write a.db: disk full"),
+            "cannot write a.db: disk full",
+        );
     }
 }

@@ -54,7 +54,7 @@ pub fn main() -> Exit {
         Command::Health(arguments) => health::run(&arguments),
     };
     ended.unwrap_or_else(|failure| {
-        eprintln!("tidewaiter: {:#}", failure.error);
+        eprintln!("tidewaiter: {}", failure.told());
         failure.exit
     })
 }

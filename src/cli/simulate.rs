@@ -153,7 +153,7 @@ impl Sink {
             let kafka = KafkaConfig { brokers: brokers.clone(), ..KafkaConfig::default() };
             let client = kafka.client("simulate").or_exit(Exit::BadConfig)?;
             let link = Arc::new(Link::new(Telemetry::new(&[], [])));
-            let sender = Sender::new(client, link).or_exit(Exit::BadConfig)?;
+            let sender = Sender::new(client, link, Arc::default()).or_exit(Exit::BadConfig)?;
             return Ok(Self::Kafka { sender, prefix: arguments.topic_prefix.clone() });
         }
         Ok(Self::Lines(if arguments.out == Path::new("-") {

@@ -60,11 +60,21 @@ pub struct PrivacyConfig {
 pub struct StoreConfig {
     /// The SQLite file; its folder also holds a generated pseudonym key.
     pub path: PathBuf,
+    /// Days of event time for which an incident is kept after its last event, with its findings
+    /// and timeline. 0 keeps everything.
+    pub keep_days: u32,
+}
+
+impl StoreConfig {
+    /// The same in milliseconds; none keeps everything.
+    pub fn keep_ms(&self) -> Option<i64> {
+        (self.keep_days > 0).then(|| i64::from(self.keep_days) * 86_400_000)
+    }
 }
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        Self { path: PathBuf::from("data/tidewaiter.db") }
+        Self { path: PathBuf::from("data/tidewaiter.db"), keep_days: 730 }
     }
 }
 
@@ -93,6 +103,9 @@ impl Config {
         self.detect.check(problems);
         self.correlate.check(problems);
         self.kafka.check(problems);
+        problems.require(self.store.keep_days <= 36_500, "store.keep_days", || {
+            format!("must be 0 (for ever) to 36500 days, got {}", self.store.keep_days)
+        });
         for (i, input) in self.input.iter().enumerate() {
             input.check(&format!("input[{i}]"), problems);
             let twice = self.input[..i].iter().any(|other| other.topic == input.topic);

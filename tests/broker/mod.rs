@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 
 use node::{Node, StartError};
@@ -208,18 +208,23 @@ impl Broker {
         for (key, value) in settings {
             topic = topic.set(key, value);
         }
-        let options = AdminOptions::new()
-            .request_timeout(Some(Duration::from_secs(30)))
-            .operation_timeout(Some(Duration::from_secs(30)));
-        let results = tokio::runtime::Builder::new_current_thread()
-            .build()
-            .map_err(|e| failed(&e))?
-            .block_on(admin.create_topics([&topic], &options))
-            .map_err(|e| failed(&e))?;
-        results.into_iter().try_for_each(|result| match result {
-            Ok(_) => Ok(()),
-            Err((_, code)) => Err(failed(&code)),
-        })
+        let options = patient();
+        let results = wait_for(admin.create_topics([&topic], &options)).map_err(|e| failed(&e))?;
+        results.into_iter().try_for_each(|result| result.map(drop).map_err(|(_, e)| failed(&e)))
+    }
+
+    /// Gives a topic more partitions: `partitions` in all.
+    ///
+    /// # Errors
+    /// The broker refused.
+    pub fn widen_topic(&self, name: &str, partitions: usize) -> Result<(), String> {
+        let failed = |e: &dyn std::fmt::Display| format!("cannot widen topic `{name}`: {e}");
+        let admin: AdminClient<DefaultClientContext> =
+            self.client_config().create().map_err(|e| failed(&e))?;
+        let (wider, options) = (NewPartitions::new(name, partitions), patient());
+        let results = wait_for(admin.create_partitions([&wider], &options));
+        let results = results.map_err(|e| failed(&e))?;
+        results.into_iter().try_for_each(|result| result.map(drop).map_err(|(_, e)| failed(&e)))
     }
 
     fn start_nodes(&mut self) -> Result<(), StartError> {
@@ -232,6 +237,19 @@ impl Broker {
         }
         Ok(())
     }
+}
+
+fn patient() -> AdminOptions {
+    AdminOptions::new()
+        .request_timeout(Some(Duration::from_secs(30)))
+        .operation_timeout(Some(Duration::from_secs(30)))
+}
+
+fn wait_for<T>(
+    asked: impl Future<Output = Result<T, rdkafka::error::KafkaError>>,
+) -> Result<T, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    runtime.map_err(|e| e.to_string())?.block_on(asked).map_err(|e| e.to_string())
 }
 
 /// What `tests/broker/fetch` resolved.

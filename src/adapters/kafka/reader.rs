@@ -1,6 +1,6 @@
 //! Reads whole topics of our own, every partition, from positions kept elsewhere.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +13,8 @@ use rdkafka::{ClientConfig, ClientContext, Offset, TopicPartitionList};
 use super::link::Link;
 
 const METADATA: Duration = Duration::from_secs(10);
+/// How long a look for added partitions may take.
+const LOOK: Duration = Duration::from_secs(2);
 
 struct Context(Arc<Link>);
 
@@ -35,6 +37,8 @@ impl ConsumerContext for Context {}
 /// A consumer without a group.
 pub struct Reader {
     consumer: BaseConsumer<Context>,
+    topics: Vec<String>,
+    assigned: BTreeSet<(String, i32)>,
 }
 
 /// Where a partition without a kept position begins.
@@ -85,7 +89,32 @@ impl Reader {
             ));
         }
         consumer.assign(&assigned)?;
-        Ok(Self { consumer })
+        let assigned = assigned
+            .elements()
+            .iter()
+            .map(|element| (element.topic().to_owned(), element.partition()))
+            .collect();
+        let topics = topics.iter().map(|&topic| topic.to_owned()).collect();
+        Ok(Self { consumer, topics, assigned })
+    }
+
+    /// Takes up partitions that were added to the topics since, from their beginning. May wait
+    /// for the broker, so it is not for the reader that tells the pulse.
+    pub fn take_up_partitions(&mut self) -> KafkaResult<()> {
+        let mut added = TopicPartitionList::new();
+        for topic in &self.topics {
+            let metadata = self.consumer.fetch_metadata(Some(topic), LOOK)?;
+            for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
+                if self.assigned.insert((topic.clone(), partition.id())) {
+                    added.add_partition_offset(topic, partition.id(), Offset::Beginning)?;
+                }
+            }
+        }
+        if added.count() == 0 {
+            return Ok(());
+        }
+        tracing::info!(partitions = added.count(), "reading partitions that were added");
+        self.consumer.incremental_assign(&added)
     }
 
     pub fn poll(&self, timeout: Duration) -> Option<KafkaResult<BorrowedMessage<'_>>> {

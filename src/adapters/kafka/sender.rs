@@ -13,6 +13,8 @@ use super::link::Link;
 
 /// Room for one wait, so that a shutdown is seen.
 const SLICE: Duration = Duration::from_millis(100);
+/// How long a process that is to stop still waits for room in the queue, while a broker is there.
+const STOPPING_MAX: Duration = Duration::from_secs(5);
 
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
@@ -20,6 +22,10 @@ pub enum SendError {
     Create(KafkaError),
     #[error("cannot send to topic {topic}: {source}")]
     Send { topic: String, source: KafkaError },
+    #[error(
+        "cannot send to topic {topic}: the queue to the broker is full, and the process is to stop"
+    )]
+    Stopped { topic: String },
     #[error("{0} records were refused by the broker")]
     Refused(u64),
     #[error("{0} records are still unacknowledged")]
@@ -59,10 +65,16 @@ impl ProducerContext for Deliveries {
 /// An idempotent producer that can say whether everything arrived.
 pub struct Sender {
     producer: BaseProducer<Deliveries>,
+    stop: Arc<AtomicBool>,
 }
 
 impl Sender {
-    pub fn new(mut client: ClientConfig, link: Arc<Link>) -> Result<Self, SendError> {
+    /// Once `stop` is set, a full queue is soon an error instead of something to wait for.
+    pub fn new(
+        mut client: ClientConfig,
+        link: Arc<Link>,
+        stop: Arc<AtomicBool>,
+    ) -> Result<Self, SendError> {
         client
             .set("enable.idempotence", "true")
             .set("compression.type", "lz4")
@@ -72,16 +84,24 @@ impl Sender {
         let deliveries =
             Deliveries { link, refused: AtomicU64::new(0), refused_ever: AtomicBool::new(false) };
         let producer = client.create_with_context(deliveries).map_err(SendError::Create)?;
-        Ok(Self { producer })
+        Ok(Self { producer, stop })
     }
 
-    /// Queues a record; waits while the queue is full.
+    /// Queues a record; waits while the queue is full, unless the process is to stop.
     pub fn send(&self, topic: &str, key: &str, payload: &[u8]) -> Result<(), SendError> {
         let mut record = BaseRecord::to(topic).key(key).payload(payload);
+        let mut stopping = None;
         loop {
             match self.producer.send(record) {
                 Ok(()) => return Ok(()),
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
+                    if self.stop.load(Ordering::Relaxed) {
+                        let since = *stopping.get_or_insert_with(Instant::now);
+                        let gone = !self.producer.context().link.is_connected();
+                        if gone || since.elapsed() >= STOPPING_MAX {
+                            return Err(SendError::Stopped { topic: topic.to_owned() });
+                        }
+                    }
                     record = back;
                     self.producer.poll(SLICE);
                 }
@@ -115,5 +135,31 @@ impl Sender {
             0 => Ok(()),
             refused => Err(SendError::Refused(refused)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adapters::telemetry::Telemetry;
+
+    /// A sender to nobody, with room for ten records.
+    fn to_nobody(stop: &Arc<AtomicBool>) -> Sender {
+        let mut client = ClientConfig::new();
+        client.set("bootstrap.servers", "127.0.0.1:1").set("queue.buffering.max.messages", "10");
+        client.set_log_level(rdkafka::config::RDKafkaLogLevel::Emerg);
+        let link = Arc::new(Link::new(Telemetry::new(&[], [])));
+        Sender::new(client, link, Arc::clone(stop)).unwrap()
+    }
+
+    #[test]
+    fn a_full_queue_holds_up_no_shutdown_while_the_broker_is_away() {
+        let stop = Arc::new(AtomicBool::new(true));
+        let sender = to_nobody(&stop);
+        for _ in 0..10 {
+            sender.send("findings", "ann", b"{}").unwrap();
+        }
+        let full = sender.send("findings", "ann", b"{}");
+        assert!(matches!(full, Err(SendError::Stopped { topic }) if topic == "findings"));
     }
 }

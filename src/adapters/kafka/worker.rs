@@ -100,7 +100,11 @@ pub struct Worker {
 impl Worker {
     pub fn new(parts: WorkerParts) -> Result<Self, WorkerError> {
         let kafka = &parts.kafka;
-        let sender = Arc::new(Sender::new(kafka.client("detect")?, Arc::clone(&parts.link))?);
+        let sender = Arc::new(Sender::new(
+            kafka.client("detect")?,
+            Arc::clone(&parts.link),
+            Arc::clone(&parts.stop),
+        )?);
         let mut client = kafka.client("detect")?;
         client
             .set("group.id", &kafka.group)

@@ -5,12 +5,14 @@
 //! the command line ask for. It never interprets an event.
 
 mod batch;
+mod forget;
 mod query;
 mod restore;
 #[allow(clippy::module_inception)]
 mod store;
 
 pub use batch::{Outgoing, StoreBatch};
+pub use forget::FORGET_PART;
 pub use query::{FindingFilter, IncidentFilter, IncidentSort, Page};
 pub use restore::Restored;
 pub use store::{Changes, Store, StoreError};

@@ -1,0 +1,58 @@
+//! Reading our own topics, which somebody may widen while we read.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::Message;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use tidewaiter::adapters::kafka::{From, Link, Reader};
+use tidewaiter::adapters::telemetry::Telemetry;
+
+use crate::monitor::until;
+use crate::stream::{SharedBroker, is_passing};
+
+const POLL: Duration = Duration::from_millis(100);
+
+/// The payload that comes next.
+fn next(reader: &Reader) -> String {
+    until("a record", || match reader.poll(POLL) {
+        Some(Err(error)) if is_passing(&error) => Err(error.to_string()),
+        Some(message) => Ok(String::from_utf8(message.unwrap().payload().unwrap().into()).unwrap()),
+        None => Err("nothing came".into()),
+    })
+}
+
+#[test]
+fn partitions_added_to_a_topic_are_read_from_their_beginning() {
+    let broker = SharedBroker::get();
+    let broker = broker.lock();
+    broker.create_topic("widened", 1).unwrap();
+    let config = broker.client_config();
+    let produce = |partition: i32, payload: &str| {
+        let producer: BaseProducer = config.create().unwrap();
+        let record = BaseRecord::<str, str>::to("widened").partition(partition).payload(payload);
+        producer.send(record).unwrap();
+        producer.flush(Duration::from_secs(30)).unwrap();
+    };
+    let link = Arc::new(Link::new(Telemetry::new(&[], [])));
+    let positions = BTreeMap::new();
+    let mut reader =
+        Reader::open(config.clone(), link, &["widened"], &positions, From::Beginning, false)
+            .unwrap();
+    produce(0, "before");
+    assert_eq!(next(&reader), "before");
+    reader.take_up_partitions().unwrap();
+
+    broker.widen_topic("widened", 3).unwrap();
+    produce(2, "on an added one");
+    until("the added partitions", || {
+        reader.take_up_partitions().map_err(|error| error.to_string())?;
+        match reader.poll(POLL) {
+            Some(Ok(message)) if message.partition() == 2 => Ok(()),
+            other => Err(format!("{:?}", other.map(|m| m.map(|m| m.offset())))),
+        }
+    });
+    produce(0, "still read");
+    assert_eq!(next(&reader), "still read");
+}

@@ -1,0 +1,48 @@
+//! What the store keeps, and for how long.
+
+use serde_json::Value;
+use tidewaiter::adapters::store::{IncidentFilter, Store, StoreBatch};
+use tidewaiter::engine::model::{EventTime, Finding, Incident};
+
+use crate::replayed::{config_of, replay_files, scenarios};
+
+/// The incident of a scenario under another id, with its findings and entries, moved to `last`.
+fn put(batch: &mut StoreBatch, id: &str, last: EventTime) {
+    let folder = scenarios().join("canary");
+    let said = replay_files(&config_of(&folder), &[("events", &folder.join("events.ndjson"))]);
+    let first = &said.incidents[0];
+    let mut body = serde_json::to_value(first).unwrap();
+    body["id"] = Value::from(id);
+    let mut incident: Incident = serde_json::from_value(body).unwrap();
+    incident.last_event = last;
+    for finding in said.findings.iter().filter(|finding| first.findings.contains(&finding.id)) {
+        let mut finding: Finding = finding.clone();
+        finding.id = format!("{id}-{}", finding.id);
+        batch.findings.push((id.to_owned(), finding));
+    }
+    batch.entries.extend(said.story(first).into_iter().map(|entry| (id.to_owned(), entry)));
+    batch.incidents.push(incident);
+}
+
+#[tokio::test]
+async fn what_is_older_than_is_kept_goes_with_all_it_had_and_the_rest_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("store.db")).await.unwrap();
+    let day = |n: i64| EventTime::from_millis(1_800_000_000_000 + n * 86_400_000).unwrap();
+    let mut batch = StoreBatch::default();
+    put(&mut batch, "old", day(0));
+    put(&mut batch, "new", day(10));
+    assert!(batch.findings.len() >= 2 && batch.entries.len() >= 2);
+    store.apply(&batch).await.unwrap();
+
+    assert_eq!(store.forget(day(5)).await.unwrap(), 1);
+    assert_eq!(store.forget(day(5)).await.unwrap(), 0);
+    let left = store.incidents(&IncidentFilter::default(), 10, None).await.unwrap();
+    assert_eq!(left.items.iter().map(|i| i.id.as_str()).collect::<Vec<_>>(), ["new"]);
+    assert!(store.entries("old").await.unwrap().is_empty());
+    let half = batch.entries.len() / 2;
+    assert_eq!(store.entries("new").await.unwrap().len(), half);
+    let findings = store.findings(&Default::default(), 100, None).await.unwrap();
+    assert_eq!(findings.total as usize, batch.findings.len() / 2);
+    store.close().await;
+}
