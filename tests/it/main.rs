@@ -29,5 +29,6 @@ mod layers;
 mod real_data;
 mod replay_cli;
 mod restart;
+mod saved_state;
 mod scenarios;
 mod store;

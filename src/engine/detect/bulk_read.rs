@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::detector::{Detector, Judged, score_for_ratio};
 use super::ladder::Ladder;
@@ -95,14 +95,14 @@ impl BulkReadConfig {
     }
 }
 
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 pub struct BulkState {
     all: Option<Box<Class>>,
     sensitive: Option<Box<Class>>,
 }
 
 /// Windows over one class of reads, and what was already told of them.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 struct Class {
     windows: Windows,
     told: [[Ladder; 3]; 3],

@@ -1,6 +1,6 @@
 //! Refusals in quick succession: somebody tries doors.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::detector::{Detector, Judged, score_for_ratio};
 use super::ladder::Ladder;
@@ -36,13 +36,13 @@ impl DeniedBurstConfig {
     }
 }
 
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 struct Burst {
     ring: Ring<10>,
     told: Ladder,
 }
 
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 pub struct DeniedState {
     reads: Option<Box<Burst>>,
     logins: Option<Box<Burst>>,

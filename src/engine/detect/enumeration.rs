@@ -2,7 +2,7 @@
 //!
 //! Ids are compared before they are tokenised, in memory only, as their trailing number.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::detector::{Detector, Judged};
 use super::state::ActorState;
@@ -44,13 +44,13 @@ const HIT_RATE_RANGE: (f64, f64) = (0.02, 0.7);
 /// Reads over which the honest share is remembered.
 const MEMORY: f64 = 500.0;
 
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Default, Serialize, Deserialize)]
 struct Frontier {
     prefix: u32,
     number: u64,
 }
 
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 struct Sequence {
     frontiers: [Frontier; FRONTIERS],
     next: u8,
@@ -63,7 +63,7 @@ struct Sequence {
     reads: f64,
 }
 
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 pub struct SequenceState(Option<Box<Sequence>>);
 
 impl SequenceState {

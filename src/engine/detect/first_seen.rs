@@ -1,6 +1,6 @@
 //! What an actor has never touched before: a dataset, a source address.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::detector::{Detector, Judged};
@@ -36,7 +36,7 @@ impl FirstSeenConfig {
 /// and nothing more is told.
 const KNOWN_MAX: usize = 64;
 
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 pub struct SeenState {
     since: Option<EventTime>,
     events: u32,

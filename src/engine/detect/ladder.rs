@@ -1,8 +1,10 @@
 //! Says when a growing number is worth another finding.
 
+use serde::{Deserialize, Serialize};
+
 /// Fires when a value first reaches its limit and at each doubling after, so that a dump that goes
 /// on keeps being told without flooding. Falls back once the value is below half the limit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ladder {
     /// Rungs climbed: fires next at `limit << rungs`.
     rungs: u8,

@@ -1,6 +1,6 @@
 //! Accounts in use after their owner has left.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::detector::{Detector, Judged};
 use super::state::ActorState;
@@ -22,7 +22,7 @@ impl Default for LeaverConfig {
 /// Told again when the account goes on after this time.
 const REPEAT_MS: i64 = 3_600_000;
 
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 pub struct LeaverState {
     /// One for logins and one for reads: the second matters even right after the first.
     told: [Option<EventTime>; 2],

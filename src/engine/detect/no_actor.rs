@@ -1,6 +1,6 @@
 //! Data shown to nobody who was authenticated.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::detector::{Detector, Judged, score_for_ratio};
 use super::ladder::Ladder;
@@ -33,14 +33,14 @@ impl NoActorConfig {
     }
 }
 
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 struct Reads {
     windows: Windows,
     first_told: bool,
     told: Ladder,
 }
 
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 pub struct NoActorState(Option<Box<Reads>>);
 
 impl NoActorState {

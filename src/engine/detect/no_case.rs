@@ -1,6 +1,6 @@
 //! Reads that name no case where the catalogue demands one.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::detector::{Detector, Judged, score_for_ratio};
 use super::ladder::Ladder;
@@ -34,7 +34,7 @@ impl NoCaseConfig {
     }
 }
 
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 pub struct NoCaseState {
     since: EventTime,
     reads: u64,

@@ -1,6 +1,6 @@
 //! Bytes that leave the agency's networks, by source address.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::detector::{Detector, Judged, score_for_ratio};
 use super::ladder::Ladder;
@@ -44,14 +44,14 @@ impl OutboundConfig {
 const PANE_MS: i64 = 180_000;
 const SPAN_MS: i64 = 1_800_000;
 
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 struct Outflow {
     ring: Ring<10>,
     noticed: Ladder,
     alerted: Ladder,
 }
 
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 pub struct OutboundState(Option<Box<Outflow>>);
 
 impl OutboundState {

@@ -1,15 +1,18 @@
 //! Sigma rules as a detector: a match becomes a finding, repeats are held back.
 
+use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::detector::Judged;
-use super::rules::{EventFields, Known, RuleIndex, RuleSet, Scope, Scratch};
-use crate::engine::model::{EventTime, Finding, Format, Kind, Severity};
+use super::rules::{EventFields, Known, Rule, RuleIndex, RuleSet, Scope, Scratch};
+use crate::engine::model::{EventTime, Finding, Format, IdHasher, Kind, Severity};
 
 /// A rule set with what each kind of event needs of it, worked out once.
 #[derive(Debug, Default)]
 pub struct Rules {
     set: RuleSet,
+    /// By index: what stands for the rule in the state.
+    keys: Vec<u64>,
     scopes: [[Scope; 3]; 4],
 }
 
@@ -19,21 +22,18 @@ const REPEAT_MS: i64 = 600_000;
 const TOLD_MAX: usize = 64;
 
 /// Which rules were told of a key, and when.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 pub struct RuleState {
-    told: SmallVec<[(RuleIndex, EventTime); 1]>,
+    /// By a hash of the rule's id, which outlives a reload as its index does not.
+    told: SmallVec<[(u64, EventTime); 1]>,
 }
 
 impl RuleState {
     pub fn heap_bytes(&self) -> usize {
-        if self.told.spilled() {
-            self.told.capacity() * size_of::<(RuleIndex, EventTime)>()
-        } else {
-            0
-        }
+        if self.told.spilled() { self.told.capacity() * size_of::<(u64, EventTime)>() } else { 0 }
     }
 
-    fn is_news(&mut self, rule: RuleIndex, at: EventTime) -> bool {
+    fn is_news(&mut self, rule: u64, at: EventTime) -> bool {
         if let Some((_, told)) = self.told.iter_mut().find(|(seen, _)| *seen == rule) {
             let news = at.since(*told).abs() >= REPEAT_MS;
             if news {
@@ -62,7 +62,9 @@ impl Rules {
     pub fn new(set: RuleSet) -> Self {
         let formats = [Format::Native, Format::Ocsf, Format::CloudTrail, Format::Zeek];
         let scopes = formats.map(|format| Kind::ALL.map(|kind| set.scope_of_event(format, kind)));
-        Self { set, scopes }
+        let key = |rule: &Rule| IdHasher::new("rule").part(rule.id.as_bytes()).finish_u64();
+        let keys = set.rules().iter().map(key).collect();
+        Self { set, keys, scopes }
     }
 
     pub fn len(&self) -> usize {
@@ -91,7 +93,8 @@ impl Rules {
         scratch.matched.clear();
         self.set.matches(scope, &fields, &mut scratch.scratch, &mut scratch.matched);
         for &index in &scratch.matched {
-            if state.is_news(index, judged.at) {
+            let key = self.keys.get(index as usize).copied().unwrap_or_default();
+            if state.is_news(key, judged.at) {
                 findings.extend(self.finding(index, judged));
             }
         }

@@ -1,6 +1,6 @@
 //! Reads of planted records (canaries) and of people under protection.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::detector::{Detector, Judged};
@@ -25,7 +25,7 @@ const REPEAT_MS: i64 = 3_600_000;
 /// Subjects remembered as told, an actor.
 const TOLD_MAX: usize = 64;
 
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 pub struct WatchedState {
     told: SmallVec<[(u64, EventTime); 1]>,
 }

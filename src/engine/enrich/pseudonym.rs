@@ -7,6 +7,7 @@ use crate::engine::model::SubjectToken;
 
 /// Keeps purposes apart under one key; FACTS: HMAC-SHA256(key, purpose || 0x1F || value).
 const PURPOSE_SUBJECT: &[u8] = b"subject\x1f";
+const PURPOSE_EVENT_IDS: &[u8] = b"event ids\x1f";
 
 /// The keyed pseudonym function. The same identifier gives the same token as long as the key
 /// lives; without the key a token says nothing, not even by trying every passport number.
@@ -14,6 +15,7 @@ const PURPOSE_SUBJECT: &[u8] = b"subject\x1f";
 pub struct Pseudonyms {
     /// Keyed and with the purpose already absorbed.
     subject: Hmac<Sha256>,
+    event_ids: u64,
 }
 
 impl Pseudonyms {
@@ -21,10 +23,19 @@ impl Pseudonyms {
     pub fn new(key: &[u8]) -> Self {
         // HMAC takes keys of every length, so the error arm is never taken; a zero key there
         // would still be a valid, if useless, function.
-        let mut subject = Hmac::<Sha256>::new_from_slice(key)
+        let keyed = Hmac::<Sha256>::new_from_slice(key)
             .unwrap_or_else(|_| Hmac::<Sha256>::new(&Default::default()));
+        let (mut subject, mut event_ids) = (keyed.clone(), keyed);
         subject.update(PURPOSE_SUBJECT);
-        Self { subject }
+        event_ids.update(PURPOSE_EVENT_IDS);
+        let mut seed = [0; 8];
+        seed.copy_from_slice(&event_ids.finalize().into_bytes()[..8]);
+        Self { subject, event_ids: u64::from_le_bytes(seed) }
+    }
+
+    /// Seed for hashing event ids: nobody without the key can make two that collide.
+    pub fn event_id_seed(&self) -> u64 {
+        self.event_ids
     }
 
     /// The identifier is trimmed and ASCII-uppercased first, since systems disagree on both.

@@ -30,4 +30,11 @@ impl IdHasher {
         }
         text
     }
+
+    /// 64 bits, where only a few names have to be told apart.
+    pub fn finish_u64(self) -> u64 {
+        let mut first = [0; 8];
+        first.copy_from_slice(&self.0.finalize()[..8]);
+        u64::from_le_bytes(first)
+    }
 }

@@ -1,6 +1,6 @@
 //! How far event time has got in a shard.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::engine::model::{EventTime, Problems};
 
@@ -41,7 +41,7 @@ const STEP: u32 = 8;
 /// in the future can drag it along. Should all of the last 32 be late, it is the watermark that
 /// is wrong (or the source that replays its past), and it falls back to them: a monitor that
 /// calls everything late is blind.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Clock {
     recent: [EventTime; RECENT],
     taken: u32,

@@ -8,6 +8,7 @@ mod clock;
 mod duplicates;
 mod output;
 mod recorder;
+mod saved;
 mod settings;
 #[allow(clippy::module_inception)]
 mod shard;
@@ -16,5 +17,6 @@ pub use clock::{Clock, TimeConfig};
 pub use duplicates::Duplicates;
 pub use output::{Evidence, EvidenceRecord, Output, Verdict, Watch};
 pub use recorder::{Recorder, RecorderConfig};
+pub use saved::{Restoring, STATE_VERSION, Saved, StateError};
 pub use settings::Settings;
-pub use shard::{Incoming, Shard, ShardConfig, StateSize};
+pub use shard::{Incoming, Shard, ShardConfig, ShardSaving, StateSize};

@@ -1,11 +1,14 @@
 //! The shard itself.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
+use super::duplicates::IdsSaving;
+use super::saved::{Kept, ShardMark};
 use super::{
-    Clock, Duplicates, Evidence, Output, Recorder, RecorderConfig, Settings, Verdict, Watch,
+    Clock, Duplicates, Evidence, Output, Recorder, RecorderConfig, Restoring, Saved, Settings,
+    StateError, Verdict, Watch,
 };
-use crate::engine::detect::state::{ActorState, SourceState, Table, cut};
+use crate::engine::detect::state::{ActorState, Evictable, Saving, SourceState, Table, cut};
 use crate::engine::detect::{Judged, RuleScratch, Stream};
 use crate::engine::model::{Event, EventTime, Finding, Key, KeyKind, Origin, Problems};
 
@@ -108,7 +111,8 @@ impl Shard {
         out: &mut Output,
     ) -> Verdict {
         let event = incoming.event;
-        if event.id.as_deref().is_some_and(|id| self.duplicates.is_repeat(id)) {
+        let seed = settings.enricher.pseudonyms.event_id_seed();
+        if event.id.as_deref().is_some_and(|id| self.duplicates.is_repeat(id, seed)) {
             return Verdict::Duplicate;
         }
         let ahead_ms = i64::from(settings.time.ahead_max_s) * 1_000;
@@ -178,6 +182,78 @@ impl Shard {
         if late { Verdict::Late } else { Verdict::Scored }
     }
 
+    /// Takes an event that was judged before a restart into the flight recorder, and nowhere else.
+    pub fn recall(&mut self, incoming: &Incoming<'_>, settings: &Settings) {
+        let event = incoming.event;
+        let facts = settings.enricher.facts(event);
+        let judged = Judged {
+            event,
+            facts: &facts,
+            at: event.time,
+            late: false,
+            origin: incoming.origin,
+            streams: &self.streams,
+        };
+        let chain = match event.actor_id().filter(|_| event.flow.is_none()) {
+            Some(actor) => self.actors.get_mut(actor).map(|state| &mut state.chain),
+            None => {
+                let source = event.source_ip().unwrap_or("unknown");
+                self.sources.get_mut(source).map(|state| &mut state.chain)
+            }
+        };
+        if let Some(chain) = chain {
+            *chain = self.recorder.record(&judged, *chain);
+        }
+    }
+
+    /// Appends what has changed since the last save. Until [`Shard::saved`] or
+    /// [`Shard::save_again`] is told what became of it, no other save may begin.
+    pub fn save(&mut self, out: &mut Vec<Saved>) -> Result<ShardSaving, StateError> {
+        let mut failed = None;
+        let mut put = |saved: Result<Saved, StateError>| match saved {
+            Ok(saved) => out.push(saved),
+            Err(error) => failed = Some(error),
+        };
+        let actors = save_table(&mut self.actors, Kept::Actor, &mut put);
+        let sources = save_table(&mut self.sources, Kept::Source, &mut put);
+        let ids = self.duplicates.save(|part| put(Saved::ids(&part)));
+        put(Saved::mark(&ShardMark {
+            clock: self.clock.clone(),
+            actors: self.actors.mark(),
+            sources: self.sources.mark(),
+            generation: self.duplicates.generation(),
+        }));
+        let saving = ShardSaving { actors, sources, ids };
+        match failed {
+            None => Ok(saving),
+            Some(error) => {
+                self.save_again(saving);
+                Err(error)
+            }
+        }
+    }
+
+    /// A save has arrived.
+    pub fn saved(&mut self, saving: ShardSaving) {
+        self.duplicates.saved(saving.ids);
+    }
+
+    /// A save has come to nothing: what it held is part of the next one.
+    pub fn save_again(&mut self, saving: ShardSaving) {
+        self.actors.save_again(saving.actors);
+        self.sources.save_again(saving.sources);
+    }
+
+    /// Takes everything saved back into a shard that has judged nothing yet.
+    pub fn restore(&mut self, restoring: Restoring) -> Result<(), StateError> {
+        let Some(read) = restoring.read()? else { return Ok(()) };
+        self.clock = read.mark.clock;
+        self.duplicates.restore(read.mark.generation, read.ids);
+        self.actors.restore(read.mark.actors, read.actors);
+        self.sources.restore(read.mark.sources, read.sources);
+        Ok(())
+    }
+
     /// Sends the recorded past of a key, and from now on what follows, as evidence.
     pub fn watch(&mut self, watch: &Watch, out: &mut Output) {
         let (watching, chain) = match watch.key.kind {
@@ -213,6 +289,27 @@ impl Shard {
             sources_evicted: self.sources.evicted(),
         }
     }
+}
+
+/// What one save of a shard has handed out.
+#[derive(Debug)]
+pub struct ShardSaving {
+    actors: Saving,
+    sources: Saving,
+    ids: IdsSaving,
+}
+
+fn save_table<S: Evictable + Serialize>(
+    table: &mut Table<S>,
+    kept: Kept,
+    put: &mut impl FnMut(Result<Saved, StateError>),
+) -> Saving {
+    // Two closures, one sink.
+    let put = std::cell::RefCell::new(put);
+    table.save(
+        |name| (put.borrow_mut())(Ok(Saved::withdrawn(kept, name))),
+        |name, slot, state| (put.borrow_mut())(Saved::entity(kept, name, slot, state)),
+    )
 }
 
 fn send(recorder: &Recorder, streams: &[Stream], key: Key, entries: &[u64], out: &mut Output) {

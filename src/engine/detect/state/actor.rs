@@ -1,5 +1,7 @@
 //! Everything remembered of one actor.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Evictable, Watching};
 use crate::engine::detect::{
     RuleState, bulk_read::BulkState, denied_burst::DeniedState, enumeration::SequenceState,
@@ -9,12 +11,13 @@ use crate::engine::detect::{
 use crate::engine::model::EventTime;
 
 /// One actor's record: a part a detector, none of which another detector reads.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 pub struct ActorState {
     pub touched: EventTime,
     /// Findings so far, for eviction and for nothing else.
     pub risk: u8,
     /// Newest flight-recorder entry, as its number plus one; 0 for none.
+    #[serde(skip)]
     pub chain: u64,
     pub watch: Watching,
     pub rules: RuleState,

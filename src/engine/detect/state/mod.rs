@@ -10,5 +10,5 @@ mod watching;
 
 pub use actor::ActorState;
 pub use source::SourceState;
-pub use table::{Evictable, Table, cut};
+pub use table::{Evictable, Saving, Table, TableMark, cut};
 pub use watching::Watching;

@@ -1,15 +1,18 @@
 //! Everything remembered of one source address.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Evictable, Watching};
 use crate::engine::detect::{RuleState, no_actor::NoActorState, outbound_bytes::OutboundState};
 use crate::engine::model::EventTime;
 
 /// One source address's record: flows from it, and reads from it by nobody.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 pub struct SourceState {
     pub touched: EventTime,
     pub risk: u8,
     /// Newest flight-recorder entry, as its number plus one; 0 for none.
+    #[serde(skip)]
     pub chain: u64,
     pub watch: Watching,
     pub rules: RuleState,

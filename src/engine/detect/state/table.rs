@@ -3,6 +3,7 @@
 use std::hash::BuildHasher;
 
 use hashbrown::HashTable;
+use serde::{Deserialize, Serialize};
 
 use crate::engine::model::EventTime;
 
@@ -25,6 +26,10 @@ struct Row<S> {
     hash: u64,
     name: Box<str>,
     state: S,
+    /// Stands in the list of what is to be saved.
+    changed: bool,
+    /// Has been saved under its name, which must be withdrawn when it is forgotten.
+    saved: bool,
 }
 
 /// Name → state. Keys are compared, not only their hashes, and the hash seed is the process's own.
@@ -35,6 +40,16 @@ pub struct Table<S> {
     entries_max: usize,
     evicted: u64,
     /// State of the sampling sequence; fixed start, so the same input evicts the same.
+    sampler: u64,
+    /// Slots to be saved, and names to be withdrawn, since the last save.
+    changed: Vec<u32>,
+    forgotten: Vec<Box<str>>,
+}
+
+/// A table's own numbers, saved beside its rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableMark {
+    evicted: u64,
     sampler: u64,
 }
 
@@ -47,10 +62,13 @@ impl<S: Evictable> Table<S> {
             entries_max: entries_max.clamp(1, u32::MAX as usize),
             evicted: 0,
             sampler: 0x9E37_79B9_7F4A_7C15,
+            changed: Vec::new(),
+            forgotten: Vec::new(),
         }
     }
 
-    /// The state under `name`, made if absent; at the cap another is evicted for it.
+    /// The state under `name`, made if absent; at the cap another is evicted for it. Counts as
+    /// changed.
     pub fn entry(&mut self, name: &str) -> &mut S {
         let name = cut(name);
         let hash = self.hasher.hash_one(name);
@@ -63,9 +81,15 @@ impl<S: Evictable> Table<S> {
             Some(&slot) => slot as usize,
             None => self.insert(hash, name),
         };
-        &mut self.rows[slot].state
+        let row = &mut self.rows[slot];
+        if !row.changed {
+            row.changed = true;
+            self.changed.push(slot as u32);
+        }
+        &mut row.state
     }
 
+    /// The state under `name` for what is not saved; it does not count as changed.
     pub fn get_mut(&mut self, name: &str) -> Option<&mut S> {
         let name = cut(name);
         let hash = self.hasher.hash_one(name);
@@ -94,7 +118,8 @@ impl<S: Evictable> Table<S> {
     }
 
     fn insert(&mut self, hash: u64, name: &str) -> usize {
-        let row = Row { hash, name: name.into(), state: S::default() };
+        let row =
+            Row { hash, name: name.into(), state: S::default(), changed: false, saved: false };
         let slot = if self.rows.len() < self.entries_max {
             self.rows.push(row);
             self.rows.len() - 1
@@ -104,13 +129,79 @@ impl<S: Evictable> Table<S> {
             if let Ok(entry) = self.index.find_entry(old_hash, |&i| i as usize == victim) {
                 entry.remove();
             }
-            self.rows[victim] = row;
+            let old = std::mem::replace(&mut self.rows[victim], row);
+            // It stands in the list already, for whoever holds the slot when that is read.
+            self.rows[victim].changed = old.changed;
+            if old.saved {
+                self.forgotten.push(old.name);
+            }
             self.evicted += 1;
             victim
         };
         let rows = &self.rows;
         self.index.insert_unique(hash, slot as u32, |&i| rows[i as usize].hash);
         slot
+    }
+
+    /// Calls `put` with the name, slot and state of every row that has changed since the last
+    /// call, and `withdraw` with every name that was saved and is no more. Withdrawals come first.
+    pub fn save(
+        &mut self,
+        mut withdraw: impl FnMut(&str),
+        mut put: impl FnMut(&str, u32, &S),
+    ) -> Saving {
+        let saving = Saving {
+            changed: std::mem::take(&mut self.changed),
+            forgotten: std::mem::take(&mut self.forgotten),
+        };
+        saving.forgotten.iter().for_each(|name| withdraw(name));
+        for &slot in &saving.changed {
+            if let Some(row) = self.rows.get_mut(slot as usize) {
+                row.changed = false;
+                row.saved = true;
+                put(&row.name, slot, &row.state);
+            }
+        }
+        saving
+    }
+
+    /// What was handed out by a save that came to nothing is to be saved again.
+    pub fn save_again(&mut self, saving: Saving) {
+        for slot in saving.changed {
+            if let Some(row) = self.rows.get_mut(slot as usize).filter(|row| !row.changed) {
+                row.changed = true;
+                self.changed.push(slot);
+            }
+        }
+        // A name that has come back since is put after this, and a put undoes a withdrawal.
+        self.forgotten.extend(saving.forgotten);
+    }
+
+    pub fn mark(&self) -> TableMark {
+        TableMark { evicted: self.evicted, sampler: self.sampler }
+    }
+
+    /// Takes saved rows back into an empty table, each in its slot, so that it evicts as the one
+    /// that was saved would have. Rows beyond a cap that was lowered since are let go.
+    pub fn restore(&mut self, mark: TableMark, mut rows: Vec<(u32, Box<str>, S)>) {
+        (self.evicted, self.sampler) = (mark.evicted, mark.sampler | u64::from(mark.sampler == 0));
+        rows.sort_unstable_by_key(|row| row.0);
+        let kept = rows.len().min(self.entries_max);
+        let beyond = rows.split_off(kept);
+        self.forgotten.extend(beyond.into_iter().map(|(_, name, _)| name));
+        self.rows.reserve_exact(rows.len());
+        for (saved_in, name, state) in rows {
+            let hash = self.hasher.hash_one(&*name);
+            let slot = self.rows.len() as u32;
+            // A gap would only come of records that were lost; closing it moves the rest.
+            let changed = slot != saved_in;
+            if changed {
+                self.changed.push(slot);
+            }
+            self.rows.push(Row { hash, name, state, changed, saved: true });
+            let rows = &self.rows;
+            self.index.insert_unique(hash, slot, |&i| rows[i as usize].hash);
+        }
     }
 
     /// The least risky, then idlest, of a sample.
@@ -132,6 +223,13 @@ impl<S: Evictable> Table<S> {
         }
         best
     }
+}
+
+/// What one save has handed out, until it is known whether it arrived.
+#[derive(Debug, Default)]
+pub struct Saving {
+    changed: Vec<u32>,
+    forgotten: Vec<Box<str>>,
 }
 
 /// The part of a name that is kept and shown.

@@ -1,12 +1,16 @@
 //! Whether an actor's or a source's events are evidence just now.
 
+use serde::{Deserialize, Serialize};
+
 use crate::engine::model::EventTime;
 
 /// Set while an incident is open on the key.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Watching {
     pub until: EventTime,
-    /// The flight-recorder chain head up to which evidence has been sent.
+    /// The flight-recorder chain head up to which evidence has been sent. A recorder that is
+    /// filled anew counts anew.
+    #[serde(skip)]
     pub sent: u64,
 }
 

@@ -1,5 +1,7 @@
 //! Which subjects an actor has seen lately: exact while few, a fair sample when many.
 
+use serde::{Deserialize, Serialize};
+
 /// Slots a table may grow to (8 bytes each). Beyond three quarters of it, only a share of the
 /// subjects is kept, chosen by hash.
 ///
@@ -108,6 +110,36 @@ impl Distinct {
                 dropped(entry as u32);
             }
         }
+    }
+}
+
+/// Kept are the table's size, the sample's level and the entries; where an entry stands follows
+/// from them, but for those that collided, and nothing hangs on their order.
+impl Serialize for Distinct {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let entries: Vec<u64> = self.slots.iter().copied().filter(|&entry| entry != 0).collect();
+        (self.slots.len() as u32, self.level, entries).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Distinct {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        use serde::de::Error;
+        let (size, level, entries) = <(u32, u8, Vec<u64>)>::deserialize(deserializer)?;
+        let size = size as usize;
+        if size > SLOTS_MAX || level > 32 || (size > 0 && !size.is_power_of_two()) {
+            return Err(D::Error::custom("a table of subjects of an impossible size"));
+        }
+        if entries.len() > size * 3 / 4 {
+            return Err(D::Error::custom("more subjects than their table holds"));
+        }
+        let mut slots = vec![0; size].into_boxed_slice();
+        let length = entries.len() as u32;
+        for entry in entries {
+            let slot = find(&slots, (entry >> 32) as u32);
+            slots[slot] = entry;
+        }
+        Ok(Self { slots, length, level })
     }
 }
 

@@ -1,7 +1,9 @@
 //! A sliding window as a ring of panes.
 
+use serde::{Deserialize, Serialize};
+
 /// What one pane, or a whole window, has seen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pane {
     pub bytes: u64,
     pub records: u32,
@@ -90,6 +92,12 @@ impl<const N: usize> Ring<N> {
         self.subjects
     }
 
+    /// The panes that hold anything, for keeping.
+    fn filled(&self) -> Vec<(u8, Pane)> {
+        let filled = self.panes.iter().zip(0..).filter(|(pane, _)| **pane != Pane::default());
+        filled.map(|(pane, slot)| (slot, *pane)).collect()
+    }
+
     fn slot(pane: i64) -> usize {
         pane.rem_euclid(N as i64) as usize
     }
@@ -97,3 +105,25 @@ impl<const N: usize> Ring<N> {
 
 /// Keeps the sum over all panes of a ring inside 64 bits.
 const BYTES_PANE_MAX: u64 = u64::MAX >> 6;
+
+/// A ring is mostly empty: kept are its head and the panes that are not.
+impl<const N: usize> Serialize for Ring<N> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (self.head, self.filled()).serialize(serializer)
+    }
+}
+
+impl<'de, const N: usize> Deserialize<'de> for Ring<N> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (head, filled) = <(i64, Vec<(u8, Pane)>)>::deserialize(deserializer)?;
+        let mut ring = Self { head, ..Self::default() };
+        for (slot, pane) in filled {
+            let place = ring.panes.get_mut(usize::from(slot));
+            *place.ok_or_else(|| serde::de::Error::custom("a pane outside its ring"))? = pane;
+            ring.bytes = ring.bytes.saturating_add(pane.bytes);
+            ring.records = ring.records.saturating_add(pane.records.into());
+            ring.subjects = ring.subjects.saturating_add(pane.subjects.into());
+        }
+        Ok(ring)
+    }
+}

@@ -1,5 +1,7 @@
 //! Records, bytes and distinct subjects over three spans together.
 
+use serde::{Deserialize, Serialize};
+
 use super::distinct::Touch;
 use super::{Distinct, Ring};
 use crate::engine::model::{EventTime, SubjectToken};
@@ -52,7 +54,7 @@ pub struct Totals {
 }
 
 /// Three windows and the subjects they share.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Windows {
     ten_minutes: Ring<10>,
     hour: Ring<12>,

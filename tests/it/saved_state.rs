@@ -1,0 +1,179 @@
+//! A shard that is saved, lost and taken back goes on as the one that never stopped.
+
+use std::collections::BTreeMap;
+
+use tidewaiter::adapters::secrets::Secret;
+use tidewaiter::app::load_settings;
+use tidewaiter::engine::decode::{Decoder, Expected};
+use tidewaiter::engine::detect::Stream;
+use tidewaiter::engine::model::{Finding, Origin};
+use tidewaiter::engine::shard::{
+    Incoming, Output, Restoring, Settings, Shard, ShardConfig, StateError, Verdict,
+};
+
+use crate::determinism::{Agency, agency};
+
+/// The changelog, compacted.
+type Changelog = BTreeMap<Vec<u8>, Vec<u8>>;
+
+struct Run<'a> {
+    agency: &'a Agency,
+    settings: Settings,
+    config: ShardConfig,
+}
+
+impl<'a> Run<'a> {
+    fn new(agency: &'a Agency, config: ShardConfig) -> Self {
+        let key = Secret::new(vec![7; 32]);
+        let (settings, _) = load_settings(&agency.config, &key).unwrap();
+        Self { agency, settings, config }
+    }
+
+    fn shard(&self) -> Shard {
+        let topic = Stream::Partition { topic: "events".into(), partition: 0 };
+        Shard::new(vec![topic], &self.config)
+    }
+
+    /// Findings of all events, the shard saved before each event in `saves`. In `fails` the save
+    /// comes to nothing. Before each event in `stops` the shard is lost, taken back as last saved,
+    /// and shown again what came since.
+    fn findings(&self, saves: &[usize], fails: &[usize], stops: &[usize]) -> Vec<Finding> {
+        let mut findings = BTreeMap::new();
+        let mut changelog = Changelog::new();
+        let (mut shard, mut saved_at) = (self.shard(), 0);
+        let mut next = 0;
+        let mut stops = stops.iter().copied().peekable();
+        while next < self.agency.lines.len() {
+            if stops.next_if_eq(&next).is_some() {
+                shard = self.restored(&changelog, saved_at);
+                next = saved_at;
+            }
+            if saves.contains(&next) {
+                let mut records = Vec::new();
+                let saving = shard.save(&mut records).unwrap();
+                if fails.contains(&next) {
+                    shard.save_again(saving);
+                } else {
+                    for record in records {
+                        match record.value {
+                            Some(value) => drop(changelog.insert(record.key, value)),
+                            None => drop(changelog.remove(&record.key)),
+                        }
+                    }
+                    shard.saved(saving);
+                    saved_at = next;
+                }
+            }
+            let mut out = Output::default();
+            self.judge(&mut shard, next, &mut out);
+            // Which past events a finding names rests on the flight recorder, of which only the
+            // last minutes come back.
+            for mut finding in out.findings {
+                finding.evidence.clear();
+                findings.entry(finding.id.clone()).or_insert(finding);
+            }
+            next += 1;
+        }
+        findings.into_values().collect()
+    }
+
+    fn restored(&self, changelog: &Changelog, saved_at: usize) -> Shard {
+        let mut restoring = Restoring::default();
+        changelog.iter().for_each(|(key, value)| restoring.take(key, Some(value)));
+        let mut shard = self.shard();
+        shard.restore(restoring).unwrap();
+        for i in saved_at.saturating_sub(500)..saved_at {
+            self.with(i, |incoming| shard.recall(incoming, &self.settings));
+        }
+        shard
+    }
+
+    fn judge(&self, shard: &mut Shard, i: usize, out: &mut Output) -> Verdict {
+        self.with(i, |incoming| shard.judge(incoming, &self.settings, out))
+    }
+
+    fn with<T>(&self, i: usize, take: impl FnOnce(&Incoming<'_>) -> T) -> T {
+        let line = &self.agency.lines[i];
+        let mut decoder = Decoder::new(Expected::Auto);
+        let event = decoder.decode(line.as_bytes()).unwrap().unwrap();
+        let raw = || serde_json::from_str(line).unwrap();
+        let origin = Origin { stream: 0, position: i as u64 };
+        take(&Incoming { event: &event, raw: &raw, origin, broker_time: None })
+    }
+}
+
+fn check(config: ShardConfig, saves: &[usize], fails: &[usize], stops: &[usize]) {
+    let agency = agency();
+    let run = Run::new(&agency, config);
+    let undisturbed = run.findings(&[], &[], &[]);
+    assert!(undisturbed.len() > 50, "{} findings", undisturbed.len());
+    let disturbed = run.findings(saves, fails, stops);
+    let odd = undisturbed.iter().zip(&disturbed).find(|(a, b)| a != b);
+    assert!(odd.is_none(), "undisturbed: {:#?}\nnow: {:#?}", odd.unwrap().0, odd.unwrap().1);
+    assert_eq!(disturbed.len(), undisturbed.len());
+}
+
+fn every(step: usize) -> Vec<usize> {
+    (step..100_000).step_by(step).collect()
+}
+
+#[test]
+fn taken_back_again_and_again_it_finds_the_same() {
+    check(ShardConfig::default(), &every(300), &[], &every(1_111));
+}
+
+#[test]
+fn a_save_that_came_to_nothing_is_made_up_for_by_the_next() {
+    let fails: Vec<usize> = every(250).into_iter().step_by(2).collect();
+    check(ShardConfig::default(), &every(250), &fails, &every(901));
+}
+
+#[test]
+fn what_it_has_no_room_for_it_forgets_as_if_undisturbed() {
+    let config = ShardConfig { actors_max: 60, sources_max: 40, ..ShardConfig::default() };
+    check(config, &every(300), &[1_200, 3_000], &every(1_111));
+}
+
+#[test]
+fn an_event_delivered_twice_counts_once_over_a_restart() {
+    let agency = agency();
+    let run = Run::new(&agency, ShardConfig { ids_max: 3_000, ..ShardConfig::default() });
+    let mut shard = run.shard();
+    let mut out = Output::default();
+    for i in 0..5_000 {
+        run.judge(&mut shard, i, &mut out);
+    }
+    let mut records = Vec::new();
+    let _ = shard.save(&mut records).unwrap();
+    let changelog = records.into_iter().filter_map(|r| Some((r.key, r.value?))).collect();
+    let mut shard = run.restored(&changelog, 5_000);
+    for i in 2_500..5_000 {
+        assert_eq!(run.judge(&mut shard, i, &mut out), Verdict::Duplicate, "event {i}");
+    }
+    assert_ne!(run.judge(&mut shard, 5_000, &mut out), Verdict::Duplicate);
+}
+
+#[test]
+fn state_of_another_version_is_refused_and_not_misread() {
+    let agency = agency();
+    let run = Run::new(&agency, ShardConfig::default());
+    let mut shard = run.shard();
+    run.judge(&mut shard, 0, &mut Output::default());
+    let mut records = Vec::new();
+    let _ = shard.save(&mut records).unwrap();
+    let taken = |change: &dyn Fn(&mut Vec<u8>)| {
+        let mut restoring = Restoring::default();
+        for record in &records {
+            let mut value = record.value.clone().unwrap();
+            change(&mut value);
+            restoring.take(&record.key, Some(&value));
+        }
+        run.shard().restore(restoring)
+    };
+    taken(&|_| {}).unwrap();
+    let error = taken(&|value| value[0] = 9).unwrap_err();
+    assert!(matches!(error, StateError::Version { found: 9 }), "{error}");
+    assert!(error.to_string().contains("version 9"), "{error}");
+    let error = taken(&|value| value.truncate(2)).unwrap_err();
+    assert!(matches!(error, StateError::Read { .. }), "{error}");
+}
