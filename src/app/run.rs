@@ -129,7 +129,8 @@ struct Roles {
 
 impl Roles {
     async fn work(self, inputs: Vec<String>) -> Result<(), RunError> {
-        let link = Arc::new(Link::new(Arc::clone(&self.telemetry)));
+        let workers = self.config.kafka.workers;
+        let link = Arc::new(Link::with_workers(Arc::clone(&self.telemetry), workers));
         self.telemetry.ready(vec!["waiting for Kafka".into()]);
         match ensure_topics(&self.config.kafka, &inputs, &link, &self.stop).await {
             Ok(()) => {}
@@ -137,13 +138,14 @@ impl Roles {
             Err(error) => return Err(error.into()),
         }
         let runtime = Handle::current();
-        let (watch_sender, watches) = channel();
-        let threads = vec![
-            self.detector(&link, watches)?,
-            self.correlator(&link, runtime)?,
-            self.watch_reader(&link, watch_sender)?,
-            self.reloader()?,
-        ];
+        let (watch_senders, watches): (Vec<_>, Vec<_>) = (0..workers).map(|_| channel()).unzip();
+        let mut threads = Vec::new();
+        for (number, watches) in watches.into_iter().enumerate() {
+            threads.push(self.detector(number, &link, watches, runtime.clone())?);
+        }
+        threads.push(self.correlator(&link, runtime)?);
+        threads.push(self.watch_reader(&link, watch_senders)?);
+        threads.push(self.reloader()?);
         let telemetry = Arc::clone(&self.telemetry);
         while !self.stop.load(Ordering::Relaxed) {
             let reasons = unready(&link, &self.health);
@@ -165,8 +167,10 @@ impl Roles {
 
     fn detector(
         &self,
+        number: usize,
         link: &Arc<Link>,
         watches: std::sync::mpsc::Receiver<Watch>,
+        runtime: Handle,
     ) -> Result<JoinHandle<()>, RunError> {
         let (config, settings, telemetry, link, stop, health) = (
             self.config.clone(),
@@ -177,9 +181,11 @@ impl Roles {
             Arc::clone(&self.health),
         );
         let watches = Arc::new(std::sync::Mutex::new(watches));
-        named("detect", move || {
+        named(&format!("detect-{number}"), move || {
             keep(Role::Detector, &health, &stop, || {
                 let parts = WorkerParts {
+                    number,
+                    runtime: runtime.clone(),
                     kafka: config.kafka.clone(),
                     inputs: config.input.clone(),
                     shard: config.shard(),
@@ -224,7 +230,7 @@ impl Roles {
     fn watch_reader(
         &self,
         link: &Arc<Link>,
-        to: Channel<Watch>,
+        to: Vec<Channel<Watch>>,
     ) -> Result<JoinHandle<()>, RunError> {
         let (kafka, link, stop, health) = (
             self.config.kafka.clone(),
@@ -251,7 +257,7 @@ impl Roles {
                         serde_json::from_slice::<Watch>(m.payload().unwrap_or_default()).ok()
                     });
                     if let Some(watch) = watch {
-                        let _ = to.send(watch);
+                        to.iter().for_each(|worker| drop(worker.send(watch.clone())));
                     }
                 }
                 Ok::<(), anyhow::Error>(())
@@ -313,7 +319,8 @@ fn unready(link: &Link, health: &Health) -> Vec<String> {
         .failing()
         .into_iter()
         .map(|role| format!("the {role} failed and is being started again; its log line says why"));
-    connected.into_iter().chain(assigned).chain(failing).collect()
+    let restoring = link.is_restoring().then(|| "state is being restored".to_owned());
+    connected.into_iter().chain(assigned).chain(restoring).chain(failing).collect()
 }
 
 fn named(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, RunError> {

@@ -23,6 +23,7 @@ impl Telemetry {
         partitions(&figures, &mut to);
         incidents(&figures, &mut to);
         state(&figures, &mut to);
+        saves(&figures, &mut to);
         drop(figures);
         own_process(&mut to);
         to.text()
@@ -195,6 +196,29 @@ fn state(figures: &Figures, to: &mut Exposition) {
     to.counters("tidewaiter_evictions_total", "Entries forgotten to make room.")
         .put(&[("kind", "actor")], figures.evicted.actors.total as f64)
         .put(&[("kind", "source")], figures.evicted.sources.total as f64);
+}
+
+fn saves(figures: &Figures, to: &mut Exposition) {
+    let saves = &figures.saves;
+    to.counters(
+        "tidewaiter_checkpoints_total",
+        "Transactions that wrote state to the changelogs, or came to nothing and were tried again.",
+    )
+    .put(&[("outcome", "saved")], saves.arrived as f64)
+    .put(&[("outcome", "undone")], saves.undone as f64);
+    to.counters("tidewaiter_checkpoint_records_total", "Records written to the changelogs.")
+        .put(&[], saves.records as f64);
+    to.counters("tidewaiter_checkpoint_bytes_total", "Bytes of those records, uncompressed.")
+        .put(&[], saves.bytes as f64);
+    to.gauges("tidewaiter_checkpoint_last_seconds", "How long the last one took.")
+        .put(&[], saves.last_s);
+    to.counters("tidewaiter_restored_entries_total", "Entries of state taken back.")
+        .put(&[], figures.restored_entries as f64);
+    to.gauges(
+        "tidewaiter_restore_last_seconds",
+        "How long the last taking over of partitions took.",
+    )
+    .put(&[], figures.restore_last_s);
 }
 
 /// Figures the kernel does not tell are left out.
