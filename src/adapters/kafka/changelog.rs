@@ -3,6 +3,7 @@
 //! One compacted topic an input topic, with as many partitions. A partition's records are those of
 //! the shard (`engine::shard::Saved`) and one of ours: the partition's mark.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -17,8 +18,8 @@ use crate::engine::shard::{Restoring, STATE_VERSION, StateError};
 
 #[derive(Debug, thiserror::Error)]
 pub enum ChangelogError {
-    #[error("cannot read the changelog {topic}, partition {partition}: {source}")]
-    Kafka { topic: String, partition: i32, source: KafkaError },
+    #[error("cannot read the changelog {topic}: {source}")]
+    Kafka { topic: String, source: KafkaError },
     #[error("changelog {topic}, partition {partition}: {source}")]
     State { topic: String, partition: i32, source: StateError },
     #[error("the process is to stop")]
@@ -88,16 +89,17 @@ const SHORT_MAX: Duration = Duration::from_secs(30);
 /// How often a long restore is told of.
 const TELL_EVERY: Duration = Duration::from_secs(2);
 
-/// Reads a changelog partition to its end. `committed` is the group's offset: a transaction whose
-/// offsets are there already may need a moment longer until its records are, and is waited for.
+/// Reads partitions of one changelog to their ends, each with the group's offset on the input.
+/// A transaction whose offsets are there already may need a moment longer until its records are,
+/// and is waited for.
 pub fn read(
     mut client: ClientConfig,
     link: &Arc<Link>,
-    (topic, partition): (&str, i32),
-    committed: Option<i64>,
+    topic: &str,
+    committed: &BTreeMap<i32, Option<i64>>,
     stop: &AtomicBool,
-) -> Result<Kept, ChangelogError> {
-    let failed = |source| ChangelogError::Kafka { topic: topic.to_owned(), partition, source };
+) -> Result<BTreeMap<i32, Kept>, ChangelogError> {
+    let failed = |source| ChangelogError::Kafka { topic: topic.to_owned(), source };
     client
         .set("group.id", "tidewaiter-changelog")
         .set("enable.auto.commit", "false")
@@ -109,38 +111,52 @@ pub fn read(
     let consumer: BaseConsumer<Linked> =
         client.create_with_context(Linked(Arc::clone(link))).map_err(failed)?;
     let mut assigned = TopicPartitionList::new();
-    assigned.add_partition_offset(topic, partition, Offset::Beginning).map_err(failed)?;
+    for &partition in committed.keys() {
+        assigned.add_partition_offset(topic, partition, Offset::Beginning).map_err(failed)?;
+    }
     consumer.assign(&assigned).map_err(failed)?;
-    let mut kept = Kept::default();
+    let mut kept: BTreeMap<i32, Kept> =
+        committed.keys().map(|&partition| (partition, Kept::default())).collect();
+    let mut waiting: BTreeSet<i32> = committed.keys().copied().collect();
     let mut told = Instant::now();
     let mut short_since = None;
-    while !stop.load(Ordering::Relaxed) {
+    while !waiting.is_empty() {
+        if stop.load(Ordering::Relaxed) {
+            return Err(ChangelogError::Stopped);
+        }
         match consumer.poll(POLL) {
             Some(Ok(message)) => {
+                let partition = message.partition();
+                let kept = kept.entry(partition).or_default();
                 kept.records += 1;
-                take(&mut kept, message.key().unwrap_or_default(), message.payload()).map_err(
-                    |source| ChangelogError::State { topic: topic.to_owned(), partition, source },
-                )?;
+                let key = message.key().unwrap_or_default();
+                take(kept, key, message.payload()).map_err(|source| ChangelogError::State {
+                    topic: topic.to_owned(),
+                    partition,
+                    source,
+                })?;
             }
-            Some(Err(KafkaError::PartitionEOF(_))) => {
-                let next = kept.mark.as_ref().map(|mark| mark.next);
-                if next >= committed {
-                    return Ok(kept);
+            Some(Err(KafkaError::PartitionEOF(partition))) => {
+                let next = kept.get(&partition).and_then(|kept| kept.mark.as_ref()).map(|m| m.next);
+                if next >= committed.get(&partition).copied().flatten() {
+                    waiting.remove(&partition);
+                } else {
+                    short_since = short_since.or_else(|| Some(Instant::now()));
                 }
-                short_since = short_since.or_else(|| Some(Instant::now()));
             }
             Some(Err(error)) => link.note_error(&error, "cannot read the changelog"),
             None => {}
         }
         if short_since.is_some_and(|since: Instant| since.elapsed() >= SHORT_MAX) {
-            return Ok(kept);
+            break;
         }
         if told.elapsed() >= TELL_EVERY {
             told = Instant::now();
-            tracing::info!(topic, partition, records = kept.records, "restoring state");
+            let records: u64 = kept.values().map(|kept| kept.records).sum();
+            tracing::info!(topic, partitions = waiting.len(), records, "restoring state");
         }
     }
-    Err(ChangelogError::Stopped)
+    Ok(kept)
 }
 
 fn take(kept: &mut Kept, key: &[u8], value: Option<&[u8]>) -> Result<(), StateError> {

@@ -1,5 +1,7 @@
 //! A worker's state into the changelogs and back: on time, when partitions go, when they come.
 
+use std::collections::BTreeMap;
+use std::panic::resume_unwind;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -9,7 +11,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::admin::ensure_changelog;
 use super::assignment::{Change, Partition, answer};
-use super::changelog::{self, MARK_KEY, PartitionMark};
+use super::changelog::{self, Kept, MARK_KEY, PartitionMark};
 use super::lane::Lane;
 use super::sender::SendError;
 use super::transaction::{Change as Write, TransactionError};
@@ -143,18 +145,13 @@ impl Worker {
         self.parts.link.note_restoring(self.parts.number, true);
         let committed = self.committed(&list)?;
         let mut entries = 0;
-        for element in committed.elements() {
-            let partition = (element.topic().to_owned(), element.partition());
-            let at = match element.offset() {
-                Offset::Offset(at) => Some(at),
-                _ => None,
-            };
-            let (lane, restored) = self.restore(&partition, at)?;
+        for (partition, kept) in self.kept(&committed)? {
+            let at = committed.find_partition(&partition.0, partition.1).map(|e| e.offset());
+            let at = at.and_then(|at| if let Offset::Offset(at) = at { Some(at) } else { None });
+            let (lane, restored) = self.restore(&partition, at, kept)?;
             entries += restored;
-            if let Some(lane) = lane {
-                self.consumer.context().advance(&partition, lane.mark.next);
-                self.lanes.insert(partition, lane);
-            }
+            self.consumer.context().advance(&partition, lane.mark.next);
+            self.lanes.insert(partition, lane);
         }
         self.place(&mut list).map_err(WorkerError::Group)?;
         let partitions = list.count();
@@ -186,29 +183,71 @@ impl Worker {
         }
     }
 
+    /// What the changelogs hold of the partitions, all topics at once.
+    fn kept(
+        &mut self,
+        committed: &TopicPartitionList,
+    ) -> Result<BTreeMap<Partition, Kept>, WorkerError> {
+        let mut topics: BTreeMap<String, BTreeMap<i32, Option<i64>>> = BTreeMap::new();
+        for element in committed.elements() {
+            let at = match element.offset() {
+                Offset::Offset(at) => Some(at),
+                _ => None,
+            };
+            let topic = topics.entry(element.topic().to_owned()).or_default();
+            topic.insert(element.partition(), at);
+        }
+        for (topic, partitions) in &topics {
+            let last = partitions.keys().next_back().copied().unwrap_or(0);
+            self.ensure_changelog(topic, last + 1)?;
+        }
+        let (parts, names) = (&self.parts, &self.topics);
+        let read = |topic: &str, committed| {
+            let client = parts.kafka.client("restore")?;
+            let changelog = names.changelog(topic);
+            Ok(changelog::read(client, &parts.link, &changelog, committed, &parts.stop)?)
+        };
+        let read: Vec<Result<_, WorkerError>> = std::thread::scope(|scope| {
+            let reading: Vec<_> = topics
+                .iter()
+                .map(|(topic, committed)| scope.spawn(move || (topic, read(topic, committed))))
+                .collect();
+            reading
+                .into_iter()
+                .map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)))
+                .map(|(topic, read)| read.map(|read| (topic, read)))
+                .collect()
+        });
+        let mut kept = BTreeMap::new();
+        for read in read {
+            let (topic, partitions) = read?;
+            for (partition, read) in partitions {
+                kept.insert((topic.clone(), partition), read);
+            }
+        }
+        Ok(kept)
+    }
+
+    fn ensure_changelog(&mut self, topic: &str, partitions: i32) -> Result<(), WorkerError> {
+        if self.changelogs.get(topic).copied().unwrap_or(0) >= partitions {
+            return Ok(());
+        }
+        let (parts, changelog) = (&self.parts, self.topics.changelog(topic));
+        let ensured = ensure_changelog(&parts.kafka, topic, &changelog, partitions, &parts.link);
+        let has = parts.runtime.block_on(ensured)?;
+        self.changelogs.insert(topic.to_owned(), has);
+        Ok(())
+    }
+
     /// The partition with its state, and how many entries that has.
     fn restore(
-        &mut self,
+        &self,
         partition: &Partition,
         committed: Option<i64>,
-    ) -> Result<(Option<Lane>, usize), WorkerError> {
+        kept: Kept,
+    ) -> Result<(Lane, usize), WorkerError> {
         let (topic, number) = partition;
         let parts = &self.parts;
-        let changelog = self.topics.changelog(topic);
-        let has = self.changelogs.get(topic).copied().unwrap_or(0);
-        if has <= *number {
-            let has = parts.runtime.block_on(ensure_changelog(
-                &parts.kafka,
-                topic,
-                &changelog,
-                number + 1,
-                &parts.link,
-            ))?;
-            self.changelogs.insert(topic.clone(), has);
-        }
-        let client = parts.kafka.client("restore")?;
-        let place = (changelog.as_str(), *number);
-        let kept = changelog::read(client, &parts.link, place, committed, &parts.stop)?;
         let lane = |mark| Lane::new(partition, &parts.inputs, &parts.shard, &parts.telemetry, mark);
         match kept.mark {
             // An offset that is gone from the group, as it is after long idleness, still stands here.
@@ -216,7 +255,7 @@ impl Worker {
                 let entries = kept.shard.len();
                 let mut lane = lane(mark);
                 lane.shard.restore(kept.shard)?;
-                Ok((Some(lane), entries))
+                Ok((lane, entries))
             }
             mark => {
                 if let Some(mark) = mark {
@@ -233,7 +272,7 @@ impl Worker {
                     None => self.beginning(partition)?,
                 };
                 let mark = PartitionMark { first, next: first, ..PartitionMark::default() };
-                Ok((Some(lane(mark)), 0))
+                Ok((lane(mark), 0))
             }
         }
     }

@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::statistics::Statistics;
 
 use crate::adapters::telemetry::Telemetry;
@@ -88,6 +88,10 @@ impl Link {
     }
 
     pub fn note_error(&self, error: &KafkaError, reason: &str) {
+        // The end of a topic is news to whoever reads up to it, and no error.
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::PartitionEOF) {
+            return;
+        }
         self.telemetry.kafka_error();
         if is_due(&self.complained_ms) {
             tracing::warn!(error = %error, reason, "Kafka client; retrying");

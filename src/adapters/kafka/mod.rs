@@ -11,8 +11,10 @@ mod changelog;
 mod checkpoint;
 mod config;
 mod dead_letter;
+mod election;
 mod embedded;
 mod lane;
+mod ledger;
 mod link;
 mod reader;
 mod sender;
@@ -25,7 +27,9 @@ pub use changelog::{ChangelogError, PartitionMark};
 pub use config::{
     InputConfig, KafkaConfig, Mechanism, SaslConfig, Security, Start, TlsConfig, WORKERS_MAX,
 };
+pub use election::stand;
 pub use embedded::EmbeddedBroker;
+pub use ledger::{LedgerError, LedgerLine, ledger};
 pub use link::{Link, wall_clock_ms};
 pub use reader::{From, Reader};
 pub use sender::{SendError, Sender};

@@ -54,6 +54,11 @@ impl ProducerContext for Deliveries {
         if let Err((error, message)) = result {
             use rdkafka::Message;
             self.refused.fetch_add(1, Ordering::Relaxed);
+            use RDKafkaErrorCode::{PurgeInflight, PurgeQueue};
+            if matches!(error.rdkafka_error_code(), Some(PurgeInflight | PurgeQueue)) {
+                // Whoever owned this sender gave it up without waiting for the rest.
+                return;
+            }
             tracing::error!(topic = message.topic(), error = %error, "a record was not accepted");
         }
     }

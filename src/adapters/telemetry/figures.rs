@@ -31,6 +31,7 @@ impl ReloadedFile {
 #[derive(Default)]
 pub struct Figures {
     pub connected: bool,
+    pub correlating: bool,
     pub demo: bool,
     /// Why not ready; empty when ready.
     pub unready: Vec<String>,

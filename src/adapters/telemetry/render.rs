@@ -112,6 +112,8 @@ fn condition(figures: &Figures, to: &mut Exposition) {
         .put(&[], f64::from(u8::from(figures.unready.is_empty())));
     to.gauges("tidewaiter_kafka_connected", "1 when the broker answers.")
         .put(&[], f64::from(u8::from(figures.connected)));
+    to.gauges("tidewaiter_correlating", "1 where this process correlates and does not stand by.")
+        .put(&[], f64::from(u8::from(figures.correlating)));
     to.counters("tidewaiter_kafka_errors_total", "Errors the Kafka client told of.")
         .put(&[], figures.kafka_errors as f64);
     let mut family = to.counters(

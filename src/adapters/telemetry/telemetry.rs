@@ -156,6 +156,11 @@ impl Telemetry {
         self.figures().rules_loaded = n as u64;
     }
 
+    /// Whether this process is the one that correlates, and does not stand by.
+    pub fn correlating(&self, yes: bool) {
+        self.figures().correlating = yes;
+    }
+
     /// The events are made up.
     pub fn demo(&self, yes: bool) {
         self.figures().demo = yes;
