@@ -210,6 +210,7 @@ fn series(line: &str) -> (String, Vec<String>) {
 fn tells_what_dashboards_and_alert_rules_rely_on() {
     let t = telemetry();
     t.lag("access", 0, 1);
+    t.role("detector");
     t.watermark("access", 0, EventTime::default());
     let text = t.render().expect("text");
     let samples = |text: &str| -> std::collections::BTreeSet<_> {
