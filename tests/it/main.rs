@@ -13,6 +13,7 @@ mod stream;
 
 // The tests, in alphabetical order.
 mod broker_smoke;
+mod chaos;
 mod correlation;
 mod determinism;
 mod golden;

@@ -149,6 +149,15 @@ impl Monitor {
         log
     }
 
+    /// Stops the process where it stands, as if it were cut off, or lets it go on.
+    pub fn freeze(&self, yes: bool) {
+        let signal = if yes { "STOP" } else { "CONT" };
+        let pid = self.child.id().to_string();
+        let script = format!("kill -{signal} \"$0\"");
+        let sent = Command::new("sh").args(["-c", &script, &pid]).status();
+        assert!(sent.expect("sh runs").success(), "no process {pid}");
+    }
+
     /// SIGKILL.
     pub fn kill(mut self) {
         self.child.kill().expect("the process can be killed");

@@ -63,3 +63,25 @@ async fn only_the_correlator_that_took_office_last_can_write() {
     assert!(store.incident("one").await.unwrap().is_some());
     store.close().await;
 }
+
+#[test]
+fn processes_that_start_at_once_make_one_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let opened: Vec<_> = (0..4)
+        .map(|_| {
+            let path = path.clone();
+            std::thread::spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+                runtime.unwrap().block_on(async {
+                    let store = Store::open(&path).await.map_err(|error| error.to_string())?;
+                    store.close().await;
+                    Ok::<(), String>(())
+                })
+            })
+        })
+        .collect();
+    for store in opened {
+        store.join().unwrap().unwrap();
+    }
+}
