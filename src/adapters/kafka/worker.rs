@@ -76,6 +76,8 @@ pub struct WorkerParts {
 const BATCH_MAX: usize = 500;
 /// How long the first record of a batch is waited for.
 const POLL: Duration = Duration::from_millis(20);
+/// Saving takes at most one part in so many of a worker's time: with much state it comes less often.
+const SAVE_SHARE: u32 = 12;
 /// How often state sizes are measured: it walks the tables.
 const SIZES_EVERY: Duration = Duration::from_secs(5);
 
@@ -87,6 +89,8 @@ pub struct Worker {
     pub(super) transactions: Transactions,
     pub(super) lanes: BTreeMap<Partition, Lane>,
     pub(super) saved_at: Instant,
+    /// How long the last save kept the worker from its work.
+    pub(super) save_took: Duration,
     /// Input topics whose changelog has this many partitions.
     pub(super) changelogs: BTreeMap<String, i32>,
     out: Output,
@@ -148,6 +152,7 @@ impl Worker {
             out: Output::default(),
             times: Vec::new(),
             saved_at: Instant::now(),
+            save_took: Duration::ZERO,
             sized_at: Instant::now(),
             parts,
         })
@@ -162,6 +167,7 @@ impl Worker {
             self.sender.poll();
             self.report()?;
             let every = Duration::from_millis(self.parts.kafka.commit_interval_ms);
+            let every = every.max(self.save_took * SAVE_SHARE);
             if self.saved_at.elapsed() >= every && self.parts.link.is_connected() {
                 self.save()?;
             }
