@@ -26,6 +26,7 @@ use super::transaction::{TransactionError, Transactions};
 use super::{InputConfig, KafkaConfig, Start, Topics, TopicsError};
 use crate::adapters::secrets::SecretError;
 use crate::adapters::telemetry::{Telemetry, TopicTelemetry};
+use crate::engine::model::EventTime;
 use crate::engine::shard::{
     EvidenceRecord, Output, Settings, ShardConfig, StateError, StateSize, Watch,
 };
@@ -97,6 +98,8 @@ pub struct Worker {
     /// Broker times of the batch's records, for the latency.
     times: Vec<(Arc<TopicTelemetry>, i64)>,
     sized_at: Instant,
+    /// The last batch took all there was.
+    idle: bool,
 }
 
 impl Drop for Worker {
@@ -154,6 +157,7 @@ impl Worker {
             saved_at: Instant::now(),
             save_took: Duration::ZERO,
             sized_at: Instant::now(),
+            idle: false,
             parts,
         })
     }
@@ -187,8 +191,12 @@ impl Worker {
         let settings =
             Arc::clone(&self.parts.settings.read().unwrap_or_else(PoisonError::into_inner));
         let mut wait = POLL;
+        self.idle = false;
         for _ in 0..BATCH_MAX {
-            let Some(polled) = self.consumer.poll(wait) else { break };
+            let Some(polled) = self.consumer.poll(wait) else {
+                self.idle = true;
+                break;
+            };
             wait = Duration::ZERO;
             match polled {
                 Ok(message) => {
@@ -249,6 +257,7 @@ impl Worker {
             return Ok(());
         }
         self.sized_at = Instant::now();
+        self.look_for_silence()?;
         let sizes = self.lanes.values().map(|lane| lane.shard.size());
         self.parts
             .telemetry
@@ -257,6 +266,22 @@ impl Worker {
         let Some(progress) = marks.max() else { return Ok(()) };
         let record = serde_json::to_vec(&EvidenceRecord::Progress { progress })?;
         Ok(self.sender.send(&self.topics.evidence, "", &record)?)
+    }
+
+    /// Tells of partitions and systems that have fallen silent, when there is nothing left to judge.
+    fn look_for_silence(&mut self) -> Result<(), WorkerError> {
+        let Ok(now) = EventTime::from_millis(wall_clock_ms()) else { return Ok(()) };
+        if self.idle && self.parts.link.is_connected() {
+            for lane in self.lanes.values_mut() {
+                let told = self.out.findings.len();
+                lane.shard.look_for_silence(now, &mut self.out);
+                lane.changed |= self.out.findings.len() > told;
+            }
+        }
+        for ((topic, partition), lane) in &self.lanes {
+            self.parts.telemetry.silent(topic, *partition, lane.shard.is_silent());
+        }
+        self.hand_on()
     }
 
     /// Findings and evidence to the producer, keyed by whom they are about.

@@ -95,6 +95,11 @@ impl Telemetry {
         self.figures().partitions.forget(self.label(topic), partition);
     }
 
+    /// Whether a partition that was regular has fallen silent.
+    pub fn silent(&self, topic: &str, partition: i32, yes: bool) {
+        self.figures().partitions.at(self.label(topic), partition).silent = yes;
+    }
+
     pub fn watermark(&self, topic: &str, partition: i32, at: EventTime) {
         self.figures().partitions.at(self.label(topic), partition).watermark = Some(at);
     }

@@ -331,7 +331,9 @@ impl Correlator {
             .iter()
             .filter(|ip| !self.is_gateway(ip))
             .map(|ip| Key { kind: KeyKind::Source, value: ip.clone() });
-        actor.chain(source).collect()
+        // A topic that falls silent does so in each of its partitions.
+        let system = Some(&finding.key).filter(|key| key.kind == KeyKind::System).cloned();
+        actor.chain(source).chain(system).collect()
     }
 
     fn is_gateway(&self, ip: &str) -> bool {

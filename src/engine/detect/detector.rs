@@ -55,6 +55,22 @@ impl Stream {
         }
     }
 
+    /// The topic or the file.
+    pub fn topic(&self) -> &str {
+        match self {
+            Self::Partition { topic, .. } => topic,
+            Self::File { name } => name,
+        }
+    }
+
+    /// As a sentence names it.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Partition { topic, partition } => format!("{topic}, partition {partition}"),
+            Self::File { name } => name.clone(),
+        }
+    }
+
     /// Where `origin` points to, among the streams it counts.
     pub fn source_of(streams: &[Self], origin: Origin) -> Source {
         match streams.get(usize::from(origin.stream)) {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Clock;
 use super::duplicates::IdPart;
+use super::pulse::Pulse;
 use crate::engine::detect::state::{ActorState, SourceState, TableMark};
 
 /// Version of the form of every value. Raise it with any change to what is saved, and read or
@@ -63,6 +64,7 @@ pub(super) struct ShardMark {
     pub sources: TableMark,
     /// The current generation of event ids.
     pub generation: u32,
+    pub pulse: Pulse,
 }
 
 impl Saved {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::duplicates::IdsSaving;
+use super::pulse::Pulse;
 use super::saved::{Kept, ShardMark};
 use super::{
     Clock, Duplicates, Evidence, Output, Recorder, RecorderConfig, Restoring, Saved, Settings,
@@ -98,6 +99,7 @@ pub struct Shard {
     streams: Vec<Stream>,
     clock: Clock,
     duplicates: Duplicates,
+    pulse: Pulse,
     recorder: Recorder,
     actors: Table<ActorState>,
     sources: Table<SourceState>,
@@ -112,6 +114,7 @@ impl Shard {
             streams,
             clock: Clock::default(),
             duplicates: Duplicates::new(config.ids_max),
+            pulse: Pulse::default(),
             recorder: Recorder::new(&config.recorder),
             actors: Table::new(config.actors_max),
             sources: Table::new(config.sources_max),
@@ -127,6 +130,9 @@ impl Shard {
         out: &mut Output,
     ) -> Verdict {
         let event = incoming.event;
+        if let Some(arrived) = incoming.broker_time {
+            self.pulse.take(event.system.as_deref(), arrived);
+        }
         let seed = settings.enricher.pseudonyms.event_id_seed();
         if event.id.as_deref().is_some_and(|id| self.duplicates.is_repeat(id, seed)) {
             return Verdict::Duplicate;
@@ -238,6 +244,7 @@ impl Shard {
             actors: self.actors.mark(),
             sources: self.sources.mark(),
             generation: self.duplicates.generation(),
+            pulse: self.pulse.clone(),
         }));
         let saving = ShardSaving { actors, sources, ids };
         match failed {
@@ -264,6 +271,7 @@ impl Shard {
     pub fn restore(&mut self, restoring: Restoring) -> Result<(), StateError> {
         let Some(read) = restoring.read()? else { return Ok(()) };
         self.clock = read.mark.clock;
+        self.pulse = read.mark.pulse;
         self.duplicates.restore(read.mark.generation, read.ids);
         self.actors.restore(read.mark.actors, read.actors);
         self.sources.restore(read.mark.sources, read.sources);
@@ -281,12 +289,25 @@ impl Shard {
                 let state = self.sources.entry(&watch.key.value);
                 (&mut state.watch, state.chain)
             }
-            KeyKind::Dataset | KeyKind::Subject => return,
+            KeyKind::Dataset | KeyKind::Subject | KeyKind::System => return,
         };
         watching.until = watching.until.max(watch.until);
         let entries = self.recorder.chain(chain, watching.sent, watch.since);
         watching.sent = chain;
         send(&self.recorder, &self.streams, watch.key.clone(), &entries, out);
+    }
+
+    /// Tells of sources that have fallen silent. `now` is the broker's time; to be called only
+    /// when everything that has arrived has been judged.
+    pub fn look_for_silence(&mut self, now: EventTime, out: &mut Output) {
+        if let [stream] = self.streams.as_slice() {
+            self.pulse.look(now, stream, &mut out.findings);
+        }
+    }
+
+    /// Whether the whole partition has fallen silent.
+    pub fn is_silent(&self) -> bool {
+        self.pulse.is_silent()
     }
 
     pub fn watermark(&self) -> Option<EventTime> {
