@@ -35,7 +35,7 @@ pub use config::{BreachChoice, SimulationConfig, SimulationError};
 pub use event::Simulated;
 pub use month::{
     Month, MonthConfig, Told, Truth, TruthEntry, attack_names, attacks, core_attack_names,
-    oddity_names,
+    event_id, oddity_names,
 };
 pub use roles::Role;
 pub use simulation::Simulation;

@@ -3,6 +3,7 @@
 use crate::engine::model::EventTime;
 
 use super::super::config::SimulationError;
+use super::super::sites::weekday;
 use super::attacks::{attack_names, core_attack_names};
 
 /// 2026-03-09T00:00:00Z, a Monday; the month's end falls into its fourth week.
@@ -67,6 +68,11 @@ impl MonthConfig {
     pub(super) fn attack_days(&self) -> (u32, u32) {
         let first = self.days / 2;
         (first, (self.days * 26 / 28).saturating_sub(1).max(first))
+    }
+
+    /// Day of the week of a day of the simulation: 0 is Monday.
+    pub(super) fn weekday(&self, day: u32) -> i64 {
+        weekday(self.start.millis().div_euclid(86_400_000) + i64::from(day))
     }
 
     /// All that is wrong, each line naming key, value and what is allowed. Empty when all is well.

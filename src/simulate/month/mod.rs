@@ -35,5 +35,5 @@ mod tests;
 pub use attacks::{attack_names, attacks, core_attack_names};
 pub use config::MonthConfig;
 pub use oddities::oddity_names;
-pub use stream::{Month, Told};
+pub use stream::{Month, Told, event_id};
 pub use truth::{Truth, TruthEntry};

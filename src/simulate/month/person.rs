@@ -181,6 +181,15 @@ impl Person {
         self.leave.is_some_and(|(first, last)| (first..=last).contains(&day))
     }
 
+    /// Whether the rotation or the week has this person at work.
+    pub(super) fn usually_works(&self, day: u32, weekday: i64) -> bool {
+        match role::facts(self.post.role).hours {
+            Hours::Machine => true,
+            Hours::Rotating => (day + self.phase) % 8 < 6,
+            Hours::Office => weekday < 5,
+        }
+    }
+
     /// When this person works on a day; none when they do not.
     pub(super) fn shift(&self, day: &SiteDay, rng: &mut Chance) -> Option<Shift> {
         let luck = rng.random::<f64>();

@@ -71,7 +71,8 @@ impl Plan {
         let last = last.min(config.days.saturating_sub(deed.days)).max(first);
         for round in 1..=rounds {
             let start = between(rng, i64::from(first), i64::from(last)) as u32;
-            let actors = self.choose(deed, start, order, people);
+            let weekday = config.weekday(start);
+            let actors = self.choose(deed, start, weekday, order, people);
             // An agency too small for a deed goes without it.
             if actors.len() < deed.accounts.div_ceil(4) as usize {
                 continue;
@@ -87,9 +88,21 @@ impl Plan {
         }
     }
 
-    fn choose(&self, deed: &Deed, start: u32, order: &[u32], people: &[Person]) -> Vec<u32> {
+    fn choose(
+        &self,
+        deed: &Deed,
+        start: u32,
+        weekday: i64,
+        order: &[u32],
+        people: &[Person],
+    ) -> Vec<u32> {
         let free = |n: u32| self.tasks[n as usize].is_none();
-        let fits = |n: &&u32| free(**n) && suits(&people[**n as usize], deed, start);
+        // What many do together, they do on the same day.
+        let there = |p: &Person| deed.accounts == 1 || p.usually_works(start, weekday);
+        let fits = |n: &&u32| {
+            let person = &people[**n as usize];
+            free(**n) && there(person) && suits(person, deed, start)
+        };
         let first = order.iter().find(fits).copied();
         let site = first.map(|n| people[n as usize].post.site);
         order

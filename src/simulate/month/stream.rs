@@ -2,8 +2,9 @@
 
 use crate::engine::model::EventTime;
 
-use super::super::chance::{Purpose, hash};
+use super::super::chance::{Purpose, chance, hash};
 use super::super::config::SimulationError;
+use super::super::json::Json;
 use super::super::sites::SITES;
 use super::act::{act, come_from, replaces_work};
 use super::calendar::{Calendar, DAY_MS, HOUR_MS};
@@ -29,6 +30,15 @@ pub struct Told {
     pub entry: Option<u16>,
     /// Rows it returned.
     pub records: u32,
+    /// Its id is [`event_id`] of this.
+    pub number: u64,
+}
+
+/// An event's id as it stands on the wire.
+pub fn event_id(number: u64) -> String {
+    let mut out = Vec::with_capacity(12);
+    Json::new(&mut out).bare_id(number);
+    String::from_utf8(out).unwrap_or_default()
 }
 
 /// A month of an agency: writes its events one by one, holding about a day and a half of them in a
@@ -127,7 +137,6 @@ impl Month {
     fn tell(&mut self, draft: &Draft, out: &mut Vec<u8>) -> Told {
         let id = self.family | self.emitted;
         self.emitted += 1;
-        let from = out.len();
         self.writer.write(out, id, &self.actors_json[draft.actor as usize], draft);
         let time = EventTime::MIN.plus_ms(draft.at_ms - EventTime::MIN.millis());
         let entry = draft.deed.checked_sub(1);
@@ -137,11 +146,10 @@ impl Month {
             known.events += 1;
             known.records += u64::from(draft.records);
             if self.keep_ids {
-                let line = String::from_utf8_lossy(&out[from..]);
-                known.ids.extend(line.split('"').nth(7).map(str::to_owned));
+                known.ids.push(event_id(id));
             }
         }
-        Told { time, actor: draft.actor, entry, records: draft.records }
+        Told { time, actor: draft.actor, entry, records: draft.records, number: id }
     }
 
     /// Moves to the next hour that has events, planning the days that begin before its end.
@@ -180,8 +188,7 @@ impl Month {
             if let Some((_, to)) = changes {
                 let person = &mut self.people[n];
                 person.post = to;
-                let mut rng =
-                    super::super::chance::chance(self.config.seed, Purpose::Roster, n as u64, 2);
+                let mut rng = chance(self.config.seed, Purpose::Roster, n as u64, 2);
                 person.settle(&mut rng);
                 self.actors_json[n] = actor_json(person);
             }
@@ -261,6 +268,7 @@ fn entry(instance: &Instance, people: &[Person]) -> TruthEntry {
         kind: instance.deed.name,
         description: instance.deed.what,
         attack: instance.attack,
+        slow: instance.deed.days > 3,
         actors: instance.actors.iter().map(|&n| people[n as usize].id()).collect(),
         ..TruthEntry::default()
     }

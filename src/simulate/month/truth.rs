@@ -13,6 +13,8 @@ pub struct TruthEntry {
     pub description: &'static str,
     /// False for an oddity, which must stay quiet.
     pub attack: bool,
+    /// True where it goes on for more than three days.
+    pub slow: bool,
     /// Accounts that did it.
     pub actors: Vec<String>,
     /// Its first and its last event so far; both absent before it has begun.

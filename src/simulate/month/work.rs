@@ -15,7 +15,7 @@ use super::person::{Person, Shift};
 use super::role::{self, Hours, Role};
 
 /// How the logarithm of a day's work differs from day to day within one person.
-const DAY_SIGMA: f64 = 0.42;
+const DAY_SIGMA: f64 = 0.4;
 /// The same, for everybody at a site together.
 const SITE_SIGMA: f64 = 0.12;
 /// Shape of the hours' own gamma: bursts beyond those that pieces of work make.
