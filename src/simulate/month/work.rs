@@ -21,6 +21,9 @@ const SITE_SIGMA: f64 = 0.12;
 /// Shape of the hours' own gamma: bursts beyond those that pieces of work make.
 const HOUR_SHAPE: f64 = 4.0;
 const STEP_MS: i64 = 10 * MINUTE_MS;
+/// Desks of a site that nobody owns, and the first one's number.
+const SHARED_DESKS: u64 = 12;
+const SHARED_DESKS_FROM: u32 = 60_000;
 /// Popular records: those many look at again and again.
 const POPULAR: u64 = 3_000;
 
@@ -70,8 +73,8 @@ impl<'a> Desk<'a> {
             self.machine_day(shift);
             return Some(shift);
         }
-        if facts.actor_type == "person" && happens(&mut self.rng, 0.1) {
-            self.ip = self.elsewhere();
+        if facts.actor_type == "person" && self.deed == 0 {
+            self.take_a_place();
         }
         let expected =
             self.expected_day() * around(&mut self.rng, 1.0, DAY_SIGMA) * self.site_mood();
@@ -154,9 +157,22 @@ impl<'a> Desk<'a> {
         facts.piece * (1.0 - list) + list * facts.piece * 4.0
     }
 
-    /// Another workstation of the site.
+    /// Mostly the usual one; now and then a shared desk, or home where the work allows it.
+    fn take_a_place(&mut self) {
+        let luck = self.rng.random::<f64>();
+        let at_home = role::facts(self.person.post.role).hours == Hours::Office
+            && self.person.works_from_home
+            && luck < 0.2;
+        if at_home {
+            self.ip = self.person.remote();
+        } else if luck > 0.92 {
+            self.ip = self.elsewhere();
+        }
+    }
+
+    /// One of the site's shared desks.
     pub(super) fn elsewhere(&mut self) -> u32 {
-        let number = below(&mut self.rng, 3_000) as u32;
+        let number = SHARED_DESKS_FROM + below(&mut self.rng, SHARED_DESKS) as u32;
         self.person.desk(number)
     }
 
