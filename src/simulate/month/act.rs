@@ -9,6 +9,7 @@ use super::dataset::{DATASETS, Dataset};
 use super::deed::{Amount, Cited, Data, Deed, From, Ids, When};
 use super::person::{Shift, new_case};
 use super::plan::{Instance, Task};
+use super::role;
 use super::work::Desk;
 
 /// Records that keep coming back in one case.
@@ -190,7 +191,9 @@ impl Scene<'_> {
             known => self.datasets[n as usize % known],
         };
         let position = self.position(desk, at_ms, n);
+        // A service works for no case, in whatever hands.
         let own = self.deed.cited == Cited::Attacker
+            && role::facts(desk.person.post.role).for_case > 0.0
             && happens(&mut desk.rng, desk.setting.attack_case_share);
         let case = if own {
             let slot = below(&mut desk.rng, desk.person.cases.len() as u64) as usize;

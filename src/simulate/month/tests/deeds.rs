@@ -1,6 +1,7 @@
 //! Attacks and oddities: that they are what their rows say, and that the truth says so too.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::OnceLock;
 
 use super::{drafts, quiet};
 use crate::simulate::month::attacks::ATTACKS;
@@ -38,9 +39,15 @@ fn run(config: MonthConfig) -> (Truth, BTreeMap<u16, Vec<Draft>>) {
     (month.into_truth(), deeds)
 }
 
+/// The month of [`all`], which several tests look at from their own side.
+fn month() -> &'static (Truth, BTreeMap<u16, Vec<Draft>>) {
+    static MONTH: OnceLock<(Truth, BTreeMap<u16, Vec<Draft>>)> = OnceLock::new();
+    MONTH.get_or_init(|| run(all()))
+}
+
 #[test]
 fn the_truth_agrees_with_the_events() {
-    let (truth, deeds) = run(all());
+    let (truth, deeds) = month();
     let mut named = HashSet::new();
     let ids: Vec<&String> = truth.entries.iter().flat_map(|entry| &entry.ids).collect();
     assert_eq!(ids.len(), ids.iter().collect::<HashSet<_>>().len(), "an id in two entries");
@@ -56,7 +63,7 @@ fn the_truth_agrees_with_the_events() {
 
 #[test]
 fn attacks_begin_on_days_15_to_26_and_nearly_all_take_place() {
-    let (truth, _) = run(all());
+    let (truth, _) = month();
     let attacks: Vec<_> = truth.entries.iter().filter(|entry| entry.attack).collect();
     let begun = attacks.iter().filter_map(|entry| entry.start);
     let days: Vec<i64> = begun.map(|t| t.since(truth.start).div_euclid(DAY_MS)).collect();
@@ -70,7 +77,7 @@ fn attacks_begin_on_days_15_to_26_and_nearly_all_take_place() {
 
 #[test]
 fn attacks_have_the_sizes_and_lengths_they_are_named_after() {
-    let (truth, deeds) = run(all());
+    let (truth, deeds) = month();
     for (kind, events, minutes) in [
         ("dump-5000", 5_000, 10),
         ("burst-400", 400, 10),
@@ -92,7 +99,7 @@ fn attacks_have_the_sizes_and_lengths_they_are_named_after() {
         }
         assert!(seen > 0, "{kind}");
     }
-    for (n, drafts) in &deeds {
+    for (n, drafts) in deeds {
         let entry = &truth.entries[usize::from(*n)];
         let uncited = drafts.iter().filter(|draft| draft.case == 0).count();
         if entry.attack && drafts.len() > 300 {
@@ -103,7 +110,7 @@ fn attacks_have_the_sizes_and_lengths_they_are_named_after() {
 
 #[test]
 fn sequences_go_up_by_ones_and_ranges_are_shared_out() {
-    let (truth, deeds) = run(all());
+    let (truth, deeds) = month();
     let of = |kind: &str| {
         let n = truth.entries.iter().position(|e| e.kind == kind && e.start.is_some());
         &deeds[&(n.expect("took place") as u16)]
