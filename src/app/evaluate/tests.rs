@@ -31,9 +31,11 @@ fn truth(entries: Vec<TruthEntry>) -> Truth {
     Truth { seed: 1, actors: 1_000, days: 28, start: at(0), entries }
 }
 
-/// An incident that opens so many seconds after day 14 and names these; each with its entry and
-/// the records exposed.
-fn said(incidents: &[(i64, &[(&str, Option<u16>, u64)])]) -> Observed {
+/// An account, its entry, and the records exposed.
+type Named<'a> = (&'a str, Option<u16>, u64);
+
+/// An incident that opens so many seconds after day 14 and names these.
+fn said(incidents: &[(i64, &[Named<'_>])]) -> Observed {
     let mut observed = Observed::default();
     for (seconds, named) in incidents {
         let time = at(14 * DAY_S + seconds);

@@ -54,7 +54,7 @@ pub(super) fn act(
     let mut scene = Scene { deed, task, family, datasets, instance, ticket, next };
     let reads = amount(desk, &scene, start_ms, end_ms);
     // Every other attacker sits at the account's usual place.
-    if !instance.attack || family % 2 == 0 {
+    if !instance.attack || family.is_multiple_of(2) {
         come_from(desk, deed.from);
     }
     desk.deed = task.instance + 1;

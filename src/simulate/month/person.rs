@@ -119,7 +119,7 @@ impl Person {
         }
         self.list_share = (facts.list_share * burstiness(rng, 0.7)).min(0.9);
         self.batch_share = (facts.batch_share * burstiness(rng, 0.6)).min(0.6);
-        self.case_habit = (1.0 - 0.1 * burstiness(rng, 0.5)).clamp(0.3, 1.0) * 1.06;
+        self.case_habit = (1.03 - 0.06 * burstiness(rng, 0.5)).clamp(0.4, 1.0);
         self.catch_all = happens(rng, facts.catch_all).then(|| new_case(rng));
         self.ip = match facts.hours {
             Hours::Machine => 0x0afa_0000 | (self.number & 0xffff),
