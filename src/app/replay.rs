@@ -172,6 +172,11 @@ impl Replay {
         *self.summary.rejected_by_reason.entry(reason.into()).or_default() += 1;
     }
 
+    /// Lets the correlator say what it still holds back. For whoever calls [`Self::take`].
+    pub fn end(&mut self, listener: &mut dyn Listener) -> Result<(), ReplayError> {
+        self.tick(listener)
+    }
+
     /// Incidents that reached medium, in the order they opened.
     pub fn incidents(&self) -> Vec<&Incident> {
         let mut opened: Vec<&Incident> = self

@@ -16,6 +16,7 @@ mod broker_smoke;
 mod chaos;
 mod correlation;
 mod determinism;
+mod evaluate_cli;
 mod golden;
 mod kafka_broker_away;
 mod kafka_cloudtrail;
