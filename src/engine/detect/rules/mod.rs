@@ -1,4 +1,4 @@
-//! Sigma detection rules: rule files in, the rules that match an event out.
+//! Sigma rules: rule files in, the rules that match an event out, and what many matches make.
 //!
 //! Comes in: rule texts (Sigma 2.1) and what placeholders stand for, at load; then events, through
 //! the trait [`Fields`]. Goes out: the indices of the rules that match.
@@ -8,7 +8,7 @@
 //! a rule says and we do not do is refused at load, with file, line, rule and construct: a rule
 //! never matches less than it says. Everything a rule file can make large has a limit.
 //!
-//! Uses `engine::model` only. Never reads files, never keeps an event, and never lets a rule see
+//! Uses `engine::model`, and for correlations the tables and windows of `detect`. Never reads files, never keeps an event, and never lets a rule see
 //! whom a record is about.
 //!
 //! Where Sigma leaves room:
@@ -22,6 +22,7 @@
 mod atom;
 mod compile;
 mod condition;
+mod correlation;
 mod error;
 mod event_fields;
 mod expression;
@@ -44,6 +45,9 @@ mod value;
 mod yaml;
 
 pub use compile::Placeholders;
+pub use correlation::{
+    Correlation, CorrelationKind, Firing, GroupScratch, GroupState, Groups,
+};
 pub use error::{Problem, RuleError};
 pub use event_fields::{EventFields, Known};
 pub use fields::{Field, Fields};
