@@ -17,7 +17,7 @@ use tokio::runtime::Handle;
 use crate::adapters::kafka::{From, KafkaConfig, Link, Reader, SendError, Sender, Topics};
 use crate::adapters::publish::{detection_finding, incident_finding};
 use crate::adapters::secrets::SecretError;
-use crate::adapters::store::{FORGET_PART, Outgoing, Store, StoreBatch, StoreError};
+use crate::adapters::store::{FORGET_PART, Office, Outgoing, Store, StoreBatch, StoreError};
 use crate::adapters::telemetry::Telemetry;
 use crate::engine::correlate::{CorrelateConfig, Correlated, Correlator, NoticeKind};
 use crate::engine::model::{EventTime, Finding, Severity};
@@ -45,6 +45,8 @@ pub struct CorrelateParts {
     pub telemetry: Arc<Telemetry>,
     pub link: Arc<Link>,
     pub stop: Arc<AtomicBool>,
+    /// Whether this process is the one that correlates.
+    pub elected: Arc<AtomicBool>,
     /// How long incidents stay in the store after their last event; none keeps them for ever.
     pub keep_ms: Option<i64>,
 }
@@ -65,6 +67,7 @@ const OUTBOX_MAX: u32 = 1_000;
 
 pub struct CorrelateRole {
     parts: CorrelateParts,
+    office: Office,
     topics: Topics,
     reader: Reader,
     sender: Sender,
@@ -84,6 +87,7 @@ pub struct CorrelateRole {
 impl CorrelateRole {
     /// Takes back what is stored and joins the findings topic where it left off.
     pub fn start(parts: CorrelateParts) -> Result<Self, CorrelateError> {
+        let office = parts.runtime.block_on(parts.store.take_office())?;
         let mut correlator = Correlator::new(parts.correlate.clone());
         let keep_ms = i64::from(parts.correlate.keep_s) * 1_000;
         let restored = parts.runtime.block_on(async {
@@ -114,6 +118,7 @@ impl CorrelateRole {
         tracing::info!(incidents = count, "correlator started");
         Ok(Self {
             parts,
+            office,
             topics,
             reader,
             sender,
@@ -130,8 +135,20 @@ impl CorrelateRole {
         })
     }
 
+    /// Works until told to stop, or until another process has taken over.
     pub fn run(mut self) -> Result<(), CorrelateError> {
-        while !self.parts.stop.load(Ordering::Relaxed) {
+        self.parts.telemetry.correlating(true);
+        let ended = self.work();
+        self.parts.telemetry.correlating(false);
+        if let Err(CorrelateError::Store(StoreError::Superseded)) = &ended {
+            tracing::info!("another correlator has taken over; standing by");
+            return Ok(());
+        }
+        ended
+    }
+
+    fn work(&mut self) -> Result<(), CorrelateError> {
+        while self.goes_on() {
             self.read();
             if self.advanced_at.elapsed() >= ADVANCE_EVERY {
                 self.advanced_at = Instant::now();
@@ -148,6 +165,10 @@ impl CorrelateRole {
         self.publish()?;
         tracing::info!("correlator stopped");
         Ok(())
+    }
+
+    fn goes_on(&self) -> bool {
+        !self.parts.stop.load(Ordering::Relaxed) && self.parts.elected.load(Ordering::Relaxed)
     }
 
     fn read(&mut self) {
@@ -219,7 +240,7 @@ impl CorrelateRole {
             .iter()
             .map(|((topic, partition), next)| (topic.clone(), *partition, *next))
             .collect();
-        self.parts.runtime.block_on(self.parts.store.apply(&batch))?;
+        self.parts.runtime.block_on(self.parts.store.apply(&batch, self.office))?;
         self.moved = false;
         self.outbox_pending |= !batch.outgoing.is_empty();
         for notice in &out.notices {

@@ -34,6 +34,8 @@ pub async fn demo(options: DemoOptions) -> Result<(), RunError> {
     }
     for input in &config.input {
         broker.create_topic(&input.topic, PARTITIONS).map_err(demo_error)?;
+        let changelog = config.kafka.topics().changelog(&input.topic);
+        broker.create_topic(&changelog, PARTITIONS).map_err(demo_error)?;
     }
     print_what_to_expect(&simulation, options.speed);
     let stop = Arc::new(AtomicBool::new(false));
@@ -82,7 +84,7 @@ fn config(
     let mut config = Config::default();
     config.kafka.brokers = broker.address();
     config.kafka.create_topics = false;
-    config.kafka.warmup_s = 0;
+    config.kafka.recall_s = 0;
     config.kafka.commit_interval_ms = 500;
     // The mock cluster answers a fetch only when this is over.
     config.kafka.client.insert("fetch.wait.max.ms".into(), "20".into());

@@ -14,16 +14,18 @@ use crate::adapters::telemetry::Telemetry;
 pub enum Role {
     Detector,
     Correlator,
+    Election,
     WatchReader,
 }
 
 impl Role {
-    const ALL: [Self; 3] = [Self::Detector, Self::Correlator, Self::WatchReader];
+    const ALL: [Self; 4] = [Self::Detector, Self::Correlator, Self::Election, Self::WatchReader];
 
     pub const fn name(self) -> &'static str {
         match self {
             Self::Detector => "detector",
             Self::Correlator => "correlator",
+            Self::Election => "election",
             Self::WatchReader => "watch reader",
         }
     }
@@ -39,7 +41,7 @@ const SLICE: Duration = Duration::from_millis(50);
 /// Which roles have failed lately: the process is not ready while one has.
 pub struct Health {
     telemetry: Arc<Telemetry>,
-    roles: Mutex<[State; 3]>,
+    roles: Mutex<[State; 4]>,
 }
 
 #[derive(Clone, Copy, Default)]

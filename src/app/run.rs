@@ -16,7 +16,7 @@ use super::keep::{Health, Role, keep};
 use super::{KeyError, SettingsError, load_settings, pseudonym_key};
 use crate::adapters::http::{HttpState, serve};
 use crate::adapters::kafka::{
-    From, Link, Reader, SharedSettings, TopicsError, Worker, WorkerParts, ensure_topics,
+    From, Link, Reader, SharedSettings, TopicsError, Worker, WorkerParts, ensure_topics, stand,
 };
 use crate::adapters::secrets::{Secret, SecretError};
 use crate::adapters::store::{Store, StoreError};
@@ -79,7 +79,11 @@ pub async fn run(config: Config, stop: Arc<AtomicBool>, hooks: Hooks) -> Result<
         rules = loaded.rules,
         "settings loaded"
     );
-    let store = Store::open(&config.store.path).await?;
+    let roles = config.roles;
+    let store = match roles.correlate || roles.serve {
+        true => Some(Store::open(&config.store.path).await?),
+        false => None,
+    };
     let address = config.http.listen.clone();
     let listener = TcpListener::bind(&address)
         .await
@@ -88,7 +92,8 @@ pub async fn run(config: Config, stop: Arc<AtomicBool>, hooks: Hooks) -> Result<
     if !bound.ip().is_loopback() {
         tracing::warn!(%bound, "the console is open to the network, without a login");
     }
-    let state = HttpState { store: store.clone(), telemetry: Arc::clone(&telemetry) };
+    let served = store.clone().filter(|_| roles.serve);
+    let state = HttpState { store: served, telemetry: Arc::clone(&telemetry) };
     let http = tokio::spawn(serve(listener, state, stopped(Arc::clone(&stop))));
     (hooks.listening)(bound);
     let signals = tokio::spawn(signals(Arc::clone(&stop)));
@@ -108,7 +113,9 @@ pub async fn run(config: Config, stop: Arc<AtomicBool>, hooks: Hooks) -> Result<
     stop.store(true, Ordering::Relaxed);
     signals.abort();
     let served = http.await;
-    store.close().await;
+    if let Some(store) = store {
+        store.close().await;
+    }
     worked?;
     match served {
         Ok(served) => served.map_err(RunError::Http),
@@ -121,7 +128,8 @@ struct Roles {
     key: Secret,
     settings: SharedSettings,
     telemetry: Arc<Telemetry>,
-    store: Store,
+    /// None where the process neither correlates nor serves.
+    store: Option<Store>,
     stop: Arc<AtomicBool>,
     watching: Arc<AtomicBool>,
     health: Arc<Health>,
@@ -129,7 +137,9 @@ struct Roles {
 
 impl Roles {
     async fn work(self, inputs: Vec<String>) -> Result<(), RunError> {
-        let link = Arc::new(Link::new(Arc::clone(&self.telemetry)));
+        let roles = self.config.roles;
+        let workers = if roles.detect { self.config.kafka.workers } else { 0 };
+        let link = Arc::new(Link::with_workers(Arc::clone(&self.telemetry), workers));
         self.telemetry.ready(vec!["waiting for Kafka".into()]);
         match ensure_topics(&self.config.kafka, &inputs, &link, &self.stop).await {
             Ok(()) => {}
@@ -137,13 +147,18 @@ impl Roles {
             Err(error) => return Err(error.into()),
         }
         let runtime = Handle::current();
-        let (watch_sender, watches) = channel();
-        let threads = vec![
-            self.detector(&link, watches)?,
-            self.correlator(&link, runtime)?,
-            self.watch_reader(&link, watch_sender)?,
-            self.reloader()?,
-        ];
+        let (watch_senders, watches): (Vec<_>, Vec<_>) = (0..workers).map(|_| channel()).unzip();
+        let mut threads = Vec::new();
+        for (number, watches) in watches.into_iter().enumerate() {
+            threads.push(self.detector(number, &link, watches, runtime.clone())?);
+        }
+        if let Some(store) = self.store.clone().filter(|_| roles.correlate) {
+            let elected = Arc::new(AtomicBool::new(false));
+            threads.push(self.election(&link, Arc::clone(&elected))?);
+            threads.push(self.correlator(&link, runtime, store, elected)?);
+        }
+        threads.push(self.watch_reader(&link, watch_senders)?);
+        threads.push(self.reloader()?);
         let telemetry = Arc::clone(&self.telemetry);
         while !self.stop.load(Ordering::Relaxed) {
             let reasons = unready(&link, &self.health);
@@ -165,8 +180,10 @@ impl Roles {
 
     fn detector(
         &self,
+        number: usize,
         link: &Arc<Link>,
         watches: std::sync::mpsc::Receiver<Watch>,
+        runtime: Handle,
     ) -> Result<JoinHandle<()>, RunError> {
         let (config, settings, telemetry, link, stop, health) = (
             self.config.clone(),
@@ -177,9 +194,11 @@ impl Roles {
             Arc::clone(&self.health),
         );
         let watches = Arc::new(std::sync::Mutex::new(watches));
-        named("detect", move || {
+        named(&format!("detect-{number}"), move || {
             keep(Role::Detector, &health, &stop, || {
                 let parts = WorkerParts {
+                    number,
+                    runtime: runtime.clone(),
                     kafka: config.kafka.clone(),
                     inputs: config.input.clone(),
                     shard: config.shard(),
@@ -194,10 +213,38 @@ impl Roles {
         })
     }
 
-    fn correlator(&self, link: &Arc<Link>, runtime: Handle) -> Result<JoinHandle<()>, RunError> {
-        let (config, store, telemetry, link, stop, health) = (
+    /// Stands for election as the one process that correlates.
+    fn election(
+        &self,
+        link: &Arc<Link>,
+        elected: Arc<AtomicBool>,
+    ) -> Result<JoinHandle<()>, RunError> {
+        let (kafka, link, stop, health) = (
+            self.config.kafka.clone(),
+            Arc::clone(link),
+            Arc::clone(&self.stop),
+            Arc::clone(&self.health),
+        );
+        named("election", move || {
+            keep(Role::Election, &health, &stop, || {
+                let client = kafka.client("election")?;
+                let group = format!("{}.correlate", kafka.group);
+                let topic = kafka.topics().watch;
+                stand(client, &group, &topic, Arc::clone(&link), Arc::clone(&elected), &stop)?;
+                Ok::<(), anyhow::Error>(())
+            });
+        })
+    }
+
+    fn correlator(
+        &self,
+        link: &Arc<Link>,
+        runtime: Handle,
+        store: Store,
+        elected: Arc<AtomicBool>,
+    ) -> Result<JoinHandle<()>, RunError> {
+        let (config, telemetry, link, stop, health) = (
             self.config.clone(),
-            self.store.clone(),
             Arc::clone(&self.telemetry),
             Arc::clone(link),
             Arc::clone(&self.stop),
@@ -205,6 +252,12 @@ impl Roles {
         );
         named("correlate", move || {
             keep(Role::Correlator, &health, &stop, || {
+                while !elected.load(Ordering::Relaxed) {
+                    if stop.load(Ordering::Relaxed) {
+                        return Ok(());
+                    }
+                    thread::sleep(STOP_SLICE);
+                }
                 CorrelateRole::start(CorrelateParts {
                     kafka: config.kafka.clone(),
                     correlate: config.correlate.clone(),
@@ -213,6 +266,7 @@ impl Roles {
                     telemetry: Arc::clone(&telemetry),
                     link: Arc::clone(&link),
                     stop: Arc::clone(&stop),
+                    elected: Arc::clone(&elected),
                     keep_ms: config.store.keep_ms(),
                 })?
                 .run()
@@ -224,7 +278,7 @@ impl Roles {
     fn watch_reader(
         &self,
         link: &Arc<Link>,
-        to: Channel<Watch>,
+        to: Vec<Channel<Watch>>,
     ) -> Result<JoinHandle<()>, RunError> {
         let (kafka, link, stop, health) = (
             self.config.kafka.clone(),
@@ -251,7 +305,7 @@ impl Roles {
                         serde_json::from_slice::<Watch>(m.payload().unwrap_or_default()).ok()
                     });
                     if let Some(watch) = watch {
-                        let _ = to.send(watch);
+                        to.iter().for_each(|worker| drop(worker.send(watch.clone())));
                     }
                 }
                 Ok::<(), anyhow::Error>(())
@@ -313,7 +367,8 @@ fn unready(link: &Link, health: &Health) -> Vec<String> {
         .failing()
         .into_iter()
         .map(|role| format!("the {role} failed and is being started again; its log line says why"));
-    connected.into_iter().chain(assigned).chain(failing).collect()
+    let restoring = link.is_restoring().then(|| "state is being restored".to_owned());
+    connected.into_iter().chain(assigned).chain(restoring).chain(failing).collect()
 }
 
 fn named(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, RunError> {

@@ -4,6 +4,7 @@ mod config;
 mod demo;
 mod exit;
 mod health;
+mod ledger;
 mod replay;
 mod run;
 mod simulate;
@@ -29,6 +30,7 @@ enum Command {
     Simulate(simulate::Arguments),
     Incidents(store::IncidentArguments),
     Timeline(store::TimelineArguments),
+    Ledger(ledger::Arguments),
     Config(config::Arguments),
     Health(health::Arguments),
 }
@@ -50,6 +52,7 @@ pub fn main() -> Exit {
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Incidents(arguments) => store::incidents(&arguments),
         Command::Timeline(arguments) => store::timeline(&arguments),
+        Command::Ledger(arguments) => ledger::run(&arguments),
         Command::Config(arguments) => config::run(&arguments),
         Command::Health(arguments) => health::run(&arguments),
     };

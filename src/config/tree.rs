@@ -19,6 +19,7 @@ use crate::engine::shard::{RecorderConfig, ShardConfig, TimeConfig};
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     pub kafka: KafkaConfig,
+    pub roles: RolesConfig,
     /// The topics to consume.
     pub input: Vec<InputConfig>,
     pub data: DataConfig,
@@ -31,6 +32,24 @@ pub struct Config {
     pub recorder: RecorderConfig,
     pub detect: DetectConfig,
     pub correlate: CorrelateConfig,
+}
+
+/// `[roles]`: what this process does. One process does everything unless told otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RolesConfig {
+    /// Judge events. Any number of processes share the input partitions.
+    pub detect: bool,
+    /// Make incidents of findings. One at a time does; others stand by.
+    pub correlate: bool,
+    /// Answer the API and serve the console, from the correlator's store.
+    pub serve: bool,
+}
+
+impl Default for RolesConfig {
+    fn default() -> Self {
+        Self { detect: true, correlate: true, serve: true }
+    }
 }
 
 /// `[data]`: what the monitor is told about the agency. Files are read again when they change.
@@ -136,8 +155,12 @@ impl Config {
 
     /// What `run` needs beyond.
     pub fn check_run(&self, problems: &mut Problems) {
-        problems.require(!self.input.is_empty(), "input", || {
+        problems.require(!self.roles.detect || !self.input.is_empty(), "input", || {
             "at least one [[input]] with a topic is needed".into()
+        });
+        let RolesConfig { detect, correlate, serve } = self.roles;
+        problems.require(detect || correlate || serve, "roles", || {
+            "at least one of detect, correlate and serve must be true".into()
         });
     }
 

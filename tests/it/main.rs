@@ -24,6 +24,7 @@ mod kafka_native;
 mod kafka_reader;
 mod kafka_reload;
 mod kafka_restart;
+mod kafka_scale;
 mod kafka_security;
 mod layers;
 mod real_data;

@@ -29,6 +29,7 @@ async fn run(agency: &Agency, stops: &[usize]) -> Stored {
     let topic = Stream::Partition { topic: "events".into(), partition: 0 };
     let mut shard = Shard::new(vec![topic], &config.shard());
     let mut correlator = Correlator::new(config.correlate.clone());
+    let office = store.take_office().await.unwrap();
     let (mut out, mut correlated) = (Output::default(), Correlated::default());
     for (i, line) in agency.lines.iter().enumerate() {
         if stops.contains(&i) {
@@ -55,7 +56,8 @@ async fn run(agency: &Agency, stops: &[usize]) -> Stored {
                 correlator.advance(mark, &mut correlated);
             }
             correlator.flush(&mut correlated);
-            store.apply(&batch(&correlator, std::mem::take(&mut correlated))).await.unwrap();
+            let batch = batch(&correlator, std::mem::take(&mut correlated));
+            store.apply(&batch, office).await.unwrap();
         }
     }
     let mut stored = Stored { incidents: Vec::new(), stories: Vec::new() };

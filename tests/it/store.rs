@@ -1,7 +1,7 @@
 //! What the store keeps, and for how long.
 
 use serde_json::Value;
-use tidewaiter::adapters::store::{IncidentFilter, Store, StoreBatch};
+use tidewaiter::adapters::store::{IncidentFilter, Store, StoreBatch, StoreError};
 use tidewaiter::engine::model::{EventTime, Finding, Incident};
 
 use crate::replayed::{config_of, replay_files, scenarios};
@@ -33,7 +33,8 @@ async fn what_is_older_than_is_kept_goes_with_all_it_had_and_the_rest_stays() {
     put(&mut batch, "old", day(0));
     put(&mut batch, "new", day(10));
     assert!(batch.findings.len() >= 2 && batch.entries.len() >= 2);
-    store.apply(&batch).await.unwrap();
+    let office = store.take_office().await.unwrap();
+    store.apply(&batch, office).await.unwrap();
 
     assert_eq!(store.forget(day(5)).await.unwrap(), 1);
     assert_eq!(store.forget(day(5)).await.unwrap(), 0);
@@ -44,5 +45,21 @@ async fn what_is_older_than_is_kept_goes_with_all_it_had_and_the_rest_stays() {
     assert_eq!(store.entries("new").await.unwrap().len(), half);
     let findings = store.findings(&Default::default(), 100, None).await.unwrap();
     assert_eq!(findings.total as usize, batch.findings.len() / 2);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn only_the_correlator_that_took_office_last_can_write() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("store.db")).await.unwrap();
+    let mut batch = StoreBatch::default();
+    put(&mut batch, "one", EventTime::from_millis(1_800_000_000_000).unwrap());
+    let before = store.take_office().await.unwrap();
+    let after = store.take_office().await.unwrap();
+    let refused = store.apply(&batch, before).await.unwrap_err();
+    assert!(matches!(refused, StoreError::Superseded), "{refused}");
+    assert!(store.incident("one").await.unwrap().is_none());
+    store.apply(&batch, after).await.unwrap();
+    assert!(store.incident("one").await.unwrap().is_some());
     store.close().await;
 }

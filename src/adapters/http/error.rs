@@ -41,6 +41,13 @@ impl ApiError {
         Self { status: StatusCode::NOT_FOUND, code: "not_found", message: message.into() }
     }
 
+    /// The process has no console and no API.
+    pub fn not_served() -> Self {
+        Self::not_found(
+            "this process serves only /healthz, /readyz and /metrics (roles.serve is false)",
+        )
+    }
+
     pub fn method_not_allowed() -> Self {
         let message = "only GET and HEAD are answered".to_owned();
         Self { status: StatusCode::METHOD_NOT_ALLOWED, code: "method_not_allowed", message }

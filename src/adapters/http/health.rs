@@ -1,12 +1,14 @@
 //! Whether the process lives, and whether it does its work.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::state::App;
+use crate::adapters::telemetry::Telemetry;
 
 #[derive(Serialize, ToSchema)]
 pub struct Readiness {
@@ -32,8 +34,8 @@ pub async fn live() -> &'static str {
         (status = 503, description = "Not ready", body = Readiness),
     ),
 )]
-pub async fn ready(State(app): State<App>) -> (StatusCode, Json<Readiness>) {
-    let reasons = app.telemetry.unready();
+pub async fn ready(State(telemetry): State<Arc<Telemetry>>) -> (StatusCode, Json<Readiness>) {
+    let reasons = telemetry.unready();
     let ready = reasons.is_empty();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(Readiness { ready, reasons }))

@@ -1,11 +1,13 @@
 //! Figures for Prometheus.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
 use super::error::{ApiError, ErrorBody};
-use super::state::App;
+use crate::adapters::telemetry::Telemetry;
 
 /// All figures in Prometheus' text format.
 #[utoipa::path(
@@ -15,10 +17,8 @@ use super::state::App;
         (status = 500, description = "The text could not be written", body = ErrorBody),
     ),
 )]
-pub async fn metrics(State(app): State<App>) -> Result<Response, ApiError> {
-    let text = app
-        .telemetry
-        .render()
-        .map_err(|error| ApiError::internal("writing the metrics", &error))?;
+pub async fn metrics(State(telemetry): State<Arc<Telemetry>>) -> Result<Response, ApiError> {
+    let text =
+        telemetry.render().map_err(|error| ApiError::internal("writing the metrics", &error))?;
     Ok(([(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response())
 }

@@ -1,5 +1,7 @@
 //! Which path is answered by whom.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use tower_http::compression::CompressionLayer;
@@ -12,6 +14,7 @@ use super::error::ApiError;
 use super::guard::{self, BODY_BYTES_MAX, Hosts};
 use super::state::App;
 use super::{console, findings, health, incidents, metrics, openapi, stats, stream, timeline};
+use crate::adapters::telemetry::Telemetry;
 
 /// The routes with their descriptions: there is no other way to add one.
 pub fn routes() -> OpenApiRouter<App> {
@@ -28,13 +31,26 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(metrics::metrics))
 }
 
-/// Everything the server answers. The default of the compression leaves event streams alone.
+/// Everything the server answers.
 pub fn router(app: App, hosts: Hosts) -> Router {
     let (router, _) = routes().split_for_parts();
+    guarded(router.fallback(console::console).with_state(app), hosts)
+}
+
+/// What a process answers that serves no console: how it is, and its figures.
+pub fn own_router(telemetry: Arc<Telemetry>, hosts: Hosts) -> Router {
+    let (router, _) = OpenApiRouter::new()
+        .routes(routes!(health::live))
+        .routes(routes!(health::ready))
+        .routes(routes!(metrics::metrics))
+        .split_for_parts();
+    guarded(router.fallback(async || ApiError::not_served()).with_state(telemetry), hosts)
+}
+
+/// The default of the compression leaves event streams alone.
+fn guarded(router: Router, hosts: Hosts) -> Router {
     router
-        .fallback(console::console)
         .method_not_allowed_fallback(async || ApiError::method_not_allowed())
-        .with_state(app)
         .layer(from_fn(guard::in_time))
         .layer(CompressionLayer::new())
         .layer(RequestBodyLimitLayer::new(BODY_BYTES_MAX))

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::connections::Capped;
 use super::guard::Hosts;
-use super::routes::router;
+use super::routes::{own_router, router};
 use super::state::{App, HttpState};
 use super::stream;
 
@@ -30,8 +30,14 @@ pub async fn serve(
     let loopback = listener.local_addr()?.ip().is_loopback();
     let hosts = if loopback { Hosts::Loopback } else { Hosts::Any };
     let (stop, stopping) = watch::channel(false);
-    let app = App::new(state, stopping.clone());
-    let watching = tokio::spawn(stream::watch(app.clone()));
+    let HttpState { store, telemetry } = state;
+    let (router, watching) = match store {
+        Some(store) => {
+            let app = App::new(store, telemetry, stopping.clone());
+            (router(app.clone(), hosts), Some(tokio::spawn(stream::watch(app))))
+        }
+        None => (own_router(telemetry, hosts), None),
+    };
     let mut ending = stopping.clone();
     let mut overdue = stopping;
     tokio::spawn(async move {
@@ -39,7 +45,7 @@ pub async fn serve(
         // An error says that the server has ended before.
         let _ = stop.send(true);
     });
-    let serving = axum::serve(Capped::new(listener, CONNECTIONS_MAX), router(app, hosts))
+    let serving = axum::serve(Capped::new(listener, CONNECTIONS_MAX), router)
         .with_graceful_shutdown(async move {
             let _ = ending.wait_for(|stopping| *stopping).await;
         })
@@ -54,6 +60,8 @@ pub async fn serve(
             Ok(())
         }
     };
-    watching.abort();
+    if let Some(watching) = watching {
+        watching.abort();
+    }
     result
 }

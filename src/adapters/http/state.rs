@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::extract::FromRef;
 use tokio::sync::{Semaphore, broadcast, watch};
 
 use super::stream::{TOLD_MAX, Told};
@@ -11,7 +12,8 @@ use crate::adapters::telemetry::Telemetry;
 /// What the server serves from.
 #[derive(Clone)]
 pub struct HttpState {
-    pub store: Store,
+    /// Without one only health and metrics are served: the process has another role.
+    pub store: Option<Store>,
     pub telemetry: Arc<Telemetry>,
 }
 
@@ -33,14 +35,20 @@ pub struct App {
 }
 
 impl App {
-    pub fn new(state: HttpState, stopping: watch::Receiver<bool>) -> Self {
+    pub fn new(store: Store, telemetry: Arc<Telemetry>, stopping: watch::Receiver<bool>) -> Self {
         Self {
-            store: state.store,
-            telemetry: state.telemetry,
+            store,
+            telemetry,
             timelines: Arc::new(Semaphore::new(TIMELINES_MAX)),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             told: broadcast::Sender::new(TOLD_MAX),
             stopping,
         }
+    }
+}
+
+impl FromRef<App> for Arc<Telemetry> {
+    fn from_ref(app: &App) -> Self {
+        Self::clone(&app.telemetry)
     }
 }

@@ -1,11 +1,11 @@
 //! Tidewaiter's own topics at start.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
@@ -34,6 +34,14 @@ const WAIT_MAX: Duration = Duration::from_secs(2);
 /// A wait is cut into these, so that a shutdown is seen.
 const SLICE: Duration = Duration::from_millis(50);
 
+/// A changelog is read to its end at every take-over, so it is kept short: compacted early, in
+/// segments small enough for that.
+const COMPACTED: [(&str, &str); 3] = [
+    ("cleanup.policy", "compact"),
+    ("min.cleanable.dirty.ratio", "0.2"),
+    ("segment.bytes", "33554432"),
+];
+
 /// What a topic of ours needs beyond the broker's defaults: name, how many partitions, settings.
 struct Wanted<'a> {
     name: &'a str,
@@ -53,20 +61,29 @@ pub async fn ensure_topics(
     let admin: AdminClient<Linked> =
         client.create_with_context(Linked(Arc::clone(link))).map_err(TopicsError::Client)?;
     let existing = wait_for_metadata(config, link, stop).await?;
-    for input in inputs.iter().filter(|input| !existing.contains(*input)) {
+    for input in inputs.iter().filter(|input| !existing.contains_key(*input)) {
         tracing::warn!(topic = %input, "input topic does not exist yet; it is read once it does");
     }
     let topics = config.topics();
     let day = [("retention.ms", "86400000")];
-    let wanted = [
+    let changelogs: Vec<(String, i32)> = inputs
+        .iter()
+        .filter_map(|input| Some((topics.changelog(input), *existing.get(input)?)))
+        .collect();
+    let mut wanted = vec![
         Wanted { name: &topics.findings, partitions: config.partitions, settings: vec![] },
         Wanted { name: &topics.evidence, partitions: config.partitions, settings: day.to_vec() },
         Wanted { name: &topics.watch, partitions: 1, settings: vec![("retention.ms", "3600000")] },
         Wanted { name: &topics.alerts, partitions: 1, settings: vec![] },
         Wanted { name: &topics.dead_letter, partitions: 1, settings: vec![] },
     ];
+    wanted.extend(changelogs.iter().map(|(name, partitions)| Wanted {
+        name,
+        partitions: *partitions,
+        settings: COMPACTED.to_vec(),
+    }));
     let missing: Vec<&Wanted<'_>> =
-        wanted.iter().filter(|topic| !existing.contains(topic.name)).collect();
+        wanted.iter().filter(|topic| !existing.contains_key(topic.name)).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -99,12 +116,61 @@ pub async fn ensure_topics(
     Ok(())
 }
 
+/// Sees to it that a changelog has at least `partitions` partitions, for an input topic that came
+/// or grew while we run. How many it has.
+pub(super) async fn ensure_changelog(
+    config: &KafkaConfig,
+    input: &str,
+    changelog: &str,
+    partitions: i32,
+    link: &Arc<Link>,
+) -> Result<i32, TopicsError> {
+    let existing = wait_for_metadata(config, link, &AtomicBool::new(false)).await?;
+    let wanted = existing.get(input).copied().unwrap_or(0).max(partitions);
+    let has = existing.get(changelog).copied().unwrap_or(0);
+    if has >= wanted {
+        return Ok(has);
+    }
+    let missing = |reason: String| TopicsError::Missing { topic: changelog.to_owned(), reason };
+    if !config.create_topics {
+        return Err(missing(format!(
+            "kafka.create_topics is false; it needs {wanted} partitions, as {input} has"
+        )));
+    }
+    let admin: AdminClient<Linked> = config
+        .client("admin")?
+        .create_with_context(Linked(Arc::clone(link)))
+        .map_err(TopicsError::Client)?;
+    let options =
+        AdminOptions::new().operation_timeout(Some(TIMEOUT)).request_timeout(Some(TIMEOUT));
+    let done = if has == 0 {
+        let replication = TopicReplication::Fixed(config.replication);
+        let new = NewTopic::new(changelog, wanted, replication);
+        let new = COMPACTED.iter().fold(new, |new, (key, value)| new.set(key, value));
+        admin.create_topics(&[new], &options).await
+    } else {
+        let wider = NewPartitions::new(changelog, usize::try_from(wanted).unwrap_or(1));
+        admin.create_partitions(&[wider], &options).await
+    };
+    let done = done.map_err(|error| missing(error.to_string()))?;
+    match done.into_iter().next() {
+        // Another worker was quicker.
+        Some(Err((
+            _,
+            RDKafkaErrorCode::TopicAlreadyExists | RDKafkaErrorCode::InvalidPartitions,
+        )))
+        | Some(Ok(_))
+        | None => Ok(wanted),
+        Some(Err((_, code))) => Err(missing(code.to_string())),
+    }
+}
+
 /// Asks as a consumer: only such a client hands on why a connection came to nothing.
 async fn wait_for_metadata(
     config: &KafkaConfig,
     link: &Arc<Link>,
     stop: &AtomicBool,
-) -> Result<BTreeSet<String>, TopicsError> {
+) -> Result<BTreeMap<String, i32>, TopicsError> {
     let mut client = config.client("admin")?;
     client.set("group.id", &config.group).set("enable.auto.commit", "false");
     let client: BaseConsumer<Linked> =
@@ -122,7 +188,11 @@ async fn wait_for_metadata(
         });
         match asked {
             Ok(metadata) => {
-                return Ok(metadata.topics().iter().map(|t| t.name().to_owned()).collect());
+                let count = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
+                let topics = metadata.topics().iter();
+                return Ok(topics
+                    .map(|t| (t.name().to_owned(), count(t.partitions().len())))
+                    .collect());
             }
             Err(error) => {
                 link.note_error(&error, "no broker answers yet");

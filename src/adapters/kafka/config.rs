@@ -31,11 +31,18 @@ pub struct KafkaConfig {
     pub replication: i32,
     /// Where a group without committed offsets begins.
     pub start: Start,
-    /// Offsets are committed this often, after everything before them was handed on.
+    /// State is saved and offsets are committed this often, after everything before them was
+    /// handed on.
     pub commit_interval_ms: u64,
-    /// After a restart, records of so long before the committed offset are read again to rebuild
-    /// the windows; nothing is told twice.
-    pub warmup_s: u32,
+    /// When a partition is taken over, records of so long before its offset are read again to fill
+    /// the flight recorder; they are not judged again.
+    pub recall_s: u32,
+    /// Threads that detect, each with its share of the partitions.
+    pub workers: usize,
+    /// Name of this process among those of its group, the same after a restart: the group then
+    /// keeps its partitions for it, and what a killed one left open ends at once. Each process
+    /// needs its own.
+    pub instance: Option<String>,
     /// Further librdkafka settings, passed on as they are.
     pub client: std::collections::BTreeMap<String, String>,
 }
@@ -107,6 +114,9 @@ pub struct InputConfig {
     pub format: String,
 }
 
+/// Workers of one process.
+pub const WORKERS_MAX: usize = 64;
+
 fn auto() -> String {
     "auto".into()
 }
@@ -145,8 +155,10 @@ impl Default for KafkaConfig {
             partitions: 3,
             replication: -1,
             start: Start::default(),
-            commit_interval_ms: 1_000,
-            warmup_s: 86_400,
+            commit_interval_ms: 2_000,
+            recall_s: 3_600,
+            workers: 1,
+            instance: None,
             client: Default::default(),
         }
     }
@@ -179,9 +191,17 @@ impl KafkaConfig {
             "kafka.commit_interval_ms",
             || format!("must be 10 to 60000 milliseconds, got {}", self.commit_interval_ms),
         );
-        problems.require(self.warmup_s <= 30 * 86_400, "kafka.warmup_s", || {
-            format!("must be 0 to 2592000 seconds, got {}", self.warmup_s)
+        problems.require(self.recall_s <= 86_400, "kafka.recall_s", || {
+            format!("must be 0 to 86400 seconds, got {}", self.recall_s)
         });
+        problems.require((1..=WORKERS_MAX).contains(&self.workers), "kafka.workers", || {
+            format!("must be 1 to {WORKERS_MAX}, got {}", self.workers)
+        });
+        if let Some(instance) = &self.instance {
+            problems.require(is_topic_name(instance), "kafka.instance", || {
+                format!("must be 1 to 249 of a-z A-Z 0-9 . _ -, got `{instance}`")
+            });
+        }
         let needs_sasl = matches!(self.security, Security::SaslPlaintext | Security::SaslTls);
         problems.require(!needs_sasl || self.sasl.is_some(), "kafka.sasl", || {
             "is needed with security sasl_plaintext or sasl_tls".into()
@@ -252,6 +272,15 @@ impl KafkaConfig {
             client.set(key, value);
         }
         Ok(client)
+    }
+
+    /// The name under which one of this process's workers writes.
+    pub fn worker_name(&self, number: usize) -> String {
+        static PROCESS: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| {
+            format!("{}-{}", super::wall_clock_ms(), std::process::id())
+        });
+        let instance = self.instance.as_deref().unwrap_or(&PROCESS);
+        format!("{}.{}.{instance}.{number}", self.prefix, self.group)
     }
 
     pub fn topics(&self) -> super::Topics {

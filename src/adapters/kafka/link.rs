@@ -1,13 +1,13 @@
 //! The client's own voice: whether the brokers can be reached, told to telemetry and the log.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::statistics::Statistics;
 
 use crate::adapters::telemetry::Telemetry;
@@ -20,17 +20,28 @@ const REPEAT_MS: i64 = 10_000;
 pub struct Link {
     telemetry: Arc<Telemetry>,
     connected: AtomicBool,
-    assigned: AtomicBool,
+    /// Bits of the workers whose partitions the group has told, and of those that restore theirs.
+    assigned: AtomicU64,
+    restoring: AtomicU64,
+    workers: usize,
     complained_ms: AtomicI64,
     failed_ms: AtomicI64,
 }
 
 impl Link {
+    /// For a process that does nothing but talk.
     pub fn new(telemetry: Arc<Telemetry>) -> Self {
+        Self::with_workers(telemetry, 0)
+    }
+
+    /// For a process with so many workers, at most [`super::WORKERS_MAX`].
+    pub fn with_workers(telemetry: Arc<Telemetry>, workers: usize) -> Self {
         Self {
             telemetry,
             connected: AtomicBool::new(false),
-            assigned: AtomicBool::new(false),
+            assigned: AtomicU64::new(0),
+            restoring: AtomicU64::new(0),
+            workers,
             complained_ms: AtomicI64::new(i64::MIN),
             failed_ms: AtomicI64::new(i64::MIN),
         }
@@ -40,13 +51,27 @@ impl Link {
         self.connected.load(Ordering::Relaxed)
     }
 
-    /// True once the group has said which partitions are ours, be it none.
+    /// True once the group has told every worker which partitions are its own, be it none.
     pub fn is_assigned(&self) -> bool {
-        self.assigned.load(Ordering::Relaxed)
+        self.assigned.load(Ordering::Relaxed).count_ones() as usize >= self.workers
     }
 
-    pub fn note_assigned(&self) {
-        self.assigned.store(true, Ordering::Relaxed);
+    pub fn note_assigned(&self, worker: usize) {
+        self.assigned.fetch_or(1 << (worker % u64::BITS as usize), Ordering::Relaxed);
+    }
+
+    /// True while some worker takes back the state of partitions it was given.
+    pub fn is_restoring(&self) -> bool {
+        self.restoring.load(Ordering::Relaxed) != 0
+    }
+
+    pub fn note_restoring(&self, worker: usize, yes: bool) {
+        let bit = 1 << (worker % u64::BITS as usize);
+        if yes {
+            self.restoring.fetch_or(bit, Ordering::Relaxed);
+        } else {
+            self.restoring.fetch_and(!bit, Ordering::Relaxed);
+        }
     }
 
     /// True where some broker is up, by librdkafka's own statistics.
@@ -63,6 +88,10 @@ impl Link {
     }
 
     pub fn note_error(&self, error: &KafkaError, reason: &str) {
+        // The end of a topic is news to whoever reads up to it, and no error.
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::PartitionEOF) {
+            return;
+        }
         self.telemetry.kafka_error();
         if is_due(&self.complained_ms) {
             tracing::warn!(error = %error, reason, "Kafka client; retrying");

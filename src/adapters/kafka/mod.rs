@@ -1,23 +1,35 @@
 //! Apache Kafka: records in, findings, evidence, alerts and dead letters out.
 //!
 //! Delivery: an offset is committed only after everything the records before it gave rise to has
-//! been acknowledged by the broker. After a crash records are read again; ids are the same, so
+//! been acknowledged by the broker, and in one transaction with the state at that offset. After a
+//! crash the state comes back, records are read again from there, and their ids are the same, so
 //! whoever reads the findings topic drops the repeats.
 
 mod admin;
 mod assignment;
+mod changelog;
+mod checkpoint;
 mod config;
 mod dead_letter;
+mod election;
 mod embedded;
+mod lane;
+mod ledger;
 mod link;
 mod reader;
 mod sender;
 mod topics;
+mod transaction;
 mod worker;
 
 pub use admin::{TopicsError, ensure_topics};
-pub use config::{InputConfig, KafkaConfig, Mechanism, SaslConfig, Security, Start, TlsConfig};
+pub use changelog::{ChangelogError, PartitionMark};
+pub use config::{
+    InputConfig, KafkaConfig, Mechanism, SaslConfig, Security, Start, TlsConfig, WORKERS_MAX,
+};
+pub use election::stand;
 pub use embedded::EmbeddedBroker;
+pub use ledger::{LedgerError, LedgerLine, ledger};
 pub use link::{Link, wall_clock_ms};
 pub use reader::{From, Reader};
 pub use sender::{SendError, Sender};

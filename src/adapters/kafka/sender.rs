@@ -35,8 +35,6 @@ pub enum SendError {
 struct Deliveries {
     link: Arc<Link>,
     refused: AtomicU64,
-    /// Never cleared: what was refused is lost to this producer's records.
-    refused_ever: AtomicBool,
 }
 
 impl ClientContext for Deliveries {
@@ -56,7 +54,11 @@ impl ProducerContext for Deliveries {
         if let Err((error, message)) = result {
             use rdkafka::Message;
             self.refused.fetch_add(1, Ordering::Relaxed);
-            self.refused_ever.store(true, Ordering::Relaxed);
+            use RDKafkaErrorCode::{PurgeInflight, PurgeQueue};
+            if matches!(error.rdkafka_error_code(), Some(PurgeInflight | PurgeQueue)) {
+                // Whoever owned this sender gave it up without waiting for the rest.
+                return;
+            }
             tracing::error!(topic = message.topic(), error = %error, "a record was not accepted");
         }
     }
@@ -81,8 +83,7 @@ impl Sender {
             .set("linger.ms", "5")
             // A record waits for a broker that is away as long as it takes.
             .set("message.timeout.ms", "0");
-        let deliveries =
-            Deliveries { link, refused: AtomicU64::new(0), refused_ever: AtomicBool::new(false) };
+        let deliveries = Deliveries { link, refused: AtomicU64::new(0) };
         let producer = client.create_with_context(deliveries).map_err(SendError::Create)?;
         Ok(Self { producer, stop })
     }
@@ -115,11 +116,6 @@ impl Sender {
     /// Serves delivery reports without waiting.
     pub fn poll(&self) {
         self.producer.poll(Duration::ZERO);
-    }
-
-    /// True once the broker has refused a record for good: nothing after it may be committed.
-    pub fn has_refused(&self) -> bool {
-        self.producer.context().refused_ever.load(Ordering::Relaxed)
     }
 
     /// Waits until everything queued is acknowledged, at most `timeout`.

@@ -13,6 +13,8 @@ pub struct Topics {
     pub alerts: String,
     /// Records no event could be made of.
     pub dead_letter: String,
+    /// First part of the changelogs' names.
+    changelog: String,
 }
 
 impl Topics {
@@ -24,7 +26,13 @@ impl Topics {
             watch: name("watch"),
             alerts: name("alerts"),
             dead_letter: name("deadletter"),
+            changelog: name("changelog"),
         }
+    }
+
+    /// The changelog of an input topic: same partitions, compacted.
+    pub fn changelog(&self, input: &str) -> String {
+        format!("{}.{input}", self.changelog)
     }
 
     pub fn all(&self) -> [&str; 5] {

@@ -2,7 +2,7 @@
 
 use sqlx::{QueryBuilder, Row, Sqlite, Transaction};
 
-use super::{Store, StoreError};
+use super::{Office, Store, StoreError, office};
 use crate::engine::model::{Entry, Finding, Incident, IncidentId};
 
 /// Everything one round of the correlator gave rise to.
@@ -42,10 +42,11 @@ impl StoreBatch {
 const ROWS_MAX: usize = 1_000;
 
 impl Store {
-    /// Writes the batch, all or nothing.
-    pub async fn apply(&self, batch: &StoreBatch) -> Result<(), StoreError> {
+    /// Writes the batch, all or nothing, if `office` is still ours.
+    pub async fn apply(&self, batch: &StoreBatch, office: Office) -> Result<(), StoreError> {
         let revision = self.revision().await? + 1;
         let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        office::check(&mut tx, office).await?;
         for (absorbed, by) in &batch.merged {
             merge(&mut tx, absorbed, by, revision).await?;
         }

@@ -6,6 +6,7 @@
 
 mod batch;
 mod forget;
+mod office;
 mod query;
 mod restore;
 #[allow(clippy::module_inception)]
@@ -13,6 +14,7 @@ mod store;
 
 pub use batch::{Outgoing, StoreBatch};
 pub use forget::FORGET_PART;
+pub use office::Office;
 pub use query::{FindingFilter, IncidentFilter, IncidentSort, Page};
 pub use restore::Restored;
 pub use store::{Changes, Store, StoreError};

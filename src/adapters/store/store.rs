@@ -16,6 +16,8 @@ pub enum StoreError {
     Open { path: PathBuf, source: sqlx::Error },
     #[error("the store {} was written by another version: {source}", path.display())]
     Migrate { path: PathBuf, source: sqlx::migrate::MigrateError },
+    #[error("another correlator has taken over")]
+    Superseded,
     #[error("the store: {0}")]
     Sql(#[from] sqlx::Error),
     #[error("the store holds a body that does not read back: {0}")]

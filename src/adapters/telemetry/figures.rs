@@ -31,6 +31,7 @@ impl ReloadedFile {
 #[derive(Default)]
 pub struct Figures {
     pub connected: bool,
+    pub correlating: bool,
     pub demo: bool,
     /// Why not ready; empty when ready.
     pub unready: Vec<String>,
@@ -46,7 +47,12 @@ pub struct Figures {
     pub delivered: u64,
     pub failed: u64,
     pub outbox: u64,
+    /// Over all workers.
     pub state: StateSize,
+    by_worker: BTreeMap<usize, StateSize>,
+    pub saves: Saves,
+    pub restored_entries: u64,
+    pub restore_last_s: f64,
     pub evicted: Evicted,
     pub rules_loaded: u64,
     pub rules_error: Option<String>,
@@ -72,7 +78,9 @@ impl Figures {
         self.findings.values().map(|counts| counts[severity as usize]).sum()
     }
 
-    pub fn state(&mut self, size: StateSize) {
+    pub fn state(&mut self, worker: usize, size: StateSize) {
+        self.by_worker.insert(worker, size);
+        let size = self.by_worker.values().fold(StateSize::default(), |sum, size| sum + *size);
         self.state = size;
         self.evicted.actors.follow(size.actors_evicted);
         self.evicted.sources.follow(size.sources_evicted);
@@ -84,6 +92,16 @@ impl Figures {
             self.rules_error = error;
         }
     }
+}
+
+/// Writing of state to the changelogs.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Saves {
+    pub arrived: u64,
+    pub undone: u64,
+    pub records: u64,
+    pub bytes: u64,
+    pub last_s: f64,
 }
 
 #[derive(Default)]

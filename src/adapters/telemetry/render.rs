@@ -23,6 +23,7 @@ impl Telemetry {
         partitions(&figures, &mut to);
         incidents(&figures, &mut to);
         state(&figures, &mut to);
+        saves(&figures, &mut to);
         drop(figures);
         own_process(&mut to);
         to.text()
@@ -111,6 +112,8 @@ fn condition(figures: &Figures, to: &mut Exposition) {
         .put(&[], f64::from(u8::from(figures.unready.is_empty())));
     to.gauges("tidewaiter_kafka_connected", "1 when the broker answers.")
         .put(&[], f64::from(u8::from(figures.connected)));
+    to.gauges("tidewaiter_correlating", "1 where this process correlates and does not stand by.")
+        .put(&[], f64::from(u8::from(figures.correlating)));
     to.counters("tidewaiter_kafka_errors_total", "Errors the Kafka client told of.")
         .put(&[], figures.kafka_errors as f64);
     let mut family = to.counters(
@@ -195,6 +198,29 @@ fn state(figures: &Figures, to: &mut Exposition) {
     to.counters("tidewaiter_evictions_total", "Entries forgotten to make room.")
         .put(&[("kind", "actor")], figures.evicted.actors.total as f64)
         .put(&[("kind", "source")], figures.evicted.sources.total as f64);
+}
+
+fn saves(figures: &Figures, to: &mut Exposition) {
+    let saves = &figures.saves;
+    to.counters(
+        "tidewaiter_checkpoints_total",
+        "Transactions that wrote state to the changelogs, or came to nothing and were tried again.",
+    )
+    .put(&[("outcome", "saved")], saves.arrived as f64)
+    .put(&[("outcome", "undone")], saves.undone as f64);
+    to.counters("tidewaiter_checkpoint_records_total", "Records written to the changelogs.")
+        .put(&[], saves.records as f64);
+    to.counters("tidewaiter_checkpoint_bytes_total", "Bytes of those records, uncompressed.")
+        .put(&[], saves.bytes as f64);
+    to.gauges("tidewaiter_checkpoint_last_seconds", "How long the last one took.")
+        .put(&[], saves.last_s);
+    to.counters("tidewaiter_restored_entries_total", "Entries of state taken back.")
+        .put(&[], figures.restored_entries as f64);
+    to.gauges(
+        "tidewaiter_restore_last_seconds",
+        "How long the last taking over of partitions took.",
+    )
+    .put(&[], figures.restore_last_s);
 }
 
 /// Figures the kernel does not tell are left out.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::figures::{Figures, ReloadedFile};
 use super::topic::Categories;
@@ -99,9 +99,30 @@ impl Telemetry {
         self.figures().partitions.at(self.label(topic), partition).watermark = Some(at);
     }
 
-    /// Sizes summed over the shards at hand; evictions as totals so far.
-    pub fn state(&self, size: StateSize) {
-        self.figures().state(size);
+    /// Sizes summed over the shards of one worker; evictions as totals so far.
+    pub fn state(&self, worker: usize, size: StateSize) {
+        self.figures().state(worker, size);
+    }
+
+    /// State was written to the changelogs, or the transaction came to nothing.
+    pub fn saved(&self, arrived: bool, records: u64, bytes: u64, took: Duration) {
+        let mut figures = self.figures();
+        let saves = &mut figures.saves;
+        if arrived {
+            saves.arrived += 1;
+            saves.records += records;
+            saves.bytes += bytes;
+        } else {
+            saves.undone += 1;
+        }
+        saves.last_s = took.as_secs_f64();
+    }
+
+    /// Partitions were taken over with so many entries of state.
+    pub fn restored(&self, entries: u64, took: Duration) {
+        let mut figures = self.figures();
+        figures.restored_entries += entries;
+        figures.restore_last_s = took.as_secs_f64();
     }
 
     /// `[signals, medium, high, critical]`, as the store counts them.
@@ -133,6 +154,11 @@ impl Telemetry {
 
     pub fn rules_loaded(&self, n: usize) {
         self.figures().rules_loaded = n as u64;
+    }
+
+    /// Whether this process is the one that correlates, and does not stand by.
+    pub fn correlating(&self, yes: bool) {
+        self.figures().correlating = yes;
     }
 
     /// The events are made up.

@@ -125,7 +125,10 @@ fn a_revoked_partition_is_forgotten() {
 fn evictions_never_run_backwards() {
     let t = telemetry();
     for actors_evicted in [10, 4, 6] {
-        t.state(StateSize { actors: 3, actors_evicted, recorder_bytes: 64, ..Default::default() });
+        t.state(
+            0,
+            StateSize { actors: 3, actors_evicted, recorder_bytes: 64, ..Default::default() },
+        );
     }
     check(&t, "tidewaiter_evictions_total{kind=\"actor\"} 12");
     check(&t, "tidewaiter_state_entries{kind=\"actor\"} 3");
@@ -207,6 +210,7 @@ fn series(line: &str) -> (String, Vec<String>) {
 fn tells_what_dashboards_and_alert_rules_rely_on() {
     let t = telemetry();
     t.lag("access", 0, 1);
+    t.role("detector");
     t.watermark("access", 0, EventTime::default());
     let text = t.render().expect("text");
     let samples = |text: &str| -> std::collections::BTreeSet<_> {

@@ -78,6 +78,19 @@ impl Decoder {
         Self { expected, record_bytes_max: RECORD_BYTES_MAX, zeek: zeek::Header::default() }
     }
 
+    /// What later records need of those before, for keeping; none while there is nothing.
+    pub fn header(&self) -> Option<Vec<u8>> {
+        let said = self.zeek != zeek::Header::default();
+        said.then(|| postcard::to_stdvec(&self.zeek).ok()).flatten()
+    }
+
+    /// Takes it back; what does not read back is passed over, and the next header counts.
+    pub fn restore_header(&mut self, header: &[u8]) {
+        if let Ok(header) = postcard::from_bytes(header) {
+            self.zeek = header;
+        }
+    }
+
     /// Refuses records above `bytes` instead of [`RECORD_BYTES_MAX`]; a gibibyte is the most.
     #[must_use]
     pub fn with_record_bytes_max(mut self, bytes: usize) -> Self {

@@ -74,6 +74,22 @@ pub struct StateSize {
     pub sources_evicted: u64,
 }
 
+impl std::ops::Add for StateSize {
+    type Output = Self;
+
+    fn add(self, more: Self) -> Self {
+        Self {
+            actors: self.actors + more.actors,
+            sources: self.sources + more.sources,
+            actor_bytes: self.actor_bytes + more.actor_bytes,
+            source_bytes: self.source_bytes + more.source_bytes,
+            recorder_bytes: self.recorder_bytes + more.recorder_bytes,
+            actors_evicted: self.actors_evicted + more.actors_evicted,
+            sources_evicted: self.sources_evicted + more.sources_evicted,
+        }
+    }
+}
+
 /// Event ids a finding names.
 const EVIDENCE_IDS_MAX: usize = 20;
 

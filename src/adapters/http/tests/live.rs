@@ -54,7 +54,7 @@ async fn a_change_arrives_live_and_the_server_ends_when_told() {
     let address = listener.local_addr().expect("an address");
     let (end, ended) = oneshot::channel::<()>();
     let store = world.app.store.clone();
-    let state = HttpState { store: store.clone(), telemetry: world.app.telemetry.clone() };
+    let state = HttpState { store: Some(store.clone()), telemetry: world.app.telemetry.clone() };
     let server = tokio::spawn(serve(listener, state, async {
         let _ = ended.await;
     }));
@@ -66,7 +66,8 @@ async fn a_change_arrives_live_and_the_server_ends_when_told() {
     assert!(seen.contains("content-type: text/event-stream"), "{seen}");
     assert!(seen.contains("cache-control: no-store"), "{seen}");
     assert!(!seen.contains("content-encoding"), "a stream is not compressed: {seen}");
-    store.apply(&change()).await.expect("applied");
+    let office = store.take_office().await.expect("in office");
+    store.apply(&change(), office).await.expect("applied");
     read_until(&mut live, &mut seen, "\"f-99\",\"time\"").await;
     assert!(seen.contains("event: finding\ndata: {\"id\":\"f-99\""), "{seen}");
     assert!(seen.contains(&format!("event: incident\ndata: {{\"id\":\"{}\"", id(99))), "{seen}");

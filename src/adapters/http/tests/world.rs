@@ -10,7 +10,6 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 use tower::ServiceExt;
 
-use crate::adapters::http::HttpState;
 use crate::adapters::http::guard::Hosts;
 use crate::adapters::http::routes::router;
 use crate::adapters::http::state::App;
@@ -55,14 +54,15 @@ impl World {
         let store = Store::open(&folder.path().join("test.db")).await.expect("a store");
         let telemetry = Telemetry::new(&["access".to_owned()], ["travel".to_owned()]);
         let (stop, stopping) = watch::channel(false);
-        let app = App::new(HttpState { store, telemetry: Arc::clone(&telemetry) }, stopping);
+        let app = App::new(store, Arc::clone(&telemetry), stopping);
         Self { router: router(app.clone(), Hosts::Loopback), app, stop, _folder: folder }
     }
 
     /// With the incidents and the story below.
     pub async fn new() -> Self {
         let world = Self::empty().await;
-        world.app.store.apply(&batch()).await.expect("applied");
+        let office = world.app.store.take_office().await.expect("in office");
+        world.app.store.apply(&batch(), office).await.expect("applied");
         world
     }
 

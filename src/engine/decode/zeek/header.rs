@@ -1,5 +1,6 @@
 //! Tab-separated Zeek logs: what the `#` lines say, and lines read by it.
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::super::{
@@ -40,7 +41,7 @@ const DEFAULT: [(&str, &str); 21] = [
 /// Columns newer versions or add-ons put behind the default ones.
 const EXTRA_MAX: usize = 2;
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Column {
     name: String,
     kind: String,
@@ -50,7 +51,7 @@ struct Column {
 
 /// What the header lines said. Starts as Zeek's defaults; a new header replaces the old one, as
 /// happens when rotated logs follow each other.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Header {
     separator: String,
     set_separator: String,

@@ -1,0 +1,155 @@
+//! One partition at work: its shard, its decoder, and its account of every record.
+
+use std::sync::Arc;
+
+use rdkafka::Message;
+use rdkafka::message::BorrowedMessage;
+
+use super::assignment::Partition;
+use super::changelog::PartitionMark;
+use super::dead_letter::DeadLetter;
+use super::link::wall_clock_ms;
+use super::sender::{SendError, Sender};
+use super::{InputConfig, Topics};
+use crate::adapters::telemetry::{BatchCounts, Telemetry, TopicTelemetry};
+use crate::engine::decode::{Decoder, Expected};
+use crate::engine::detect::Stream;
+use crate::engine::model::{Event, EventTime, Kind, Origin, Outcome};
+use crate::engine::shard::{Incoming, Output, Settings, Shard, ShardConfig, Verdict};
+
+#[derive(Debug, thiserror::Error)]
+pub enum LaneError {
+    #[error(transparent)]
+    Send(#[from] SendError),
+    #[error("cannot write a dead letter: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
+/// Everything one partition needs.
+pub struct Lane {
+    pub shard: Shard,
+    pub telemetry: Arc<TopicTelemetry>,
+    /// Counts of the batch at hand.
+    pub counts: BatchCounts,
+    pub mark: PartitionMark,
+    /// Something has been judged since the state was last saved.
+    pub changed: bool,
+    decoder: Decoder,
+}
+
+/// Where what a record gives rise to goes.
+pub struct Outlet<'a> {
+    pub settings: &'a Settings,
+    pub out: &'a mut Output,
+    pub sender: &'a Sender,
+    pub topics: &'a Topics,
+}
+
+impl Lane {
+    pub fn new(
+        partition: &Partition,
+        inputs: &[InputConfig],
+        config: &ShardConfig,
+        telemetry: &Telemetry,
+        mark: PartitionMark,
+    ) -> Self {
+        let (topic, number) = partition;
+        let stream = Stream::Partition { topic: topic.clone(), partition: *number };
+        let input = inputs.iter().find(|input| input.topic == *topic);
+        let mut decoder = Decoder::new(input.map_or(Expected::Auto, InputConfig::expected));
+        if let Some(header) = &mark.header {
+            decoder.restore_header(header);
+        }
+        Self {
+            shard: Shard::new(vec![stream], config),
+            telemetry: telemetry.topic(topic),
+            counts: BatchCounts::default(),
+            mark,
+            changed: false,
+            decoder,
+        }
+    }
+
+    /// False while records come that were judged before a restart.
+    pub fn is_current(&self, offset: i64) -> bool {
+        offset >= self.mark.next
+    }
+
+    /// Takes one record. Its broker time, where it was judged now and not before a restart.
+    pub fn take(
+        &mut self,
+        message: &BorrowedMessage<'_>,
+        to: &mut Outlet<'_>,
+    ) -> Result<Option<i64>, LaneError> {
+        let payload = message.payload().unwrap_or_default();
+        let time_ms = message.timestamp().to_millis().unwrap_or_else(wall_clock_ms);
+        let current = self.is_current(message.offset());
+        let Self { shard, decoder, counts, mark, telemetry, .. } = self;
+        let decoded = decoder.decode(payload);
+        let raw = || decoder.raw_value(payload).unwrap_or_default();
+        if !current {
+            if let Ok(Some(event)) = decoded {
+                shard.recall(&incoming(&event, &raw, message, time_ms), to.settings);
+            }
+            return Ok(None);
+        }
+        self.changed = true;
+        mark.gaps += (message.offset() - mark.next).unsigned_abs();
+        mark.next = message.offset() + 1;
+        mark.time_ms = time_ms;
+        counts.records_in += 1;
+        let event = match decoded {
+            Ok(Some(event)) => event,
+            Ok(None) => {
+                // A header or a blank line is no event; it is read, and there is nothing to judge.
+                counts.scored += 1;
+                mark.scored += 1;
+                return Ok(Some(time_ms));
+            }
+            Err(refusal) => {
+                counts.dead_lettered += 1;
+                mark.dead_lettered += 1;
+                telemetry.refused(refusal.label());
+                let letter = serde_json::to_vec(&DeadLetter::new(message, &refusal, payload))?;
+                to.sender.send(&to.topics.dead_letter, message.topic(), &letter)?;
+                return Ok(Some(time_ms));
+            }
+        };
+        counts.saturated += u64::from(event.saturated);
+        let incoming = incoming(&event, &raw, message, time_ms);
+        let (count, total) = match shard.judge(&incoming, to.settings, to.out) {
+            Verdict::Scored => (&mut counts.scored, &mut mark.scored),
+            Verdict::Late => (&mut counts.late, &mut mark.late),
+            Verdict::Duplicate => (&mut counts.duplicate, &mut mark.duplicate),
+        };
+        *count += 1;
+        *total += 1;
+        if event.kind == Kind::Access && event.outcome == Outcome::Allowed {
+            let dataset = event.resource.dataset.as_deref();
+            let known = dataset.and_then(|name| to.settings.enricher.catalogue.get(name));
+            let category =
+                known.map(|d| d.category.as_str()).or(event.resource.category.as_deref());
+            telemetry.read(category.unwrap_or("unclassified"), 1, event.records);
+        }
+        Ok(Some(time_ms))
+    }
+
+    /// The mark as it is to be kept.
+    pub fn mark_now(&self) -> PartitionMark {
+        PartitionMark { header: self.decoder.header(), ..self.mark.clone() }
+    }
+}
+
+fn incoming<'e>(
+    event: &'e Event<'e>,
+    raw: &'e dyn Fn() -> serde_json::Value,
+    message: &BorrowedMessage<'_>,
+    time_ms: i64,
+) -> Incoming<'e> {
+    Incoming {
+        event,
+        raw,
+        origin: Origin { stream: 0, position: u64::try_from(message.offset()).unwrap_or(0) },
+        broker_time: EventTime::from_millis(time_ms).ok(),
+    }
+}
