@@ -10,6 +10,8 @@ mod key;
 pub mod replay;
 mod run;
 
-pub use engine_settings::{Loaded, SettingsError, load_settings};
+pub use engine_settings::{
+    Loaded, SettingsError, is_rule, load_dialect, load_settings, read_rules, shipped_rules,
+};
 pub use key::{KeyError, pseudonym_key};
 pub use run::{Hooks, RunError, run};

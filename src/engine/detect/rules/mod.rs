@@ -29,6 +29,7 @@ mod expression;
 mod fields;
 mod fold;
 mod logsource;
+mod mapping;
 mod matcher;
 mod modifier;
 mod pattern;
@@ -44,13 +45,14 @@ mod time_part;
 mod value;
 mod yaml;
 
-pub use compile::Placeholders;
+pub use compile::{Dialect, Placeholders};
 pub use correlation::{
     Correlation, CorrelationKind, Firing, GroupScratch, GroupState, Groups,
 };
 pub use error::{Problem, RuleError};
 pub use event_fields::{EventFields, Known};
 pub use fields::{Field, Fields};
+pub use mapping::Mapping;
 pub use logsource::{LogSource, LogSourceFilter};
 pub use rule::{Rule, Status};
 pub use scratch::Scratch;

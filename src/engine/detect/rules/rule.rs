@@ -70,6 +70,8 @@ pub struct Rule {
 pub(super) struct Draft {
     pub rule: Rule,
     pub expression: Expression,
+    /// Its entry in the mapping.
+    pub mapped: Option<usize>,
     /// Of what is looked for and where; changes when that does.
     pub fingerprint: u64,
 }
@@ -119,7 +121,7 @@ pub(super) fn read(
     let before = faults.len();
     let title = required_title(node, faults);
     let logsource = logsource(node, faults);
-    compiler.begin_rule(logsource.product.as_deref() == Some("tidewaiter"));
+    let (logsource, mapped) = compiler.begin_rule(logsource);
     let is_filter = node.entry("filter").is_some();
     let section = if is_filter { "filter" } else { "detection" };
     let expression = detection(node, section, compiler, faults);
@@ -133,7 +135,7 @@ pub(super) fn read(
     Some(match rule {
         Some(rule) => {
             let rule = Rule { logsource, ..rule };
-            Document::Rule(Box::new(Draft { rule, expression, fingerprint }))
+            Document::Rule(Box::new(Draft { rule, expression, mapped, fingerprint }))
         }
         None => Document::Filter(Filter { title, logsource, rules, expression, fingerprint }),
     })

@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use smallvec::SmallVec;
 
 use super::{
-    compile::{Compiler, Placeholders, Predicate, Target},
+    compile::{Compiler, Dialect, Placeholders, Predicate, Target},
     correlation::{self, Correlation, CorrelationDraft, Plan},
     error::{Fault, Problem, RuleError},
     expression::{Expression, Program},
@@ -63,7 +63,21 @@ impl RuleSet {
         N: AsRef<str>,
         T: AsRef<str>,
     {
-        let (set, errors) = Self::load_usable(files, placeholders);
+        let dialect =
+            Dialect { placeholders: placeholders.clone(), mapping: Default::default() };
+        Self::load_with(files, &dialect)
+    }
+
+    /// The same, with names mapped.
+    pub fn load_with<N, T>(
+        files: impl IntoIterator<Item = (N, T)>,
+        dialect: &Dialect,
+    ) -> Result<Self, Vec<RuleError>>
+    where
+        N: AsRef<str>,
+        T: AsRef<str>,
+    {
+        let (set, errors) = Self::load_usable(files, dialect);
         if errors.is_empty() { Ok(set) } else { Err(errors) }
     }
 
@@ -71,13 +85,13 @@ impl RuleSet {
     /// collections of strangers; not for what guards an agency.
     pub fn load_usable<N, T>(
         files: impl IntoIterator<Item = (N, T)>,
-        placeholders: &Placeholders,
+        dialect: &Dialect,
     ) -> (Self, Vec<RuleError>)
     where
         N: AsRef<str>,
         T: AsRef<str>,
     {
-        let mut loading = Loading::new(placeholders);
+        let mut loading = Loading::new(dialect);
         for (name, text) in files {
             loading.file(&Arc::from(name.as_ref()), text.as_ref());
         }
@@ -156,6 +170,9 @@ impl RuleSet {
         let first = out.len();
         for rule in &candidates {
             let Some(start) = self.starts.get(*rule as usize) else { continue };
+            if let Some(evaluated) = scratch.evaluated.get_mut(*rule as usize) {
+                *evaluated = evaluated.saturating_add(1);
+            }
             if self.program.run(*start, |predicate| self.test(predicate, fields, scratch)) {
                 out.push(*rule);
             }
@@ -258,6 +275,7 @@ fn propose_text(words: &Words, folded: &str, scratch: &mut Scratch) {
 
 /// A set while its files are read.
 struct Loading<'p> {
+    dialect: &'p Dialect,
     compiler: Compiler<'p>,
     drafts: Vec<Draft>,
     filters: Vec<(Filter, Arc<str>)>,
@@ -268,9 +286,10 @@ struct Loading<'p> {
 }
 
 impl<'p> Loading<'p> {
-    fn new(placeholders: &'p Placeholders) -> Self {
+    fn new(dialect: &'p Dialect) -> Self {
         Self {
-            compiler: Compiler::new(placeholders),
+            dialect,
+            compiler: Compiler::new(dialect),
             drafts: Vec::new(),
             filters: Vec::new(),
             correlations: Vec::new(),
@@ -373,7 +392,7 @@ impl<'p> Loading<'p> {
             let prefilter = Prefilter::new(rules, &set.predicates);
             set.groups.push(Group { logsource, prefilter });
         }
-        let (plan, errors) = correlation::link(&self.drafts, &self.correlations);
+        let (plan, errors) = correlation::link(&self.drafts, &self.correlations, &self.dialect.mapping);
         set.plan = plan;
         set.rules = self.drafts.into_iter().map(|draft| draft.rule).collect();
         let mut told = self.errors;

@@ -6,6 +6,7 @@ use super::super::{
     condition,
     error::{Fault, Problem, RuleError},
     fields::Field,
+    mapping::Mapping,
     rule::Draft,
     slot,
 };
@@ -32,6 +33,7 @@ enum Reference {
 struct Linking<'d> {
     rules: &'d [Draft],
     drafts: &'d [CorrelationDraft],
+    mapping: &'d Mapping,
     by_name: HashMap<&'d str, Vec<Reference>>,
     by_id: HashMap<&'d str, Reference>,
     errors: Vec<RuleError>,
@@ -42,9 +44,10 @@ struct Linking<'d> {
 pub(in super::super) fn link(
     rules: &[Draft],
     drafts: &[CorrelationDraft],
+    mapping: &Mapping,
 ) -> (Plan, Vec<RuleError>) {
-    let mut linking =
-        Linking { rules, drafts, by_name: HashMap::new(), by_id: HashMap::new(), errors: vec![] };
+    let (by_name, by_id) = (HashMap::new(), HashMap::new());
+    let mut linking = Linking { rules, drafts, mapping, by_name, by_id, errors: Vec::new() };
     linking.learn_names();
     let mut references: Vec<Option<Vec<Reference>>> =
         (0..drafts.len()).map(|index| linking.resolve(index)).collect();
@@ -324,6 +327,10 @@ impl<'d> Linking<'d> {
                 self.refuse(index, named.line, &named.name, problem);
                 return None;
             };
+            let field = match reference {
+                Reference::Rule(rule) => self.mapping.field(self.rules[rule].mapped, field),
+                Reference::Correlation(_) => field,
+            };
             if normalised && slot::Slot::named(field).is_none() && slot::is_private_path(field) {
                 self.refuse(index, named.line, field, Problem::Private);
                 return None;
@@ -338,7 +345,7 @@ impl<'d> Linking<'d> {
     fn is_normalised(&self, reference: Reference, depth: usize) -> bool {
         match reference {
             Reference::Rule(rule) => {
-                self.rules[rule].rule.logsource.product.as_deref() == Some("tidewaiter")
+                self.rules[rule].rule.logsource.is_ours()
             }
             Reference::Correlation(other) => {
                 depth < CORRELATIONS_MAX

@@ -126,7 +126,7 @@ fn refuses_the_same_id_twice() {
 #[test]
 fn keeps_usable_rules_when_asked_to() {
     let text = "title: good\nlogsource: {product: p}\ndetection:\n    s: {a: 1}\n    condition: s\n---\ntitle: bad\n";
-    let (set, errors) = RuleSet::load_usable([("f.yml", text)], &Placeholders::new());
+    let (set, errors) = RuleSet::load_usable([("f.yml", text)], &Dialect::default());
     assert_eq!(set.rules().len(), 1);
     assert!(!errors.is_empty());
 }
