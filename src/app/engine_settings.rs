@@ -122,17 +122,30 @@ pub fn is_rule(name: &str) -> bool {
 }
 
 pub fn shipped_rules() -> Vec<(String, String)> {
-    fn visit(folder: &include_dir::Dir<'_>, files: &mut Vec<(String, String)>) {
+    shipped(is_rule)
+}
+
+/// The tests that come with the rules that come with Tidewaiter.
+pub fn shipped_tests() -> Vec<(String, String)> {
+    shipped(|name| name.contains(".tests."))
+}
+
+fn shipped(wanted: fn(&str) -> bool) -> Vec<(String, String)> {
+    fn visit(
+        folder: &include_dir::Dir<'_>,
+        wanted: fn(&str) -> bool,
+        files: &mut Vec<(String, String)>,
+    ) {
         for file in folder.files() {
             let name = file.path().display().to_string();
-            if let Some(text) = file.contents_utf8().filter(|_| is_rule(&name)) {
+            if let Some(text) = file.contents_utf8().filter(|_| wanted(&name)) {
                 files.push((format!("rules/{name}"), text.to_owned()));
             }
         }
-        folder.dirs().for_each(|folder| visit(folder, files));
+        folder.dirs().for_each(|folder| visit(folder, wanted, files));
     }
     let mut files = Vec::new();
-    visit(&SHIPPED, &mut files);
+    visit(&SHIPPED, wanted, &mut files);
     files.sort();
     files
 }

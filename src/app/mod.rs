@@ -2,16 +2,21 @@
 //!
 //! Uses everything below it; decides nothing about events. Reload and shutdown live here.
 
+mod backtest;
 mod correlate;
 pub mod demo;
 mod engine_settings;
 mod keep;
 mod key;
 pub mod replay;
+mod rule_records;
 mod run;
 
+pub use backtest::{Backtest, backtest};
 pub use engine_settings::{
     Loaded, SettingsError, is_rule, load_dialect, load_settings, read_rules, shipped_rules,
+    shipped_tests,
 };
 pub use key::{KeyError, pseudonym_key};
+pub use rule_records::RawRecord;
 pub use run::{Hooks, RunError, run};

@@ -6,6 +6,7 @@ mod exit;
 mod health;
 mod ledger;
 mod replay;
+mod rules;
 mod run;
 mod simulate;
 mod store;
@@ -27,6 +28,7 @@ enum Command {
     Run(run::Arguments),
     Demo(demo::Arguments),
     Replay(replay::Arguments),
+    Rules(rules::Arguments),
     Simulate(simulate::Arguments),
     Incidents(store::IncidentArguments),
     Timeline(store::TimelineArguments),
@@ -49,6 +51,7 @@ pub fn main() -> Exit {
         Command::Run(arguments) => run::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
+        Command::Rules(arguments) => rules::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Incidents(arguments) => store::incidents(&arguments),
         Command::Timeline(arguments) => store::timeline(&arguments),

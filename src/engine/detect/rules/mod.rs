@@ -28,6 +28,7 @@ mod event_fields;
 mod expression;
 mod fields;
 mod fold;
+mod lint;
 mod logsource;
 mod mapping;
 mod matcher;
@@ -40,6 +41,7 @@ mod set;
 mod slot;
 #[cfg(test)]
 mod tests;
+mod testing;
 mod text_set;
 mod time_part;
 mod value;
@@ -52,10 +54,12 @@ pub use correlation::{
 pub use error::{Problem, RuleError};
 pub use event_fields::{EventFields, Known};
 pub use fields::{Field, Fields};
+pub use lint::{Hint, lint};
 pub use mapping::Mapping;
 pub use logsource::{LogSource, LogSourceFilter};
 pub use rule::{Rule, Status};
 pub use scratch::Scratch;
 pub use set::{FILE_BYTES_MAX, RULES_MAX, RuleIndex, RuleSet, Scope};
 pub use slot::Slot;
+pub use testing::{TestReport, run_tests};
 pub use value::{Leaf, Number, Value};

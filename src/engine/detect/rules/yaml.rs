@@ -81,6 +81,27 @@ impl Node {
         }
     }
 
+    /// The same as JSON.
+    pub fn json(&self) -> serde_json::Value {
+        match &self.data {
+            Data::Scalar { .. } => match self.scalar() {
+                None | Some(Scalar::Null) => serde_json::Value::Null,
+                Some(Scalar::Bool(truth)) => truth.into(),
+                Some(Scalar::Int(number)) => match i64::try_from(number) {
+                    Ok(number) => number.into(),
+                    Err(_) => number.to_string().into(),
+                },
+                Some(Scalar::Float(number)) => number.into(),
+                Some(Scalar::Text(text)) => text.into(),
+            },
+            Data::List(items) => items.iter().map(Self::json).collect(),
+            Data::Map(entries) => {
+                let entries = entries.iter().map(|(key, node)| (key.text.clone(), node.json()));
+                serde_json::Value::Object(entries.collect())
+            }
+        }
+    }
+
     /// A hash of what is written, whatever lines it stands on.
     pub fn fingerprint(&self, hasher: IdHasher) -> IdHasher {
         match &self.data {
