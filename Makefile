@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench lint clean
+.PHONY: help setup demo test bench oracle lint clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,6 +18,9 @@ test: ## everything: format, lints, unit, end to end on Apache Kafka, console, p
 
 bench: ## the benchmarks, optimised as a release is
 	@scripts/bench $(ARGS)
+
+oracle: ## the rules beside rsigma-eval: same answers, and both engines' speed
+	@scripts/oracle
 
 lint: ## formatting, clippy with warnings as errors, dependencies' licences and sources
 	@scripts/lint

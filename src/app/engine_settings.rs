@@ -150,18 +150,19 @@ fn shipped(wanted: fn(&str) -> bool) -> Vec<(String, String)> {
     files
 }
 
-/// Every rule file below `path`, in the order of their names.
-pub fn read_rules(path: &Path) -> Result<Vec<(String, String)>, SettingsError> {
+/// Every rule file below `root`, in the order of their names; `root` itself where it is a file,
+/// whatever its name.
+pub fn read_rules(root: &Path) -> Result<Vec<(String, String)>, SettingsError> {
     let failed =
         |path: &Path, source| SettingsError::Read { what: "rules", path: path.to_owned(), source };
     let mut files = Vec::new();
-    let mut waiting = vec![path.to_owned()];
+    let mut waiting = vec![root.to_owned()];
     while let Some(path) = waiting.pop() {
         if path.is_dir() {
             for entry in std::fs::read_dir(&path).map_err(|source| failed(&path, source))? {
                 waiting.push(entry.map_err(|source| failed(&path, source))?.path());
             }
-        } else if is_rule(&path.to_string_lossy()) {
+        } else if path == *root || is_rule(&path.to_string_lossy()) {
             let text = std::fs::read_to_string(&path).map_err(|source| failed(&path, source))?;
             files.push((path.display().to_string(), text));
         }

@@ -72,7 +72,7 @@ fn print(id: u32, second: u32, actor: &str) -> String {
 /// Findings of rules only.
 fn judge(shard: &mut Shard, settings: &Settings, lines: &[String]) -> Vec<Finding> {
     let mut out = Output::default();
-    let mut decoder = Decoder::new(Expected::Native);
+    let mut decoder = Decoder::new(Expected::Auto);
     for line in lines {
         let event = decoder.decode(line.as_bytes()).unwrap().unwrap();
         let raw = || serde_json::from_str(line).unwrap();

@@ -56,7 +56,7 @@ fn match_prints_what_matches_and_names_what_is_refused() {
     let output = tidewaiter(desk.path(), "rules match --rules r --events e.ndjson", 0);
     assert_eq!(lines(&output), [json!({"event": "e1", "rules": ["d1"]})]);
     let told = stderr(&output);
-    assert!(told.contains("r/bad.yml:6: rule `Denied`: `errorCode|nope`: unknown modifier"), "{told}");
+    assert!(told.contains("r/bad.yml:7: rule `Denied`: `errorCode|nope`: unknown modifier"), "{told}");
     assert!(told.contains("e.ndjson:3:") && told.contains("1 of 3 records"), "{told}");
     tidewaiter(desk.path(), "rules match --rules b --events e.ndjson", 2);
     tidewaiter(desk.path(), "rules match --rules r --events none.ndjson", 4);

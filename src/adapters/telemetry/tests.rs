@@ -151,7 +151,7 @@ fn what_a_rule_did_outlives_a_reload_and_ends_with_the_rule() {
     t.rule_counts("r", counts);
     t.rules(&rules(), EventTime::default());
     t.rule_counts("r", counts);
-    check(&t, "tidewaiter_rule_events_total{outcome=\"matched\",rule=\"r\"} 6");
+    check(&t, "tidewaiter_rule_events_total{rule=\"r\",outcome=\"matched\"} 6");
     let listed = t.rule_list();
     assert_eq!((listed.len(), listed[0].evaluated, listed[0].suppressed), (1, 18, 2));
     t.rules(&Rules::default(), EventTime::default());

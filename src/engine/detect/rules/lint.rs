@@ -76,9 +76,9 @@ fn meant(name: &str) -> Option<&'static str> {
         .min_by_key(|(slips, _)| *slips)
         .map(|(_, known)| known)
         .or_else(|| {
-            // Half of a name: `role`, `dataset`, `ip`.
+            // Half of a name: `dataset`, `ip`. A grant's `role` is a field of its own.
             let ends = |slot: &&Slot| slot.name().rsplit('.').next() == Some(lower.as_str());
-            Slot::ALL.iter().find(ends).map(|slot| slot.name())
+            Slot::ALL.iter().find(ends).map(|slot| slot.name()).filter(|_| lower != "role")
         })
 }
 
@@ -120,6 +120,7 @@ mod tests {
         check("bytes_ot", Some("bytes_out"));
         check("unmapped.approval", None);
         check("eventName", None);
+        check("role", None);
     }
 
     #[test]

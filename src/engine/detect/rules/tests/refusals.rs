@@ -31,7 +31,11 @@ fn names_file_line_rule_and_construct() {
     );
     check(
         "title: sum\ncorrelation:\n    type: event_count\n",
-        &["f.yml:2: rule `sum`: `correlation`: correlations are not supported yet"],
+        &[
+            "f.yml:2: rule `sum`: `correlation`: missing `rules`",
+            "f.yml:2: rule `sum`: `correlation`: missing `timespan`",
+            "f.yml:2: rule `sum`: `correlation`: missing `condition`",
+        ],
     );
 }
 
