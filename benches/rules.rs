@@ -16,11 +16,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
 use tidewaiter::adapters::telemetry::rss_bytes;
+use tidewaiter::engine::decode::{Decoder, Expected};
 use tidewaiter::engine::detect::rules::{
-    Dialect, Fields, GroupScratch, GroupState, Groups, LogSource, RuleSet, Scratch,
+    Dialect, EventFields, Fields, GroupScratch, GroupState, Groups, Known, LogSource, RuleSet, Scratch,
 };
 use tidewaiter::engine::detect::state::Table;
-use tidewaiter::engine::model::EventTime;
+use tidewaiter::engine::model::{Event, EventTime, Format, Kind};
 
 const EVENTS: usize = 200_000;
 const ROUNDS: usize = 5;
@@ -30,9 +31,9 @@ fn main() {
     let set = RuleSet::load([("rules.yml", include_str!("rules.yml"))], &Default::default())
         .expect("the bench's rules");
     println!("{} detection rules, {} correlations", set.rules().len(), set.correlations().len());
-    let ordinary = events(0);
-    let bulk = events(10);
-    let bytes: usize = ordinary.iter().map(|(_, event)| event.to_string().len()).sum();
+    let lines = [lines(0), lines(10)];
+    let [ordinary, bulk] = lines.each_ref().map(|lines| decoded(lines));
+    let bytes: usize = lines[0].iter().map(Vec::len).sum();
     println!("{} events, {} bytes on average", ordinary.len(), bytes / ordinary.len());
     let plain = median((0..ROUNDS).map(|_| correlate(&set, &ordinary)));
     let dumped = median((0..ROUNDS).map(|_| correlate(&set, &bulk)));
@@ -43,26 +44,33 @@ fn main() {
     groups(&set);
 }
 
-fn events(tenth: u64) -> Vec<(EventTime, Json)> {
-    let timed = |(ms, event)| (EventTime::from_millis(ms).expect("a time"), event);
-    agency::events(EVENTS as u64, tenth).into_iter().map(timed).collect()
+fn lines(tenth: u64) -> Vec<Vec<u8>> {
+    let events = agency::events(EVENTS as u64, tenth).into_iter();
+    events.map(|(_, event)| event.to_string().into_bytes()).collect()
 }
 
-fn correlate(set: &RuleSet, events: &[(EventTime, Json)]) -> Duration {
-    let source = LogSource { product: Some("tidewaiter"), service: None, categories: ["access"].into_iter().collect() };
-    let scope = set.scope(&[source]);
+fn decoded(lines: &[Vec<u8>]) -> Vec<Event<'_>> {
+    let mut decoder = Decoder::new(Expected::Auto);
+    let event = |line| decoder.decode(line).expect("a valid event");
+    lines.iter().filter_map(event).collect()
+}
+
+fn correlate(set: &RuleSet, events: &[Event<'_>]) -> Duration {
+    let scope = set.scope_of_event(Format::Native, Kind::Access);
     let mut table: Table<GroupState> = Table::new(GROUPS);
     let (mut scratch, mut group_scratch) = (Scratch::default(), GroupScratch::default());
     let (mut matched, mut fired) = (Vec::new(), Vec::new());
     let mut firings = 0;
+    let nothing = || Json::Null;
     let started = Instant::now();
-    for (at, event) in events {
+    for event in events {
+        let fields = EventFields::new(event, Known::default(), &nothing);
         matched.clear();
         fired.clear();
-        set.matches(&scope, event, &mut scratch, &mut matched);
-        let table = &mut table;
-        let mut groups = Groups { table, at: *at, watermark: Some(*at), lateness_ms: 600_000, seed: 7 };
-        set.correlate(&matched, event, &mut groups, &mut group_scratch, &mut fired);
+        set.matches(&scope, &fields, &mut scratch, &mut matched);
+        let (table, at) = (&mut table, event.time);
+        let mut groups = Groups { table, at, watermark: Some(at), lateness_ms: 600_000, seed: 7 };
+        set.correlate(&matched, &fields, &mut groups, &mut group_scratch, &mut fired);
         firings += fired.len();
     }
     let took = started.elapsed();

@@ -10,7 +10,7 @@ pub mod engine;
 use std::collections::BTreeSet;
 
 use engine::detect::rules::{
-    GroupScratch, GroupState, Groups, LogSource, RuleSet, Scope, Scratch,
+    Fields, GroupScratch, GroupState, Groups, LogSource, RuleSet, Scope, Scratch,
 };
 use engine::detect::state::Table;
 use engine::model::EventTime;
@@ -49,7 +49,7 @@ impl Ours {
     }
 
     /// Matches and correlates one event; says how much came of it.
-    pub fn take(&mut self, event: &Json, at_ms: i64) -> usize {
+    pub fn take<F: Fields>(&mut self, event: &F, at_ms: i64) -> usize {
         self.matched.clear();
         self.fired.clear();
         self.set.matches(&self.scope, event, &mut self.scratch, &mut self.matched);

@@ -1,7 +1,6 @@
 //! What is remembered of one group.
 
 use serde::{Deserialize, Serialize};
-use smallvec::SmallVec;
 
 use super::{
     books::{Books, Note, Span},
@@ -20,7 +19,8 @@ pub struct GroupState {
     touched: EventTime,
     /// Firings so far, for eviction and for nothing else.
     risk: u8,
-    slots: SmallVec<[Slot; 1]>,
+    /// Grown one by one: most groups have one or two, and there may be a million groups.
+    slots: Vec<Slot>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -53,10 +53,7 @@ impl Evictable for GroupState {
     }
 
     fn heap_bytes(&self) -> usize {
-        let slots = match self.slots.spilled() {
-            true => self.slots.capacity() * size_of::<Slot>(),
-            false => 0,
-        };
+        let slots = self.slots.capacity() * size_of::<Slot>();
         slots + self.slots.iter().map(|slot| slot.books.heap_bytes()).sum::<usize>()
     }
 }
@@ -77,6 +74,7 @@ impl GroupState {
         let place = self.slots.iter().position(|slot| slot.correlation == plan.fingerprint);
         let place = place.unwrap_or_else(|| {
             self.slots.retain(|slot| is_known(slot.correlation));
+            self.slots.reserve_exact(1);
             self.slots.push(Slot::new(plan, moment));
             self.slots.len() - 1
         });
