@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test chaos bench lint clean
+.PHONY: help setup demo test chaos bench oracle lint clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ chaos: ## kill, freeze and rebalance at random while breaches go on: 100 rounds,
 
 bench: ## the benchmarks, optimised as a release is
 	@scripts/bench $(ARGS)
+
+oracle: ## the rules beside rsigma-eval: same answers, and both engines' speed
+	@scripts/oracle
 
 lint: ## formatting, clippy with warnings as errors, dependencies' licences and sources
 	@scripts/lint

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use crate::adapters::secrets::Secret;
 use crate::config::Config;
-use crate::engine::detect::rules::{Placeholders, RuleError, RuleSet};
-use crate::engine::detect::{Roster, Rules};
+use crate::engine::detect::rules::{Dialect, Mapping, Placeholders, RuleError, RuleSet};
+use crate::engine::detect::{Exceptions, Roster, Rules};
 use crate::engine::enrich::{Addresses, Catalogue, Directory, Enricher, Pseudonyms};
 use crate::engine::model::Problems;
 use crate::engine::shard::Settings;
@@ -17,6 +17,8 @@ pub enum SettingsError {
     Read { what: &'static str, path: PathBuf, source: std::io::Error },
     #[error("{what} {}:\n{problems}", path.display())]
     Wrong { what: &'static str, path: PathBuf, problems: Problems },
+    #[error("rules.shadow: no rule has the id {ids}")]
+    Shadow { ids: String },
     #[error("{} rules were refused:\n{}", errors.len(), told(errors))]
     Rules { errors: Vec<RuleError> },
 }
@@ -39,6 +41,7 @@ pub struct Loaded {
     pub protected: usize,
     pub canaries: usize,
     pub rules: usize,
+    pub exceptions: usize,
 }
 
 /// Reads every file the configuration names and builds the engine's settings, all or nothing.
@@ -53,12 +56,21 @@ pub fn load_settings(config: &Config, key: &Secret) -> Result<(Settings, Loaded)
         None => Directory::default(),
     };
     let (actors, protected, canaries) = directory.counts();
-    let rules = Rules::new(match &config.data.rules {
-        Some(path) => rule_set(rule_files(path)?)?,
-        None => rule_set(shipped_rules())?,
+    let dialect = load_dialect(config)?;
+    let mut rules = Rules::new(match &config.data.rules {
+        Some(path) => rule_set(read_rules(path)?, &dialect)?,
+        None => rule_set(shipped_rules(), &dialect)?,
     });
+    let strangers = rules.put_in_shadow(&config.rules.shadow);
+    if !strangers.is_empty() {
+        return Err(SettingsError::Shadow { ids: strangers.join(", ") });
+    }
+    if let Some(path) = &config.data.exceptions {
+        rules.except(parse("exceptions", path, Exceptions::parse)?);
+    }
+    let exceptions = rules.exceptions().list().len();
     let datasets = catalogue.len();
-    let loaded = Loaded { datasets, actors, protected, canaries, rules: rules.len() };
+    let loaded = Loaded { datasets, actors, protected, canaries, rules: rules.len(), exceptions };
     let enricher =
         Enricher { catalogue, directory, pseudonyms, addresses: Addresses::new(&config.addresses) };
     let roster = Roster::new(&config.detect);
@@ -78,43 +90,79 @@ fn parse<T>(
     parse(&text).map_err(|problems| SettingsError::Wrong { what, path: path.to_owned(), problems })
 }
 
-fn rule_set(files: Vec<(String, String)>) -> Result<RuleSet, SettingsError> {
-    RuleSet::load(files, &Placeholders::default()).map_err(|errors| SettingsError::Rules { errors })
+fn rule_set(files: Vec<(String, String)>, dialect: &Dialect) -> Result<RuleSet, SettingsError> {
+    RuleSet::load_with(files, dialect).map_err(|errors| SettingsError::Rules { errors })
+}
+
+/// Placeholders and mapping, from the files the configuration names.
+pub fn load_dialect(config: &Config) -> Result<Dialect, SettingsError> {
+    let placeholders = match &config.data.placeholders {
+        Some(path) => parse("placeholders", path, placeholders)?,
+        None => Placeholders::new(),
+    };
+    let mapping = match &config.data.rule_mapping {
+        Some(path) => parse("rule mapping", path, Mapping::parse)?,
+        None => Mapping::default(),
+    };
+    Ok(Dialect { placeholders, mapping })
+}
+
+/// A table of lists of texts (TOML).
+fn placeholders(text: &str) -> Result<Placeholders, Problems> {
+    toml::from_str(text).map_err(|error| {
+        let mut problems = Problems::default();
+        problems.add("placeholders", error.message());
+        problems
+    })
 }
 
 /// Rule files lie beside their tests, which are no rules.
-fn is_rule(name: &str) -> bool {
+pub fn is_rule(name: &str) -> bool {
     (name.ends_with(".yml") || name.ends_with(".yaml")) && !name.contains(".tests.")
 }
 
-fn shipped_rules() -> Vec<(String, String)> {
-    fn visit(folder: &include_dir::Dir<'_>, files: &mut Vec<(String, String)>) {
+pub fn shipped_rules() -> Vec<(String, String)> {
+    shipped(is_rule)
+}
+
+/// The tests that come with the rules that come with Tidewaiter.
+pub fn shipped_tests() -> Vec<(String, String)> {
+    shipped(|name| name.contains(".tests."))
+}
+
+fn shipped(wanted: fn(&str) -> bool) -> Vec<(String, String)> {
+    fn visit(
+        folder: &include_dir::Dir<'_>,
+        wanted: fn(&str) -> bool,
+        files: &mut Vec<(String, String)>,
+    ) {
         for file in folder.files() {
             let name = file.path().display().to_string();
-            if let Some(text) = file.contents_utf8().filter(|_| is_rule(&name)) {
+            if let Some(text) = file.contents_utf8().filter(|_| wanted(&name)) {
                 files.push((format!("rules/{name}"), text.to_owned()));
             }
         }
-        folder.dirs().for_each(|folder| visit(folder, files));
+        folder.dirs().for_each(|folder| visit(folder, wanted, files));
     }
     let mut files = Vec::new();
-    visit(&SHIPPED, &mut files);
+    visit(&SHIPPED, wanted, &mut files);
     files.sort();
     files
 }
 
-/// Every rule file below `path`, in the order of their names.
-pub fn rule_files(path: &Path) -> Result<Vec<(String, String)>, SettingsError> {
+/// Every rule file below `root`, in the order of their names; `root` itself where it is a file,
+/// whatever its name.
+pub fn read_rules(root: &Path) -> Result<Vec<(String, String)>, SettingsError> {
     let failed =
         |path: &Path, source| SettingsError::Read { what: "rules", path: path.to_owned(), source };
     let mut files = Vec::new();
-    let mut waiting = vec![path.to_owned()];
+    let mut waiting = vec![root.to_owned()];
     while let Some(path) = waiting.pop() {
         if path.is_dir() {
             for entry in std::fs::read_dir(&path).map_err(|source| failed(&path, source))? {
                 waiting.push(entry.map_err(|source| failed(&path, source))?.path());
             }
-        } else if is_rule(&path.to_string_lossy()) {
+        } else if path == *root || is_rule(&path.to_string_lossy()) {
             let text = std::fs::read_to_string(&path).map_err(|source| failed(&path, source))?;
             files.push((path.display().to_string(), text));
         }

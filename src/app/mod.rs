@@ -2,6 +2,7 @@
 //!
 //! Uses everything below it; decides nothing about events. Reload and shutdown live here.
 
+mod backtest;
 mod correlate;
 pub mod demo;
 mod engine_settings;
@@ -9,8 +10,14 @@ pub mod evaluate;
 mod keep;
 mod key;
 pub mod replay;
+mod rule_records;
 mod run;
 
-pub use engine_settings::{Loaded, SettingsError, load_settings};
+pub use backtest::{Backtest, backtest};
+pub use engine_settings::{
+    Loaded, SettingsError, is_rule, load_dialect, load_settings, read_rules, shipped_rules,
+    shipped_tests,
+};
 pub use key::{KeyError, pseudonym_key};
+pub use rule_records::RawRecord;
 pub use run::{Hooks, RunError, run};

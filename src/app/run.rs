@@ -20,7 +20,7 @@ use crate::adapters::kafka::{
 };
 use crate::adapters::secrets::{Secret, SecretError};
 use crate::adapters::store::{Store, StoreError};
-use crate::adapters::telemetry::{ReloadedFile, Telemetry};
+use crate::adapters::telemetry::{ReloadedFile, Telemetry, now as now_on_the_wall};
 use crate::config::Config;
 use crate::engine::shard::Watch;
 
@@ -69,7 +69,7 @@ pub async fn run(config: Config, stop: Arc<AtomicBool>, hooks: Hooks) -> Result<
     let inputs: Vec<String> = config.input.iter().map(|input| input.topic.clone()).collect();
     let telemetry = Telemetry::new(&inputs, categories);
     telemetry.demo(hooks.demo);
-    telemetry.rules_loaded(loaded.rules);
+    telemetry.rules(&settings.rules, now_on_the_wall());
     telemetry.ready(vec!["starting".into()]);
     tracing::info!(
         datasets = loaded.datasets,
@@ -327,10 +327,15 @@ impl Roles {
                 (ReloadedFile::Catalogue, config.data.catalogue.clone()),
                 (ReloadedFile::Directory, config.data.directory.clone()),
                 (ReloadedFile::Rules, config.data.rules.clone()),
+                (ReloadedFile::Mapping, config.data.rule_mapping.clone()),
+                (ReloadedFile::Placeholders, config.data.placeholders.clone()),
+                (ReloadedFile::Exceptions, config.data.exceptions.clone()),
             ];
+            let mut expired = 0;
             let mut seen = files.each_ref().map(|(_, path)| newest_change(path.as_ref()));
             while !stop.load(Ordering::Relaxed) {
                 thread::sleep(RELOAD_EVERY);
+                expired = tell_expired(&settings, &telemetry, expired);
                 let now = files.each_ref().map(|(_, path)| newest_change(path.as_ref()));
                 if now == seen {
                     continue;
@@ -340,9 +345,9 @@ impl Roles {
                 seen = now;
                 match load_settings(&config, &key) {
                     Ok((loaded, counts)) => {
+                        telemetry.rules(&loaded.rules, now_on_the_wall());
                         *settings.write().unwrap_or_else(PoisonError::into_inner) =
                             Arc::new(loaded);
-                        telemetry.rules_loaded(counts.rules);
                         tracing::info!(?changed, ?counts, "reloaded");
                         changed.iter().for_each(|&file| telemetry.reload(file, true, None));
                     }
@@ -358,6 +363,24 @@ impl Roles {
         })
     }
 }
+
+/// Counts the exceptions that no longer hold, and names them when there are more than `before`.
+fn tell_expired(settings: &SharedSettings, telemetry: &Telemetry, before: usize) -> usize {
+    let settings = Arc::clone(&settings.read().unwrap_or_else(PoisonError::into_inner));
+    let now = now_on_the_wall();
+    let expired = settings.rules.exceptions().expired(now).count();
+    telemetry.exceptions_expired(expired);
+    if expired > before {
+        for exception in settings.rules.exceptions().expired(now).take(EXPIRED_TOLD_MAX) {
+            let (rule, expires) = (&exception.rule, exception.expires);
+            tracing::warn!(rule, %expires, "an exception has expired; its findings are told again");
+        }
+    }
+    expired
+}
+
+/// Expired exceptions named at once in the log.
+const EXPIRED_TOLD_MAX: usize = 20;
 
 /// Why records are not being watched just now.
 fn unready(link: &Link, health: &Health) -> Vec<String> {

@@ -7,6 +7,7 @@ mod exit;
 mod health;
 mod ledger;
 mod replay;
+mod rules;
 mod run;
 mod simulate;
 mod store;
@@ -28,6 +29,7 @@ enum Command {
     Run(run::Arguments),
     Demo(demo::Arguments),
     Replay(replay::Arguments),
+    Rules(rules::Arguments),
     Simulate(simulate::Arguments),
     Evaluate(evaluate::Arguments),
     Incidents(store::IncidentArguments),
@@ -51,6 +53,7 @@ pub fn main() -> Exit {
         Command::Run(arguments) => run::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
+        Command::Rules(arguments) => rules::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::Incidents(arguments) => store::incidents(&arguments),

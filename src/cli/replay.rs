@@ -152,7 +152,7 @@ fn write_lines<T: serde::Serialize>(
 }
 
 /// On a terminal only; bytes of the files as they lie on disk.
-fn bar(files: &[PathBuf]) -> ProgressBar {
+pub(super) fn bar(files: &[PathBuf]) -> ProgressBar {
     if !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }

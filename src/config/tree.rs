@@ -31,6 +31,7 @@ pub struct Config {
     pub state: ShardConfig,
     pub recorder: RecorderConfig,
     pub detect: DetectConfig,
+    pub rules: RulesConfig,
     pub correlate: CorrelateConfig,
 }
 
@@ -52,6 +53,14 @@ impl Default for RolesConfig {
     }
 }
 
+/// `[rules]`: how single rules are treated.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RulesConfig {
+    /// Ids of rules that count and are shown, but tell nobody: for trying a rule out.
+    pub shadow: Vec<String>,
+}
+
 /// `[data]`: what the monitor is told about the agency. Files are read again when they change.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -62,6 +71,19 @@ pub struct DataConfig {
     pub directory: Option<PathBuf>,
     /// A folder of Sigma rules, read with its subfolders. Without it, the shipped rules.
     pub rules: Option<PathBuf>,
+    /// Other names for log sources and fields in rules (TOML).
+    pub rule_mapping: Option<PathBuf>,
+    /// What `%name%` stands for in rules that say `expand` (TOML: a list of texts a name).
+    pub placeholders: Option<PathBuf>,
+    /// Findings somebody has answered for, by rule and key (TOML).
+    pub exceptions: Option<PathBuf>,
+}
+
+impl DataConfig {
+    fn paths_mut(&mut self) -> [&mut Option<PathBuf>; 6] {
+        let Self { catalogue, directory, rules, rule_mapping, placeholders, exceptions } = self;
+        [catalogue, directory, rules, rule_mapping, placeholders, exceptions]
+    }
 }
 
 /// `[privacy]`.
@@ -145,6 +167,9 @@ impl Config {
             ("data.catalogue", &self.data.catalogue),
             ("data.directory", &self.data.directory),
             ("data.rules", &self.data.rules),
+            ("data.rule_mapping", &self.data.rule_mapping),
+            ("data.placeholders", &self.data.placeholders),
+            ("data.exceptions", &self.data.exceptions),
         ] {
             if let Some(path) = path {
                 problems
@@ -171,9 +196,7 @@ impl Config {
                 *path = base.join(&*path);
             }
         };
-        for path in [&mut self.data.catalogue, &mut self.data.directory, &mut self.data.rules] {
-            path.iter_mut().for_each(resolve);
-        }
+        self.data.paths_mut().into_iter().flatten().for_each(resolve);
         resolve(&mut self.store.path);
         if let Some(key) = &mut self.privacy.pseudonym_key {
             key.file.iter_mut().for_each(resolve);

@@ -32,6 +32,8 @@ mod layers;
 mod real_data;
 mod replay_cli;
 mod restart;
+mod rule_modes;
+mod rules_cli;
 mod saved_state;
 mod scenarios;
 mod store;

@@ -16,6 +16,7 @@ mod metrics;
 mod openapi;
 mod parameters;
 mod routes;
+mod rules;
 mod serve;
 mod shapes;
 mod state;

@@ -262,6 +262,10 @@ impl Worker {
         self.parts
             .telemetry
             .state(self.parts.number, sizes.fold(StateSize::default(), |a, b| a + b));
+        let telemetry = &self.parts.telemetry;
+        for lane in self.lanes.values_mut() {
+            lane.shard.take_rule_counts(|id, counts| telemetry.rule_counts(id, counts));
+        }
         let marks = self.lanes.values().filter_map(|lane| lane.shard.watermark());
         let Some(progress) = marks.max() else { return Ok(()) };
         let record = serde_json::to_vec(&EvidenceRecord::Progress { progress })?;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::OTHER;
 use super::partitions::Partitions;
+use super::rules::RuleFigures;
 use crate::engine::detect::DETECTOR_NAMES;
 use crate::engine::model::{Finding, Severity};
 use crate::engine::shard::StateSize;
@@ -14,16 +15,29 @@ pub enum ReloadedFile {
     Rules,
     Catalogue,
     Directory,
+    Mapping,
+    Placeholders,
+    Exceptions,
 }
 
 impl ReloadedFile {
-    pub const ALL: [Self; 3] = [Self::Rules, Self::Catalogue, Self::Directory];
+    pub const ALL: [Self; 6] = [
+        Self::Rules,
+        Self::Catalogue,
+        Self::Directory,
+        Self::Mapping,
+        Self::Placeholders,
+        Self::Exceptions,
+    ];
 
     pub const fn name(self) -> &'static str {
         match self {
             Self::Rules => "rules",
             Self::Catalogue => "catalogue",
             Self::Directory => "directory",
+            Self::Mapping => "mapping",
+            Self::Placeholders => "placeholders",
+            Self::Exceptions => "exceptions",
         }
     }
 }
@@ -57,7 +71,8 @@ pub struct Figures {
     pub rules_loaded: u64,
     pub rules_error: Option<String>,
     /// By file: applied, refused.
-    pub reloads: [[u64; 2]; 3],
+    pub reloads: [[u64; 2]; 6],
+    pub rules: RuleFigures,
 }
 
 impl Figures {
@@ -84,6 +99,7 @@ impl Figures {
         self.state = size;
         self.evicted.actors.follow(size.actors_evicted);
         self.evicted.sources.follow(size.sources_evicted);
+        self.evicted.groups.follow(size.groups_evicted);
     }
 
     pub fn reload(&mut self, file: ReloadedFile, applied: bool, error: Option<String>) {
@@ -108,6 +124,7 @@ pub struct Saves {
 pub struct Evicted {
     pub actors: Follower,
     pub sources: Follower,
+    pub groups: Follower,
 }
 
 /// A counter that follows a total which falls back when a shard is handed over.

@@ -13,6 +13,7 @@ mod partitions;
 mod process;
 mod rate;
 mod render;
+mod rules;
 mod stats;
 #[allow(clippy::module_inception)]
 mod telemetry;
@@ -25,6 +26,7 @@ pub use figures::ReloadedFile;
 pub use latency::LatencyStats;
 pub use logging::init_logging;
 pub use process::{peak_rss_bytes, rss_bytes};
+pub use rules::RuleStats;
 pub use stats::{IncidentStats, RecordStats, RulesStats, StateStats, Stats, TopicStats};
 pub use telemetry::{Telemetry, now};
 pub use topic::{BatchCounts, TopicTelemetry};

@@ -82,9 +82,11 @@ pub struct IncidentStats {
 pub struct StateStats {
     pub actors: u64,
     pub sources: u64,
+    /// Groups of correlation rules.
+    pub groups: u64,
     /// With the flight recorder.
     pub bytes: u64,
-    /// Actors and sources forgotten to make room.
+    /// Actors, sources and groups forgotten to make room.
     pub evicted: u64,
 }
 
@@ -147,8 +149,14 @@ impl Telemetry {
             state: StateStats {
                 actors: size.actors as u64,
                 sources: size.sources as u64,
-                bytes: (size.actor_bytes + size.source_bytes + size.recorder_bytes) as u64,
-                evicted: figures.evicted.actors.total + figures.evicted.sources.total,
+                groups: size.groups as u64,
+                bytes: (size.actor_bytes
+                    + size.source_bytes
+                    + size.group_bytes
+                    + size.recorder_bytes) as u64,
+                evicted: figures.evicted.actors.total
+                    + figures.evicted.sources.total
+                    + figures.evicted.groups.total,
             },
             rules: RulesStats { loaded: figures.rules_loaded, error: figures.rules_error.clone() },
         }

@@ -157,10 +157,6 @@ impl Telemetry {
         self.figures().reload(file, applied, error);
     }
 
-    pub fn rules_loaded(&self, n: usize) {
-        self.figures().rules_loaded = n as u64;
-    }
-
     /// Whether this process is the one that correlates, and does not stand by.
     pub fn correlating(&self, yes: bool) {
         self.figures().correlating = yes;

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::engine::detect::rules::RuleSet;
+use crate::engine::detect::{RuleCounts, Rules};
 use crate::engine::model::{EventTime, Finding, Key, KeyKind, Severity, Source, Window};
 use crate::engine::shard::StateSize;
 
@@ -135,6 +137,28 @@ fn evictions_never_run_backwards() {
     assert_eq!(t.stats(EventTime::default()).state.bytes, 64);
 }
 
+/// One rule.
+fn rules() -> Rules {
+    let text = "title: R\nid: r\nlogsource: {category: access}\ndetection: {s: {action: read}, condition: s}";
+    Rules::new(RuleSet::load([("r.yml", text)], &Default::default()).expect("a rule"))
+}
+
+#[test]
+fn what_a_rule_did_outlives_a_reload_and_ends_with_the_rule() {
+    let t = telemetry();
+    t.rules(&rules(), EventTime::default());
+    let counts = RuleCounts { evaluated: 9, matched: 3, findings: 2, suppressed: 1, shadow: 0 };
+    t.rule_counts("r", counts);
+    t.rules(&rules(), EventTime::default());
+    t.rule_counts("r", counts);
+    check(&t, "tidewaiter_rule_events_total{rule=\"r\",outcome=\"matched\"} 6");
+    let listed = t.rule_list();
+    assert_eq!((listed.len(), listed[0].evaluated, listed[0].suppressed), (1, 18, 2));
+    t.rules(&Rules::default(), EventTime::default());
+    assert_eq!(t.rule_list(), []);
+    assert!(!t.render().expect("text").contains("rule=\"r\""));
+}
+
 #[test]
 fn condition_and_reloads_are_told() {
     let t = telemetry();
@@ -144,7 +168,7 @@ fn condition_and_reloads_are_told() {
     t.connected(true);
     t.reload(ReloadedFile::Rules, false, Some("rule `x` has no condition".into()));
     t.reload(ReloadedFile::Catalogue, true, None);
-    t.rules_loaded(42);
+    t.rules(&rules(), EventTime::default());
     t.published(5, 1);
     t.outbox(9);
     t.incidents_open([4, 3, 2, 1]);
@@ -154,6 +178,7 @@ fn condition_and_reloads_are_told() {
     check(&t, "tidewaiter_reloads_total{file=\"rules\",outcome=\"refused\"} 1");
     check(&t, "tidewaiter_alerts_published_total{outcome=\"failed\"} 1");
     check(&t, "tidewaiter_outbox_pending 9");
+    check(&t, "tidewaiter_rules_loaded 1");
     check(&t, "tidewaiter_incidents_open{severity=\"signal\"} 4");
     check(&t, "tidewaiter_incidents_opened_total{severity=\"high\"} 1");
     let stats = t.stats(EventTime::default());
@@ -211,6 +236,7 @@ fn tells_what_dashboards_and_alert_rules_rely_on() {
     let t = telemetry();
     t.lag("access", 0, 1);
     t.role("detector");
+    t.rules(&rules(), EventTime::default());
     t.watermark("access", 0, EventTime::default());
     let text = t.render().expect("text");
     let samples = |text: &str| -> std::collections::BTreeSet<_> {

@@ -7,6 +7,7 @@ mod bulk_read;
 mod denied_burst;
 mod detector;
 mod enumeration;
+mod exceptions;
 mod first_seen;
 mod ladder;
 mod leaver;
@@ -22,5 +23,6 @@ pub mod window;
 
 pub use bulk_read::{BulkReadConfig, Limits};
 pub use detector::{Detector, Judged, Stream, severity_of};
+pub use exceptions::{Exception, Exceptions};
 pub use roster::{DETECTOR_NAMES, DetectConfig, Roster};
-pub use rule_match::{RuleScratch, RuleState, Rules};
+pub use rule_match::{RuleCounts, RuleScratch, RuleState, Rules};

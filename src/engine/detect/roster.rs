@@ -92,6 +92,11 @@ pub const DETECTOR_NAMES: [&str; 13] = [
 ];
 
 impl Roster {
+    /// Nobody: for work with rules alone.
+    pub fn empty() -> Self {
+        Self { actor: Vec::new(), source: Vec::new() }
+    }
+
     pub fn new(config: &DetectConfig) -> Self {
         let mut actor: Vec<Box<dyn Detector<ActorState>>> = Vec::new();
         let mut source: Vec<Box<dyn Detector<SourceState>>> = Vec::new();

@@ -1,11 +1,17 @@
 //! Sigma rules as a detector: a match becomes a finding, repeats are held back.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::detector::Judged;
-use super::rules::{EventFields, Known, Rule, RuleIndex, RuleSet, Scope, Scratch};
-use crate::engine::model::{EventTime, Finding, Format, IdHasher, Kind, Severity};
+use super::exceptions::Exceptions;
+use super::rules::{
+    Correlation, EventFields, Firing, GroupScratch, Groups, Known, Rule, RuleIndex, RuleSet, Scope,
+    Scratch, Slot,
+};
+use crate::engine::model::{EventTime, Finding, Format, IdHasher, Key, KeyKind, Kind, Severity};
 
 /// A rule set with what each kind of event needs of it, worked out once.
 #[derive(Debug, Default)]
@@ -13,6 +19,11 @@ pub struct Rules {
     set: RuleSet,
     /// By index: what stands for the rule in the state.
     keys: Vec<u64>,
+    /// Ids of the rules, then of the correlations: what counts are told by.
+    ids: Arc<[String]>,
+    /// In the same order: counts, and tells nobody.
+    shadow: Vec<bool>,
+    exceptions: Exceptions,
     scopes: [[Scope; 3]; 4],
 }
 
@@ -49,11 +60,76 @@ impl RuleState {
     }
 }
 
+/// What one rule did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RuleCounts {
+    /// Events whose fields its condition was held against; the prefilter passed over the others.
+    pub evaluated: u64,
+    /// Events that match, or windows in which a correlation's condition held.
+    pub matched: u64,
+    pub findings: u64,
+    /// Findings held back by an exception.
+    pub suppressed: u64,
+    /// Findings that would have been told, were the rule not in the shadow.
+    pub shadow: u64,
+}
+
+impl RuleCounts {
+    pub fn add(&mut self, other: Self) {
+        self.evaluated += other.evaluated;
+        self.matched += other.matched;
+        self.findings += other.findings;
+        self.suppressed += other.suppressed;
+        self.shadow += other.shadow;
+    }
+}
+
 /// Working memory of matching, kept by each shard.
 #[derive(Debug, Default)]
 pub struct RuleScratch {
     scratch: Scratch,
+    groups: GroupScratch,
     matched: Vec<RuleIndex>,
+    fired: Vec<Firing>,
+    /// Counts of the rules in use, and whose they are.
+    counts: Vec<RuleCounts>,
+    ids: Arc<[String]>,
+    /// Counts of rules that were in use before a reload.
+    left: Vec<(Arc<[String]>, Vec<RuleCounts>)>,
+}
+
+impl RuleScratch {
+    /// Hands out all counts by rule id, and starts them anew.
+    pub fn take_counts(&mut self, mut of: impl FnMut(&str, RuleCounts)) {
+        self.settle();
+        let now = (Arc::clone(&self.ids), std::mem::take(&mut self.counts));
+        self.counts = vec![RuleCounts::default(); self.ids.len()];
+        for (ids, counts) in self.left.drain(..).chain([now]) {
+            for (id, counts) in ids.iter().zip(counts) {
+                if counts != RuleCounts::default() {
+                    of(id, counts);
+                }
+            }
+        }
+    }
+
+    /// Moves what the matcher counted to the rules' counts.
+    fn settle(&mut self) {
+        let counts = &mut self.counts;
+        self.scratch.take_evaluated(|rule, times| {
+            if let Some(counts) = counts.get_mut(rule) {
+                counts.evaluated += u64::from(times);
+            }
+        });
+    }
+
+    fn follow(&mut self, ids: &Arc<[String]>) {
+        if !Arc::ptr_eq(&self.ids, ids) {
+            self.settle();
+            let counts = std::mem::replace(&mut self.counts, vec![Default::default(); ids.len()]);
+            self.left.push((std::mem::replace(&mut self.ids, Arc::clone(ids)), counts));
+        }
+    }
 }
 
 impl Rules {
@@ -64,54 +140,191 @@ impl Rules {
         let scopes = formats.map(|format| Kind::ALL.map(|kind| set.scope_of_event(format, kind)));
         let key = |rule: &Rule| IdHasher::new("rule").part(rule.id.as_bytes()).finish_u64();
         let keys = set.rules().iter().map(key).collect();
-        Self { set, keys, scopes }
+        let correlations = set.correlations().iter().map(|correlation| &correlation.rule);
+        let ids: Arc<[String]> =
+            set.rules().iter().chain(correlations).map(|rule| rule.id.clone()).collect();
+        let shadow = vec![false; ids.len()];
+        Self { set, keys, ids, shadow, exceptions: Exceptions::default(), scopes }
     }
 
+    /// The rules of these ids count and tell nobody. Gives the ids that no rule has.
+    pub fn put_in_shadow<'i>(&mut self, ids: &'i [String]) -> Vec<&'i str> {
+        for (id, shadow) in self.ids.iter().zip(&mut self.shadow) {
+            *shadow = ids.contains(id);
+        }
+        ids.iter().filter(|id| !self.ids.contains(*id)).map(String::as_str).collect()
+    }
+
+    pub fn except(&mut self, exceptions: Exceptions) {
+        self.exceptions = exceptions;
+    }
+
+    pub fn exceptions(&self) -> &Exceptions {
+        &self.exceptions
+    }
+
+    pub fn set(&self) -> &RuleSet {
+        &self.set
+    }
+
+    /// Every rule and correlation, and whether it is in the shadow.
+    pub fn all(&self) -> impl Iterator<Item = (&Rule, Option<&Correlation>, bool)> {
+        let rules = self.set.rules().iter().map(|rule| (rule, None));
+        let correlations = self
+            .set
+            .correlations()
+            .iter()
+            .map(|correlation| (&correlation.rule, Some(correlation)));
+        let all = rules.chain(correlations).zip(&self.shadow);
+        all.map(|((rule, correlation), shadow)| (rule, correlation, *shadow))
+    }
+
+    /// Detection rules and correlations.
     pub fn len(&self) -> usize {
-        self.set.rules().len()
+        self.ids.len()
     }
 
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Matches one event; `raw` parses its record, should a rule ask for a field of it.
+    /// Matches one event; `raw` parses its record, should a rule ask for a field of it. A late
+    /// event takes part in no correlation.
     pub fn observe(
         &self,
         judged: &Judged<'_>,
         raw: &dyn Fn() -> serde_json::Value,
         scratch: &mut RuleScratch,
         state: &mut RuleState,
+        groups: &mut Groups<'_>,
         findings: &mut Vec<Finding>,
     ) {
+        scratch.follow(&self.ids);
         let scope = &self.scopes[judged.event.format as usize][judged.event.kind as usize];
         let known = Known {
             tier: Some(judged.facts.tier),
             case_required: Some(judged.facts.case_required),
         };
         let fields = EventFields::new(judged.event, known, raw);
-        scratch.matched.clear();
-        self.set.matches(scope, &fields, &mut scratch.scratch, &mut scratch.matched);
-        for &index in &scratch.matched {
-            let key = self.keys.get(index as usize).copied().unwrap_or_default();
-            if state.is_news(key, judged.at) {
-                findings.extend(self.finding(index, judged));
+        let RuleScratch { scratch, groups: group_scratch, matched, fired, counts, .. } = scratch;
+        matched.clear();
+        self.set.matches(scope, &fields, scratch, matched);
+        for &index in matched.iter() {
+            let place = index as usize;
+            count(counts, place, |counts| counts.matched += 1);
+            let key = self.keys.get(place).copied().unwrap_or_default();
+            if self.set.tells(index) && state.is_news(key, judged.at) {
+                self.tell(place, judged.at, counts, findings, || self.finding(index, judged));
+            }
+        }
+        if matched.is_empty() || judged.late {
+            return;
+        }
+        fired.clear();
+        self.set.correlate(matched, &fields, groups, group_scratch, fired);
+        for firing in fired.iter() {
+            let place = self.set.rules().len() + firing.correlation as usize;
+            count(counts, place, |counts| counts.matched += 1);
+            if self.set.correlation_tells(firing.correlation) {
+                self.tell(place, firing.at, counts, findings, || self.fired(firing, judged));
             }
         }
     }
 
+    /// Tells, unless the rule is in the shadow or an exception stands against it.
+    fn tell(
+        &self,
+        place: usize,
+        at: EventTime,
+        counts: &mut [RuleCounts],
+        findings: &mut Vec<Finding>,
+        finding: impl FnOnce() -> Option<Finding>,
+    ) {
+        if self.shadow.get(place).copied().unwrap_or(false) {
+            return count(counts, place, |counts| counts.shadow += 1);
+        }
+        let Some(finding) = finding() else { return };
+        if self.exceptions.cover(&finding, at) {
+            return count(counts, place, |counts| counts.suppressed += 1);
+        }
+        count(counts, place, |counts| counts.findings += 1);
+        findings.push(finding);
+    }
+
     fn finding(&self, index: RuleIndex, judged: &Judged<'_>) -> Option<Finding> {
         let rule = self.set.rule(index)?;
-        let about = rule.description.split(['.', '\n']).next().unwrap_or("").trim();
-        let why =
-            if about.is_empty() { rule.title.clone() } else { format!("{}: {about}", rule.title) };
-        let mut finding = judged.finding(Self::NAME, &rule.id, score(rule.level), why);
-        finding.severity = rule.level;
-        finding.rule = Some(rule.id.clone());
-        finding.unit = "matches".into();
-        finding.attack = rule.attack.iter().map(|id| id.clone().into()).collect();
+        let finding = judged.finding(Self::NAME, &rule.id, score(rule.level), about(rule));
+        Some(Finding { unit: "matches".into(), ..told(finding, rule) })
+    }
+
+    fn fired(&self, firing: &Firing, judged: &Judged<'_>) -> Option<Finding> {
+        let correlation = self.set.correlations().get(firing.correlation as usize)?;
+        let rule = &correlation.rule;
+        let why = format!(
+            "{}; {} {} in {}, told from {}",
+            about(rule),
+            shown(firing.value),
+            correlation.kind.unit(),
+            span(correlation.timespan_ms),
+            shown(correlation.threshold()),
+        );
+        let finding = match source_of(firing) {
+            Some(ip) => {
+                let key = Key { kind: KeyKind::Source, value: ip.to_owned() };
+                judged.finding_on(key, Self::NAME, &rule.id, score(rule.level), why)
+            }
+            None => judged.finding(Self::NAME, &rule.id, score(rule.level), why),
+        };
+        let mut finding = told(finding, rule);
+        finding.window.start = firing.window_start;
+        finding.window.end = firing.at;
+        finding.observed = firing.value;
+        finding.expected = correlation.threshold();
+        finding.unit = correlation.kind.unit().into();
         Some(finding)
     }
+}
+
+fn count(counts: &mut [RuleCounts], place: usize, add: impl FnOnce(&mut RuleCounts)) {
+    if let Some(counts) = counts.get_mut(place) {
+        add(counts);
+    }
+}
+
+fn told(mut finding: Finding, rule: &Rule) -> Finding {
+    finding.severity = rule.level;
+    finding.rule = Some(rule.id.clone());
+    finding.attack = rule.attack.iter().map(|id| id.clone().into()).collect();
+    finding
+}
+
+fn about(rule: &Rule) -> String {
+    let about = rule.description.split(['.', '\n']).next().unwrap_or("").trim();
+    if about.is_empty() { rule.title.clone() } else { format!("{}: {about}", rule.title) }
+}
+
+/// The source address a group is, where it is one and not an actor's too.
+fn source_of(firing: &Firing) -> Option<&str> {
+    let names = |name: &str| Slot::named(name);
+    if firing.group.iter().any(|(name, _)| names(name) == Some(Slot::ActorId)) {
+        return None;
+    }
+    let is_source = |name: &str| {
+        names(name) == Some(Slot::SourceIp) || matches!(name, "id.orig_h" | "src_endpoint.ip")
+    };
+    firing.group.iter().find(|(name, _)| is_source(name)).and_then(|(_, ip)| ip.as_deref())
+}
+
+/// A number for a sentence: whole, or with two decimals.
+fn shown(number: f64) -> String {
+    if number.fract() == 0.0 { format!("{number:.0}") } else { format!("{number:.2}") }
+}
+
+fn span(milliseconds: u32) -> String {
+    let seconds = milliseconds / 1_000;
+    let units = [(86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")];
+    let (size, unit) = units.into_iter().find(|(size, _)| seconds % size == 0).unwrap_or((1, "s"));
+    format!("{} {unit}", seconds / size)
 }
 
 const fn score(level: Severity) -> u8 {

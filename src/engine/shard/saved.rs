@@ -10,11 +10,12 @@ use serde::{Deserialize, Serialize};
 use super::Clock;
 use super::duplicates::IdPart;
 use super::pulse::Pulse;
+use crate::engine::detect::rules::GroupState;
 use crate::engine::detect::state::{ActorState, SourceState, TableMark};
 
 /// Version of the form of every value. Raise it with any change to what is saved, and read or
 /// migrate the one before.
-pub const STATE_VERSION: u8 = 1;
+pub const STATE_VERSION: u8 = 2;
 
 /// Why saved state was not taken back.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +40,8 @@ pub enum StateError {
 pub enum Kept {
     Actor = b'a',
     Source = b's',
+    /// A group of a rule's correlations.
+    Group = b'g',
     /// A part of the event ids seen lately.
     Ids = b'i',
     /// The shard's own numbers.
@@ -46,7 +49,7 @@ pub enum Kept {
 }
 
 impl Kept {
-    const ALL: [Self; 4] = [Self::Actor, Self::Source, Self::Ids, Self::Mark];
+    const ALL: [Self; 5] = [Self::Actor, Self::Source, Self::Group, Self::Ids, Self::Mark];
 }
 
 /// One record. Without a value it withdraws its key.
@@ -62,6 +65,7 @@ pub(super) struct ShardMark {
     pub clock: Clock,
     pub actors: TableMark,
     pub sources: TableMark,
+    pub groups: TableMark,
     /// The current generation of event ids.
     pub generation: u32,
     pub pulse: Pulse,
@@ -118,6 +122,7 @@ pub(super) struct Restored {
     pub ids: Vec<IdPart>,
     pub actors: Vec<(u32, Box<str>, ActorState)>,
     pub sources: Vec<(u32, Box<str>, SourceState)>,
+    pub groups: Vec<(u32, Box<str>, GroupState)>,
 }
 
 impl Restoring {
@@ -140,18 +145,19 @@ impl Restoring {
     /// None where nothing was ever saved.
     pub(super) fn read(self) -> Result<Option<Restored>, StateError> {
         let (mut mark, mut ids) = (None, Vec::new());
-        let (mut actors, mut sources) = (Vec::new(), Vec::new());
+        let (mut actors, mut sources, mut groups) = (Vec::new(), Vec::new(), Vec::new());
         for (key, value) in self.records {
             let (&kind, name) = key.split_first().ok_or(StateError::Empty)?;
             let kept = Kept::ALL.into_iter().find(|kept| *kept as u8 == kind);
             match kept.ok_or(StateError::Kind { kind })? {
                 Kept::Actor => actors.push(entity(name, &value)?),
                 Kept::Source => sources.push(entity(name, &value)?),
+                Kept::Group => groups.push(entity(name, &value)?),
                 Kept::Ids => ids.push(content(&value, "event ids")?),
                 Kept::Mark => mark = Some(content(&value, "the shard's own")?),
             }
         }
-        Ok(mark.map(|mark| Restored { mark, ids, actors, sources }))
+        Ok(mark.map(|mark| Restored { mark, ids, actors, sources, groups }))
     }
 }
 

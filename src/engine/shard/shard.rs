@@ -9,8 +9,9 @@ use super::{
     Clock, Duplicates, Evidence, Output, Recorder, RecorderConfig, Restoring, Saved, Settings,
     StateError, Verdict, Watch,
 };
+use crate::engine::detect::rules::{GroupState, Groups};
 use crate::engine::detect::state::{ActorState, Evictable, Saving, SourceState, Table, cut};
-use crate::engine::detect::{Judged, RuleScratch, Stream};
+use crate::engine::detect::{Judged, RuleCounts, RuleScratch, Stream};
 use crate::engine::model::{Event, EventTime, Finding, Key, KeyKind, Origin, Problems};
 
 /// `[state]`: how much a shard remembers.
@@ -21,6 +22,8 @@ pub struct ShardConfig {
     pub actors_max: usize,
     /// Source addresses remembered, likewise.
     pub sources_max: usize,
+    /// Groups of correlation rules remembered, likewise.
+    pub groups_max: usize,
     /// Event ids remembered against duplicates.
     pub ids_max: usize,
     #[serde(skip)]
@@ -32,6 +35,7 @@ impl Default for ShardConfig {
         Self {
             actors_max: 1_000_000,
             sources_max: 1_000_000,
+            groups_max: 1_000_000,
             ids_max: 131_072,
             recorder: RecorderConfig::default(),
         }
@@ -43,6 +47,7 @@ impl ShardConfig {
         for (key, value) in [
             ("state.actors_max", self.actors_max),
             ("state.sources_max", self.sources_max),
+            ("state.groups_max", self.groups_max),
             ("state.ids_max", self.ids_max),
         ] {
             problems.require((1..=100_000_000).contains(&value), key, || {
@@ -68,11 +73,14 @@ pub struct Incoming<'e> {
 pub struct StateSize {
     pub actors: usize,
     pub sources: usize,
+    pub groups: usize,
     pub actor_bytes: usize,
     pub source_bytes: usize,
+    pub group_bytes: usize,
     pub recorder_bytes: usize,
     pub actors_evicted: u64,
     pub sources_evicted: u64,
+    pub groups_evicted: u64,
 }
 
 impl std::ops::Add for StateSize {
@@ -82,11 +90,14 @@ impl std::ops::Add for StateSize {
         Self {
             actors: self.actors + more.actors,
             sources: self.sources + more.sources,
+            groups: self.groups + more.groups,
             actor_bytes: self.actor_bytes + more.actor_bytes,
             source_bytes: self.source_bytes + more.source_bytes,
+            group_bytes: self.group_bytes + more.group_bytes,
             recorder_bytes: self.recorder_bytes + more.recorder_bytes,
             actors_evicted: self.actors_evicted + more.actors_evicted,
             sources_evicted: self.sources_evicted + more.sources_evicted,
+            groups_evicted: self.groups_evicted + more.groups_evicted,
         }
     }
 }
@@ -103,6 +114,7 @@ pub struct Shard {
     recorder: Recorder,
     actors: Table<ActorState>,
     sources: Table<SourceState>,
+    groups: Table<GroupState>,
     rules: RuleScratch,
 }
 
@@ -118,6 +130,7 @@ impl Shard {
             recorder: Recorder::new(&config.recorder),
             actors: Table::new(config.actors_max),
             sources: Table::new(config.sources_max),
+            groups: Table::new(config.groups_max),
             rules: RuleScratch::default(),
         }
     }
@@ -151,6 +164,13 @@ impl Shard {
             streams: &self.streams,
         };
         let found_before = out.findings.len();
+        let mut groups = Groups {
+            table: &mut self.groups,
+            at,
+            watermark: self.clock.watermark(),
+            lateness_ms: settings.time.allowed_lateness_s.saturating_mul(1_000),
+            seed,
+        };
         let head = match event.actor_id().filter(|_| event.flow.is_none()).map(cut) {
             Some(actor) => {
                 let state = self.actors.entry(actor);
@@ -162,6 +182,7 @@ impl Shard {
                     incoming.raw,
                     &mut self.rules,
                     &mut state.rules,
+                    &mut groups,
                     &mut out.findings,
                 );
                 state.risk = state.risk.saturating_add(risk(&out.findings[found_before..]));
@@ -183,6 +204,7 @@ impl Shard {
                     incoming.raw,
                     &mut self.rules,
                     &mut state.rules,
+                    &mut groups,
                     &mut out.findings,
                 );
                 state.risk = state.risk.saturating_add(risk(&out.findings[found_before..]));
@@ -202,6 +224,11 @@ impl Shard {
             }
         }
         if late { Verdict::Late } else { Verdict::Scored }
+    }
+
+    /// Hands out what the rules did since this was last asked, rule by rule.
+    pub fn take_rule_counts(&mut self, of: impl FnMut(&str, RuleCounts)) {
+        self.rules.take_counts(of);
     }
 
     /// Takes an event that was judged before a restart into the flight recorder, and nowhere else.
@@ -238,15 +265,17 @@ impl Shard {
         };
         let actors = save_table(&mut self.actors, Kept::Actor, &mut put);
         let sources = save_table(&mut self.sources, Kept::Source, &mut put);
+        let groups = save_table(&mut self.groups, Kept::Group, &mut put);
         let ids = self.duplicates.save(|part| put(Saved::ids(&part)));
         put(Saved::mark(&ShardMark {
             clock: self.clock.clone(),
             actors: self.actors.mark(),
             sources: self.sources.mark(),
+            groups: self.groups.mark(),
             generation: self.duplicates.generation(),
             pulse: self.pulse.clone(),
         }));
-        let saving = ShardSaving { actors, sources, ids };
+        let saving = ShardSaving { actors, sources, groups, ids };
         match failed {
             None => Ok(saving),
             Some(error) => {
@@ -265,6 +294,7 @@ impl Shard {
     pub fn save_again(&mut self, saving: ShardSaving) {
         self.actors.save_again(saving.actors);
         self.sources.save_again(saving.sources);
+        self.groups.save_again(saving.groups);
     }
 
     /// Takes everything saved back into a shard that has judged nothing yet.
@@ -275,6 +305,7 @@ impl Shard {
         self.duplicates.restore(read.mark.generation, read.ids);
         self.actors.restore(read.mark.actors, read.actors);
         self.sources.restore(read.mark.sources, read.sources);
+        self.groups.restore(read.mark.groups, read.groups);
         Ok(())
     }
 
@@ -319,11 +350,14 @@ impl Shard {
         StateSize {
             actors: self.actors.len(),
             sources: self.sources.len(),
+            groups: self.groups.len(),
             actor_bytes: self.actors.bytes(),
             source_bytes: self.sources.bytes(),
+            group_bytes: self.groups.bytes(),
             recorder_bytes: self.recorder.bytes() + self.duplicates.bytes(),
             actors_evicted: self.actors.evicted(),
             sources_evicted: self.sources.evicted(),
+            groups_evicted: self.groups.evicted(),
         }
     }
 }
@@ -333,6 +367,7 @@ impl Shard {
 pub struct ShardSaving {
     actors: Saving,
     sources: Saving,
+    groups: Saving,
     ids: IdsSaving,
 }
 

@@ -10,12 +10,13 @@ use crate::adapters::http::{findings, incidents, timeline};
 use crate::adapters::telemetry::now;
 
 /// The contract's routes.
-const ROUTES: [&str; 10] = [
+const ROUTES: [&str; 11] = [
     "/api/v1/findings",
     "/api/v1/incidents",
     "/api/v1/incidents/{id}",
     "/api/v1/incidents/{id}/timeline",
     "/api/v1/openapi.json",
+    "/api/v1/rules",
     "/api/v1/stats",
     "/api/v1/stream",
     "/healthz",

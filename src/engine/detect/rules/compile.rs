@@ -9,6 +9,8 @@ use super::{
     error::{Fault, Problem},
     expression::{Expression, PredicateId},
     fields::Field,
+    logsource::LogSourceFilter,
+    mapping::Mapping,
     matcher::{Compare, Matcher, Values},
     modifier::{Meaning, Modifiers, Shape, TextStep},
     pattern::{self, Pattern},
@@ -30,6 +32,13 @@ const LARGE_REGEXES_MAX: usize = 64;
 
 /// What `%name%` stands for under the modifier `expand`.
 pub type Placeholders = BTreeMap<String, Vec<String>>;
+
+/// How names in rules are to be read.
+#[derive(Clone, Debug, Default)]
+pub struct Dialect {
+    pub placeholders: Placeholders,
+    pub mapping: Mapping,
+}
 
 /// A comparison, and where it looks.
 #[derive(Clone, Debug)]
@@ -55,8 +64,9 @@ pub(super) struct Compiler<'p> {
     pub predicates: Vec<Predicate>,
     field_ids: HashMap<Field, u32>,
     predicate_ids: HashMap<String, PredicateId>,
-    placeholders: &'p Placeholders,
-    /// Of the rule in hand.
+    dialect: &'p Dialect,
+    /// Of the rule in hand: its entry in the mapping, and whether its names are ours.
+    mapped: Option<usize>,
     normalised: bool,
     values: usize,
     regexes: usize,
@@ -64,13 +74,14 @@ pub(super) struct Compiler<'p> {
 }
 
 impl<'p> Compiler<'p> {
-    pub fn new(placeholders: &'p Placeholders) -> Self {
+    pub fn new(dialect: &'p Dialect) -> Self {
         Self {
             fields: Vec::new(),
             predicates: Vec::new(),
             field_ids: HashMap::new(),
             predicate_ids: HashMap::new(),
-            placeholders,
+            dialect,
+            mapped: None,
             normalised: false,
             values: 0,
             regexes: 0,
@@ -78,11 +89,16 @@ impl<'p> Compiler<'p> {
         }
     }
 
-    /// Starts on a rule; `normalised`: its field names are ours.
-    pub fn begin_rule(&mut self, normalised: bool) {
-        self.normalised = normalised;
+    /// Starts on a rule of this log source; gives the source it counts as, and its entry in the
+    /// mapping.
+    pub fn begin_rule(&mut self, source: LogSourceFilter) -> (LogSourceFilter, Option<usize>) {
+        let mapping = &self.dialect.mapping;
+        self.mapped = mapping.find(&source);
+        let source = mapping.source(self.mapped).unwrap_or(source);
+        self.normalised = source.is_ours();
         self.values = 0;
         self.regexes = 0;
+        (source, self.mapped)
     }
 
     /// One selection: a map is AND, a list OR, bare texts are keywords.
@@ -169,6 +185,7 @@ impl<'p> Compiler<'p> {
     }
 
     fn field(&mut self, name: &str) -> Result<u32, Problem> {
+        let name = self.dialect.mapping.field(self.mapped, name);
         let field = if self.normalised { Field::normalised(name) } else { Field::raw(name) };
         if self.normalised && field.slot().is_none() && slot::is_private_path(name) {
             return Err(Problem::Private);
@@ -261,7 +278,7 @@ impl<'p> Compiler<'p> {
         let mut done = vec![String::new()];
         let mut rest = text;
         while let Some((before, name, after)) = placeholder(rest) {
-            let Some(values) = self.placeholders.get(name) else {
+            let Some(values) = self.dialect.placeholders.get(name) else {
                 return Err(Problem::Placeholder(name.to_owned()));
             };
             let found = done.len().saturating_mul(values.len());

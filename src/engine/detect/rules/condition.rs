@@ -16,6 +16,18 @@ pub(super) enum Condition {
     Or(Vec<Condition>),
 }
 
+impl Condition {
+    /// Whether it holds where `selected` says which selections do.
+    pub fn holds(&self, selected: &dyn Fn(usize) -> bool) -> bool {
+        match self {
+            Self::Selection(index) => selected(*index),
+            Self::Not(inner) => !inner.holds(selected),
+            Self::And(terms) => terms.iter().all(|term| term.holds(selected)),
+            Self::Or(terms) => terms.iter().any(|term| term.holds(selected)),
+        }
+    }
+}
+
 /// Reads `text`; `names` are the selections there are.
 pub(super) fn parse(text: &str, names: &[&str]) -> Result<Condition, Problem> {
     let tokens = tokens(text)?;

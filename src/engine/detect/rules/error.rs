@@ -46,8 +46,10 @@ pub enum Problem {
     Expected(&'static str),
     #[error("{0} not supported")]
     Unsupported(&'static str),
-    #[error("correlations are not supported yet")]
-    Correlation,
+    #[error("correlations refer to one another in a circle")]
+    Circle,
+    #[error("is the name of several rules; use an id")]
+    Ambiguous,
     #[error("appears twice")]
     Repeated,
     #[error("unknown, expected one of {0}")]

@@ -30,6 +30,11 @@ impl LogSourceFilter {
             && self.category.as_deref().is_none_or(|wanted| source.categories.contains(&wanted))
     }
 
+    /// Whether rules of this source go by the normalised names.
+    pub(super) fn is_ours(&self) -> bool {
+        self.product.as_deref() == Some("tidewaiter")
+    }
+
     /// True where every record that `other` takes is one that `self` takes.
     pub(super) fn covers(&self, other: &Self) -> bool {
         let is =

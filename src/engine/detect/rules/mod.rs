@@ -1,4 +1,4 @@
-//! Sigma detection rules: rule files in, the rules that match an event out.
+//! Sigma rules: rule files in, the rules that match an event out, and what many matches make.
 //!
 //! Comes in: rule texts (Sigma 2.1) and what placeholders stand for, at load; then events, through
 //! the trait [`Fields`]. Goes out: the indices of the rules that match.
@@ -8,7 +8,7 @@
 //! a rule says and we do not do is refused at load, with file, line, rule and construct: a rule
 //! never matches less than it says. Everything a rule file can make large has a limit.
 //!
-//! Uses `engine::model` only. Never reads files, never keeps an event, and never lets a rule see
+//! Uses `engine::model`, and for correlations the tables and windows of `detect`. Never reads files, never keeps an event, and never lets a rule see
 //! whom a record is about.
 //!
 //! Where Sigma leaves room:
@@ -22,12 +22,15 @@
 mod atom;
 mod compile;
 mod condition;
+mod correlation;
 mod error;
 mod event_fields;
 mod expression;
 mod fields;
 mod fold;
+mod lint;
 mod logsource;
+mod mapping;
 mod matcher;
 mod modifier;
 mod pattern;
@@ -36,6 +39,7 @@ mod rule;
 mod scratch;
 mod set;
 mod slot;
+mod testing;
 #[cfg(test)]
 mod tests;
 mod text_set;
@@ -43,13 +47,17 @@ mod time_part;
 mod value;
 mod yaml;
 
-pub use compile::Placeholders;
+pub use compile::{Dialect, Placeholders};
+pub use correlation::{Correlation, CorrelationKind, Firing, GroupScratch, GroupState, Groups};
 pub use error::{Problem, RuleError};
 pub use event_fields::{EventFields, Known};
 pub use fields::{Field, Fields};
+pub use lint::{Hint, lint};
 pub use logsource::{LogSource, LogSourceFilter};
+pub use mapping::Mapping;
 pub use rule::{Rule, Status};
 pub use scratch::Scratch;
 pub use set::{FILE_BYTES_MAX, RULES_MAX, RuleIndex, RuleSet, Scope};
 pub use slot::Slot;
+pub use testing::{TestReport, run_tests};
 pub use value::{Leaf, Number, Value};

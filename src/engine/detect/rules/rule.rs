@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{
     compile::Compiler,
     condition::{self, Condition},
+    correlation::{self, CorrelationDraft},
     error::{Fault, Problem},
     expression::Expression,
     logsource::LogSourceFilter,
@@ -69,6 +70,10 @@ pub struct Rule {
 pub(super) struct Draft {
     pub rule: Rule,
     pub expression: Expression,
+    /// Its entry in the mapping.
+    pub mapped: Option<usize>,
+    /// Of what is looked for and where; changes when that does.
+    pub fingerprint: u64,
 }
 
 /// A filter document: what the rules it names are not to match, or to match only with.
@@ -78,11 +83,13 @@ pub(super) struct Filter {
     /// Ids or names, with their lines; `None`: every rule of its log source.
     pub rules: Option<Vec<(String, u32)>>,
     pub expression: Expression,
+    pub fingerprint: u64,
 }
 
 pub(super) enum Document {
     Rule(Box<Draft>),
     Filter(Filter),
+    Correlation(Box<CorrelationDraft>),
 }
 
 /// Title of the document, for error messages; empty where it has none.
@@ -102,19 +109,19 @@ pub(super) fn read(
         faults.push(Fault::new(node.line, "", Problem::Expected("a rule: a map of keys")));
         return None;
     }
-    for (key, problem) in [
-        ("correlation", Problem::Correlation),
-        ("action", Problem::Unsupported("`action` documents (global, reset, repeat) are")),
-    ] {
-        if let Some(found) = node.entry(key) {
-            faults.push(Fault::new(key_line(node, key, found), key, problem));
-            return None;
-        }
+    if let Some(found) = node.entry("action") {
+        let problem = Problem::Unsupported("`action` documents (global, reset, repeat) are");
+        faults.push(Fault::new(key_line(node, "action", found), "action", problem));
+        return None;
+    }
+    if let Some(section) = node.entry("correlation") {
+        let draft = correlation::read(node, section, file, faults)?;
+        return Some(Document::Correlation(Box::new(draft)));
     }
     let before = faults.len();
     let title = required_title(node, faults);
     let logsource = logsource(node, faults);
-    compiler.begin_rule(logsource.product.as_deref() == Some("tidewaiter"));
+    let (logsource, mapped) = compiler.begin_rule(logsource);
     let is_filter = node.entry("filter").is_some();
     let section = if is_filter { "filter" } else { "detection" };
     let expression = detection(node, section, compiler, faults);
@@ -124,20 +131,28 @@ pub(super) fn read(
     if faults.len() > before {
         return None;
     }
+    let fingerprint = fingerprint(node, section);
     Some(match rule {
         Some(rule) => {
-            Document::Rule(Box::new(Draft { rule: Rule { logsource, ..rule }, expression }))
+            let rule = Rule { logsource, ..rule };
+            Document::Rule(Box::new(Draft { rule, expression, mapped, fingerprint }))
         }
-        None => Document::Filter(Filter { title, logsource, rules, expression }),
+        None => Document::Filter(Filter { title, logsource, rules, expression, fingerprint }),
     })
 }
 
-fn key_line(node: &Node, key: &str, found: &Node) -> u32 {
+fn fingerprint(node: &Node, section: &str) -> u64 {
+    let parts = [node.entry("id"), node.entry("logsource"), node.entry(section)];
+    let hasher = IdHasher::new("rule definition");
+    parts.into_iter().flatten().fold(hasher, |hasher, part| part.fingerprint(hasher)).finish_u64()
+}
+
+pub(super) fn key_line(node: &Node, key: &str, found: &Node) -> u32 {
     let entries = node.map().unwrap_or_default();
     entries.iter().find(|(k, _)| k.text == key).map_or(found.line, |(k, _)| k.line)
 }
 
-fn required_title(node: &Node, faults: &mut Vec<Fault>) -> String {
+pub(super) fn required_title(node: &Node, faults: &mut Vec<Fault>) -> String {
     match node.entry("title") {
         None => faults.push(Fault::new(node.line, "", Problem::Missing("title"))),
         Some(title) => match title.text() {
@@ -153,7 +168,12 @@ fn required_title(node: &Node, faults: &mut Vec<Fault>) -> String {
     String::new()
 }
 
-fn metadata(node: &Node, title: String, file: &Arc<str>, faults: &mut Vec<Fault>) -> Rule {
+pub(super) fn metadata(
+    node: &Node,
+    title: String,
+    file: &Arc<str>,
+    faults: &mut Vec<Fault>,
+) -> Rule {
     let text = |key: &str| node.entry(key).and_then(Node::text).map(str::to_owned);
     let texts = |key: &str| -> Vec<String> {
         let texts = node.entry(key).map(Node::texts).unwrap_or_default();

@@ -18,6 +18,8 @@ pub struct Scratch {
     pub(super) fields: Vec<Seen>,
     tests: Vec<(u32, bool)>,
     rules: Vec<u32>,
+    /// By rule: how often its condition was looked at.
+    pub(super) evaluated: Vec<u32>,
     pub(super) candidates: Vec<u32>,
     pub(super) buffers: Buffers,
     pub(super) keyword: String,
@@ -60,8 +62,16 @@ impl Scratch {
         }
         if self.rules.len() < rules {
             self.rules.resize(rules, 0);
+            self.evaluated.resize(rules, 0);
         }
         self.candidates.clear();
+    }
+
+    /// By rule index: how often the rule's condition was looked at since this was last asked.
+    pub fn take_evaluated(&mut self, mut of: impl FnMut(usize, u32)) {
+        for (rule, count) in self.evaluated.iter_mut().enumerate().filter(|(_, n)| **n > 0) {
+            of(rule, std::mem::take(count));
+        }
     }
 
     /// Looks at field `id`, once an event.

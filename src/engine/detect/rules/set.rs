@@ -5,7 +5,8 @@ use std::{collections::HashMap, sync::Arc};
 use smallvec::SmallVec;
 
 use super::{
-    compile::{Compiler, Placeholders, Predicate, Target},
+    compile::{Compiler, Dialect, Placeholders, Predicate, Target},
+    correlation::{self, Correlation, CorrelationDraft, Plan},
     error::{Fault, Problem, RuleError},
     expression::{Expression, Program},
     fields::{Field, Fields},
@@ -37,6 +38,7 @@ pub struct RuleSet {
     /// Where each rule's condition starts.
     starts: Vec<u32>,
     groups: Vec<Group>,
+    plan: Plan,
 }
 
 /// The rules of one log source.
@@ -61,7 +63,20 @@ impl RuleSet {
         N: AsRef<str>,
         T: AsRef<str>,
     {
-        let (set, errors) = Self::load_usable(files, placeholders);
+        let dialect = Dialect { placeholders: placeholders.clone(), mapping: Default::default() };
+        Self::load_with(files, &dialect)
+    }
+
+    /// The same, with names mapped.
+    pub fn load_with<N, T>(
+        files: impl IntoIterator<Item = (N, T)>,
+        dialect: &Dialect,
+    ) -> Result<Self, Vec<RuleError>>
+    where
+        N: AsRef<str>,
+        T: AsRef<str>,
+    {
+        let (set, errors) = Self::load_usable(files, dialect);
         if errors.is_empty() { Ok(set) } else { Err(errors) }
     }
 
@@ -69,13 +84,13 @@ impl RuleSet {
     /// collections of strangers; not for what guards an agency.
     pub fn load_usable<N, T>(
         files: impl IntoIterator<Item = (N, T)>,
-        placeholders: &Placeholders,
+        dialect: &Dialect,
     ) -> (Self, Vec<RuleError>)
     where
         N: AsRef<str>,
         T: AsRef<str>,
     {
-        let mut loading = Loading::new(placeholders);
+        let mut loading = Loading::new(dialect);
         for (name, text) in files {
             loading.file(&Arc::from(name.as_ref()), text.as_ref());
         }
@@ -89,6 +104,30 @@ impl RuleSet {
 
     pub fn rule(&self, index: RuleIndex) -> Option<&Rule> {
         self.rules.get(index as usize)
+    }
+
+    /// Correlations, those that others rest on first.
+    pub fn correlations(&self) -> &[Correlation] {
+        &self.plan.correlations
+    }
+
+    /// Whether a match of the rule is told by itself: not where it only feeds correlations.
+    pub fn tells(&self, index: RuleIndex) -> bool {
+        self.plan.tells.get(index as usize).copied().unwrap_or(false)
+    }
+
+    /// The same for a firing of a correlation.
+    pub fn correlation_tells(&self, index: u32) -> bool {
+        self.plan.correlation_tells.get(index as usize).copied().unwrap_or(false)
+    }
+
+    pub(super) fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Whether a correlation of this fingerprint is in use.
+    pub(super) fn knows(&self, fingerprint: u64) -> bool {
+        self.plan.correlations.iter().any(|correlation| correlation.is(fingerprint))
     }
 
     /// Distinct comparisons of all rules.
@@ -130,6 +169,9 @@ impl RuleSet {
         let first = out.len();
         for rule in &candidates {
             let Some(start) = self.starts.get(*rule as usize) else { continue };
+            if let Some(evaluated) = scratch.evaluated.get_mut(*rule as usize) {
+                *evaluated = evaluated.saturating_add(1);
+            }
             if self.program.run(*start, |predicate| self.test(predicate, fields, scratch)) {
                 out.push(*rule);
             }
@@ -232,19 +274,24 @@ fn propose_text(words: &Words, folded: &str, scratch: &mut Scratch) {
 
 /// A set while its files are read.
 struct Loading<'p> {
+    dialect: &'p Dialect,
     compiler: Compiler<'p>,
     drafts: Vec<Draft>,
     filters: Vec<(Filter, Arc<str>)>,
-    ids: HashMap<String, usize>,
+    correlations: Vec<CorrelationDraft>,
+    /// By id: where it stands.
+    ids: HashMap<String, String>,
     errors: Vec<RuleError>,
 }
 
 impl<'p> Loading<'p> {
-    fn new(placeholders: &'p Placeholders) -> Self {
+    fn new(dialect: &'p Dialect) -> Self {
         Self {
-            compiler: Compiler::new(placeholders),
+            dialect,
+            compiler: Compiler::new(dialect),
             drafts: Vec::new(),
             filters: Vec::new(),
+            correlations: Vec::new(),
             ids: HashMap::new(),
             errors: Vec::new(),
         }
@@ -269,25 +316,35 @@ impl<'p> Loading<'p> {
             match document {
                 Some(Document::Rule(draft)) => self.rule(*draft),
                 Some(Document::Filter(filter)) => self.filters.push((filter, Arc::clone(name))),
-                None => {}
+                Some(Document::Correlation(draft)) if self.is_new(&draft.rule) => {
+                    self.correlations.push(*draft);
+                }
+                Some(Document::Correlation(_)) | None => {}
             }
         }
     }
 
     fn rule(&mut self, draft: Draft) {
-        let Rule { id, file, line, title, .. } = &draft.rule;
-        let refuse =
-            |construct: &str, problem| Fault::new(*line, construct, problem).within(file, title);
         if self.drafts.len() >= RULES_MAX {
+            let Rule { file, line, title, .. } = &draft.rule;
             let problem = Problem::TooMany { what: "rules", found: RULES_MAX + 1, max: RULES_MAX };
-            return self.errors.push(refuse("", problem));
+            return self.errors.push(Fault::new(*line, "", problem).within(file, title));
         }
-        if let Some(first) = self.ids.get(id).and_then(|index| self.drafts.get(*index)) {
-            let place = format!("{}:{}", first.rule.file, first.rule.line);
-            return self.errors.push(refuse(id, Problem::DuplicateId(place)));
+        if self.is_new(&draft.rule) {
+            self.drafts.push(draft);
         }
-        self.ids.insert(id.clone(), self.drafts.len());
-        self.drafts.push(draft);
+    }
+
+    /// Notes the rule's id; an id that is taken is a fault.
+    fn is_new(&mut self, rule: &Rule) -> bool {
+        let Rule { id, file, line, title, .. } = rule;
+        if let Some(first) = self.ids.get(id) {
+            let problem = Problem::DuplicateId(first.clone());
+            self.errors.push(Fault::new(*line, id.as_str(), problem).within(file, title));
+            return false;
+        }
+        self.ids.insert(id.clone(), format!("{file}:{line}"));
+        true
     }
 
     /// Adds to each rule that a filter names the filter's condition.
@@ -306,6 +363,7 @@ impl<'p> Loading<'p> {
                 if named && filter.logsource.covers(&draft.rule.logsource) {
                     let own = std::mem::replace(&mut draft.expression, Expression::Or(Vec::new()));
                     draft.expression = Expression::And(vec![own, filter.expression.clone()]);
+                    draft.fingerprint = draft.fingerprint.rotate_left(1) ^ filter.fingerprint;
                 }
             }
         }
@@ -333,8 +391,13 @@ impl<'p> Loading<'p> {
             let prefilter = Prefilter::new(rules, &set.predicates);
             set.groups.push(Group { logsource, prefilter });
         }
+        let (plan, errors) =
+            correlation::link(&self.drafts, &self.correlations, &self.dialect.mapping);
+        set.plan = plan;
         set.rules = self.drafts.into_iter().map(|draft| draft.rule).collect();
-        (set, self.errors)
+        let mut told = self.errors;
+        told.extend(errors);
+        (set, told)
     }
 }
 

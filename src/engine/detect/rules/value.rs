@@ -140,7 +140,7 @@ impl Number {
         }
     }
 
-    fn float(self) -> f64 {
+    pub(super) fn float(self) -> f64 {
         match self {
             Self::Int(number) => number as f64,
             Self::Float(number) => number,

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 
 use super::error::{Fault, Problem};
+use crate::engine::model::IdHasher;
 
 /// Lists and maps within one another.
 const DEPTH_MAX: usize = 32;
@@ -77,6 +78,44 @@ impl Node {
             Data::Scalar { text, .. } => vec![text],
             Data::List(items) => items.iter().filter_map(Self::text).collect(),
             Data::Map(_) => Vec::new(),
+        }
+    }
+
+    /// The same as JSON.
+    pub fn json(&self) -> serde_json::Value {
+        match &self.data {
+            Data::Scalar { .. } => match self.scalar() {
+                None | Some(Scalar::Null) => serde_json::Value::Null,
+                Some(Scalar::Bool(truth)) => truth.into(),
+                Some(Scalar::Int(number)) => match i64::try_from(number) {
+                    Ok(number) => number.into(),
+                    Err(_) => number.to_string().into(),
+                },
+                Some(Scalar::Float(number)) => number.into(),
+                Some(Scalar::Text(text)) => text.into(),
+            },
+            Data::List(items) => items.iter().map(Self::json).collect(),
+            Data::Map(entries) => {
+                let entries = entries.iter().map(|(key, node)| (key.text.clone(), node.json()));
+                serde_json::Value::Object(entries.collect())
+            }
+        }
+    }
+
+    /// A hash of what is written, whatever lines it stands on.
+    pub fn fingerprint(&self, hasher: IdHasher) -> IdHasher {
+        match &self.data {
+            Data::Scalar { text, plain } => hasher.part(&[u8::from(*plain)]).part(text.as_bytes()),
+            Data::List(items) => {
+                let hasher = hasher.part(b"list").part(&items.len().to_le_bytes());
+                items.iter().fold(hasher, |hasher, item| item.fingerprint(hasher))
+            }
+            Data::Map(entries) => {
+                let hasher = hasher.part(b"map").part(&entries.len().to_le_bytes());
+                entries.iter().fold(hasher, |hasher, (key, node)| {
+                    node.fingerprint(hasher.part(key.text.as_bytes()))
+                })
+            }
         }
     }
 

@@ -12,7 +12,7 @@ const SLOTS_MIN: usize = 8;
 
 /// What a touch did, for whoever keeps counts by the minute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Touch {
+pub(in crate::engine::detect) enum Touch {
     /// First seen now.
     Fresh,
     /// Last seen in an earlier minute.
@@ -33,7 +33,7 @@ impl Distinct {
     /// Notes that the subject was seen at `minute` (from the epoch, above 0). Entries last seen
     /// before `horizon` may be forgotten. `dropped` is told the minute of every younger entry
     /// that leaves the sample.
-    pub(super) fn touch(
+    pub(in crate::engine::detect) fn touch(
         &mut self,
         hash: u64,
         minute: u32,
@@ -65,6 +65,22 @@ impl Distinct {
             Touch::Fresh
         } else {
             Touch::Moved { from: seen }
+        }
+    }
+
+    /// Moves every time by `by`; entries whose time would fall out of range are forgotten.
+    pub(in crate::engine::detect) fn shift(&mut self, by: i64) {
+        let old = std::mem::take(&mut self.slots);
+        self.slots = vec![0; old.len()].into_boxed_slice();
+        self.length = 0;
+        for entry in old.into_iter().filter(|&entry| entry != 0) {
+            let moved =
+                u32::try_from(i64::from(entry as u32).saturating_add(by)).ok().filter(|&at| at > 0);
+            if let Some(moved) = moved {
+                let slot = find(&self.slots, (entry >> 32) as u32);
+                self.slots[slot] = entry >> 32 << 32 | u64::from(moved);
+                self.length += 1;
+            }
         }
     }
 

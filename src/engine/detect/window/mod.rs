@@ -8,5 +8,6 @@ mod ring;
 mod windows;
 
 pub use distinct::Distinct;
+pub(in crate::engine::detect) use distinct::Touch;
 pub use ring::{Pane, Ring};
 pub use windows::{Span, Totals, Windows};

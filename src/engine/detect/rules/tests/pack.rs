@@ -6,15 +6,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde_json::{Map, Value as Json};
+use serde_json::Value as Json;
 
-use super::{
-    super::{
-        yaml::{self, Data, Node, Scalar},
-        *,
-    },
-    shared_data,
-};
+use super::{super::*, shared_data};
 use crate::engine::model::Severity;
 
 const TESTS_SUFFIX: &str = ".tests.yml";
@@ -49,23 +43,6 @@ fn rules() -> RuleSet {
     }
 }
 
-fn json(node: &Node) -> Json {
-    match &node.data {
-        Data::Scalar { .. } => match node.scalar() {
-            None | Some(Scalar::Null) => Json::Null,
-            Some(Scalar::Bool(truth)) => truth.into(),
-            Some(Scalar::Int(number)) => i64::try_from(number).expect("a number").into(),
-            Some(Scalar::Float(number)) => number.into(),
-            Some(Scalar::Text(text)) => text.into(),
-        },
-        Data::List(items) => items.iter().map(json).collect(),
-        Data::Map(entries) => {
-            let entries = entries.iter().map(|(key, node)| (key.text.clone(), json(node)));
-            Json::Object(entries.collect::<Map<_, _>>())
-        }
-    }
-}
-
 /// The source of records that `rule` is about.
 fn source(rule: &Rule) -> LogSource<'_> {
     LogSource {
@@ -78,31 +55,31 @@ fn source(rule: &Rule) -> LogSource<'_> {
 #[test]
 fn every_rule_passes_its_own_tests() {
     let (files, set) = (pack(), rules());
-    let mut scratch = Scratch::default();
     let mut failures = Vec::new();
-    for (rule, index) in set.rules().iter().zip(0..) {
-        let tests = rule.file.replace(".yml", TESTS_SUFFIX);
+    let all = set.rules().iter().chain(set.correlations().iter().map(|c| &c.rule));
+    let names: BTreeSet<&str> = all.clone().map(|rule| &*rule.file).collect();
+    let mut cases: BTreeMap<(String, bool), usize> = BTreeMap::new();
+    for file in &names {
+        let tests = file.replace(".yml", TESTS_SUFFIX);
         let text = files.get(&tests).unwrap_or_else(|| panic!("{tests} is missing"));
-        let node = yaml::parse(text).expect("YAML").remove(0);
-        for (section, wanted) in [("positive", true), ("negative", false)] {
-            let Some(Data::List(cases)) = node.entry(section).map(|node| &node.data) else {
-                panic!("{tests} has no {section} tests");
-            };
-            assert!(cases.len() >= 2, "{tests}: fewer than two {section} tests");
-            for case in cases {
-                let name = case.entry("name").and_then(Node::text).expect("a name");
-                let event = json(case.entry("event").expect("an event"));
-                let mut matched = Vec::new();
-                set.matches(&set.scope(&[source(rule)]), &event, &mut scratch, &mut matched);
-                if matched.contains(&index) != wanted {
-                    failures.push(format!("{tests}: {section}: {name}"));
-                }
-            }
+        for report in run_tests(&set, file, &tests, text).unwrap_or_else(|error| panic!("{error}"))
+        {
+            *cases.entry((report.rule.clone(), report.positive)).or_default() += 1;
+            failures.extend(report.failure.map(|why| format!("{tests}: {}: {why}", report.case)));
         }
     }
     assert_eq!(failures, [] as [String; 0]);
+    // Rules that only feed correlations are tested by what they feed.
+    let feeders = set.rules().iter().zip(0..).filter(|(_, i)| !set.tells(*i)).map(|(r, _)| &r.id);
+    let feeders: BTreeSet<&String> = feeders.collect();
+    for rule in all.filter(|rule| !feeders.contains(&rule.id)) {
+        for positive in [true, false] {
+            let found = cases.get(&(rule.id.clone(), positive)).copied().unwrap_or(0);
+            assert!(found >= 2, "{}: {found} tests, positive: {positive}", rule.file);
+        }
+    }
     let with_tests = files.keys().filter(|name| name.ends_with(TESTS_SUFFIX)).count();
-    assert_eq!(with_tests, set.rules().len(), "tests without a rule");
+    assert_eq!(with_tests, names.len(), "tests without a rule");
 }
 
 #[test]

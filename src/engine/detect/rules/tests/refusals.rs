@@ -31,7 +31,11 @@ fn names_file_line_rule_and_construct() {
     );
     check(
         "title: sum\ncorrelation:\n    type: event_count\n",
-        &["f.yml:2: rule `sum`: `correlation`: correlations are not supported yet"],
+        &[
+            "f.yml:2: rule `sum`: `correlation`: missing `rules`",
+            "f.yml:2: rule `sum`: `correlation`: missing `timespan`",
+            "f.yml:2: rule `sum`: `correlation`: missing `condition`",
+        ],
     );
 }
 
@@ -126,7 +130,7 @@ fn refuses_the_same_id_twice() {
 #[test]
 fn keeps_usable_rules_when_asked_to() {
     let text = "title: good\nlogsource: {product: p}\ndetection:\n    s: {a: 1}\n    condition: s\n---\ntitle: bad\n";
-    let (set, errors) = RuleSet::load_usable([("f.yml", text)], &Placeholders::new());
+    let (set, errors) = RuleSet::load_usable([("f.yml", text)], &Dialect::default());
     assert_eq!(set.rules().len(), 1);
     assert!(!errors.is_empty());
 }

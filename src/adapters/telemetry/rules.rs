@@ -1,0 +1,156 @@
+//! What each rule did.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::exposition::Exposition;
+use super::{OTHER, Telemetry};
+use crate::engine::detect::{RuleCounts, Rules};
+use crate::engine::model::EventTime;
+
+/// Rules with metric series of their own; the rest are counted together. The list of the API has
+/// them all.
+const SERIES_RULES_MAX: usize = 200;
+
+/// One loaded rule and what it did since the monitor started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct RuleStats {
+    pub id: String,
+    pub title: String,
+    /// `detection` or `correlation`.
+    pub kind: &'static str,
+    /// `informational` to `critical`.
+    pub level: &'static str,
+    pub status: &'static str,
+    pub file: String,
+    pub attack: Vec<String>,
+    /// It counts, and tells nobody.
+    pub shadow: bool,
+    /// It only feeds correlations.
+    pub silent: bool,
+    /// Events its condition was held against; the prefilter passed over the others.
+    pub evaluated: u64,
+    pub matched: u64,
+    pub findings: u64,
+    /// Findings held back by exceptions.
+    pub suppressed: u64,
+    /// Findings it would have told, were it not in the shadow.
+    pub shadow_findings: u64,
+}
+
+/// The rules in use, and what the exceptions are.
+#[derive(Default)]
+pub struct RuleFigures {
+    /// In the order of loading; counts are kept apart, since they outlive a reload.
+    loaded: Vec<RuleStats>,
+    counts: BTreeMap<String, RuleCounts>,
+    pub exceptions: usize,
+    pub exceptions_expired: usize,
+}
+
+impl RuleFigures {
+    fn load(&mut self, rules: &Rules) {
+        let set = rules.set();
+        let told = (0..set.rules().len() as u32).map(|index| set.tells(index));
+        let fired = (0..set.correlations().len() as u32).map(|index| set.correlation_tells(index));
+        let stats = |((rule, correlation, shadow), tells): ((&_, Option<&_>, bool), bool)| {
+            let rule: &crate::engine::detect::rules::Rule = rule;
+            let correlation: Option<&crate::engine::detect::rules::Correlation> = correlation;
+            RuleStats {
+                id: rule.id.clone(),
+                title: rule.title.clone(),
+                kind: if correlation.is_some() { "correlation" } else { "detection" },
+                level: rule.level.name(),
+                status: rule.status.map_or("", |status| status.name()),
+                file: rule.file.to_string(),
+                attack: rule.attack.clone(),
+                shadow,
+                silent: !tells,
+                evaluated: 0,
+                matched: 0,
+                findings: 0,
+                suppressed: 0,
+                shadow_findings: 0,
+            }
+        };
+        self.loaded = rules.all().zip(told.chain(fired)).map(stats).collect();
+        let known: std::collections::BTreeSet<&str> =
+            self.loaded.iter().map(|rule| rule.id.as_str()).collect();
+        self.counts.retain(|id, _| known.contains(id.as_str()));
+    }
+
+    fn list(&self) -> Vec<RuleStats> {
+        let counted = |rule: &RuleStats| {
+            let counts = self.counts.get(&rule.id).copied().unwrap_or_default();
+            RuleStats {
+                evaluated: counts.evaluated,
+                matched: counts.matched,
+                findings: counts.findings,
+                suppressed: counts.suppressed,
+                shadow_findings: counts.shadow,
+                ..rule.clone()
+            }
+        };
+        self.loaded.iter().map(counted).collect()
+    }
+
+    pub(super) fn render(&self, to: &mut Exposition) {
+        let mut family = to.counters(
+            "tidewaiter_rule_events_total",
+            "What each rule did: events looked at closely and matched; findings told, held back by exceptions, or kept in the shadow.",
+        );
+        let mut rest = RuleCounts::default();
+        for (place, rule) in self.loaded.iter().enumerate() {
+            let counts = self.counts.get(&rule.id).copied().unwrap_or_default();
+            match place < SERIES_RULES_MAX {
+                true => put(&mut family, &rule.id, counts),
+                false => rest.add(counts),
+            }
+        }
+        if self.loaded.len() > SERIES_RULES_MAX {
+            put(&mut family, OTHER, rest);
+        }
+        to.gauges("tidewaiter_rule_exceptions", "Exceptions in the file, by whether they hold.")
+            .put(&[("state", "holding")], (self.exceptions - self.exceptions_expired) as f64)
+            .put(&[("state", "expired")], self.exceptions_expired as f64);
+    }
+}
+
+fn put(family: &mut super::exposition::Family<'_>, rule: &str, counts: RuleCounts) {
+    for (outcome, n) in [
+        ("evaluated", counts.evaluated),
+        ("matched", counts.matched),
+        ("finding", counts.findings),
+        ("suppressed", counts.suppressed),
+        ("shadow", counts.shadow),
+    ] {
+        family.put(&[("rule", rule), ("outcome", outcome)], n as f64);
+    }
+}
+
+impl Telemetry {
+    /// These rules are in use from now on; what the same ids did before stays counted.
+    pub fn rules(&self, rules: &Rules, now: EventTime) {
+        let mut figures = self.figures();
+        figures.rules_loaded = rules.len() as u64;
+        figures.rules.load(rules);
+        figures.rules.exceptions = rules.exceptions().list().len();
+        figures.rules.exceptions_expired = rules.exceptions().expired(now).count();
+    }
+
+    pub fn rule_counts(&self, id: &str, counts: RuleCounts) {
+        self.figures().rules.counts.entry(id.to_owned()).or_default().add(counts);
+    }
+
+    /// How many exceptions no longer hold.
+    pub fn exceptions_expired(&self, n: usize) {
+        self.figures().rules.exceptions_expired = n;
+    }
+
+    /// Every rule in use, in the order of loading.
+    pub fn rule_list(&self) -> Vec<RuleStats> {
+        self.figures().rules.list()
+    }
+}

@@ -1,0 +1,74 @@
+//! What a counted value is held against.
+
+use super::super::{
+    error::{Fault, Problem},
+    yaml::{Node, Scalar},
+};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Operator {
+    Gt,
+    Gte,
+    Lt,
+    Lte,
+    Eq,
+    Neq,
+}
+
+impl Operator {
+    pub fn named(word: &str) -> Option<Self> {
+        Some(match word {
+            "gt" => Self::Gt,
+            "gte" => Self::Gte,
+            "lt" => Self::Lt,
+            "lte" => Self::Lte,
+            "eq" => Self::Eq,
+            "neq" => Self::Neq,
+            _ => return None,
+        })
+    }
+}
+
+/// All of these must hold.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Bounds(Vec<(Operator, f64)>);
+
+impl Bounds {
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub fn hold(&self, value: f64) -> bool {
+        self.0.iter().all(|(operator, bound)| match operator {
+            Operator::Gt => value > *bound,
+            Operator::Gte => value >= *bound,
+            Operator::Lt => value < *bound,
+            Operator::Lte => value <= *bound,
+            Operator::Eq => value == *bound,
+            Operator::Neq => value != *bound,
+        })
+    }
+
+    /// True where no value below `most` can hold: what is counted needs no closer look.
+    pub fn exceed(&self, most: f64) -> bool {
+        self.0.iter().any(|(operator, bound)| match operator {
+            Operator::Gt => most <= *bound,
+            Operator::Gte | Operator::Eq => most < *bound,
+            _ => false,
+        })
+    }
+
+    pub fn threshold(&self) -> Option<f64> {
+        self.0.first().map(|(_, bound)| *bound)
+    }
+
+    pub fn add(&mut self, operator: Operator, node: &Node, word: &str) -> Result<(), Fault> {
+        let bound = match node.scalar() {
+            Some(Scalar::Int(number)) => number as f64,
+            Some(Scalar::Float(number)) => number,
+            _ => return Err(Fault::new(node.line, word, Problem::Expected("a number"))),
+        };
+        self.0.push((operator, bound));
+        Ok(())
+    }
+}

@@ -1,0 +1,164 @@
+//! What is remembered of one group.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    books::{Books, Note, Span},
+    definition::Correlation,
+};
+use crate::engine::detect::state::Evictable;
+use crate::engine::model::EventTime;
+
+/// Room behind a group's first event for others that come out of order, in milliseconds.
+const SLACK_MS: i64 = 3_600_000;
+const NEVER: u32 = u32::MAX;
+
+/// One group's record: a slot each correlation that groups by the same fields.
+#[derive(Default, Serialize, Deserialize)]
+pub struct GroupState {
+    touched: EventTime,
+    /// Firings so far, for eviction and for nothing else.
+    risk: u8,
+    /// Grown one by one: most groups have one or two, and there may be a million groups.
+    slots: Vec<Slot>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Slot {
+    /// Fingerprint of the correlation.
+    correlation: u64,
+    /// Times in the books are milliseconds from here.
+    base: i64,
+    /// The two last firings, the later first.
+    told: [u32; 2],
+    books: Books,
+}
+
+/// When an event happened, and how far time has got.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moment {
+    pub at: EventTime,
+    /// At most `at`.
+    pub mark: EventTime,
+    pub lateness_ms: u32,
+}
+
+impl Evictable for GroupState {
+    fn touched(&self) -> EventTime {
+        self.touched
+    }
+
+    fn risk(&self) -> u8 {
+        self.risk
+    }
+
+    fn heap_bytes(&self) -> usize {
+        let slots = self.slots.capacity() * size_of::<Slot>();
+        slots + self.slots.iter().map(|slot| slot.books.heap_bytes()).sum::<usize>()
+    }
+}
+
+impl GroupState {
+    /// Notes what an event says to `plan`. Gives the end of the first window that holds the event
+    /// and is to be told, and what it holds. `is_known` tells correlations in use by fingerprint:
+    /// the books of others are given up when room is made for a new one.
+    pub(super) fn note(
+        &mut self,
+        plan: &Correlation,
+        moment: Moment,
+        notes: &[Note],
+        is_known: impl Fn(u64) -> bool,
+        ends: &mut Vec<u32>,
+    ) -> Option<(EventTime, f64)> {
+        self.touched = self.touched.max(moment.at);
+        let place = self.slots.iter().position(|slot| slot.correlation == plan.fingerprint);
+        let place = place.unwrap_or_else(|| {
+            self.slots.retain(|slot| is_known(slot.correlation));
+            self.slots.reserve_exact(1);
+            self.slots.push(Slot::new(plan, moment));
+            self.slots.len() - 1
+        });
+        let told = self.slots.get_mut(place)?.note(plan, moment, notes, ends);
+        self.risk = self.risk.saturating_add(u8::from(told.is_some()));
+        told
+    }
+}
+
+impl Slot {
+    fn new(plan: &Correlation, moment: Moment) -> Self {
+        Self {
+            correlation: plan.fingerprint,
+            base: base(plan, moment),
+            told: [NEVER; 2],
+            books: Books::new(plan.kind),
+        }
+    }
+
+    fn note(
+        &mut self,
+        plan: &Correlation,
+        moment: Moment,
+        notes: &[Note],
+        ends: &mut Vec<u32>,
+    ) -> Option<(EventTime, f64)> {
+        let at = match self.offset(moment.at) {
+            Some(at) => at,
+            None => {
+                // Far from what is remembered. Books follow the watermark, not one clock.
+                self.rebase(base(plan, moment));
+                self.offset(moment.at)?
+            }
+        };
+        let window = plan.timespan_ms;
+        let mark = self.offset(moment.mark.min(moment.at)).unwrap_or(0);
+        let span = Span { window, lateness: moment.lateness_ms, mark };
+        notes.iter().for_each(|note| self.books.add(at, *note, span));
+        self.books.ends(at, window, ends);
+        for &end in ends.iter() {
+            if self.is_told(end, window) {
+                continue;
+            }
+            if let Some(value) = self.books.judge(plan, end.saturating_sub(window), end) {
+                self.tell(end);
+                let told = EventTime::default().plus_ms(self.base + i64::from(end));
+                return Some((told, value));
+            }
+        }
+        None
+    }
+
+    fn offset(&self, at: EventTime) -> Option<u32> {
+        let offset = at.millis().checked_sub(self.base)?;
+        u32::try_from(offset).ok().filter(|offset| *offset < NEVER)
+    }
+
+    fn rebase(&mut self, base: i64) {
+        let by = self.base.saturating_sub(base);
+        self.base = base;
+        self.books.shift(by);
+        for told in self.told.iter_mut().filter(|told| **told != NEVER) {
+            *told = u32::try_from(i64::from(*told).saturating_add(by)).unwrap_or(NEVER);
+        }
+    }
+
+    /// A window is told where one that ended less than a timespan from it was.
+    fn is_told(&self, end: u32, window: u32) -> bool {
+        self.told.iter().any(|told| *told != NEVER && told.abs_diff(end) < window)
+    }
+
+    fn tell(&mut self, end: u32) {
+        let [later, earlier] = self.told;
+        self.told = match (later, earlier) {
+            (NEVER, _) => [end, NEVER],
+            (later, _) if end >= later => [end, later],
+            (later, NEVER) => [later, end],
+            (later, earlier) => [later, earlier.max(end)],
+        };
+    }
+}
+
+/// Behind the watermark, or behind the event where that is earlier, by all that may be needed.
+fn base(plan: &Correlation, moment: Moment) -> i64 {
+    let reach = i64::from(plan.timespan_ms) + i64::from(moment.lateness_ms) + SLACK_MS;
+    moment.mark.min(moment.at).millis().saturating_sub(reach)
+}

@@ -1,0 +1,245 @@
+//! From rules that matched an event to firings.
+
+use std::hash::BuildHasher;
+
+use smallvec::SmallVec;
+
+use super::super::{
+    fields::{Field, Fields},
+    set::{RuleIndex, RuleSet},
+    value::Value,
+};
+use super::{
+    books::Note,
+    definition::{Correlation, Kind, Link},
+    group::{GroupState, Moment},
+};
+use crate::engine::detect::state::Table;
+use crate::engine::model::{EventTime, IdHasher};
+
+/// Firings one event may give rise to; chains end here.
+const FIRINGS_MAX: usize = 256;
+/// Values of one list in an event that are counted.
+const VALUES_MAX: usize = 1_024;
+/// A longer key of a group is kept as a hash.
+const KEY_BYTES_MAX: usize = 192;
+
+/// A correlation's condition held for a group.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Firing {
+    /// Index among the set's correlations.
+    pub correlation: u32,
+    /// End of the window: the instant from which the condition held.
+    pub at: EventTime,
+    pub window_start: EventTime,
+    pub value: f64,
+    /// Group-by fields, and what they hold; `None` where the events do not have the field.
+    pub group: SmallVec<[(Box<str>, Option<String>); 2]>,
+}
+
+/// Where the groups are, and what time it is for them.
+pub struct Groups<'g> {
+    pub table: &'g mut Table<GroupState>,
+    /// The event's time.
+    pub at: EventTime,
+    /// How far event time has got; the event's own where that is not known yet.
+    pub watermark: Option<EventTime>,
+    pub lateness_ms: u32,
+    /// Keeps whoever chooses values from choosing their hashes.
+    pub seed: u64,
+}
+
+/// Working memory, kept from event to event.
+#[derive(Debug, Default)]
+pub struct GroupScratch {
+    key: String,
+    number: String,
+    text: String,
+    notes: Vec<Note>,
+    ends: Vec<u32>,
+}
+
+impl RuleSet {
+    /// Tells the correlations which rules `matched`; appends what fires, chains included.
+    pub fn correlate<F: Fields + ?Sized>(
+        &self,
+        matched: &[RuleIndex],
+        fields: &F,
+        groups: &mut Groups<'_>,
+        scratch: &mut GroupScratch,
+        out: &mut Vec<Firing>,
+    ) {
+        let plan = self.plan();
+        if plan.correlations.is_empty() {
+            return;
+        }
+        let first = out.len();
+        let at = groups.at;
+        for rule in matched {
+            for link in plan.of_rule.get(*rule as usize).into_iter().flatten() {
+                let firing = self.note(link, at, fields, groups, scratch);
+                out.extend(firing);
+            }
+        }
+        let mut next = first;
+        while let Some(firing) = out.get(next).filter(|_| out.len() - first < FIRINGS_MAX) {
+            let links = plan.of_correlation.get(firing.correlation as usize);
+            if links.is_some_and(|links| !links.is_empty()) {
+                let firing = firing.clone();
+                let fields = Grouped { firing: &firing, event: fields };
+                for link in links.into_iter().flatten() {
+                    let firing = self.note(link, firing.at, &fields, groups, scratch);
+                    out.extend(firing);
+                }
+            }
+            next += 1;
+        }
+    }
+
+    fn note<F: Fields + ?Sized>(
+        &self,
+        link: &Link,
+        at: EventTime,
+        fields: &F,
+        groups: &mut Groups<'_>,
+        scratch: &mut GroupScratch,
+    ) -> Option<Firing> {
+        let plan = self.plan();
+        let correlation = plan.correlations.get(link.correlation as usize)?;
+        read_notes(correlation, link, fields, groups.seed, scratch);
+        if scratch.notes.is_empty() {
+            return None;
+        }
+        write_key(correlation, link, fields, scratch);
+        let state = groups.table.entry(&scratch.key);
+        let mark = groups.watermark.map_or(at, |mark| mark.min(at));
+        let moment = Moment { at, mark, lateness_ms: groups.lateness_ms };
+        let is_known = |fingerprint: u64| self.knows(fingerprint);
+        let (end, value) =
+            state.note(correlation, moment, &scratch.notes, is_known, &mut scratch.ends)?;
+        let names = correlation.group_by.iter().cloned();
+        let values = link.group_by.iter().map(|field| {
+            text(&fields.value(field), &mut scratch.number, &mut scratch.text)
+                .then(|| scratch.text.clone())
+        });
+        Some(Firing {
+            correlation: link.correlation,
+            at: end,
+            window_start: end.minus_ms(i64::from(correlation.timespan_ms)),
+            value,
+            group: names.zip(values).collect(),
+        })
+    }
+}
+
+/// The event behind a firing, with the firing's group before its own fields.
+struct Grouped<'f, F: ?Sized> {
+    firing: &'f Firing,
+    event: &'f F,
+}
+
+impl<F: Fields + ?Sized> Fields for Grouped<'_, F> {
+    fn value(&self, field: &Field) -> Value<'_> {
+        let of_group = self.firing.group.iter().find(|(name, _)| **name == *field.name());
+        match of_group {
+            Some((_, Some(text))) => Value::text(text),
+            Some((_, None)) => Value::Absent,
+            None => self.event.value(field),
+        }
+    }
+
+    fn each_text(&self, visit: &mut dyn FnMut(&str) -> bool) -> bool {
+        self.event.each_text(visit)
+    }
+}
+
+/// What the event says to the correlation; nothing where it lacks what is counted.
+fn read_notes<F: Fields + ?Sized>(
+    correlation: &Correlation,
+    link: &Link,
+    fields: &F,
+    seed: u64,
+    scratch: &mut GroupScratch,
+) {
+    let GroupScratch { number, text: buffer, notes, .. } = scratch;
+    notes.clear();
+    match correlation.kind {
+        Kind::EventCount => notes.push(Note::Event),
+        Kind::Temporal | Kind::TemporalOrdered => notes.push(Note::Match(link.position)),
+        Kind::ValueCount => {
+            let hasher = foldhash::quality::FixedState::with_seed(seed);
+            if let [field] = link.fields.as_slice() {
+                fields.value(field).any(&mut |leaf| {
+                    let text = leaf.as_text(number);
+                    notes.extend(text.map(|text| Note::Value(hasher.hash_one(text))));
+                    notes.len() >= VALUES_MAX
+                });
+                return;
+            }
+            let mut tuple = SmallVec::<[u64; 4]>::new();
+            for field in &link.fields {
+                if !text(&fields.value(field), number, buffer) {
+                    return;
+                }
+                tuple.push(hasher.hash_one(buffer.as_str()));
+            }
+            notes.push(Note::Value(hasher.hash_one(tuple.as_slice())));
+        }
+        Kind::ValueSum | Kind::ValueAvg | Kind::ValuePercentile => {
+            let Some(field) = link.fields.first() else { return };
+            fields.value(field).any(&mut |leaf| {
+                let number = leaf.as_number().map(|number| number.float());
+                notes.extend(number.filter(|number| number.is_finite()).map(Note::Number));
+                notes.len() >= VALUES_MAX
+            });
+        }
+    }
+}
+
+/// The group's name in the table: which fields it is grouped by, and what each holds.
+fn write_key<F: Fields + ?Sized>(
+    correlation: &Correlation,
+    link: &Link,
+    fields: &F,
+    scratch: &mut GroupScratch,
+) {
+    use std::fmt::Write as _;
+    let GroupScratch { key, number, text: buffer, .. } = scratch;
+    key.clear();
+    let mut written = write!(key, "{:08x}", correlation.grouping as u32);
+    for field in &link.group_by {
+        // Each value with its length, so that no value can pass for two.
+        written = written.and(match text(&fields.value(field), number, buffer) {
+            true => write!(key, "{}:{buffer}", buffer.len()),
+            false => write!(key, "-"),
+        });
+    }
+    debug_assert!(written.is_ok(), "writing to a string does not fail");
+    if key.len() > KEY_BYTES_MAX {
+        let whole = IdHasher::new("group").part(key.as_bytes()).finish();
+        key.truncate(8);
+        key.push('#');
+        key.push_str(&whole);
+    }
+}
+
+/// A field's content as one text into `to`, the elements of a list with commas between; false
+/// where there is none.
+fn text(value: &Value<'_>, number: &mut String, to: &mut String) -> bool {
+    to.clear();
+    let mut found = false;
+    value.any(&mut |leaf| {
+        if let Some(text) = leaf.as_text(number) {
+            if found {
+                to.push(',');
+            }
+            to.push_str(text);
+            found = true;
+        }
+        to.len() > FIELD_BYTES_MAX
+    });
+    found
+}
+
+/// Bytes of a list's texts that are looked at.
+const FIELD_BYTES_MAX: usize = 16_384;
