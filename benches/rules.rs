@@ -55,8 +55,11 @@ fn lines(tenth: u64) -> Vec<Vec<u8>> {
 
 fn decoded(lines: &[Vec<u8>]) -> Vec<Event<'_>> {
     let mut decoder = Decoder::new(Expected::Auto);
-    let event = |line| decoder.decode(line).expect("a valid event");
-    lines.iter().filter_map(event).collect()
+    let mut events = Vec::new();
+    for line in lines {
+        events.extend(decoder.decode(line).expect("a valid event"));
+    }
+    events
 }
 
 fn correlate(set: &RuleSet, events: &[Event<'_>]) -> Duration {

@@ -14,8 +14,8 @@ use tidewaiter_oracle::engine::model::Event;
 use tidewaiter_oracle::{Ours, peer_correlations};
 
 const RULES: &str = include_str!("../../../benches/rules.yml");
-const EVENTS: u64 = 100_000;
-const ROUNDS: usize = 5;
+const EVENTS: u64 = 300_000;
+const ROUNDS: usize = 3;
 
 fn main() -> Result<(), String> {
     for (name, tenth) in [("ordinary mix", 0), ("one reader makes 10%", 10)] {
