@@ -12,4 +12,4 @@ mod run;
 
 pub use engine_settings::{Loaded, SettingsError, load_settings};
 pub use key::{KeyError, pseudonym_key};
-pub use run::{Hooks, RunError, run};
+pub use run::{Hooks, RunError, run, stop_on_signals};
