@@ -18,10 +18,10 @@ fuzz_target!(|input: &[u8]| {
     let theirs = serde_json::from_slice::<serde_json::Value>(input);
     match (ours, theirs) {
         (Ok(None), theirs) => assert!(theirs.is_err()),
-        (Ok(Some(ours)), Ok(value)) => assert_eq!(Ok(ours), reference::decode(&value)),
+        (Ok(Some(ours)), Ok(value)) => assert_eq!(Ok(ours), reference::decode(&value, input)),
         (Err(Refusal::TooDeep | Refusal::TooLarge), _) => {}
         (Err(Refusal::NotJson | Refusal::NotUtf8), theirs) => assert!(theirs.is_err()),
-        (Err(refusal), Ok(value)) => assert_eq!(Err(refusal), reference::decode(&value)),
+        (Err(refusal), Ok(value)) => assert_eq!(Err(refusal), reference::decode(&value, input)),
         (ours, Err(error)) => panic!("we said {ours:?}, serde_json {error}"),
     }
 });

@@ -16,6 +16,8 @@ use clap::{Parser, Subcommand};
 
 pub use exit::Exit;
 
+use crate::engine::timeline::visible_lines;
+
 /// Watches the reads of sensitive records and says when they look like a breach.
 #[derive(Debug, Parser)]
 #[command(name = "tidewaiter", version, max_term_width = 100)]
@@ -63,7 +65,7 @@ pub fn main() -> Exit {
         Command::Health(arguments) => health::run(&arguments),
     };
     ended.unwrap_or_else(|failure| {
-        eprintln!("tidewaiter: {}", failure.told());
+        eprintln!("tidewaiter: {}", visible_lines(&failure.told()));
         failure.exit
     })
 }

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use anyhow::Context;
 use clap::Args;
 
 use super::exit::{Exit, Failure, OrExit};
 use crate::adapters::kafka::{KafkaConfig, Link, Sender};
-use crate::adapters::telemetry::{Telemetry, init_logging};
+use crate::adapters::telemetry::{Telemetry, init_logging, now};
 use crate::engine::model::{EventTime, Kind};
 use crate::simulate::{
     BreachChoice, BreachKind, Month, MonthConfig, Simulation, SimulationConfig, attacks,
@@ -25,8 +26,8 @@ pub struct Arguments {
     /// Accounts of the agency.
     #[arg(long, value_name = "N", default_value_t = 3_000)]
     actors: u32,
-    /// Event time of the first event, RFC 3339. [default: 2026-03-02T00:00:00Z, a month's a week later]
-    #[arg(long, value_name = "TIME", value_parser = EventTime::parse)]
+    /// Event time of the first event, RFC 3339, or now. [default: 2026-03-02T00:00:00Z, a month's a week later]
+    #[arg(long, value_name = "TIME", value_parser = start_time)]
     start: Option<EventTime>,
     /// What to simulate: a vivid day, or a month to judge detectors by.
     #[arg(long, value_enum, default_value_t = Profile::Day)]
@@ -103,29 +104,45 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     if arguments.profile == Profile::Month {
         return run_month(arguments);
     }
-    let mut sink = Sink::open(arguments)?;
     let mut pace = Pace::new(arguments.rate, arguments.speed);
     let mut config = config(arguments)?;
+    let mut simulation = Simulation::new(config.clone()).or_exit(Exit::BadConfig)?;
+    write_files(arguments, &simulation).or_exit(Exit::BadConfig)?;
+    let mut sink = Sink::open(arguments)?;
     loop {
-        let simulation = Simulation::new(config.clone()).or_exit(Exit::BadConfig)?;
-        write_files(arguments, &simulation).or_exit(Exit::Internal)?;
-        for event in simulation {
-            pace.wait(event.time, &mut sink).or_exit(Exit::Internal)?;
-            let mut line = Vec::with_capacity(512);
-            event.write_json(&mut line);
-            match sink.take(event.kind, &event.key, &mut line) {
-                Err(error) if is_broken_pipe(&error) => return Ok(Exit::Fine),
-                taken => taken.or_exit(Exit::Internal)?,
-            }
+        match send(simulation, &mut pace, &mut sink) {
+            Err(error) if is_broken_pipe(&error) => return Ok(Exit::Fine),
+            sent => sent.or_exit(Exit::Internal)?,
         }
         if !arguments.endless {
             break;
         }
         config.start = config.start.plus_ms(config.duration_ms);
         config.seed = config.seed.wrapping_add(1);
+        simulation = Simulation::new(config.clone()).or_exit(Exit::BadConfig)?;
+        write_files(arguments, &simulation).or_exit(Exit::BadConfig)?;
     }
-    sink.finish().or_exit(Exit::Internal)?;
-    Ok(Exit::Fine)
+    match sink.finish() {
+        Err(error) if is_broken_pipe(&error) => Ok(Exit::Fine),
+        finished => finished.map(|()| Exit::Fine).or_exit(Exit::Internal),
+    }
+}
+
+fn send(simulation: Simulation, pace: &mut Pace, sink: &mut Sink) -> anyhow::Result<()> {
+    for event in simulation {
+        pace.wait(event.time, sink)?;
+        let mut line = Vec::with_capacity(512);
+        event.write_json(&mut line);
+        sink.take(event.kind, &event.key, &mut line)?;
+    }
+    Ok(())
+}
+
+fn start_time(text: &str) -> Result<EventTime, String> {
+    match text {
+        "now" => Ok(now()),
+        text => EventTime::parse(text).map_err(|error| format!("{error}, or now")),
+    }
 }
 
 fn list_breaches(profile: Profile) {
@@ -228,15 +245,31 @@ fn config(arguments: &Arguments) -> Result<SimulationConfig, Failure> {
 
 fn write_files(arguments: &Arguments, simulation: &Simulation) -> anyhow::Result<()> {
     if let Some(path) = &arguments.truth {
-        std::fs::write(path, serde_json::to_string_pretty(simulation.truth())? + "\n")?;
+        write_file(path, &(serde_json::to_string_pretty(simulation.truth())? + "\n"))?;
     }
     if let Some(path) = &arguments.catalogue {
-        std::fs::write(path, simulation.catalogue_toml())?;
+        write_file(path, &simulation.catalogue_toml())?;
     }
     if let Some(path) = &arguments.directory {
-        std::fs::write(path, simulation.directory_toml())?;
+        write_file(path, &simulation.directory_toml())?;
     }
     Ok(())
+}
+
+/// In one step where it is a file, so that whoever reads it meanwhile never sees a part of it.
+fn write_file(path: &Path, text: &str) -> anyhow::Result<()> {
+    let in_one_step = || {
+        let special = path.exists() && !path.is_file();
+        let (Some(name), false) = (path.file_name(), special || path.is_symlink()) else {
+            return std::fs::write(path, text);
+        };
+        let mut beside = name.to_owned();
+        beside.push(".part");
+        let beside = path.with_file_name(beside);
+        std::fs::write(&beside, text)?;
+        std::fs::rename(&beside, path)
+    };
+    in_one_step().with_context(|| format!("cannot write {}", path.display()))
 }
 
 enum Sink {
@@ -257,10 +290,9 @@ impl Sink {
         Ok(Self::Lines(if arguments.out == Path::new("-") {
             Box::new(BufWriter::new(io::stdout()))
         } else {
-            Box::new(BufWriter::with_capacity(
-                1 << 18,
-                File::create(&arguments.out).or_exit(Exit::BadConfig)?,
-            ))
+            let file = File::create(&arguments.out)
+                .with_context(|| format!("cannot write {}", arguments.out.display()));
+            Box::new(BufWriter::with_capacity(1 << 18, file.or_exit(Exit::BadConfig)?))
         }))
     }
 

@@ -10,6 +10,7 @@ mod replayed;
 mod setup;
 mod simulated;
 mod stream;
+mod wild_clocks;
 
 // The tests, in alphabetical order.
 mod broker_smoke;

@@ -20,6 +20,14 @@ impl Telemetry {
         self.reads(&mut to);
         let figures = self.figures();
         condition(&figures, &mut to);
+        let mut family = to.gauges(
+            "tidewaiter_input_missing",
+            "1 where a configured input topic does not exist: nothing of it is judged.",
+        );
+        for topic in self.topics.keys() {
+            let missing = figures.inputs_missing.contains(topic);
+            family.put(&[("topic", topic)], f64::from(u8::from(missing)));
+        }
         partitions(&figures, &mut to);
         incidents(&figures, &mut to);
         silence(&figures, &mut to);

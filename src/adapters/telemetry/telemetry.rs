@@ -81,6 +81,11 @@ impl Telemetry {
         *self.figures().role_failures.entry(role).or_default() += 1;
     }
 
+    /// Which of the topics named beforehand do not exist.
+    pub fn inputs_missing(&self, topics: &[String]) {
+        self.figures().inputs_missing = topics.to_vec();
+    }
+
     pub fn kafka_error(&self) {
         self.figures().kafka_errors += 1;
     }

@@ -68,6 +68,21 @@ pub struct Incoming<'e> {
     pub broker_time: Option<EventTime>,
 }
 
+impl Incoming<'_> {
+    /// Event time, at most `ahead_ms` ahead of the broker's clock.
+    fn bounded_by_broker(&self, ahead_ms: i64) -> EventTime {
+        let time = self.event.time;
+        self.broker_time.map_or(time, |now| time.min(now.plus_ms(ahead_ms)))
+    }
+
+    /// True where the broker got the record within a day of the event: its clock vouches for the
+    /// event's, however long the shard had nothing to do.
+    fn is_of_now(&self) -> bool {
+        const DAY_MS: i64 = 86_400_000;
+        self.broker_time.is_some_and(|now| now.since(self.event.time) <= DAY_MS)
+    }
+}
+
 /// How much a shard holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StateSize {
@@ -151,9 +166,11 @@ impl Shard {
             return Verdict::Duplicate;
         }
         let ahead_ms = i64::from(settings.time.ahead_max_s) * 1_000;
-        let at =
-            incoming.broker_time.map_or(event.time, |now| event.time.min(now.plus_ms(ahead_ms)));
+        let mut at = incoming.bounded_by_broker(ahead_ms);
         let late = self.clock.take(at, i64::from(settings.time.allowed_lateness_s) * 1_000);
+        if !incoming.is_of_now() {
+            at = self.clock.bounded(at, ahead_ms);
+        }
         let facts = settings.enricher.facts(event);
         let judged = Judged {
             event,
@@ -238,7 +255,7 @@ impl Shard {
         let judged = Judged {
             event,
             facts: &facts,
-            at: event.time,
+            at: incoming.bounded_by_broker(i64::from(settings.time.ahead_max_s) * 1_000),
             late: false,
             origin: incoming.origin,
             streams: &self.streams,
