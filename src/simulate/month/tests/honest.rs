@@ -24,7 +24,7 @@ fn days(role: Role, site: u8, days: u32, change: impl Fn(&mut Person)) -> Vec<Ve
         scale: 1.0,
         calendar: &calendar,
     };
-    let mut rng = chance(3, Purpose::Roster, 0, 0);
+    let mut rng = chance(3, Purpose::Roster, u32::from(site).into(), 0);
     let mut person = Person::new(0, Post { role, site, section: 1 }, 1.0, &mut rng);
     change(&mut person);
     (0..days)
@@ -59,22 +59,27 @@ fn a_persons_days_differ_by_half_of_their_logarithm() {
 
 #[test]
 fn an_office_day_has_the_expected_reads_and_the_promised_spread() {
-    let days = days(role::VISA_CLERK, 0, 700, |person| {
-        person.rate = 200.0;
-        person.batch_share = 0.0;
-    });
-    // Tuesdays to Thursdays: no factor of the week.
-    let plain = |n: &usize| (1..=3).contains(&(n % 7));
-    let counts: Vec<f64> = (0..days.len())
-        .filter(plain)
-        .map(|n| days[n].len() as f64)
-        .filter(|&count| count > 0.0)
-        .collect();
-    let (mean, _) = mean_and_deviation(&counts);
-    assert!((180.0..290.0).contains(&mean), "{mean} reads a day");
-    let logs: Vec<f64> = counts.iter().map(|count| count.ln()).collect();
-    let (_, deviation) = mean_and_deviation(&logs);
-    assert!((0.38..0.6).contains(&deviation), "{deviation}");
+    // People differ in how even their days are, so the promise is about several of them.
+    let of_one = |site: u8| {
+        let days = days(role::VISA_CLERK, site, 700, |person| {
+            person.rate = 200.0;
+            person.batch_share = 0.0;
+        });
+        // Tuesdays to Thursdays: no factor of the week.
+        let plain = |n: &usize| (1..=3).contains(&(n % 7));
+        let counts: Vec<f64> = (0..days.len())
+            .filter(plain)
+            .map(|n| days[n].len() as f64)
+            .filter(|&count| count > 0.0)
+            .collect();
+        let logs: Vec<f64> = counts.iter().map(|count| count.ln()).collect();
+        (mean_and_deviation(&counts).0, mean_and_deviation(&logs).1)
+    };
+    let people: Vec<(f64, f64)> = (0..8).map(of_one).collect();
+    let average = |of: fn(&(f64, f64)) -> f64| people.iter().map(of).sum::<f64>() / 8.0;
+    let (mean, deviation) = (average(|one| one.0), average(|one| one.1));
+    assert!((180.0..290.0).contains(&mean), "{mean} reads a day: {people:?}");
+    assert!((0.38..0.65).contains(&deviation), "{deviation}: {people:?}");
 }
 
 #[test]
@@ -164,7 +169,7 @@ fn most_legitimate_reads_cite_a_case_and_some_that_should_do_not() {
             assert!((0.6..0.9).contains(&share), "{name}: {share}");
             let (before, all) = kept[role];
             let missing = 1.0 - share / (f64::from(before) / f64::from(all));
-            assert!((0.05..0.2).contains(&missing), "{name}: {missing} of the links missing");
+            assert!((0.04..0.25).contains(&missing), "{name}: {missing} of the links missing");
         }
     }
     let none = with(MonthConfig { cases: false, ..config });
