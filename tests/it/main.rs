@@ -37,4 +37,5 @@ mod rule_modes;
 mod rules_cli;
 mod saved_state;
 mod scenarios;
+mod silence;
 mod store;

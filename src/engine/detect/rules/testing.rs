@@ -55,8 +55,8 @@ pub fn run_tests(
     beside: &str,
     file: &str,
     text: &str,
-) -> Result<Vec<TestReport>, RuleError> {
-    let refuse = |fault: Fault| fault.within(&file.into(), "");
+) -> Result<Vec<TestReport>, Box<RuleError>> {
+    let refuse = |fault: Fault| Box::new(fault.within(&file.into(), ""));
     let nodes = yaml::parse(text).map_err(refuse)?;
     let mut runner = Runner { set, beside, reports: Vec::new(), scratch: Scratch::default() };
     for node in &nodes {
@@ -242,7 +242,7 @@ fn instant(node: &Node) -> Result<i64, Fault> {
     let units = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
     let read = |(unit, size): (&str, i64)| {
         let number: f64 = text.strip_suffix(unit)?.parse().ok()?;
-        number.is_finite().then(|| (number * size as f64) as i64)
+        number.is_finite().then_some((number * size as f64) as i64)
     };
     let wanted = Problem::Expected("a number and ms, s, m, h or d, or an RFC 3339 time");
     units.into_iter().find_map(read).ok_or_else(|| Fault::new(at.line, text, wanted))

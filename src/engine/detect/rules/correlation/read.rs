@@ -25,6 +25,9 @@ const TYPES: &str = "event_count, value_count, temporal, temporal_ordered, value
 const KEYS: &str = "type, rules, aliases, group-by, timespan, condition, generate";
 const CONDITION_KEYS: &str = "gt, gte, lt, lte, eq, neq, field, percentile";
 
+/// An alias, and for each rule it stands in, the field that it means there.
+pub(in super::super) type Alias = (Named, Vec<(Named, String)>);
+
 /// A name in the file, and where it stands.
 #[derive(Clone, Debug)]
 pub(in super::super) struct Named {
@@ -40,7 +43,7 @@ pub(in super::super) struct CorrelationDraft {
     pub references: Vec<Named>,
     pub group_by: Vec<Named>,
     /// By alias: the field it stands for in each rule.
-    pub aliases: Vec<(Named, Vec<(Named, String)>)>,
+    pub aliases: Vec<Alias>,
     pub timespan_ms: u32,
     pub generate: bool,
     pub condition: ConditionDraft,
@@ -205,7 +208,7 @@ fn timespan(section: &Node, line: u32) -> Result<u32, Fault> {
     u32::try_from(span * 1_000).map_err(|_| fault())
 }
 
-fn read_aliases(section: &Node) -> Result<Vec<(Named, Vec<(Named, String)>)>, Fault> {
+fn read_aliases(section: &Node) -> Result<Vec<Alias>, Fault> {
     let Some(node) = section.entry("aliases") else { return Ok(Vec::new()) };
     let wanted = Problem::Expected("a map: alias, then rule, then its field");
     let entries = node.map().ok_or_else(|| Fault::new(node.line, "aliases", wanted.clone()))?;

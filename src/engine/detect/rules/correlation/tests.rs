@@ -329,7 +329,7 @@ fn flood(correlation: &str, note: impl Fn(u64) -> (Note, u64), tolerance: f64, b
                     Kind::ValueSum => window.iter().sum(),
                     _ => {
                         let below = window.iter().filter(|v| **v <= told).count();
-                        return below as f64 / window.len() as f64;
+                        below as f64 / window.len() as f64
                     }
                 }
             };
