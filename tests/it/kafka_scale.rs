@@ -97,12 +97,11 @@ fn a_correlator_that_stands_by_takes_over() {
     let it = Installation::new(&broker, "standby");
     let detect = it.process("detect", "", "correlate = false\nserve = false");
     let correlate = it.process("correlate", "", "detect = false\nserve = false");
-    let serve = it.process("serve", "", "detect = false\ncorrelate = false");
     let detector = Monitor::start(&detect);
     let mut active = Monitor::start(&correlate);
     active.says("correlator started");
     let mut standby = Monitor::start(&correlate);
-    let mut server = Monitor::start(&serve);
+    let mut server = Monitor::start_with(&detect, &["--roles", "serve", "--instance", "s"]);
     let traffic = it.simulated.play(&it.setup);
     it.until_committed(&traffic, 50);
     until("an incident from the active one", || match it.setup.opened().len() {

@@ -61,9 +61,15 @@ pub struct Monitor {
 
 impl Monitor {
     pub fn start(config: &Path) -> Self {
+        Self::start_with(config, &[])
+    }
+
+    /// With further arguments.
+    pub fn start_with(config: &Path, arguments: &[&str]) -> Self {
         let mut child = Command::new(BINARY)
             .args(["run", "-c"])
             .arg(config)
+            .args(arguments)
             .env("RUST_LOG", "info")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
