@@ -10,11 +10,11 @@ mod replayed;
 mod setup;
 mod simulated;
 mod stream;
-mod wild_clocks;
 
 // The tests, in alphabetical order.
 mod broker_smoke;
 mod correlation;
+mod demo;
 mod determinism;
 mod golden;
 mod kafka_broker_away;
@@ -34,3 +34,4 @@ mod restart;
 mod saved_state;
 mod scenarios;
 mod store;
+mod wild_clocks;
