@@ -10,12 +10,12 @@ mod replayed;
 mod setup;
 mod simulated;
 mod stream;
-mod wild_clocks;
 
 // The tests, in alphabetical order.
 mod broker_smoke;
 mod chaos;
 mod correlation;
+mod demo;
 mod determinism;
 mod evaluate_cli;
 mod golden;
@@ -39,3 +39,4 @@ mod saved_state;
 mod scenarios;
 mod silence;
 mod store;
+mod wild_clocks;

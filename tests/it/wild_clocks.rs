@@ -80,6 +80,9 @@ fn no_time_of_a_finding_or_an_entry_is_in_the_future() {
     let year = EventTime::parse("2027-01-01T00:00:00Z").unwrap();
     assert!(mixed.findings.iter().all(|f| f.time < year && f.window.end < year));
     assert!(mixed.entries.values().flatten().all(|entry| entry.time < year));
+    // One that is found by a record from 2100 itself.
+    let incident = canary(CENTURY, 10);
+    assert!(incident.first_finding < year && incident.last_event < year, "{incident:?}");
 }
 
 /// The incident a canary's read stamped `time` gives rise to, `after` minutes later.
