@@ -1,0 +1,88 @@
+//! What share of a role's reads is of each kind.
+
+use hashbrown::HashMap;
+use serde::{Deserialize, Serialize};
+
+/// Kinds remembered; further ones have no share until others are forgotten.
+const KINDS_MAX: usize = 512;
+
+/// Decayed weights by kind, and the shares in force. The weight of a part (such as the reads that
+/// carry a case) is kept beside the whole.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Shares {
+    kinds: HashMap<u32, Kind>,
+    total: f32,
+    part: f32,
+    part_share: f32,
+}
+
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+struct Kind {
+    weight: f32,
+    part: f32,
+    share: f32,
+    part_share: f32,
+}
+
+/// Pseudo-reads of the role's own share behind that of one kind.
+const PART_SHRINK: f32 = 20.0;
+
+impl Shares {
+    pub fn add(&mut self, kind: u32, weight: f32, part: f32) {
+        self.total += weight;
+        self.part += part;
+        if self.kinds.len() >= KINDS_MAX && !self.kinds.contains_key(&kind) {
+            return;
+        }
+        let kind = self.kinds.entry(kind).or_default();
+        kind.weight += weight;
+        kind.part += part;
+    }
+
+    /// Of all reads, in force.
+    pub fn share(&self, kind: u32) -> f32 {
+        self.kinds.get(&kind).map_or(0.0, |kind| kind.share)
+    }
+
+    /// Of the kind's reads, those that were of the part.
+    pub fn part_share(&self, kind: u32) -> f32 {
+        self.kinds.get(&kind).map_or(self.part_share, |kind| kind.part_share)
+    }
+
+    pub fn refresh(&mut self) {
+        let total = self.total.max(1.0);
+        self.part_share = self.part / total;
+        for kind in self.kinds.values_mut() {
+            kind.share = kind.weight / total;
+            kind.part_share = (kind.part + PART_SHRINK * self.part_share)
+                / (kind.weight + PART_SHRINK);
+        }
+    }
+
+    pub fn decay(&mut self, keep: f32) {
+        self.total *= keep;
+        self.part *= keep;
+        self.kinds.retain(|_, kind| {
+            kind.weight *= keep;
+            kind.part *= keep;
+            kind.weight > 0.05
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_in_force_only_after_they_were_derived() {
+        let mut shares = Shares::default();
+        (0..75).for_each(|_| shares.add(1, 1.0, 1.0));
+        (0..25).for_each(|_| shares.add(2, 1.0, 0.0));
+        assert_eq!(shares.share(1), 0.0);
+        shares.refresh();
+        assert!((shares.share(1) - 0.75).abs() < 1e-6);
+        assert!(shares.part_share(1) > 0.9 && shares.part_share(2) < 0.4);
+        assert!((shares.part_share(3) - 0.75).abs() < 1e-6);
+    }
+}
