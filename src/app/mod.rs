@@ -5,6 +5,7 @@
 mod correlate;
 pub mod demo;
 mod engine_settings;
+pub mod evaluate;
 mod key;
 pub mod replay;
 mod run;

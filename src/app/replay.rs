@@ -156,6 +156,11 @@ impl Replay {
         Ok(())
     }
 
+    /// Lets the correlator say what it still holds back. For whoever calls [`Self::take`].
+    pub fn end(&mut self, listener: &mut dyn Listener) -> Result<(), ReplayError> {
+        self.tick(listener)
+    }
+
     /// Incidents that reached medium, in the order they opened.
     pub fn incidents(&self) -> Vec<&Incident> {
         let mut opened: Vec<&Incident> = self

@@ -2,6 +2,7 @@
 
 mod config;
 mod demo;
+mod evaluate;
 mod exit;
 mod health;
 mod replay;
@@ -27,6 +28,7 @@ enum Command {
     Demo(demo::Arguments),
     Replay(replay::Arguments),
     Simulate(simulate::Arguments),
+    Evaluate(evaluate::Arguments),
     Incidents(store::IncidentArguments),
     Timeline(store::TimelineArguments),
     Config(config::Arguments),
@@ -48,6 +50,7 @@ pub fn main() -> Exit {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
+        Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::Incidents(arguments) => store::incidents(&arguments),
         Command::Timeline(arguments) => store::timeline(&arguments),
         Command::Config(arguments) => config::run(&arguments),

@@ -1,0 +1,3 @@
+//! The month as a whole.
+
+use super::*;
