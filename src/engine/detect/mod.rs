@@ -3,6 +3,7 @@
 //! Uses the model, the facts of enrichment and the state kept here. It never reads a clock,
 //! never looks at another shard, and never waits for a window to close.
 
+pub mod baseline;
 mod bulk_read;
 mod denied_burst;
 mod detector;
@@ -10,6 +11,7 @@ mod enumeration;
 mod first_seen;
 mod ladder;
 mod leaver;
+mod mode;
 mod no_actor;
 mod no_case;
 mod outbound_bytes;
@@ -22,5 +24,6 @@ pub mod window;
 
 pub use bulk_read::{BulkReadConfig, Limits};
 pub use detector::{Detector, Judged, Stream, severity_of};
+pub use mode::Mode;
 pub use roster::{DETECTOR_NAMES, DetectConfig, Roster};
 pub use rule_match::{RuleScratch, RuleState, Rules};

@@ -2,12 +2,14 @@
 
 use serde::Deserialize;
 
+use super::baseline::{self, BaselineConfig};
 use super::bulk_read::{BulkRead, BulkReadConfig};
 use super::denied_burst::{DeniedBurst, DeniedBurstConfig};
-use super::detector::{Detector, Judged};
+use super::detector::{Detector, Judged, severity_of};
 use super::enumeration::{Enumeration, EnumerationConfig};
 use super::first_seen::{FirstSeen, FirstSeenConfig};
 use super::leaver::{Leaver, LeaverConfig};
+use super::mode::Mode;
 use super::no_actor::{NoActor, NoActorConfig};
 use super::no_case::{NoCase, NoCaseConfig};
 use super::outbound_bytes::{OutboundBytes, OutboundConfig};
@@ -22,6 +24,7 @@ pub struct DetectConfig {
     /// The alert budget: false incidents per 1,000 actors and day. Read by the detectors that
     /// learn; those with fixed limits stand outside it.
     pub budget_per_1000_actors_day: f64,
+    pub baseline: BaselineConfig,
     pub bulk_read: BulkReadConfig,
     pub no_case: NoCaseConfig,
     pub watched_subject: WatchedSubjectConfig,
@@ -37,6 +40,7 @@ impl Default for DetectConfig {
     fn default() -> Self {
         Self {
             budget_per_1000_actors_day: 5.0,
+            baseline: Default::default(),
             bulk_read: Default::default(),
             no_case: Default::default(),
             watched_subject: Default::default(),
@@ -58,6 +62,7 @@ impl DetectConfig {
             "detect.budget_per_1000_actors_day",
             || format!("must be above 0 and at most 1000, got {budget}"),
         );
+        self.baseline.check(problems);
         self.bulk_read.check(problems);
         self.no_case.check(problems);
         self.first_seen.check(problems);
@@ -70,12 +75,19 @@ impl DetectConfig {
 
 /// The detectors in use, in the order they speak.
 pub struct Roster {
-    actor: Vec<Box<dyn Detector<ActorState>>>,
-    source: Vec<Box<dyn Detector<SourceState>>>,
+    actor: Vec<(Mode, Box<dyn Detector<ActorState>>)>,
+    source: Vec<(Mode, Box<dyn Detector<SourceState>>)>,
 }
 
 /// Every detector's name, with the chain's and the rules': the closed set of metric labels.
-pub const DETECTOR_NAMES: [&str; 12] = [
+pub const DETECTOR_NAMES: [&str; 19] = [
+    baseline::VOLUME,
+    baseline::UNEXPLAINED_READS,
+    baseline::SLOW_DRIFT,
+    baseline::NOVELTY,
+    baseline::SEQUENCE,
+    baseline::ID_BLOCK,
+    baseline::SUBJECT_FAN_IN,
     BulkRead::NAME,
     NoCase::NAME,
     WatchedSubject::CANARY,
@@ -92,46 +104,34 @@ pub const DETECTOR_NAMES: [&str; 12] = [
 
 impl Roster {
     pub fn new(config: &DetectConfig) -> Self {
-        let mut actor: Vec<Box<dyn Detector<ActorState>>> = Vec::new();
-        let mut source: Vec<Box<dyn Detector<SourceState>>> = Vec::new();
         let c = config.clone();
-        if c.watched_subject.enabled {
-            actor.push(Box::new(WatchedSubject));
-        }
-        if c.leaver.enabled {
-            actor.push(Box::new(Leaver));
-        }
-        if c.bulk_read.enabled {
-            actor.push(Box::new(BulkRead::new(c.bulk_read)));
-        }
-        if c.no_case.enabled {
-            actor.push(Box::new(NoCase::new(c.no_case)));
-        }
-        if c.enumeration.enabled {
-            actor.push(Box::new(Enumeration::new(c.enumeration)));
-        }
-        if c.denied_burst.enabled {
-            actor.push(Box::new(DeniedBurst::new(c.denied_burst)));
-        }
-        if c.first_seen.enabled {
-            actor.push(Box::new(FirstSeen::new(c.first_seen)));
-        }
-        if c.no_actor.enabled {
-            source.push(Box::new(NoActor::new(c.no_actor)));
-        }
-        if c.outbound_bytes.enabled {
-            source.push(Box::new(OutboundBytes::new(c.outbound_bytes)));
-        }
+        let mut actor: Vec<(Mode, Box<dyn Detector<ActorState>>)> = vec![
+            (c.watched_subject.mode, Box::new(WatchedSubject)),
+            (c.leaver.mode, Box::new(Leaver)),
+            (c.bulk_read.mode, Box::new(BulkRead::new(c.bulk_read))),
+            (c.no_case.mode, Box::new(NoCase::new(c.no_case))),
+            (c.enumeration.mode, Box::new(Enumeration::new(c.enumeration))),
+            (c.denied_burst.mode, Box::new(DeniedBurst::new(c.denied_burst))),
+            (c.first_seen.mode, Box::new(FirstSeen::new(c.first_seen))),
+        ];
+        let mut source: Vec<(Mode, Box<dyn Detector<SourceState>>)> = vec![
+            (c.no_actor.mode, Box::new(NoActor::new(c.no_actor))),
+            (c.outbound_bytes.mode, Box::new(OutboundBytes::new(c.outbound_bytes))),
+        ];
+        actor.retain(|(mode, _)| *mode != Mode::Off);
+        source.retain(|(mode, _)| *mode != Mode::Off);
         Self { actor, source }
     }
 
+    /// `learned` says whether the learned detectors have learned.
     pub fn observe_actor(
         &self,
         judged: &Judged<'_>,
         state: &mut ActorState,
+        learned: bool,
         findings: &mut Vec<Finding>,
     ) {
-        observe(&self.actor, judged, state, findings);
+        observe(&self.actor, judged, state, learned, findings);
     }
 
     pub fn observe_source(
@@ -140,19 +140,31 @@ impl Roster {
         state: &mut SourceState,
         findings: &mut Vec<Finding>,
     ) {
-        observe(&self.source, judged, state, findings);
+        observe(&self.source, judged, state, false, findings);
     }
 }
 
+/// What a detector in shadow says at most.
+const SHADOW_SCORE: u8 = 15;
+
 fn observe<S>(
-    detectors: &[Box<dyn Detector<S>>],
+    detectors: &[(Mode, Box<dyn Detector<S>>)],
     judged: &Judged<'_>,
     state: &mut S,
+    learned: bool,
     findings: &mut Vec<Finding>,
 ) {
-    for detector in detectors {
-        if !judged.late || detector.judges_late() {
-            detector.observe(judged, state, findings);
+    for (mode, detector) in detectors {
+        if !mode.judges(learned) || judged.late && !detector.judges_late() {
+            continue;
+        }
+        let before = findings.len();
+        detector.observe(judged, state, findings);
+        if *mode == Mode::Shadow {
+            for finding in &mut findings[before..] {
+                finding.score = finding.score.min(SHADOW_SCORE);
+                finding.severity = severity_of(finding.score);
+            }
         }
     }
 }

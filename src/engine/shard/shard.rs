@@ -5,6 +5,7 @@ use serde::Deserialize;
 use super::{
     Clock, Duplicates, Evidence, Output, Recorder, RecorderConfig, Settings, Verdict, Watch,
 };
+use crate::engine::detect::baseline::Peers;
 use crate::engine::detect::state::{ActorState, SourceState, Table, cut};
 use crate::engine::detect::{Judged, RuleScratch, Stream};
 use crate::engine::model::{Event, EventTime, Finding, Key, KeyKind, Origin, Problems};
@@ -82,6 +83,7 @@ pub struct Shard {
     recorder: Recorder,
     actors: Table<ActorState>,
     sources: Table<SourceState>,
+    peers: Peers,
     rules: RuleScratch,
 }
 
@@ -96,6 +98,7 @@ impl Shard {
             recorder: Recorder::new(&config.recorder),
             actors: Table::new(config.actors_max),
             sources: Table::new(config.sources_max),
+            peers: Peers::default(),
             rules: RuleScratch::default(),
         }
     }
@@ -130,7 +133,14 @@ impl Shard {
                 let state = self.actors.entry(actor);
                 state.touched = state.touched.max(at);
                 state.chain = self.recorder.record(&judged, state.chain);
-                settings.roster.observe_actor(&judged, state, &mut out.findings);
+                settings.suite.observe(
+                    &judged,
+                    &mut state.baseline,
+                    &mut self.peers,
+                    &mut out.findings,
+                );
+                let learned = self.peers.lanes.is_learned();
+                settings.roster.observe_actor(&judged, state, learned, &mut out.findings);
                 settings.rules.observe(
                     &judged,
                     incoming.raw,
@@ -195,6 +205,11 @@ impl Shard {
         let entries = self.recorder.chain(chain, watching.sent, watch.since);
         watching.sent = chain;
         send(&self.recorder, &self.streams, watch.key.clone(), &entries, out);
+    }
+
+    /// What the shard's actors have in common, and how alerts are calibrated.
+    pub fn peers(&self) -> &Peers {
+        &self.peers
     }
 
     pub fn watermark(&self) -> Option<EventTime> {

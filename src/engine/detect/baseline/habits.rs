@@ -1,7 +1,6 @@
 //! What an actor's reads usually are, and how surprising a read of another kind is.
 
 use serde::{Deserialize, Serialize};
-use smallvec::SmallVec;
 
 /// Kinds remembered of an actor; the slightest makes room.
 const KINDS_MAX: usize = 16;
@@ -26,7 +25,7 @@ struct Habit {
 /// Kinds of reads with decayed weights.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Habits {
-    kinds: SmallVec<[Habit; 4]>,
+    kinds: Vec<Habit>,
     total: f32,
     since: u16,
 }
@@ -82,7 +81,7 @@ impl Habits {
     }
 
     pub fn heap_bytes(&self) -> usize {
-        if self.kinds.spilled() { self.kinds.capacity() * size_of::<Habit>() } else { 0 }
+        self.kinds.capacity() * size_of::<Habit>()
     }
 
     fn make(&mut self, kind: u32, day: u16) -> usize {

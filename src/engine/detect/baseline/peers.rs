@@ -3,7 +3,8 @@
 //! Sums are added to as windows end; what is *in force* is derived from them at the turn of each
 //! ten minutes, hour or day of event time, and only then. Sums of several shards add up.
 
-use hashbrown::HashMap;
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::blocks::Blocks;
@@ -241,8 +242,8 @@ const DAY_KEEP: f32 = 0.95;
 pub struct Peers {
     roles: Vec<Role>,
     groups: Vec<Group>,
-    role_index: HashMap<u32, u16>,
-    group_index: HashMap<u32, u16>,
+    role_index: BTreeMap<u32, u16>,
+    group_index: BTreeMap<u32, u16>,
     pub lanes: Lanes,
     pub blocks: Blocks,
     pub fan_in: FanIn,

@@ -1,6 +1,5 @@
 //! What share of a role's reads is of each kind.
 
-use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 /// Kinds remembered; further ones have no share until others are forgotten.
@@ -10,7 +9,8 @@ const KINDS_MAX: usize = 512;
 /// carry a case) is kept beside the whole.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Shares {
-    kinds: HashMap<u32, Kind>,
+    /// In the order of their marks.
+    kinds: Vec<Kind>,
     total: f32,
     part: f32,
     part_share: f32,
@@ -18,6 +18,7 @@ pub struct Shares {
 
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Kind {
+    mark: u32,
     weight: f32,
     part: f32,
     share: f32,
@@ -31,28 +32,36 @@ impl Shares {
     pub fn add(&mut self, kind: u32, weight: f32, part: f32) {
         self.total += weight;
         self.part += part;
-        if self.kinds.len() >= KINDS_MAX && !self.kinds.contains_key(&kind) {
-            return;
-        }
-        let kind = self.kinds.entry(kind).or_default();
-        kind.weight += weight;
-        kind.part += part;
+        let place = match self.place(kind) {
+            Ok(place) => place,
+            Err(_) if self.kinds.len() >= KINDS_MAX => return,
+            Err(place) => {
+                self.kinds.insert(place, Kind { mark: kind, part_share: self.part_share, ..Kind::default() });
+                place
+            }
+        };
+        self.kinds[place].weight += weight;
+        self.kinds[place].part += part;
+    }
+
+    fn place(&self, kind: u32) -> Result<usize, usize> {
+        self.kinds.binary_search_by_key(&kind, |kind| kind.mark)
     }
 
     /// Of all reads, in force.
     pub fn share(&self, kind: u32) -> f32 {
-        self.kinds.get(&kind).map_or(0.0, |kind| kind.share)
+        self.place(kind).map_or(0.0, |place| self.kinds[place].share)
     }
 
     /// Of the kind's reads, those that were of the part.
     pub fn part_share(&self, kind: u32) -> f32 {
-        self.kinds.get(&kind).map_or(self.part_share, |kind| kind.part_share)
+        self.place(kind).map_or(self.part_share, |place| self.kinds[place].part_share)
     }
 
     pub fn refresh(&mut self) {
         let total = self.total.max(1.0);
         self.part_share = self.part / total;
-        for kind in self.kinds.values_mut() {
+        for kind in &mut self.kinds {
             kind.share = kind.weight / total;
             kind.part_share = (kind.part + PART_SHRINK * self.part_share)
                 / (kind.weight + PART_SHRINK);
@@ -62,7 +71,7 @@ impl Shares {
     pub fn decay(&mut self, keep: f32) {
         self.total *= keep;
         self.part *= keep;
-        self.kinds.retain(|_, kind| {
+        self.kinds.retain_mut(|kind| {
             kind.weight *= keep;
             kind.part *= keep;
             kind.weight > 0.05

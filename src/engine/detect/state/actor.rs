@@ -2,7 +2,7 @@
 
 use super::{Evictable, Watching};
 use crate::engine::detect::{
-    RuleState, bulk_read::BulkState, denied_burst::DeniedState, enumeration::SequenceState,
+    RuleState, baseline::Baseline, bulk_read::BulkState, denied_burst::DeniedState, enumeration::SequenceState,
     first_seen::SeenState, leaver::LeaverState, no_case::NoCaseState,
     watched_subject::WatchedState,
 };
@@ -18,6 +18,7 @@ pub struct ActorState {
     pub chain: u64,
     pub watch: Watching,
     pub rules: RuleState,
+    pub baseline: Option<Box<Baseline>>,
     pub bulk: BulkState,
     pub denied: DeniedState,
     pub no_case: NoCaseState,
@@ -37,7 +38,8 @@ impl Evictable for ActorState {
     }
 
     fn heap_bytes(&self) -> usize {
-        self.bulk.heap_bytes()
+        self.baseline.as_ref().map_or(0, |baseline| baseline.heap_bytes())
+            + self.bulk.heap_bytes()
             + self.seen.heap_bytes()
             + self.sequence.heap_bytes()
             + self.watched.heap_bytes()
