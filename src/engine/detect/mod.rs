@@ -17,6 +17,7 @@ mod no_case;
 mod outbound_bytes;
 mod roster;
 mod rule_match;
+mod rule_noise;
 pub mod rules;
 pub mod state;
 mod watched_subject;

@@ -2,7 +2,9 @@
 
 use smallvec::SmallVec;
 
+use super::baseline::mark;
 use super::detector::Judged;
+use super::rule_noise::RuleNoise;
 use super::rules::{EventFields, Known, RuleIndex, RuleSet, Scope, Scratch};
 use crate::engine::model::{EventTime, Finding, Format, Kind, Severity};
 
@@ -31,6 +33,10 @@ impl RuleState {
         } else {
             0
         }
+    }
+
+    fn told_at(&self, rule: RuleIndex) -> Option<EventTime> {
+        self.told.iter().find(|(seen, _)| *seen == rule).map(|&(_, told)| told)
     }
 
     fn is_news(&mut self, rule: RuleIndex, at: EventTime) -> bool {
@@ -80,6 +86,7 @@ impl Rules {
         raw: &dyn Fn() -> serde_json::Value,
         scratch: &mut RuleScratch,
         state: &mut RuleState,
+        noise: &mut RuleNoise,
         findings: &mut Vec<Finding>,
     ) {
         let scope = &self.scopes[judged.event.format as usize][judged.event.kind as usize];
@@ -91,19 +98,35 @@ impl Rules {
         scratch.matched.clear();
         self.set.matches(scope, &fields, &mut scratch.scratch, &mut scratch.matched);
         for &index in &scratch.matched {
+            let before = state.told_at(index);
             if state.is_news(index, judged.at) {
-                findings.extend(self.finding(index, judged));
+                let day = |at: EventTime| at.millis().div_euclid(86_400_000);
+                let first_today = before.is_none_or(|told| day(told) != day(judged.at));
+                findings.extend(self.finding(index, judged, noise, first_today));
             }
         }
     }
 
-    fn finding(&self, index: RuleIndex, judged: &Judged<'_>) -> Option<Finding> {
+    fn finding(
+        &self,
+        index: RuleIndex,
+        judged: &Judged<'_>,
+        noise: &mut RuleNoise,
+        first_today: bool,
+    ) -> Option<Finding> {
         let rule = self.set.rule(index)?;
         let about = rule.description.split(['.', '\n']).next().unwrap_or("").trim();
         let why =
             if about.is_empty() { rule.title.clone() } else { format!("{}: {about}", rule.title) };
         let mut finding = judged.finding(Self::NAME, &rule.id, score(rule.level), why);
         finding.severity = rule.level;
+        if let Some(one_in) = noise.went_off(mark(&rule.id), first_today)
+            && rule.level < Severity::Critical
+        {
+            finding.severity = Severity::Informational;
+            finding.score = score(Severity::Informational);
+            finding.why += &format!("; only noted, since it goes off on one actor-day in {one_in}");
+        }
         finding.rule = Some(rule.id.clone());
         finding.unit = "matches".into();
         finding.attack = rule.attack.iter().map(|id| id.clone().into()).collect();

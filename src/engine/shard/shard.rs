@@ -146,6 +146,7 @@ impl Shard {
                     incoming.raw,
                     &mut self.rules,
                     &mut state.rules,
+                    &mut self.peers.rules,
                     &mut out.findings,
                 );
                 state.risk = state.risk.saturating_add(risk(&out.findings[found_before..]));
@@ -167,6 +168,7 @@ impl Shard {
                     incoming.raw,
                     &mut self.rules,
                     &mut state.rules,
+                    &mut self.peers.rules,
                     &mut out.findings,
                 );
                 state.risk = state.risk.saturating_add(risk(&out.findings[found_before..]));

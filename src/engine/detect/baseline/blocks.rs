@@ -1,5 +1,7 @@
 //! Blocks of record ids read by many accounts: a range shared out among them.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::sequence::Place;
@@ -17,6 +19,8 @@ const ACTORS_MIN: u32 = 4;
 const READS_MIN: u16 = 8;
 /// Hot blocks a day, per unit of budget and 1,000 actors. Beside the lanes' budget.
 const ALLOWED: f64 = 0.03;
+/// Kinds of ids whose newest block is remembered.
+const PREFIXES_MAX: usize = 1_024;
 /// Neighbours compared with, on both sides.
 const NEIGHBOURS: [i32; 8] = [3, 5, 8, 13, 21, 34, 55, 89];
 
@@ -41,6 +45,11 @@ pub struct Hot {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Blocks {
     blocks: Vec<Block>,
+    /// Reads by block, the day before.
+    before: Vec<(u32, u16)>,
+    /// The highest block in use by prefix: as of yesterday, and today. Newer records are read by
+    /// many because they are new.
+    newest: BTreeMap<u32, (i64, i64)>,
     pub tally: Tally,
 }
 
@@ -55,6 +64,7 @@ impl Blocks {
     pub fn take(&mut self, place: Place, actor: u32) -> Option<Hot> {
         if self.blocks.is_empty() {
             self.blocks = vec![Block::default(); BLOCKS];
+            self.before = vec![(0, 0); BLOCKS];
         }
         let number = i64::from(place.number >> BLOCK_SHIFT);
         let tag = tag_of(place.prefix, number);
@@ -70,6 +80,12 @@ impl Blocks {
         block.reads = block.reads.saturating_add(1);
         block.actors |= 1 << (actor.wrapping_mul(0x9E37_79B9) >> 27);
         let reads = block.reads;
+        let in_use = reads == READS_MIN && block.actors.count_ones() >= ACTORS_MIN;
+        if in_use && (self.newest.len() < PREFIXES_MAX || self.newest.contains_key(&place.prefix)) {
+            let newest = self.newest.entry(place.prefix).or_insert((0, 0));
+            newest.1 = newest.1.max(number);
+        }
+        let block = &mut self.blocks[tag as usize >> 1 & (BLOCKS - 1)];
         let due = reads >= READS_MIN
             && block.actors.count_ones() >= ACTORS_MIN
             && reads >= block.judged_at;
@@ -84,12 +100,21 @@ impl Blocks {
     }
 
     pub fn turn(&mut self, budget: f64, actors_a_day: f32) {
+        for (before, block) in self.before.iter_mut().zip(&self.blocks) {
+            *before = (block.tag, block.reads);
+        }
+        for newest in self.newest.values_mut() {
+            newest.0 = newest.0.max(newest.1);
+        }
         self.blocks.fill(Block::default());
         let allowed = ALLOWED * budget * f64::from(actors_a_day.max(100.0)) / 1_000.0;
         self.tally.turn(allowed as f32);
     }
 
     fn judge(&mut self, prefix: u32, number: i64, tag: u32) {
+        if self.newest.get(&prefix).is_none_or(|newest| number >= newest.0) {
+            return;
+        }
         let usual = self.usual(prefix, number);
         let block = &mut self.blocks[tag as usize >> 1 & (BLOCKS - 1)];
         block.judged_at = block.reads + block.reads / 8 + 1;
@@ -101,7 +126,8 @@ impl Blocks {
         }
     }
 
-    /// Ordinary reads of a block hereabouts: the mean of the middle half of its neighbours.
+    /// Ordinary reads of a block: the mean of the middle half of its neighbours, or its own of
+    /// the day before.
     fn usual(&self, prefix: u32, number: i64) -> f32 {
         let reads = |number: i64| {
             let tag = tag_of(prefix, number);
@@ -114,7 +140,10 @@ impl Blocks {
             near[2 * i + 1] = reads(number + i64::from(*step));
         }
         near.sort_unstable();
-        near[4..12].iter().map(|&reads| f32::from(reads)).sum::<f32>() / 8.0
+        let around = near[4..12].iter().map(|&reads| f32::from(reads)).sum::<f32>() / 8.0;
+        let tag = tag_of(prefix, number);
+        let (before, reads) = self.before[tag as usize >> 1 & (BLOCKS - 1)];
+        if before == tag { around.max(f32::from(reads)) } else { around }
     }
 }
 
@@ -132,6 +161,11 @@ mod tests {
             draw >> 8
         };
         let mut hot = 0;
+        // Records are in use beyond the range.
+        for actor in 0..16 {
+            blocks.take(Place { prefix: 1, number: 3_000_000 }, actor);
+        }
+        blocks.turn(5.0, 1_000.0);
         for _ in 0..honest {
             for actor in 0..60 {
                 let number = next() % 2_000_000;

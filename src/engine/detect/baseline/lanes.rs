@@ -251,6 +251,11 @@ impl Lanes {
         }
     }
 
+    /// Actor-days in the memory.
+    pub fn actor_days(&self) -> f32 {
+        self.actor_days
+    }
+
     /// Actors a day, over the remembered past.
     pub fn actor_days_a_day(&self) -> f32 {
         let days = f32::from(self.days.max(1));

@@ -33,6 +33,7 @@ mod why;
 pub use actor::Baseline;
 pub use config::BaselineConfig;
 pub use lanes::LaneView;
+pub use mark::mark;
 pub use peers::Peers;
 pub use suite::Suite;
 

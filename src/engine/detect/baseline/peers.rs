@@ -14,6 +14,7 @@ use super::rate::{Expected, Prior};
 use super::residuals::Residuals;
 use super::season::{GROUP_SHRINK, ROLE_SHRINK, Season, Starts};
 use super::shares::Shares;
+use crate::engine::detect::rule_noise::RuleNoise;
 
 /// Ten minutes, an hour, a shift's day.
 pub const SPANS: usize = 3;
@@ -170,6 +171,8 @@ pub struct Role {
     pub slow: [Residuals; KINDS],
     pub slow_moments: [Moments; KINDS],
     pub case_sizes: Sizes,
+    /// Most evidence of a walk down a range of ids, by shift, in nats.
+    pub walks: Moments,
 }
 
 /// Mean and variance of a logarithm.
@@ -247,6 +250,7 @@ pub struct Peers {
     pub lanes: Lanes,
     pub blocks: Blocks,
     pub fan_in: FanIn,
+    pub rules: RuleNoise,
     bucket: u32,
     /// Reads with a case, and all; decayed.
     cased: (f32, f32),
@@ -392,6 +396,7 @@ impl Peers {
             role.bursts.iter_mut().for_each(|sizes| sizes.decay(DAY_KEEP));
             role.novel_days.decay(DAY_KEEP);
             role.case_sizes.decay(DAY_KEEP);
+            role.walks.decay(DAY_KEEP);
             role.starts.decay(DAY_KEEP);
             role.start_ranks.turn(DAY_KEEP);
             role.habits.decay(DAY_KEEP);
@@ -409,5 +414,6 @@ impl Peers {
         let actors = self.lanes.actor_days_a_day();
         self.blocks.turn(budget, actors);
         self.fan_in.turn(budget, actors);
+        self.rules.turn(budget, self.lanes.actor_days());
     }
 }

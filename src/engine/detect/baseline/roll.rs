@@ -167,7 +167,10 @@ impl Baseline {
         self.shifts = self.shifts.saturating_add(1);
         self.end_slow(suspect, peers, places);
         self.end_novelty(day, suspect, peers, places);
-        self.sequence.fade();
+        let taught = self.sequence.end_shift(if suspect { SUSPECT_WEIGHT } else { 1.0 });
+        if !suspect {
+            peers.role_mut(places.0).walks.add(taught);
+        }
         if suspect {
             return;
         }

@@ -168,10 +168,11 @@ impl Suite {
             raised |= score_slow(actor, peers, places);
             raised |= score_novelty(actor, peers, places, read.kind);
             if let Some(place) = judged.event.resource.record.as_deref().and_then(place_of)
-                && let Some(evidence) = actor.sequence.take(place)
-                && evidence > 1.0
+                && let usual = peers.role(places.0).walks.mean(1.0, 2.0)
+                && let Some(score) = actor.sequence.take(place, usual)
+                && score > 1.0
             {
-                raised |= peers.lanes.raise(&mut actor.day, Part::Sequence, evidence);
+                raised |= peers.lanes.raise(&mut actor.day, Part::Sequence, score);
             }
         }
         raised
