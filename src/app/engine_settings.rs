@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use crate::adapters::secrets::Secret;
 use crate::config::Config;
-use crate::engine::detect::rules::{Placeholders, RuleError, RuleSet};
 use crate::engine::detect::baseline::Suite;
+use crate::engine::detect::rules::{Placeholders, RuleError, RuleSet};
 use crate::engine::detect::{Roster, Rules};
 use crate::engine::enrich::{Addresses, Catalogue, Directory, Enricher, Pseudonyms};
 use crate::engine::model::Problems;
@@ -63,7 +63,8 @@ pub fn load_settings(config: &Config, key: &Secret) -> Result<(Settings, Loaded)
     let enricher =
         Enricher { catalogue, directory, pseudonyms, addresses: Addresses::new(&config.addresses) };
     let roster = Roster::new(&config.detect);
-    let suite = Suite::new(config.detect.baseline.clone(), config.detect.budget_per_1000_actors_day);
+    let suite =
+        Suite::new(config.detect.baseline.clone(), config.detect.budget_per_1000_actors_day);
     Ok((Settings { enricher, roster, suite, rules, time: config.time.clone() }, loaded))
 }
 

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::detector::{Detector, Judged, score_for_ratio};
-use super::mode::Mode;
 use super::ladder::Ladder;
+use super::mode::Mode;
 use super::state::ActorState;
 use super::window::{Span, Totals, Windows};
 use crate::engine::model::{Finding, Problems, Window};

@@ -3,8 +3,8 @@
 use serde::Deserialize;
 
 use super::detector::{Detector, Judged, score_for_ratio};
-use super::mode::Mode;
 use super::ladder::Ladder;
+use super::mode::Mode;
 use super::state::ActorState;
 use super::window::Ring;
 use crate::engine::model::{Action, Finding, Kind, Outcome, Problems, Window};

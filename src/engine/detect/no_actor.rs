@@ -3,8 +3,8 @@
 use serde::Deserialize;
 
 use super::detector::{Detector, Judged, score_for_ratio};
-use super::mode::Mode;
 use super::ladder::Ladder;
+use super::mode::Mode;
 use super::state::SourceState;
 use super::window::{Span, Windows};
 use crate::engine::model::{Finding, Key, KeyKind, Problems, Window};

@@ -80,11 +80,12 @@ pub struct Roster {
 }
 
 /// Every detector's name, with the chain's and the rules': the closed set of metric labels.
-pub const DETECTOR_NAMES: [&str; 19] = [
+pub const DETECTOR_NAMES: [&str; 20] = [
     baseline::VOLUME,
     baseline::UNEXPLAINED_READS,
     baseline::SLOW_DRIFT,
     baseline::NOVELTY,
+    baseline::SESSION_START,
     baseline::SEQUENCE,
     baseline::ID_BLOCK,
     baseline::SUBJECT_FAN_IN,

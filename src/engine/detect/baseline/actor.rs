@@ -6,7 +6,7 @@ use super::bits::Bits;
 use super::cases::Cases;
 use super::habits::Habits;
 use super::lanes::{ActorDay, LANES};
-use super::peers::{KINDS, SPANS};
+use super::peers::{DRIFTS, KINDS, SPANS};
 use super::rate::{Expected, Rate};
 use super::season::Starts;
 use super::sequence::Sequence;
@@ -15,6 +15,8 @@ use super::slow::Slow;
 /// All reads, and those no case explains: places in the arrays of two.
 pub const ALL: usize = 0;
 pub const UNEXPLAINED: usize = 1;
+/// What share no case explains: the third of what drifts.
+pub const SHARE: usize = 2;
 /// Ten minutes, an hour, a shift: places in the arrays of three.
 pub const TEN: usize = 0;
 pub const HOUR: usize = 1;
@@ -36,7 +38,7 @@ pub struct Span {
     pub context: f32,
     pub rates: [Rate; KINDS],
     /// Windows of batch work, decayed.
-    pub bursts: f32,
+    pub bursts: [f32; KINDS],
     pub bits: Bits,
 }
 
@@ -74,8 +76,8 @@ pub struct Baseline {
     pub novelty_cusum: f32,
     /// The most surprising kind of read of the shift.
     pub newest: u32,
-    pub slow: [Slow; KINDS],
-    pub slow_gates: [f32; KINDS],
+    pub slow: [Slow; DRIFTS],
+    pub slow_gates: [f32; DRIFTS],
     /// Seasonal hours of this shift, and of a usual one.
     pub exposure: f32,
     pub usual_exposure: f32,

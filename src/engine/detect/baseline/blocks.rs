@@ -19,6 +19,8 @@ const ACTORS_MIN: u32 = 4;
 const READS_MIN: u16 = 8;
 /// Hot blocks a day, per unit of budget and 1,000 actors. Beside the lanes' budget.
 const ALLOWED: f64 = 0.03;
+/// Days for which a record counts as new.
+const NEW_DAYS: usize = 3;
 /// Kinds of ids whose newest block is remembered.
 const PREFIXES_MAX: usize = 1_024;
 /// Neighbours compared with, on both sides.
@@ -28,8 +30,11 @@ const NEIGHBOURS: [i32; 8] = [3, 5, 8, 13, 21, 34, 55, 89];
 struct Block {
     tag: u32,
     actors: u32,
+    /// Distinct ids, as bits: many may read one and the same.
+    ids: u64,
     reads: u16,
     judged_at: u16,
+    worn: u16,
     score: f32,
 }
 
@@ -47,20 +52,20 @@ pub struct Blocks {
     blocks: Vec<Block>,
     /// Reads by block, the day before.
     before: Vec<(u32, u16)>,
-    /// The highest block in use by prefix: as of yesterday, and today. Newer records are read by
-    /// many because they are new.
-    newest: BTreeMap<u32, (i64, i64)>,
+    /// The highest block in use by prefix: today, and at the end of each day before. Records of
+    /// the last days are read by many because they are new.
+    newest: BTreeMap<u32, [i64; NEW_DAYS + 1]>,
     pub tally: Tally,
 }
 
 fn tag_of(prefix: u32, number: i64) -> u32 {
-    let mixed = (u64::from(prefix) << 32 | number as u64 & 0xFFFF_FFFF)
-        .wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let mixed =
+        (u64::from(prefix) << 32 | number as u64 & 0xFFFF_FFFF).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     (mixed >> 32) as u32 | 1
 }
 
 impl Blocks {
-    /// Counts an actor's first read of an id today; the block, where it is hot.
+    /// Counts the distinct ids read by an actor's first read of one today; the block, where it is hot.
     pub fn take(&mut self, place: Place, actor: u32) -> Option<Hot> {
         if self.blocks.is_empty() {
             self.blocks = vec![Block::default(); BLOCKS];
@@ -71,19 +76,25 @@ impl Blocks {
         let block = &mut self.blocks[tag as usize >> 1 & (BLOCKS - 1)];
         if block.tag != tag {
             // The busier one stays, worn down by those it displaces.
-            if block.reads > 1 {
-                block.reads -= 1;
+            if block.worn < block.reads {
+                block.worn += 1;
                 return None;
             }
             *block = Block { tag, ..Block::default() };
         }
-        block.reads = block.reads.saturating_add(1);
+        let id = 1 << (place.number.wrapping_mul(0x9E37_79B9) >> 26);
+        let fresh = block.ids & id == 0;
+        block.ids |= id;
+        // Linear counting: an id stands for those that fell on bits already set.
+        let free = f32::from(block.ids.count_zeros().max(1) as u16);
+        let counted = (-64.0 * (free / 64.0).ln()).round() as u16;
+        block.reads = if fresh { counted.max(block.reads) } else { block.reads };
         block.actors |= 1 << (actor.wrapping_mul(0x9E37_79B9) >> 27);
         let reads = block.reads;
-        let in_use = reads == READS_MIN && block.actors.count_ones() >= ACTORS_MIN;
+        let in_use = fresh && reads >= READS_MIN && block.actors.count_ones() >= ACTORS_MIN;
         if in_use && (self.newest.len() < PREFIXES_MAX || self.newest.contains_key(&place.prefix)) {
-            let newest = self.newest.entry(place.prefix).or_insert((0, 0));
-            newest.1 = newest.1.max(number);
+            let newest = self.newest.entry(place.prefix).or_default();
+            newest[0] = newest[0].max(number);
         }
         let block = &mut self.blocks[tag as usize >> 1 & (BLOCKS - 1)];
         let due = reads >= READS_MIN
@@ -104,7 +115,7 @@ impl Blocks {
             *before = (block.tag, block.reads);
         }
         for newest in self.newest.values_mut() {
-            newest.0 = newest.0.max(newest.1);
+            newest.copy_within(0..NEW_DAYS, 1);
         }
         self.blocks.fill(Block::default());
         let allowed = ALLOWED * budget * f64::from(actors_a_day.max(100.0)) / 1_000.0;
@@ -112,7 +123,7 @@ impl Blocks {
     }
 
     fn judge(&mut self, prefix: u32, number: i64, tag: u32) {
-        if self.newest.get(&prefix).is_none_or(|newest| number >= newest.0) {
+        if self.newest.get(&prefix).is_none_or(|newest| number >= newest[NEW_DAYS]) {
             return;
         }
         let usual = self.usual(prefix, number);
@@ -163,9 +174,9 @@ mod tests {
         let mut hot = 0;
         // Records are in use beyond the range.
         for actor in 0..16 {
-            blocks.take(Place { prefix: 1, number: 3_000_000 }, actor);
+            blocks.take(Place { prefix: 1, number: 3_000_000 + actor }, actor);
         }
-        blocks.turn(5.0, 1_000.0);
+        (0..NEW_DAYS).for_each(|_| blocks.turn(5.0, 1_000.0));
         for _ in 0..honest {
             for actor in 0..60 {
                 let number = next() % 2_000_000;

@@ -32,7 +32,8 @@ impl Cases {
             }
         }
         self.slots[0].1 = self.slots[0].1.saturating_add(1);
-        f32::from(self.slots[0].1) <= sizes.largest().map_or(SUBJECTS_UNKNOWN, |l| l.max(SUBJECTS_MIN))
+        f32::from(self.slots[0].1)
+            <= sizes.largest().map_or(SUBJECTS_UNKNOWN, |l| l.max(SUBJECTS_MIN))
     }
 }
 

@@ -18,6 +18,8 @@ pub struct BaselineConfig {
     pub slow_drift: Mode,
     /// Datasets, actions and sites the actor does not use.
     pub novelty: Mode,
+    /// Work at hours the actor does not begin at.
+    pub session_start: Mode,
     /// Record ids read one after the other.
     pub sequence: Mode,
     /// Blocks of record ids read by many accounts.
@@ -37,6 +39,7 @@ impl Default for BaselineConfig {
             unusual_unexplained: Mode::On,
             slow_drift: Mode::On,
             novelty: Mode::On,
+            session_start: Mode::On,
             sequence: Mode::On,
             id_block: Mode::On,
             subject_fan_in: Mode::On,

@@ -1,4 +1,4 @@
-//! Scores into alerts: seven lanes, each with a threshold that follows from the alert budget.
+//! Scores into alerts: eight lanes, each with a threshold that follows from the alert budget.
 //!
 //! A detector's score says how unusual something is by its own book; here it is ranked among the
 //! last weeks' actor-days, and the rank is what counts. Thresholds are set from the past alone and
@@ -21,9 +21,11 @@ pub enum Part {
     Sequence,
     SlowAll,
     SlowUnexplained,
+    OffHours,
+    SlowShare,
 }
 
-pub const PARTS: usize = 10;
+pub const PARTS: usize = 12;
 
 /// What is alerted on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,9 +37,10 @@ pub enum Lane {
     Sequence,
     SlowAll,
     SlowUnexplained,
+    OffHours,
 }
 
-pub const LANES: usize = 7;
+pub const LANES: usize = 8;
 
 impl Lane {
     pub const ALL: [Self; LANES] = [
@@ -48,6 +51,7 @@ impl Lane {
         Self::Sequence,
         Self::SlowAll,
         Self::SlowUnexplained,
+        Self::OffHours,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -59,6 +63,7 @@ impl Lane {
             Self::Sequence => "sequence",
             Self::SlowAll => "slow_all",
             Self::SlowUnexplained => "slow_unexplained",
+            Self::OffHours => "off_hours",
         }
     }
 
@@ -107,12 +112,18 @@ const MEMORY_DAYS: f32 = 12.0;
 /// Before this many days and actor-days the thresholds are fixed.
 const LEARNING_DAYS: u16 = 7;
 const LEARNING_ACTOR_DAYS: f32 = 300.0;
+/// First days that are forgotten.
+const BLIND_DAYS: u16 = 4;
+/// Times its share that a lane may tell before it is made stricter: breaches are told too.
+const EXCESS_LET_PASS: f64 = 3.0;
+/// Below these nothing is told of, however quiet the past.
+const THRESHOLDS_MIN: [f32; LANES] = [1.0, 1.5, 1.5, 1.5, 5.0, 1.5, 1.5, 2.0];
 /// Fixed threshold while learning, in decades of the detector's own probability.
 const LEARNING_THRESHOLD: f32 = 12.0;
 /// Lanes overlap: what each is given beyond its even share. Source: DETECTORS section 8.
 const OVERLAP: f64 = 1.25;
 /// An actor-day this many decades rarer than the threshold says nothing of honest work.
-const BEYOND_DOUBT: f32 = 1.3;
+const BEYOND_DOUBT: f32 = 0.5;
 
 /// The calibration of a shard.
 #[derive(Clone, Serialize, Deserialize)]
@@ -170,7 +181,8 @@ impl Lanes {
         self.days = day - self.first_day;
         self.today = day;
         self.has_cases = has_cases;
-        let keep = (-1.0 / MEMORY_DAYS).exp();
+        // What is scored before anything is known says nothing.
+        let keep = if self.days <= BLIND_DAYS { 0.0 } else { (-1.0 / MEMORY_DAYS).exp() };
         self.actor_days = self.actor_days * keep + self.actor_days_today.max(0) as f32;
         self.actor_days_today = 0;
         for scores in self.parts.iter_mut().chain(&mut self.lanes) {
@@ -184,8 +196,13 @@ impl Lanes {
         self.alerted_today = 0;
         let lanes = Lane::ALL.iter().filter(|lane| has_cases || !lane.needs_cases()).count();
         let share = OVERLAP * budget / 1_000.0 / lanes as f64;
-        for (threshold, scores) in self.thresholds.iter_mut().zip(&self.lanes) {
-            *threshold = scores.step_at(share.min(0.5)).map_or(f32::MAX, score_of);
+        for (lane, threshold) in self.thresholds.iter_mut().enumerate() {
+            // A lane that tells far more than its share has a past unlike the present: it is
+            // made stricter until they agree.
+            let told = f64::from(self.told[lane]) / f64::from(self.actor_days.max(1.0));
+            let excess = (told / share / EXCESS_LET_PASS).clamp(1.0, 5.0);
+            let step = self.lanes[lane].step_at((share / excess).min(0.5));
+            *threshold = step.map_or(f32::MAX, score_of).max(THRESHOLDS_MIN[lane]);
         }
     }
 
@@ -217,7 +234,10 @@ impl Lanes {
         let strength = score_of(actor.lanes[lane as usize]);
         if !self.is_learned() {
             let own = Self::parts_of(lane).iter().map(|&p| actor.part(p)).fold(0.0, f32::max);
-            let live = !matches!(lane, Lane::Fused | Lane::SlowAll | Lane::SlowUnexplained);
+            let live = !matches!(
+                lane,
+                Lane::Fused | Lane::SlowAll | Lane::SlowUnexplained | Lane::OffHours
+            );
             return (own - LEARNING_THRESHOLD, live && own >= LEARNING_THRESHOLD);
         }
         if lane.needs_cases() && !self.has_cases {
@@ -285,7 +305,8 @@ impl Lanes {
             Lane::Novelty => &[Part::Novelty],
             Lane::Sequence => &[Part::Sequence],
             Lane::SlowAll => &[Part::SlowAll],
-            Lane::SlowUnexplained => &[Part::SlowUnexplained],
+            Lane::SlowUnexplained => &[Part::SlowUnexplained, Part::SlowShare],
+            Lane::OffHours => &[Part::OffHours],
         }
     }
 
@@ -308,8 +329,10 @@ impl Lanes {
             Lane::Novelty => actor.part(Part::Novelty),
             Lane::Sequence => actor.part(Part::Sequence),
             Lane::SlowAll => actor.part(Part::SlowAll),
-            Lane::SlowUnexplained => actor.part(Part::SlowUnexplained),
-            Lane::Burst | Lane::Unexplained => largest(Self::parts_of(lane)),
+            Lane::OffHours => actor.part(Part::OffHours),
+            Lane::Burst | Lane::Unexplained | Lane::SlowUnexplained => {
+                largest(Self::parts_of(lane))
+            }
         };
         let (before, step) = (actor.lanes[lane as usize], step_of(strength));
         if step > before {

@@ -42,5 +42,6 @@ pub const UNEXPLAINED_READS: &str = "unusual_unexplained";
 pub const SLOW_DRIFT: &str = "slow_drift";
 pub const NOVELTY: &str = "novelty";
 pub const SEQUENCE: &str = "sequence";
+pub const SESSION_START: &str = "session_start";
 pub const ID_BLOCK: &str = "id_block";
 pub const SUBJECT_FAN_IN: &str = "subject_fan_in";

@@ -20,6 +20,8 @@ use crate::engine::detect::rule_noise::RuleNoise;
 pub const SPANS: usize = 3;
 /// All reads; those no case explains.
 pub const KINDS: usize = 2;
+/// What may drift over days: both, and the share of the second in the first.
+pub const DRIFTS: usize = 3;
 
 /// Sums behind a [`Prior`].
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
@@ -158,7 +160,7 @@ pub struct Role {
     pub rates: [[RateSums; KINDS]; SPANS],
     pub priors: [[Prior; KINDS]; SPANS],
     pub season: Season,
-    pub bursts: [Sizes; SPANS],
+    pub bursts: [[Sizes; KINDS]; SPANS],
     pub context: Context,
     context_now: f32,
     pub starts: Starts,
@@ -168,11 +170,43 @@ pub struct Role {
     pub habits: Shares,
     pub cases: Shares,
     pub novel_days: Sizes,
-    pub slow: [Residuals; KINDS],
-    pub slow_moments: [Moments; KINDS],
+    pub slow: [Residuals; DRIFTS],
+    pub slow_moments: [Moments; DRIFTS],
     pub case_sizes: Sizes,
+    drifts: [Drift; DRIFTS],
     /// Most evidence of a walk down a range of ids, by shift, in nats.
     pub walks: Moments,
+}
+
+/// What the shifts that ended today and yesterday have in common.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+struct Drift {
+    day: u16,
+    today: (f32, f32),
+    yesterday: (f32, f32),
+}
+
+/// Shifts at the usual behind those seen.
+const DRIFT_SHRINK: f32 = 15.0;
+
+impl Role {
+    pub fn add_drift(&mut self, kind: usize, day: u16, residual: f32) {
+        let drift = &mut self.drifts[kind];
+        if day != drift.day {
+            drift.yesterday = drift.today;
+            drift.today = (0.0, 0.0);
+            drift.day = day;
+        }
+        drift.today.0 += residual.clamp(-3.0, 3.0);
+        drift.today.1 += 1.0;
+    }
+
+    /// Mean residual of the last days' shifts, never below the usual.
+    pub fn drift(&self, kind: usize) -> f32 {
+        let drift = &self.drifts[kind];
+        let (sum, count) = (drift.today.0 + drift.yesterday.0, drift.today.1 + drift.yesterday.1);
+        (sum / (count + DRIFT_SHRINK)).max(0.0)
+    }
 }
 
 /// Mean and variance of a logarithm.
@@ -225,7 +259,6 @@ pub struct Group {
     context_now: f32,
     pub starts: Starts,
     pub start_shares: [f32; 24],
-    pub slow_moments: [Moments; KINDS],
 }
 
 impl Group {
@@ -300,7 +333,6 @@ impl Peers {
             context_now: of.context_now,
             starts: Starts::default(),
             start_shares: of.start_shares,
-            slow_moments: Default::default(),
         }
     }
 
@@ -393,7 +425,7 @@ impl Peers {
         for role in &mut self.roles {
             role.rates.as_flattened_mut().iter_mut().for_each(|sums| sums.decay(DAY_KEEP));
             role.season.decay(DAY_KEEP);
-            role.bursts.iter_mut().for_each(|sizes| sizes.decay(DAY_KEEP));
+            role.bursts.as_flattened_mut().iter_mut().for_each(|sizes| sizes.decay(DAY_KEEP));
             role.novel_days.decay(DAY_KEEP);
             role.case_sizes.decay(DAY_KEEP);
             role.walks.decay(DAY_KEEP);
@@ -408,7 +440,6 @@ impl Peers {
             group.rates.as_flattened_mut().iter_mut().for_each(|sums| sums.decay(DAY_KEEP));
             group.season.decay(DAY_KEEP);
             group.starts.decay(DAY_KEEP);
-            group.slow_moments.iter_mut().for_each(|moments| moments.decay(DAY_KEEP));
         }
 
         let actors = self.lanes.actor_days_a_day();

@@ -41,6 +41,9 @@ pub struct Expected {
 
 const PHI_RANGE: (f32, f32) = (0.02, 20.0);
 const MU_MIN: f32 = 0.01;
+/// Deviations are clamped here, and their square is raised by what that takes off.
+const BODY_SD: f32 = 2.0;
+const CLAMPED: f32 = 1.2;
 
 impl Rate {
     /// `prior.mean` is the group's; `factor` the season's and the context's.
@@ -49,7 +52,8 @@ impl Rate {
         let n0 = ((1.0 / mean + prior.phi) / prior.tau.max(0.01)).clamp(0.5, 30.0);
         let lambda = (self.num + n0 * mean) / (self.den + n0);
         let v = (1.0 / mean + prior.phi) / (self.den + n0);
-        let weight = 30.0 * mean * mean;
+        // Pseudo-windows as large as the actor's own.
+        let weight = 30.0 * lambda * lambda;
         let phi = (self.over + weight * prior.phi) / (self.scale + weight);
         let phi = phi.clamp(PHI_RANGE.0, PHI_RANGE.1);
         Expected { mu: (lambda * factor).max(MU_MIN), size: 1.0 / (phi + v) }
@@ -82,8 +86,10 @@ impl Expected {
 
     /// Terms of the moment estimate of over-dispersion: its numerator and denominator.
     pub fn beyond_poisson(&self, count: f32) -> (f32, f32) {
-        let dev = (count - self.mu).clamp(-4.0 * self.sd(), 4.0 * self.sd());
-        (dev * dev - self.mu, self.mu * self.mu)
+        // Batch work is not to widen the body: it has a distribution of its own.
+        let limit = BODY_SD * self.sd();
+        let dev = (count - self.mu).clamp(-limit, limit);
+        (CLAMPED * dev * dev - self.mu, self.mu * self.mu)
     }
 
     /// Natural logarithm of the probability of at least `count`, in a window in which anything

@@ -1,7 +1,8 @@
 //! Windows, sessions and shifts end and begin. What ended is learned from.
 
-use super::actor::{ALL, Baseline, HOUR, SHIFT, Span, TEN};
-use super::peers::{KINDS, Peers, SPANS};
+use super::actor::{ALL, Baseline, HOUR, SHARE, SHIFT, Span, TEN};
+use super::peers::{DRIFTS, KINDS, Peers, SPANS};
+use super::rate::Expected;
 use super::season::{Starts, hour_of_week};
 use super::slow::{Peered, Slow};
 
@@ -19,7 +20,7 @@ const BURST_SD: f32 = 4.0;
 /// Weight of what a suspect shows.
 const SUSPECT_WEIGHT: f32 = 0.2;
 /// A session's beginning this improbable has all its windows looked at.
-const START_UNUSUAL: f32 = 0.05;
+pub const START_UNUSUAL: f32 = 0.05;
 
 impl Baseline {
     /// Time has reached `minute`, in minutes since 1970.
@@ -59,10 +60,6 @@ impl Baseline {
             let counted = !self.is_suspect(day);
             peers.lanes.begin(&mut self.day, day, counted);
             self.hot_reads = 0;
-            for part in [super::lanes::Part::SlowAll, super::lanes::Part::SlowUnexplained] {
-                let kind = part as usize - super::lanes::Part::SlowAll as usize;
-                peers.lanes.raise(&mut self.day, part, self.slow[kind].score());
-            }
         }
     }
 
@@ -96,19 +93,22 @@ impl Baseline {
         if span.index == 0 || span.counts[ALL] <= 0.0 {
             return;
         }
-        let burst = span.learn(KEEP[which], if suspect { SUSPECT_WEIGHT } else { 1.0 });
+        let bursts = span.learn(KEEP[which], if suspect { SUSPECT_WEIGHT } else { 1.0 });
         if suspect {
             return;
         }
-        let (count, expected) = (span.counts[ALL], span.expected[ALL]);
+        let (counts, span_expected, expected) = (span.counts, span.expected, span.expected[ALL]);
+        let count = counts[ALL];
         let (factor, context) = (span.factor, span.context);
         let role = peers.role_mut(places.0);
         for kind in 0..KINDS {
             role.rates[which][kind].add_window(span.counts[kind], &span.expected[kind], factor);
         }
-        role.bursts[which].windows += 1.0;
-        if burst {
-            role.bursts[which].add(count);
+        for kind in 0..KINDS {
+            role.bursts[which][kind].windows += 1.0;
+            if bursts[kind] {
+                role.bursts[which][kind].add(relative(counts[kind], &span_expected[kind]));
+            }
         }
         let ratio = count / (expected.mu / context).max(0.1);
         match which {
@@ -165,11 +165,11 @@ impl Baseline {
         self.end_window(SHIFT, day, peers, places);
         let suspect = self.is_suspect(day);
         self.shifts = self.shifts.saturating_add(1);
-        self.end_slow(suspect, peers, places);
+        self.end_slow(day, suspect, peers, places);
         self.end_novelty(day, suspect, peers, places);
         let taught = self.sequence.end_shift(if suspect { SUSPECT_WEIGHT } else { 1.0 });
         if !suspect {
-            peers.role_mut(places.0).walks.add(taught);
+            peers.role_mut(places.0).walks.add(taught.ln_1p());
         }
         if suspect {
             return;
@@ -185,10 +185,9 @@ impl Baseline {
         }
     }
 
-    fn end_slow(&mut self, suspect: bool, peers: &mut Peers, (role, group): (u16, u16)) {
-        for kind in 0..KINDS {
-            let count = self.spans[SHIFT].counts[kind];
-            let x = Slow::log_rate(count, self.exposure);
+    fn end_slow(&mut self, day: u16, suspect: bool, peers: &mut Peers, (role, _): (u16, u16)) {
+        for kind in 0..DRIFTS {
+            let x = self.drifting(kind, self.exposure);
             let role = peers.role_mut(role);
             let prior = role.slow_moments[kind].mean(1.0, 1.0);
             let mut moments = role.slow_moments[kind];
@@ -196,6 +195,7 @@ impl Baseline {
                 group_mean: prior,
                 role_within: moments.within(),
                 ranks: &role.slow[kind],
+                drift: role.drift(kind),
             };
             let residual = self.slow[kind].close(x, &peered, !suspect, &mut moments);
             if !suspect {
@@ -203,14 +203,23 @@ impl Baseline {
                 role.slow_moments[kind] = moments;
                 if self.shifts > 3 {
                     role.slow[kind].add(residual);
+                    role.add_drift(kind, day, residual);
                 }
-                peers.group_mut(group).slow_moments[kind].add(x);
             }
             self.slow_gates[kind] = 0.0;
         }
         let step = 1.0 / f32::from(self.shifts.min(10));
         self.usual_exposure += step * (self.exposure - self.usual_exposure);
         self.exposure = 0.0;
+    }
+
+    /// What is watched for drift, as of now.
+    pub fn drifting(&self, kind: usize, exposure: f32) -> f32 {
+        let [all, unexplained] = self.spans[SHIFT].counts;
+        match kind {
+            SHARE => ((unexplained + 1.0) / ((all - unexplained).max(0.0) + 1.0)).ln(),
+            _ => Slow::log_rate([all, unexplained][kind], exposure),
+        }
     }
 
     fn end_novelty(&mut self, day: u16, suspect: bool, peers: &mut Peers, places: (u16, u16)) {
@@ -248,25 +257,30 @@ impl Baseline {
     }
 }
 
+/// How large batch work is, over what is usual: a service's hundreds and a clerk's tens compare.
+pub fn relative(count: f32, expected: &Expected) -> f32 {
+    1.0 + count / (expected.mu + 3.0)
+}
+
 /// Surprise below which a shift is as any other, in decades.
 pub const NOVEL_MIN: f32 = 2.0;
 /// What each shift takes from the novelty's CUSUM.
 pub const NOVELTY_DRIFT: f32 = 0.8;
 /// Pseudo-starts of the group behind an actor's own.
-const OWN_STARTS: f32 = 4.0;
+const OWN_STARTS: f32 = 2.0;
 /// 30 sessions.
 const STARTS_KEEP: f32 = 0.97;
 
 impl Span {
-    /// True where the window was batch work, or worse.
-    fn learn(&mut self, keep: f32, weight: f32) -> bool {
-        let burst =
-            self.counts[ALL] > self.expected[ALL].mu + BURST_SD * self.expected[ALL].sd() + 3.0;
-        self.bursts = self.bursts * keep + f32::from(u8::from(burst));
+    /// By kind, true where the window was batch work, or worse.
+    fn learn(&mut self, keep: f32, weight: f32) -> [bool; KINDS] {
+        let mut bursts = [false; KINDS];
         for kind in 0..KINDS {
             let expected = self.expected[kind];
+            bursts[kind] = self.counts[kind] > expected.mu + BURST_SD * expected.sd() + 3.0;
+            self.bursts[kind] = self.bursts[kind] * keep + f32::from(u8::from(bursts[kind]));
             self.rates[kind].learn(self.counts[kind], &expected, self.factor, keep, weight);
         }
-        burst
+        bursts
     }
 }

@@ -91,7 +91,11 @@ fn rarity(past: &[f32], days: f32) -> Vec<f32> {
             let seen = at(step);
             let continued = at(tail) + slope * step.saturating_sub(tail) as f64;
             // Where there are actor-days to count, the count is believed before the slope.
-            (if above[step] >= 5.0 || step <= tail { seen } else { seen.max(continued).min(continued + 0.5) }) as f32
+            (if above[step] >= 5.0 || step <= tail {
+                seen
+            } else {
+                seen.max(continued).min(continued + 0.5)
+            }) as f32
         })
         .scan(0.0_f32, |highest, rarity| {
             *highest = highest.max(rarity);

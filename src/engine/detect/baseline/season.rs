@@ -49,8 +49,7 @@ impl Season {
     pub fn refresh(&mut self, towards: Option<&Self>, shrink: f32) {
         for hour in 0..WEEK_HOURS {
             let prior = towards.map_or(1.0, |season| season.factors[hour]);
-            let factor =
-                (self.sums[hour] + shrink * prior) / (self.counts[hour] + shrink);
+            let factor = (self.sums[hour] + shrink * prior) / (self.counts[hour] + shrink);
             self.factors[hour] = factor.clamp(0.2, 5.0);
         }
     }

@@ -90,8 +90,8 @@ impl Sequence {
         self.shift_reads += 1.0;
         let evidence = self.fast.max(self.gentle);
         self.highest = self.highest.max(evidence);
-        let usual = (self.shifts * self.usual + ROLE_SHIFTS * role_usual)
-            / (self.shifts + ROLE_SHIFTS);
+        let usual =
+            (self.shifts * self.usual + ROLE_SHIFTS * role_usual) / (self.shifts + ROLE_SHIFTS);
         Some(3.0 * (1.0 + evidence / (NOISE + 2.0 * usual)).log2())
     }
 
@@ -148,7 +148,8 @@ mod tests {
 
     /// The highest score over the ids after an honest thousand.
     fn highest(ids: impl Iterator<Item = u64>) -> f32 {
-        let mut sequence = Sequence { shifts: 5.0, hits: 10.0, reads: 900.0, ..Sequence::default() };
+        let mut sequence =
+            Sequence { shifts: 5.0, hits: 10.0, reads: 900.0, ..Sequence::default() };
         let mut take = |id: u64| {
             let place = place_of(&format!("PNR-{id}")).expect("has a number");
             sequence.take(place, 1.0).unwrap_or(0.0)

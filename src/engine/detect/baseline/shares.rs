@@ -36,7 +36,10 @@ impl Shares {
             Ok(place) => place,
             Err(_) if self.kinds.len() >= KINDS_MAX => return,
             Err(place) => {
-                self.kinds.insert(place, Kind { mark: kind, part_share: self.part_share, ..Kind::default() });
+                self.kinds.insert(
+                    place,
+                    Kind { mark: kind, part_share: self.part_share, ..Kind::default() },
+                );
                 place
             }
         };
@@ -63,8 +66,8 @@ impl Shares {
         self.part_share = self.part / total;
         for kind in &mut self.kinds {
             kind.share = kind.weight / total;
-            kind.part_share = (kind.part + PART_SHRINK * self.part_share)
-                / (kind.weight + PART_SHRINK);
+            kind.part_share =
+                (kind.part + PART_SHRINK * self.part_share) / (kind.weight + PART_SHRINK);
         }
     }
 

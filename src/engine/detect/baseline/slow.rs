@@ -14,7 +14,10 @@ const VARIANCE_SHRINK: f32 = 6.0;
 const SHIFTS: [f64; 4] = [0.4, 0.8, 1.3, 2.0];
 /// CUSUM beyond which the baseline learns at a fifth.
 const CUSUM_SUSPECT: f32 = 6.0;
-const DAYS_MIN: f32 = 3.0;
+const DAYS_MIN: f32 = 5.0;
+/// The share of its decades that evidence keeps from one day to the next, so that a long watch is
+/// as strict as a short one.
+const EVIDENCE_KEEP: f64 = 0.85;
 const EVIDENCE_MAX: f32 = 1e25;
 
 /// One actor's days, as logarithms of what was read a worked hour.
@@ -35,6 +38,8 @@ pub struct Peered<'p> {
     pub group_mean: f32,
     pub role_within: f32,
     pub ranks: &'p Residuals,
+    /// How far everybody of the role is from the usual just now.
+    pub drift: f32,
 }
 
 impl Slow {
@@ -52,7 +57,7 @@ impl Slow {
         let variance = (self.days * self.variance + VARIANCE_SHRINK * peers.role_within)
             / (self.days + VARIANCE_SHRINK);
         let spread = variance * (1.0 + 1.0 / (self.days + MEAN_SHRINK));
-        (x - self.mean(peers)) / spread.max(1e-3).sqrt()
+        (x - self.mean(peers)) / spread.max(1e-3).sqrt() - peers.drift
     }
 
     /// The evidence, in decades, if the day ended with `residual`.
@@ -70,7 +75,7 @@ impl Slow {
 
     fn grown(&self, z: f64) -> f64 {
         let ratio: f64 = SHIFTS.iter().map(|d| (d * z - d * d / 2.0).exp()).sum();
-        ((1.0 + f64::from(self.evidence)) * ratio / SHIFTS.len() as f64)
+        ((1.0 + f64::from(self.evidence)).powf(EVIDENCE_KEEP) * ratio / SHIFTS.len() as f64)
             .min(f64::from(EVIDENCE_MAX))
     }
 
@@ -92,7 +97,8 @@ impl Slow {
         let step = slow_down / self.days;
         // Winsorised: one wild day moves the mean by no more than two spreads.
         let limit = 2.0 * peers.role_within.sqrt() + 0.2;
-        let dev = if self.days > 1.0 { (x - self.mean).clamp(-limit, limit) } else { x - self.mean };
+        let dev =
+            if self.days > 1.0 { (x - self.mean).clamp(-limit, limit) } else { x - self.mean };
         self.mean += step * dev;
         if self.days > 1.0 {
             self.variance += step * (dev * dev - self.variance);
@@ -133,7 +139,7 @@ mod tests {
     /// The evidence after days that follow fifteen honest ones, in decades.
     fn after(days: impl Iterator<Item = f32>) -> f32 {
         let ranks = Residuals::default();
-        let peers = Peered { group_mean: 3.0, role_within: 0.09, ranks: &ranks };
+        let peers = Peered { group_mean: 3.0, role_within: 0.09, ranks: &ranks, drift: 0.0 };
         let (mut slow, mut moments) = (Slow::default(), Moments::default());
         let honest = (0..15).map(|i| 100.0 * (1.0 + 0.3 * ((i * 7 % 5) as f32 - 2.0) / 2.0));
         for count in honest.chain(days) {

@@ -1,12 +1,12 @@
 //! The learned detectors together: an event in, counts and scores up, an alert where a lane's
 //! threshold is crossed.
 
-use super::actor::{ALL, Baseline, HOUR, SHIFT, TEN, UNEXPLAINED};
+use super::actor::{ALL, Baseline, HOUR, SHARE, SHIFT, TEN, UNEXPLAINED};
 use super::config::BaselineConfig;
 use super::lanes::{Lane, Part};
 use super::mark::{mark, mark_of_two};
-use super::peers::{KINDS, Peers, SPANS};
-use super::roll::{NOVEL_MIN, NOVELTY_DRIFT};
+use super::peers::{DRIFTS, KINDS, Peers, SPANS};
+use super::roll::{NOVEL_MIN, NOVELTY_DRIFT, START_UNUSUAL, relative};
 use super::sequence::place_of;
 use super::slow::{Peered, Slow};
 use super::why;
@@ -31,7 +31,6 @@ pub struct Suite {
     config: BaselineConfig,
     budget: f64,
 }
-
 
 impl Suite {
     pub fn new(config: BaselineConfig, budget: f64) -> Self {
@@ -80,7 +79,7 @@ impl Suite {
         if let Some(places) = actor.places.filter(|_| actor.group == group && actor.role == role) {
             return places;
         }
-        if actor.role != 0 && actor.role != role {
+        if actor.role != 0 {
             actor.forget((minute / 1_440) as u16);
         }
         let places = peers.places(role, group, self.config.groups_max);
@@ -161,14 +160,19 @@ impl Suite {
                     *gate = (*gate * GATE_STEP).max(actor.spans[which].counts[kind] + 1.0);
                     let part = COUNT_PARTS[which][kind];
                     raised |= peers.lanes.raise(&mut actor.day, part, score);
+                    if actor.start < START_UNUSUAL && which != SHIFT {
+                        let decades = off_hours_score(actor, which, kind);
+                        raised |= peers.lanes.raise(&mut actor.day, Part::OffHours, decades);
+                    }
                 }
             }
         }
         if read.fresh_today {
             raised |= score_slow(actor, peers, places);
             raised |= score_novelty(actor, peers, places, read.kind);
-            if let Some(place) = judged.event.resource.record.as_deref().and_then(place_of)
-                && let usual = peers.role(places.0).walks.mean(1.0, 2.0)
+            if !read.explained
+                && let Some(place) = judged.event.resource.record.as_deref().and_then(place_of)
+                && let usual = peers.role(places.0).walks.mean(0.7, 2.0).exp_m1()
                 && let Some(score) = actor.sequence.take(place, usual)
                 && score > 1.0
             {
@@ -215,7 +219,8 @@ impl Suite {
         findings.push(why::finding(judged, actor, peers, places, lane, beyond, (detector, mode)));
         peers.lanes.told(&mut actor.day, lane, beyond, first);
         (actor.told_day, actor.told_beyond) = (day, beyond);
-        actor.suspect_until = actor.suspect_until.max(day + SUSPECT_DAYS);
+        let days = if beyond > 0.5 { STRONGLY_SUSPECT_DAYS } else { SUSPECT_DAYS };
+        actor.suspect_until = actor.suspect_until.max(day + days);
         if matches!(lane, Lane::SlowAll | Lane::SlowUnexplained) {
             actor.slow.iter_mut().for_each(Slow::told);
         }
@@ -233,7 +238,9 @@ impl Suite {
         use crate::engine::detect::mode::Mode;
         let who = mark(judged.event.actor_id().unwrap_or(""));
         let day = actor.day.day;
-        if self.config.id_block != Mode::Off
+        let person = judged.facts.actor_type != ActorType::Service;
+        if person
+            && self.config.id_block != Mode::Off
             && let Some(place) = judged.event.resource.record.as_deref().and_then(place_of)
             && let Some(hot) = peers.blocks.take(place, who)
         {
@@ -243,7 +250,6 @@ impl Suite {
                 findings.push(why::block(judged, &hot, actor.hot_reads, self.config.id_block));
             }
         }
-        let person = judged.facts.actor_type != ActorType::Service;
         let counts = person && (!read.explained || !peers.has_cases());
         if self.config.subject_fan_in == Mode::Off || !counts {
             return;
@@ -271,6 +277,7 @@ const ESCALATION: f32 = 0.5;
 const SAME_DAY_ESCALATION: f32 = 1.0;
 /// Days after an alert on which the actor teaches nobody.
 const SUSPECT_DAYS: u16 = 3;
+const STRONGLY_SUSPECT_DAYS: u16 = 10;
 /// Reads in hot blocks at which an actor is told of.
 const HOT_READS: u16 = 4;
 
@@ -294,10 +301,13 @@ fn count_score(
 ) -> f32 {
     let span = &actor.spans[which];
     let ln_tail = span.expected[kind].ln_tail(span.counts[kind], kind == ALL);
-    let bursts = &peers.role(role).bursts[which];
-    let share = (span.bursts + BURST_SHRINK * bursts.share()) / (span.rates[ALL].den + BURST_SHRINK);
+    let bursts = &peers.role(role).bursts[which][kind];
+    let own = span.bursts[kind] + BURST_SHRINK * bursts.share();
+    let share = own / (span.rates[ALL].den + BURST_SHRINK);
     let share = f64::from(share.clamp(0.0, 0.5));
-    let batch = bursts.tail(span.counts[kind]).map_or(0.0, |tail| share * tail);
+    let batch = bursts
+        .tail(relative(span.counts[kind], &span.expected[kind]))
+        .map_or(0.0, |tail| share * tail);
     let p = ((1.0 - share).ln() + ln_tail).exp() + batch;
     let ln_p = if p > 0.0 { p.ln() } else { ln_tail };
     // The product of two uniforms: x (1 - ln x).
@@ -306,43 +316,47 @@ fn count_score(
     (-ln_joint / std::f64::consts::LN_10).max(0.0) as f32
 }
 
-/// Pseudo-windows of the role's share of batch work behind an actor's own.
-const BURST_SHRINK: f32 = 20.0;
+/// Decades of an unusual beginning, with at most three of what was read then.
+fn off_hours_score(actor: &Baseline, which: usize, kind: usize) -> f32 {
+    let span = &actor.spans[which];
+    let ln_tail = span.expected[kind].ln_tail(span.counts[kind], kind == ALL) as f32;
+    -actor.start.log10() + (-ln_tail / std::f32::consts::LN_10).clamp(0.0, 3.0)
+}
+
+/// Pseudo-windows of the role's share of batch work behind an actor's own: one, so that who never
+/// did any is not taken to.
+const BURST_SHRINK: f32 = 1.0;
 
 fn score_slow(actor: &mut Baseline, peers: &mut Peers, (role, _): (u16, u16)) -> bool {
     let mut raised = false;
-    for kind in [ALL, UNEXPLAINED] {
-        let count = actor.spans[SHIFT].counts[kind];
+    for (kind, part) in SLOW_PARTS.into_iter().enumerate() {
+        let count = actor.spans[SHIFT].counts[kind.min(UNEXPLAINED)];
         if count < actor.slow_gates[kind] || actor.shifts < 3 {
             continue;
         }
+        actor.slow_gates[kind] = count * GATE_STEP + 1.0;
         let exposure = actor.exposure.max(actor.usual_exposure);
         let of = peers.role(role);
         let peered = Peered {
             group_mean: of.slow_moments[kind].mean(1.0, 1.0),
             role_within: of.slow_moments[kind].within(),
             ranks: &of.slow[kind],
+            drift: of.drift(kind),
         };
-        let usual = actor.slow[kind].usual(exposure, &peered);
-        if count > usual * 1.1 + 1.0 {
-            let residual = actor.slow[kind].residual(Slow::log_rate(count, exposure), &peered);
+        // A share means something once half a usual shift is read.
+        let early = kind == SHARE && actor.exposure < 0.5 * actor.usual_exposure;
+        let residual = actor.slow[kind].residual(actor.drifting(kind, exposure), &peered);
+        if residual > 0.2 && !early {
             let score = actor.slow[kind].score_if(residual, &peered);
-            let part = [Part::SlowAll, Part::SlowUnexplained][kind];
             raised |= peers.lanes.raise(&mut actor.day, part, score);
-            actor.slow_gates[kind] = count * GATE_STEP + 1.0;
-        } else {
-            actor.slow_gates[kind] = usual * GATE_STEP + 1.0;
         }
     }
     raised
 }
 
-fn score_novelty(
-    actor: &mut Baseline,
-    peers: &mut Peers,
-    places: (u16, u16),
-    kind: u32,
-) -> bool {
+const SLOW_PARTS: [Part; DRIFTS] = [Part::SlowAll, Part::SlowUnexplained, Part::SlowShare];
+
+fn score_novelty(actor: &mut Baseline, peers: &mut Peers, places: (u16, u16), kind: u32) -> bool {
     let share = peers.role(places.0).habits.share(kind);
     let day = actor.day.day;
     let surprise = actor.habits.take(kind, day, share);
@@ -361,4 +375,3 @@ fn score_novelty(
     let score = now.max(actor.novelty_cusum + now.min(4.0) - NOVELTY_DRIFT);
     peers.lanes.raise(&mut actor.day, Part::Novelty, score)
 }
-

@@ -8,7 +8,10 @@ use super::fan_in::FanInHit;
 use super::lanes::{ActorDay, Lane, Part};
 use super::peers::Peers;
 use super::rate::{Expected, Rate};
-use super::{ID_BLOCK, NOVELTY, SEQUENCE, SLOW_DRIFT, SUBJECT_FAN_IN, UNEXPLAINED_READS, VOLUME};
+use super::{
+    ID_BLOCK, NOVELTY, SEQUENCE, SESSION_START, SLOW_DRIFT, SUBJECT_FAN_IN, UNEXPLAINED_READS,
+    VOLUME,
+};
 use crate::engine::detect::Judged;
 use crate::engine::detect::mode::Mode;
 use crate::engine::model::{Finding, SubjectToken, Window};
@@ -38,7 +41,8 @@ fn leading(lane: Lane, day: &ActorDay) -> Part {
         Lane::Novelty => &[Part::Novelty],
         Lane::Sequence => &[Part::Sequence],
         Lane::SlowAll => &[Part::SlowAll],
-        Lane::SlowUnexplained => &[Part::SlowUnexplained],
+        Lane::SlowUnexplained => &[Part::SlowUnexplained, Part::SlowShare],
+        Lane::OffHours => &[Part::OffHours],
     };
     let best = |best: Part, &part: &Part| if day.part(part) > day.part(best) { part } else { best };
     parts.iter().fold(parts[0], best)
@@ -53,7 +57,8 @@ pub fn detector_of(lane: Lane, day: &ActorDay, config: &BaselineConfig) -> (&'st
         }
         Part::Novelty => (NOVELTY, config.novelty),
         Part::Sequence => (SEQUENCE, config.sequence),
-        Part::SlowAll | Part::SlowUnexplained => (SLOW_DRIFT, config.slow_drift),
+        Part::SlowAll | Part::SlowUnexplained | Part::SlowShare => (SLOW_DRIFT, config.slow_drift),
+        Part::OffHours => (SESSION_START, config.session_start),
     }
 }
 
@@ -88,7 +93,8 @@ pub fn finding(
         Part::Novelty => novel(judged, actor),
         Part::Sequence => walked(judged, actor),
         Part::SlowAll => crept(judged, actor, ALL),
-        Part::SlowUnexplained => crept(judged, actor, UNEXPLAINED),
+        Part::SlowUnexplained | Part::SlowShare => crept(judged, actor, UNEXPLAINED),
+        Part::OffHours => counted(judged, actor, peers, places, HOUR, ALL),
     };
     let why = format!("{}; {}", told.text, how_rare(actor, peers, lane));
     let score = match mode {

@@ -2,8 +2,8 @@
 
 use super::{Evictable, Watching};
 use crate::engine::detect::{
-    RuleState, baseline::Baseline, bulk_read::BulkState, denied_burst::DeniedState, enumeration::SequenceState,
-    first_seen::SeenState, leaver::LeaverState, no_case::NoCaseState,
+    RuleState, baseline::Baseline, bulk_read::BulkState, denied_burst::DeniedState,
+    enumeration::SequenceState, first_seen::SeenState, leaver::LeaverState, no_case::NoCaseState,
     watched_subject::WatchedState,
 };
 use crate::engine::model::EventTime;
