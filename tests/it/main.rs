@@ -25,6 +25,7 @@ mod kafka_reload;
 mod kafka_restart;
 mod kafka_security;
 mod layers;
+mod learned;
 mod real_data;
 mod replay_cli;
 mod restart;

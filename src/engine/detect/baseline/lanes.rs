@@ -118,8 +118,6 @@ const BLIND_DAYS: u16 = 4;
 const EXCESS_LET_PASS: f64 = 3.0;
 /// Below these nothing is told of, however quiet the past.
 const THRESHOLDS_MIN: [f32; LANES] = [1.0, 1.5, 1.5, 1.5, 5.0, 1.5, 1.5, 2.0];
-/// Fixed threshold while learning, in decades of the detector's own probability.
-const LEARNING_THRESHOLD: f32 = 12.0;
 /// Lanes overlap: what each is given beyond its even share. Source: DETECTORS section 8.
 const OVERLAP: f64 = 1.25;
 /// An actor-day this many decades rarer than the threshold says nothing of honest work.
@@ -232,13 +230,9 @@ impl Lanes {
     /// How rare the lane's strength is, and whether it is above the threshold.
     pub fn verdict(&self, actor: &ActorDay, lane: Lane) -> (f32, bool) {
         let strength = score_of(actor.lanes[lane as usize]);
+        // Until then the detectors with fixed limits stand watch.
         if !self.is_learned() {
-            let own = Self::parts_of(lane).iter().map(|&p| actor.part(p)).fold(0.0, f32::max);
-            let live = !matches!(
-                lane,
-                Lane::Fused | Lane::SlowAll | Lane::SlowUnexplained | Lane::OffHours
-            );
-            return (own - LEARNING_THRESHOLD, live && own >= LEARNING_THRESHOLD);
+            return (0.0, false);
         }
         if lane.needs_cases() && !self.has_cases {
             return (0.0, false);
@@ -247,6 +241,11 @@ impl Lanes {
         let scores = &self.lanes[lane as usize];
         let rarity = |s: f32| scores.rarity(step_of(s)).unwrap_or(0.0);
         (rarity(strength) - rarity(threshold), strength >= threshold && strength > 0.0)
+    }
+
+    /// `-log10` of the share of actor-days that reach the part's score.
+    pub fn part_rarity(&self, actor: &ActorDay, part: Part) -> f32 {
+        self.parts[part as usize].rarity(actor.parts[part as usize]).unwrap_or(0.0)
     }
 
     /// `-log10` of the share of actor-days that reach the lane's strength.

@@ -47,7 +47,7 @@ const CLAMPED: f32 = 1.2;
 
 impl Rate {
     /// `prior.mean` is the group's; `factor` the season's and the context's.
-    pub fn expect(&self, prior: &Prior, factor: f32) -> Expected {
+    pub fn forecast(&self, prior: &Prior, factor: f32) -> Expected {
         let mean = prior.mean.max(MU_MIN);
         let n0 = ((1.0 / mean + prior.phi) / prior.tau.max(0.01)).clamp(0.5, 30.0);
         let lambda = (self.num + n0 * mean) / (self.den + n0);
@@ -118,12 +118,12 @@ mod tests {
     fn a_new_actor_has_the_peers_rate_and_a_known_one_its_own() {
         let prior = Prior { mean: 20.0, phi: 0.3, tau: 0.5 };
         let mut rate = Rate::default();
-        assert!((rate.expect(&prior, 1.0).mu - 20.0).abs() < 1e-3);
+        assert!((rate.forecast(&prior, 1.0).mu - 20.0).abs() < 1e-3);
         for _ in 0..200 {
-            let expected = rate.expect(&prior, 2.0);
+            let expected = rate.forecast(&prior, 2.0);
             rate.learn(10.0, &expected, 2.0, 0.999, 1.0);
         }
-        assert!((rate.expect(&prior, 1.0).mu - 5.0).abs() < 0.3);
+        assert!((rate.forecast(&prior, 1.0).mu - 5.0).abs() < 0.3);
     }
 
     #[test]
@@ -131,12 +131,12 @@ mod tests {
         let prior = Prior { mean: 10.0, phi: 0.2, tau: 0.3 };
         let mut rate = Rate::default();
         for _ in 0..100 {
-            let expected = rate.expect(&prior, 1.0);
+            let expected = rate.forecast(&prior, 1.0);
             rate.learn(10.0, &expected, 1.0, 0.999, 1.0);
         }
-        let expected = rate.expect(&prior, 1.0);
+        let expected = rate.forecast(&prior, 1.0);
         rate.learn(5_000.0, &expected, 1.0, 0.999, 1.0);
-        let after = rate.expect(&prior, 1.0);
+        let after = rate.forecast(&prior, 1.0);
         assert!(after.mu < 11.0 && after.ln_tail(200.0, true) < -20.0);
         assert!(after.p99() > after.mu && after.p99() < 40.0);
     }

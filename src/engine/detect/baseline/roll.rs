@@ -79,7 +79,7 @@ impl Baseline {
         span.context = if which == SHIFT { 1.0 } else { group.context() };
         span.factor = season * span.context;
         for kind in 0..KINDS {
-            let expected = span.rates[kind].expect(&group.priors[which][kind], span.factor);
+            let expected = span.rates[kind].forecast(&group.priors[which][kind], span.factor);
             let gate = expected.mu + GATE_SD * expected.sd();
             span.gates[kind] = if eager { gate.min((expected.mu * 0.5).max(3.0)) } else { gate };
             span.expected[kind] = expected;

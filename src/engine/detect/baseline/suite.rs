@@ -212,7 +212,7 @@ impl Suite {
         if !first && beyond < actor.told_beyond + SAME_DAY_ESCALATION {
             return;
         }
-        let (detector, mode) = why::detector_of(lane, &actor.day, &self.config);
+        let (detector, mode) = why::detector_of(lane, &actor.day, &peers.lanes, &self.config);
         if mode == crate::engine::detect::mode::Mode::Off {
             return;
         }

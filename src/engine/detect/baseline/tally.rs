@@ -21,14 +21,13 @@ impl Default for Tally {
             past: vec![0.0; STEPS],
             days: 0.0,
             turns: 0,
-            threshold: UNKNOWN_THRESHOLD,
+            threshold: f32::MAX,
         }
     }
 }
 
 const KEEP: f32 = 0.92;
-/// Decades asked for before seven days are known, and the least ever.
-const UNKNOWN_THRESHOLD: f32 = 15.0;
+/// The least ever asked for, in decades. Before seven days are known nothing is told.
 const THRESHOLD_MIN: f32 = 4.0;
 /// So far above the threshold, a score says nothing of honest work.
 const BEYOND_DOUBT: f32 = 4.0;

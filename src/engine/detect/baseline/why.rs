@@ -5,7 +5,7 @@ use super::actor::{ALL, Baseline, HOUR, SHIFT, TEN, UNEXPLAINED};
 use super::blocks::Hot;
 use super::config::BaselineConfig;
 use super::fan_in::FanInHit;
-use super::lanes::{ActorDay, Lane, Part};
+use super::lanes::{ActorDay, Lane, Lanes, Part};
 use super::peers::Peers;
 use super::rate::{Expected, Rate};
 use super::{
@@ -24,7 +24,7 @@ const SCORE_MAX: f32 = 90.0;
 const SHADOW: u8 = 15;
 
 /// The part of the day that speaks for a lane.
-fn leading(lane: Lane, day: &ActorDay) -> Part {
+fn leading(lane: Lane, day: &ActorDay, lanes: &Lanes) -> Part {
     let parts: &[Part] = match lane {
         Lane::Fused => &[
             Part::TenAll,
@@ -44,13 +44,20 @@ fn leading(lane: Lane, day: &ActorDay) -> Part {
         Lane::SlowUnexplained => &[Part::SlowUnexplained, Part::SlowShare],
         Lane::OffHours => &[Part::OffHours],
     };
-    let best = |best: Part, &part: &Part| if day.part(part) > day.part(best) { part } else { best };
+    // By how rare each is: their own scores are not on one scale.
+    let rank = |part: Part| (lanes.part_rarity(day, part), day.part(part));
+    let best = |best: Part, &part: &Part| if rank(part) > rank(best) { part } else { best };
     parts.iter().fold(parts[0], best)
 }
 
 /// The detector that speaks for a lane, and whether it may.
-pub fn detector_of(lane: Lane, day: &ActorDay, config: &BaselineConfig) -> (&'static str, Mode) {
-    match leading(lane, day) {
+pub fn detector_of(
+    lane: Lane,
+    day: &ActorDay,
+    lanes: &Lanes,
+    config: &BaselineConfig,
+) -> (&'static str, Mode) {
+    match leading(lane, day, lanes) {
         Part::TenAll | Part::HourAll | Part::DayAll => (VOLUME, config.unusual_volume),
         Part::TenUnexplained | Part::HourUnexplained | Part::DayUnexplained => {
             (UNEXPLAINED_READS, config.unusual_unexplained)
@@ -82,7 +89,7 @@ pub fn finding(
     beyond: f32,
     (detector, mode): (&'static str, Mode),
 ) -> Finding {
-    let part = leading(lane, &actor.day);
+    let part = leading(lane, &actor.day, &peers.lanes);
     let told = match part {
         Part::TenAll => counted(judged, actor, peers, places, TEN, ALL),
         Part::TenUnexplained => counted(judged, actor, peers, places, TEN, UNEXPLAINED),
@@ -122,9 +129,6 @@ fn span_of(part: Part) -> usize {
 
 /// `lane burst: one actor-day in 4,200 (threshold: one in 800)`.
 fn how_rare(actor: &Baseline, peers: &Peers, lane: Lane) -> String {
-    if !peers.lanes.is_learned() {
-        return format!("lane {}, still learning: a fixed limit", lane.name());
-    }
     let one_in = |rarity: f32| round(10_f32.powf(rarity.min(9.0)));
     let threshold = peers.lanes.views()[lane as usize].threshold;
     format!(
@@ -155,7 +159,7 @@ fn counted(
     let span = &actor.spans[which];
     let (observed, own) = (span.counts[kind], span.expected[kind]);
     let peer: Expected =
-        Rate::default().expect(&peers.group(places.1).priors[which][kind], span.factor);
+        Rate::default().forecast(&peers.group(places.1).priors[which][kind], span.factor);
     let what = if kind == ALL { "distinct subjects" } else { "subjects without a case" };
     let minutes = match which {
         TEN => 10,
