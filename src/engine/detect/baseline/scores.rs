@@ -85,7 +85,7 @@ fn rarity(past: &[f32], days: f32) -> Vec<f32> {
     let (body, tail) = (find(body_share), find(tail_share));
     let at = |step: usize| -share(step).log10();
     let slope = (at(tail) - at(body)) / (tail - body).max(1) as f64;
-    let slope = slope.clamp(0.1 / f64::from(PER_DECADE), 1.2 / f64::from(PER_DECADE));
+    let slope = slope.clamp(0.3 / f64::from(PER_DECADE), 1.2 / f64::from(PER_DECADE));
     (0..STEPS)
         .map(|step| {
             let seen = at(step);
