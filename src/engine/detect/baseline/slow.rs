@@ -18,6 +18,9 @@ const DAYS_MIN: f32 = 5.0;
 /// The share of its decades that evidence keeps from one day to the next, so that a long watch is
 /// as strict as a short one.
 const EVIDENCE_KEEP: f64 = 0.85;
+/// A day teaches no more than so many spreads, and its square is raised by what that takes off.
+const LEARNED_SD: f32 = 1.5;
+const CLAMPED: f32 = 1.25;
 const EVIDENCE_MAX: f32 = 1e25;
 
 /// One actor's days, as logarithms of what was read a worked hour.
@@ -54,10 +57,14 @@ impl Slow {
 
     /// Standardised distance of a day from the actor's own.
     pub fn residual(&self, x: f32, peers: &Peered<'_>) -> f32 {
+        let uncertain = 1.0 + 1.0 / (self.days + MEAN_SHRINK);
+        (x - self.mean(peers)) / (self.spread(peers) * uncertain.sqrt()) - peers.drift
+    }
+
+    fn spread(&self, peers: &Peered<'_>) -> f32 {
         let variance = (self.days * self.variance + VARIANCE_SHRINK * peers.role_within)
             / (self.days + VARIANCE_SHRINK);
-        let spread = variance * (1.0 + 1.0 / (self.days + MEAN_SHRINK));
-        (x - self.mean(peers)) / spread.max(1e-3).sqrt() - peers.drift
+        variance.max(1e-3).sqrt()
     }
 
     /// The evidence, in decades, if the day ended with `residual`.
@@ -92,16 +99,21 @@ impl Slow {
             moments.within += dev * dev * self.days / (self.days + 1.0);
             moments.within_count += 1.0;
         }
+        let spread = self.spread(peers);
         let slow_down = if self.cusum > CUSUM_SUSPECT || !learn { 0.2 } else { 1.0 };
         self.days = (self.days + 1.0).min(DAYS_MAX);
         let step = slow_down / self.days;
-        // Winsorised: one wild day moves the mean by no more than two spreads.
-        let limit = 2.0 * peers.role_within.sqrt() + 0.2;
-        let dev =
-            if self.days > 1.0 { (x - self.mean).clamp(-limit, limit) } else { x - self.mean };
+        // Winsorised by the actor's own spread, once there is one: days that creep up are not to
+        // make the next ones ordinary.
+        let dev = match self.days {
+            days if days <= 1.0 => x - self.mean,
+            days if days < DAYS_MIN => (x - self.mean).clamp(-2.0, 2.0),
+            _ => (x - self.mean).clamp(-LEARNED_SD * spread, LEARNED_SD * spread),
+        };
         self.mean += step * dev;
         if self.days > 1.0 {
-            self.variance += step * (dev * dev - self.variance);
+            let widened = if self.days < DAYS_MIN { 1.0 } else { CLAMPED };
+            self.variance += step * (widened * dev * dev - self.variance);
         }
         residual
     }
