@@ -77,6 +77,8 @@ impl DetectConfig {
 pub struct Roster {
     actor: Vec<(Mode, Box<dyn Detector<ActorState>>)>,
     source: Vec<(Mode, Box<dyn Detector<SourceState>>)>,
+    /// Which of bulk_read, no_case, enumeration and first_seen rest once others have learned.
+    rest: [bool; 4],
 }
 
 /// Every detector's name, with the chain's and the rules': the closed set of metric labels.
@@ -106,6 +108,8 @@ pub const DETECTOR_NAMES: [&str; 20] = [
 impl Roster {
     pub fn new(config: &DetectConfig) -> Self {
         let c = config.clone();
+        let modes = [c.bulk_read.mode, c.no_case.mode, c.enumeration.mode, c.first_seen.mode];
+        let rest = modes.map(|mode| mode == Mode::UntilLearned);
         let mut actor: Vec<(Mode, Box<dyn Detector<ActorState>>)> = vec![
             (c.watched_subject.mode, Box::new(WatchedSubject)),
             (c.leaver.mode, Box::new(Leaver)),
@@ -121,7 +125,7 @@ impl Roster {
         ];
         actor.retain(|(mode, _)| *mode != Mode::Off);
         source.retain(|(mode, _)| *mode != Mode::Off);
-        Self { actor, source }
+        Self { actor, source, rest }
     }
 
     /// `learned` says whether the learned detectors have learned.
@@ -132,7 +136,28 @@ impl Roster {
         learned: bool,
         findings: &mut Vec<Finding>,
     ) {
+        if learned && !state.rested {
+            self.rest(state);
+        }
         observe(&self.actor, judged, state, learned, findings);
+    }
+
+    /// Frees what resting detectors remember of an actor.
+    fn rest(&self, state: &mut ActorState) {
+        let [bulk, no_case, sequence, seen] = self.rest;
+        if bulk {
+            state.bulk = Default::default();
+        }
+        if no_case {
+            state.no_case = Default::default();
+        }
+        if sequence {
+            state.sequence = Default::default();
+        }
+        if seen {
+            state.seen = Default::default();
+        }
+        state.rested = true;
     }
 
     pub fn observe_source(

@@ -18,6 +18,8 @@ pub struct ActorState {
     pub chain: u64,
     pub watch: Watching,
     pub rules: RuleState,
+    /// Detectors that rest once others have learned hold nothing any more.
+    pub rested: bool,
     pub baseline: Option<Box<Baseline>>,
     pub bulk: BulkState,
     pub denied: DeniedState,
