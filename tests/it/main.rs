@@ -15,6 +15,7 @@ mod stream;
 mod broker_smoke;
 mod correlation;
 mod determinism;
+mod evaluate_cli;
 mod golden;
 mod kafka_broker_away;
 mod kafka_cloudtrail;

@@ -11,6 +11,9 @@ mod run;
 mod score;
 mod table;
 
+#[cfg(test)]
+mod tests;
+
 pub use observe::{Naming, Observed, Opening};
 pub use plot::plot;
 pub use report::{BudgetReport, Calibration, DetectorCount, FalseRate, KindReport, Report};

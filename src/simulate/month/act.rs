@@ -9,6 +9,7 @@ use super::dataset::{DATASETS, Dataset};
 use super::deed::{Amount, Cited, Data, Deed, From, Ids, When};
 use super::person::{Shift, new_case};
 use super::plan::{Instance, Task};
+use super::role;
 use super::work::Desk;
 
 /// Records that keep coming back in one case.
@@ -43,7 +44,7 @@ pub(super) fn act(
     let place = u64::from(desk.person.number) << 16 | u64::from(desk.day.day);
     desk.rng = chance(desk.setting.seed, Purpose::Deed, number + 1, place);
     let Some((start_ms, end_ms)) = span(desk, deed, shift) else { return false };
-    let family = hash(desk.setting.seed, Purpose::Deed, number + 1, 1 << 60);
+    let family = hash(desk.setting.seed, Purpose::Deed, number + 1, u64::MAX);
     let own = hash(family, Purpose::Deed, u64::from(desk.person.number), 0);
     let ticket = 1_000_000 + (family % 89_000_000) as u32;
     // A sequence goes on where it was left the day before.
@@ -52,7 +53,10 @@ pub(super) fn act(
     let datasets = datasets(desk, deed.data, own);
     let mut scene = Scene { deed, task, family, datasets, instance, ticket, next };
     let reads = amount(desk, &scene, start_ms, end_ms);
-    come_from(desk, deed.from);
+    // Every other attacker sits at the account's usual place.
+    if !instance.attack || family.is_multiple_of(2) {
+        come_from(desk, deed.from);
+    }
     desk.deed = task.instance + 1;
     if deed.span_min == 0 {
         scene.clumps(desk, reads, start_ms, end_ms);
@@ -73,7 +77,7 @@ pub(super) fn come_from(desk: &mut Desk<'_>, from: From) {
     match from {
         From::Usual => return,
         From::OtherDesk => desk.ip = desk.elsewhere(),
-        From::Remote => desk.ip = 0x0ac8_0000 | (number & 0xffff),
+        From::Remote => desk.ip = desk.person.remote(),
         From::OtherSite => {
             desk.day.site = (desk.day.site + 3) % SITES.len() as u8;
             desk.ip = (10 << 24) | ((20 + u32::from(desk.day.site)) << 16) | (number & 0xffff);
@@ -187,7 +191,9 @@ impl Scene<'_> {
             known => self.datasets[n as usize % known],
         };
         let position = self.position(desk, at_ms, n);
+        // A service works for no case, in whatever hands.
         let own = self.deed.cited == Cited::Attacker
+            && role::facts(desk.person.post.role).for_case > 0.0
             && happens(&mut desk.rng, desk.setting.attack_case_share);
         let case = if own {
             let slot = below(&mut desk.rng, desk.person.cases.len() as u64) as usize;

@@ -37,18 +37,18 @@ const TRAVELER: &str = "T-";
 const CONSIGNMENT: &str = "K-";
 
 pub(super) static DATASETS: [DatasetFacts; 12] = [
-    dataset("pnr", "travel", "pnr-gateway", "PNR-", TRAVELER, 1_834.0, 0.92),
-    dataset("api", "travel", "entry-exit", "API-", TRAVELER, 920.0, 0.9),
-    dataset("watchlist", "law_enforcement", "watch-desk", "WL-", TRAVELER, 2_400.0, 0.97),
-    dataset("visa", "travel", "visa-portal", "VIS-", TRAVELER, 5_200.0, 0.98),
-    dataset("biometrics", "biometric", "bio-match", "BIO-", TRAVELER, 48_000.0, 0.97),
-    dataset("declarations", "cargo", "customs-desk", "DEC-", CONSIGNMENT, 3_100.0, 0.94),
-    dataset("manifests", "cargo", "cargo-hub", "MAN-", CONSIGNMENT, 6_400.0, 0.86),
-    dataset("risk_scores", "risk", "targeting", "RSK-", CONSIGNMENT, 1_200.0, 0.9),
+    dataset("pnr", "travel", "pnr-gateway", "PNR-", TRAVELER, 1_834.0, 0.98),
+    dataset("api", "travel", "entry-exit", "API-", TRAVELER, 920.0, 0.97),
+    dataset("watchlist", "law_enforcement", "watch-desk", "WL-", TRAVELER, 2_400.0, 0.98),
+    dataset("visa", "travel", "visa-portal", "VIS-", TRAVELER, 5_200.0, 0.99),
+    dataset("biometrics", "biometric", "bio-match", "BIO-", TRAVELER, 48_000.0, 0.98),
+    dataset("declarations", "cargo", "customs-desk", "DEC-", CONSIGNMENT, 3_100.0, 0.98),
+    dataset("manifests", "cargo", "cargo-hub", "MAN-", CONSIGNMENT, 6_400.0, 0.95),
+    dataset("risk_scores", "risk", "targeting", "RSK-", CONSIGNMENT, 1_200.0, 0.97),
     dataset("case_files", "law_enforcement", "case-desk", "CF-", TRAVELER, 14_000.0, 1.0),
-    dataset("duties", "financial", "duty-ledger", "DTY-", CONSIGNMENT, 1_500.0, 0.92),
-    dataset("release_pins", "cargo", "terminal-link", "PIN-", CONSIGNMENT, 310.0, 0.95),
-    dataset("staff", "personnel", "hr-desk", "HR-", "H-", 2_100.0, 0.88),
+    dataset("duties", "financial", "duty-ledger", "DTY-", CONSIGNMENT, 1_500.0, 0.97),
+    dataset("release_pins", "cargo", "terminal-link", "PIN-", CONSIGNMENT, 310.0, 0.97),
+    dataset("staff", "personnel", "hr-desk", "HR-", "H-", 2_100.0, 0.95),
 ];
 
 const fn dataset(

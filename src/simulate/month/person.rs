@@ -47,6 +47,8 @@ pub(super) struct Person {
     /// Share of work done for a case, as a factor.
     pub case_habit: f64,
     pub catch_all: Option<u32>,
+    /// Now and then, from one address.
+    pub works_from_home: bool,
     /// Network address of the usual place.
     pub ip: u32,
     pub recent: [(Dataset, u64); RECENT],
@@ -84,6 +86,7 @@ impl Person {
             batch_share: 0.0,
             case_habit: 1.0,
             catch_all: None,
+            works_from_home: happens(rng, 0.4),
             ip: 0,
             recent: [(0, 0); RECENT],
             recent_next: 0,
@@ -116,7 +119,7 @@ impl Person {
         }
         self.list_share = (facts.list_share * burstiness(rng, 0.7)).min(0.9);
         self.batch_share = (facts.batch_share * burstiness(rng, 0.6)).min(0.6);
-        self.case_habit = (1.0 - 0.1 * burstiness(rng, 0.5)).clamp(0.3, 1.0) * 1.06;
+        self.case_habit = (1.03 - 0.06 * burstiness(rng, 0.5)).clamp(0.4, 1.0);
         self.catch_all = happens(rng, facts.catch_all).then(|| new_case(rng));
         self.ip = match facts.hours {
             Hours::Machine => 0x0afa_0000 | (self.number & 0xffff),
@@ -128,6 +131,11 @@ impl Person {
     /// A workstation at the site of the posting.
     pub(super) fn desk(&self, number: u32) -> u32 {
         (10 << 24) | ((20 + u32::from(self.post.site)) << 16) | (number & 0xffff)
+    }
+
+    /// The address a remote session comes from.
+    pub(super) fn remote(&self) -> u32 {
+        0x0ac8_0000 | (self.number & 0xffff)
     }
 
     /// True where the posting's work includes this dataset.

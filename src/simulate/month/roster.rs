@@ -31,7 +31,8 @@ fn person(config: &MonthConfig, number: u32) -> Person {
     }
     if happens(&mut rng, MOVED_SHARE) {
         let to = posting(role, Some(person.post), &mut rng);
-        person.change = Some((day_within(days, &mut rng), to));
+        // Some roles have one place alone.
+        person.change = Some((day_within(days, &mut rng), to)).filter(|_| to != person.post);
     } else if happens(&mut rng, PROMOTED_SHARE) {
         let to = (role + 1 + below(&mut rng, 5) as Role) % role::ADMIN;
         person.change = Some((day_within(days, &mut rng), posting(to, None, &mut rng)));

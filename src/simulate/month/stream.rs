@@ -122,16 +122,27 @@ impl Month {
 
     /// Appends the next event to `out`, without a line end. None at the end of the month.
     pub fn write_next(&mut self, out: &mut Vec<u8>) -> Option<Told> {
+        let draft = self.next_draft()?;
+        Some(self.tell(&draft, out))
+    }
+
+    pub(super) fn next_draft(&mut self) -> Option<Draft> {
         loop {
             let draft = self.hours.front().and_then(|hour| hour.get(self.next)).copied();
             if let Some(draft) = draft {
                 self.next += 1;
-                return Some(self.tell(&draft, out));
+                return Some(draft);
             }
             if !self.next_hour() {
                 return None;
             }
         }
+    }
+
+    /// Events planned and not yet written.
+    #[cfg(test)]
+    pub(super) fn planned(&self) -> usize {
+        self.hours.iter().map(Vec::len).sum()
     }
 
     fn tell(&mut self, draft: &Draft, out: &mut Vec<u8>) -> Told {

@@ -15,12 +15,17 @@ use super::person::{Person, Shift};
 use super::role::{self, Hours, Role};
 
 /// How the logarithm of a day's work differs from day to day within one person.
-const DAY_SIGMA: f64 = 0.4;
+const DAY_SIGMA: f64 = 0.36;
 /// The same, for everybody at a site together.
 const SITE_SIGMA: f64 = 0.12;
 /// Shape of the hours' own gamma: bursts beyond those that pieces of work make.
 const HOUR_SHAPE: f64 = 4.0;
+/// A list is so many times as long as an ordinary piece of work.
+const LIST_FACTOR: f64 = 2.5;
 const STEP_MS: i64 = 10 * MINUTE_MS;
+/// Desks of a site that nobody owns, and the first one's number.
+const SHARED_DESKS: u64 = 12;
+const SHARED_DESKS_FROM: u32 = 60_000;
 /// Popular records: those many look at again and again.
 const POPULAR: u64 = 3_000;
 
@@ -70,8 +75,8 @@ impl<'a> Desk<'a> {
             self.machine_day(shift);
             return Some(shift);
         }
-        if facts.actor_type == "person" && happens(&mut self.rng, 0.1) {
-            self.ip = self.elsewhere();
+        if facts.actor_type == "person" && self.deed == 0 {
+            self.take_a_place();
         }
         let expected =
             self.expected_day() * around(&mut self.rng, 1.0, DAY_SIGMA) * self.site_mood();
@@ -151,12 +156,25 @@ impl<'a> Desk<'a> {
     fn piece_mean(&self) -> f64 {
         let list = self.person.list_share;
         let facts = role::facts(self.person.post.role);
-        facts.piece * (1.0 - list) + list * facts.piece * 4.0
+        facts.piece * (1.0 - list) + list * facts.piece * LIST_FACTOR
     }
 
-    /// Another workstation of the site.
+    /// Mostly the usual one; now and then a shared desk, or home where the work allows it.
+    fn take_a_place(&mut self) {
+        let luck = self.rng.random::<f64>();
+        let at_home = role::facts(self.person.post.role).hours == Hours::Office
+            && self.person.works_from_home
+            && luck < 0.2;
+        if at_home {
+            self.ip = self.person.remote();
+        } else if luck > 0.92 {
+            self.ip = self.elsewhere();
+        }
+    }
+
+    /// One of the site's shared desks.
     pub(super) fn elsewhere(&mut self) -> u32 {
-        let number = below(&mut self.rng, 3_000) as u32;
+        let number = SHARED_DESKS_FROM + below(&mut self.rng, SHARED_DESKS) as u32;
         self.person.desk(number)
     }
 
@@ -164,7 +182,7 @@ impl<'a> Desk<'a> {
     fn piece(&mut self, start_ms: i64) {
         let facts = role::facts(self.person.post.role);
         let list = happens(&mut self.rng, self.person.list_share);
-        let mean = if list { facts.piece * 4.0 } else { facts.piece };
+        let mean = if list { facts.piece * LIST_FACTOR } else { facts.piece };
         let size = 1 + wait(&mut self.rng, mean - 1.0).round() as u32;
         let dataset = self.some_dataset();
         let case = self.case_for(dataset);
