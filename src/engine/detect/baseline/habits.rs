@@ -103,7 +103,9 @@ mod tests {
     fn worked(days: u16) -> Habits {
         let mut habits = Habits::default();
         for day in 100..100 + days {
-            (0..100).for_each(|_| drop(habits.take(1, day, 0.9)));
+            (0..100).for_each(|_| {
+                let _ = habits.take(1, day, 0.9);
+            });
             habits.close(day, true, |_, _| {});
         }
         habits

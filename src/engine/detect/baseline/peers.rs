@@ -405,10 +405,10 @@ impl Peers {
         }
         for group in &mut self.groups {
             let role = &self.roles[usize::from(group.role)];
-            for span in 0..SPANS {
+            for (span, shrink) in GROUP_MEAN_SHRINK.into_iter().enumerate() {
                 for kind in 0..KINDS {
                     let towards = &role.priors[span][kind];
-                    let own = group.rates[span][kind].prior(towards, GROUP_MEAN_SHRINK[span]);
+                    let own = group.rates[span][kind].prior(towards, shrink);
                     // Spreads are the role's: a group is too few to tell.
                     group.priors[span][kind] = Prior { mean: own.mean, ..*towards };
                 }

@@ -275,11 +275,11 @@ impl Span {
     /// By kind, true where the window was batch work, or worse.
     fn learn(&mut self, keep: f32, weight: f32) -> [bool; KINDS] {
         let mut bursts = [false; KINDS];
-        for kind in 0..KINDS {
-            let expected = self.expected[kind];
-            bursts[kind] = self.counts[kind] > expected.mu + BURST_SD * expected.sd() + 3.0;
-            self.bursts[kind] = self.bursts[kind] * keep + f32::from(u8::from(bursts[kind]));
-            self.rates[kind].learn(self.counts[kind], &expected, self.factor, keep, weight);
+        for (kind, burst) in bursts.iter_mut().enumerate() {
+            let (count, expected) = (self.counts[kind], self.expected[kind]);
+            *burst = count > expected.mu + BURST_SD * expected.sd() + 3.0;
+            self.bursts[kind] = self.bursts[kind] * keep + f32::from(u8::from(*burst));
+            self.rates[kind].learn(count, &expected, self.factor, keep, weight);
         }
         bursts
     }

@@ -66,7 +66,7 @@ impl Scores {
     pub fn step_at(&self, share: f64) -> Option<u16> {
         let wanted = -share.log10() as f32;
         let step = self.rarity.partition_point(|&rarity| rarity < wanted);
-        (!self.rarity.is_empty()).then(|| step.max(1).min(STEPS - 1) as u16)
+        (!self.rarity.is_empty()).then(|| step.clamp(1, STEPS - 1) as u16)
     }
 }
 

@@ -115,13 +115,9 @@ impl Suite {
             add(token.short(), actor);
         }
         read.fresh_today = read.fresh[SHIFT] > 0.0;
-        let explained = match case {
-            Some(case) => {
-                read.fresh_today && actor.cases.explains(case, &mut role.case_sizes)
-                    || !read.fresh_today
-            }
-            None => false,
-        };
+        let fresh_today = read.fresh_today;
+        let explained = case
+            .is_some_and(|case| !fresh_today || actor.cases.explains(case, &mut role.case_sizes));
         read.explained = explained;
         if read.fresh_today {
             let cased = f32::from(u8::from(case.is_some()));

@@ -81,7 +81,9 @@ mod tests {
         let mut tally = Tally::default();
         for _ in 0..14 {
             // Ten keys a day, one at each of 1 to 10 decades.
-            (1..=10).for_each(|score| drop(tally.rise(0.0, score as f32)));
+            (1..=10).for_each(|score| {
+                let _ = tally.rise(0.0, score as f32);
+            });
             tally.turn(2.0);
         }
         assert!((8.0..9.1).contains(&tally.threshold()), "{}", tally.threshold());
