@@ -19,6 +19,8 @@ const ACTORS_MIN: u32 = 4;
 const READS_MIN: u16 = 8;
 /// Hot blocks a day, per unit of budget and 1,000 actors. Beside the lanes' budget.
 const ALLOWED: f64 = 0.03;
+/// Actors told of in a day.
+const TOLD_MAX: u16 = 8;
 /// Days for which a record counts as new.
 const NEW_DAYS: usize = 3;
 /// Kinds of ids whose newest block is remembered.
@@ -56,6 +58,8 @@ pub struct Blocks {
     /// the last days are read by many because they are new.
     newest: BTreeMap<u32, [i64; NEW_DAYS + 1]>,
     pub tally: Tally,
+    /// Actors told of today.
+    told: u16,
 }
 
 fn tag_of(prefix: u32, number: i64) -> u32 {
@@ -110,7 +114,14 @@ impl Blocks {
         Some(Hot { reads, usual: self.usual(place.prefix, number), score: block.score })
     }
 
+    /// True for the first actors of a day; a range is one story however many share it.
+    pub fn may_tell(&mut self) -> bool {
+        self.told = self.told.saturating_add(1);
+        self.told <= TOLD_MAX
+    }
+
     pub fn turn(&mut self, budget: f64, actors_a_day: f32) {
+        self.told = 0;
         for (before, block) in self.before.iter_mut().zip(&self.blocks) {
             *before = (block.tag, block.reads);
         }

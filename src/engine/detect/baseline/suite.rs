@@ -242,7 +242,7 @@ impl Suite {
         {
             actor.hot_reads = actor.hot_reads.saturating_add(1);
             let due = [HOT_READS, 4 * HOT_READS, 16 * HOT_READS].contains(&actor.hot_reads);
-            if due && self.may_tell(actor, day) {
+            if due && self.may_tell(actor, day) && peers.blocks.may_tell() {
                 findings.push(why::block(judged, &hot, actor.hot_reads, self.config.id_block));
             }
         }
