@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::adapters::secrets::Secret;
 use crate::config::Config;
+use crate::engine::detect::baseline::Suite;
 use crate::engine::detect::rules::{Dialect, Mapping, Placeholders, RuleError, RuleSet};
 use crate::engine::detect::{Exceptions, Roster, Rules};
 use crate::engine::enrich::{Addresses, Catalogue, Directory, Enricher, Pseudonyms};
@@ -74,7 +75,9 @@ pub fn load_settings(config: &Config, key: &Secret) -> Result<(Settings, Loaded)
     let enricher =
         Enricher { catalogue, directory, pseudonyms, addresses: Addresses::new(&config.addresses) };
     let roster = Roster::new(&config.detect);
-    Ok((Settings { enricher, roster, rules, time: config.time.clone() }, loaded))
+    let suite =
+        Suite::new(config.detect.baseline.clone(), config.detect.budget_per_1000_actors_day);
+    Ok((Settings { enricher, roster, suite, rules, time: config.time.clone() }, loaded))
 }
 
 fn parse<T>(

@@ -30,6 +30,7 @@ mod kafka_restart;
 mod kafka_scale;
 mod kafka_security;
 mod layers;
+mod learned;
 mod real_data;
 mod replay_cli;
 mod restart;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::detector::{Detector, Judged, score_for_ratio};
 use super::ladder::Ladder;
+use super::mode::Mode;
 use super::state::ActorState;
 use super::window::{Span, Totals, Windows};
 use crate::engine::model::{Finding, Problems, Window};
@@ -25,7 +26,7 @@ pub struct Limits {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct BulkReadConfig {
-    pub enabled: bool,
+    pub mode: Mode,
     /// For people whose role is not named.
     pub default: Limits,
     /// For service accounts whose role is not named.
@@ -43,7 +44,7 @@ const GIB: u64 = 1 << 30;
 impl Default for BulkReadConfig {
     fn default() -> Self {
         Self {
-            enabled: true,
+            mode: Mode::UntilLearned,
             default: Limits {
                 subjects: [150, 400, 1_500],
                 records: [2_000, 6_000, 20_000],

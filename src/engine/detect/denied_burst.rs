@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::detector::{Detector, Judged, score_for_ratio};
 use super::ladder::Ladder;
+use super::mode::Mode;
 use super::state::ActorState;
 use super::window::Ring;
 use crate::engine::model::{Action, Finding, Kind, Outcome, Problems, Window};
@@ -12,14 +13,14 @@ use crate::engine::model::{Action, Finding, Kind, Outcome, Problems, Window};
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DeniedBurstConfig {
-    pub enabled: bool,
+    pub mode: Mode,
     pub denied_max: u64,
     pub failed_logins_max: u64,
 }
 
 impl Default for DeniedBurstConfig {
     fn default() -> Self {
-        Self { enabled: true, denied_max: 12, failed_logins_max: 8 }
+        Self { mode: Mode::On, denied_max: 12, failed_logins_max: 8 }
     }
 }
 

@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::detector::{Detector, Judged};
+use super::mode::Mode;
 use super::state::ActorState;
 use crate::engine::model::{ActorType, Finding, Problems};
 
@@ -12,14 +13,14 @@ use crate::engine::model::{ActorType, Finding, Problems};
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EnumerationConfig {
-    pub enabled: bool,
+    pub mode: Mode,
     /// Log-likelihood ratio, in nats, at which it fires. 30 is some 11 to 20 ids in a row.
     pub evidence_min: f64,
 }
 
 impl Default for EnumerationConfig {
     fn default() -> Self {
-        Self { enabled: true, evidence_min: 30.0 }
+        Self { mode: Mode::UntilLearned, evidence_min: 30.0 }
     }
 }
 

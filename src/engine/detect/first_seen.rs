@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::detector::{Detector, Judged};
+use super::mode::Mode;
 use super::state::ActorState;
 use crate::engine::model::{ActorType, EventTime, Finding, Kind, Outcome, Problems};
 
@@ -11,7 +12,7 @@ use crate::engine::model::{ActorType, EventTime, Finding, Kind, Outcome, Problem
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct FirstSeenConfig {
-    pub enabled: bool,
+    pub mode: Mode,
     /// Event time for which an actor must have been watched before anything counts as new.
     pub known_for_s: u32,
     /// And the events it must have shown.
@@ -20,7 +21,7 @@ pub struct FirstSeenConfig {
 
 impl Default for FirstSeenConfig {
     fn default() -> Self {
-        Self { enabled: true, known_for_s: 4 * 3_600, known_events: 50 }
+        Self { mode: Mode::UntilLearned, known_for_s: 4 * 3_600, known_events: 50 }
     }
 }
 

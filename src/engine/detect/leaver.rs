@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::detector::{Detector, Judged};
+use super::mode::Mode;
 use super::state::ActorState;
 use crate::engine::model::{EventTime, Finding, Kind, Outcome};
 
@@ -10,12 +11,12 @@ use crate::engine::model::{EventTime, Finding, Kind, Outcome};
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LeaverConfig {
-    pub enabled: bool,
+    pub mode: Mode,
 }
 
 impl Default for LeaverConfig {
     fn default() -> Self {
-        Self { enabled: true }
+        Self { mode: Mode::On }
     }
 }
 

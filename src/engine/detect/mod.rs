@@ -3,6 +3,7 @@
 //! Uses the model, the facts of enrichment and the state kept here. It never reads a clock,
 //! never looks at another shard, and never waits for a window to close.
 
+pub mod baseline;
 mod bulk_read;
 mod denied_burst;
 mod detector;
@@ -11,11 +12,13 @@ mod exceptions;
 mod first_seen;
 mod ladder;
 mod leaver;
+mod mode;
 mod no_actor;
 mod no_case;
 mod outbound_bytes;
 mod roster;
 mod rule_match;
+mod rule_noise;
 pub mod rules;
 pub mod state;
 mod watched_subject;
@@ -24,5 +27,6 @@ pub mod window;
 pub use bulk_read::{BulkReadConfig, Limits};
 pub use detector::{Detector, Judged, Stream, severity_of};
 pub use exceptions::{Exception, Exceptions};
+pub use mode::Mode;
 pub use roster::{DETECTOR_NAMES, DetectConfig, Roster};
 pub use rule_match::{RuleCounts, RuleScratch, RuleState, Rules};

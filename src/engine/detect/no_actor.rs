@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::detector::{Detector, Judged, score_for_ratio};
 use super::ladder::Ladder;
+use super::mode::Mode;
 use super::state::SourceState;
 use super::window::{Span, Windows};
 use crate::engine::model::{Finding, Key, KeyKind, Problems, Window};
@@ -12,14 +13,14 @@ use crate::engine::model::{Finding, Key, KeyKind, Problems, Window};
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct NoActorConfig {
-    pub enabled: bool,
+    pub mode: Mode,
     /// Records in a day at which it becomes high. The first read is told at once.
     pub day_records_max: u64,
 }
 
 impl Default for NoActorConfig {
     fn default() -> Self {
-        Self { enabled: true, day_records_max: 20 }
+        Self { mode: Mode::On, day_records_max: 20 }
     }
 }
 

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::detector::{Detector, Judged, score_for_ratio};
 use super::ladder::Ladder;
+use super::mode::Mode;
 use super::state::ActorState;
 use crate::engine::model::{ActorType, EventTime, Finding, Problems, Window};
 
@@ -11,7 +12,7 @@ use crate::engine::model::{ActorType, EventTime, Finding, Problems, Window};
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct NoCaseConfig {
-    pub enabled: bool,
+    pub mode: Mode,
     /// Reads without a case in a day at which it is told again, and at each doubling: medium at
     /// once where the data is T3, from the first doubling on where it is T2. The first one is told
     /// at low or below.
@@ -20,7 +21,7 @@ pub struct NoCaseConfig {
 
 impl Default for NoCaseConfig {
     fn default() -> Self {
-        Self { enabled: true, day_reads_max: 5 }
+        Self { mode: Mode::UntilLearned, day_reads_max: 5 }
     }
 }
 

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::detector::{Detector, Judged, score_for_ratio};
 use super::ladder::Ladder;
+use super::mode::Mode;
 use super::state::SourceState;
 use super::window::Ring;
 use crate::engine::model::{Finding, Key, KeyKind, Outcome, Problems, Window};
@@ -12,7 +13,7 @@ use crate::engine::model::{Finding, Key, KeyKind, Outcome, Problems, Window};
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct OutboundConfig {
-    pub enabled: bool,
+    pub mode: Mode,
     /// Told at informational, so that an unusual read before it can be joined to it.
     pub notice_bytes: u64,
     /// Told at medium.
@@ -21,7 +22,7 @@ pub struct OutboundConfig {
 
 impl Default for OutboundConfig {
     fn default() -> Self {
-        Self { enabled: true, notice_bytes: 50 << 20, alert_bytes: 2 << 30 }
+        Self { mode: Mode::On, notice_bytes: 50 << 20, alert_bytes: 2 << 30 }
     }
 }
 

@@ -2,12 +2,14 @@
 
 use serde::Deserialize;
 
+use super::baseline::{self, BaselineConfig};
 use super::bulk_read::{BulkRead, BulkReadConfig};
 use super::denied_burst::{DeniedBurst, DeniedBurstConfig};
-use super::detector::{Detector, Judged};
+use super::detector::{Detector, Judged, severity_of};
 use super::enumeration::{Enumeration, EnumerationConfig};
 use super::first_seen::{FirstSeen, FirstSeenConfig};
 use super::leaver::{Leaver, LeaverConfig};
+use super::mode::Mode;
 use super::no_actor::{NoActor, NoActorConfig};
 use super::no_case::{NoCase, NoCaseConfig};
 use super::outbound_bytes::{OutboundBytes, OutboundConfig};
@@ -22,6 +24,7 @@ pub struct DetectConfig {
     /// The alert budget: false incidents per 1,000 actors and day. Read by the detectors that
     /// learn; those with fixed limits stand outside it.
     pub budget_per_1000_actors_day: f64,
+    pub baseline: BaselineConfig,
     pub bulk_read: BulkReadConfig,
     pub no_case: NoCaseConfig,
     pub watched_subject: WatchedSubjectConfig,
@@ -37,6 +40,7 @@ impl Default for DetectConfig {
     fn default() -> Self {
         Self {
             budget_per_1000_actors_day: 5.0,
+            baseline: Default::default(),
             bulk_read: Default::default(),
             no_case: Default::default(),
             watched_subject: Default::default(),
@@ -58,6 +62,7 @@ impl DetectConfig {
             "detect.budget_per_1000_actors_day",
             || format!("must be above 0 and at most 1000, got {budget}"),
         );
+        self.baseline.check(problems);
         self.bulk_read.check(problems);
         self.no_case.check(problems);
         self.first_seen.check(problems);
@@ -70,12 +75,22 @@ impl DetectConfig {
 
 /// The detectors in use, in the order they speak.
 pub struct Roster {
-    actor: Vec<Box<dyn Detector<ActorState>>>,
-    source: Vec<Box<dyn Detector<SourceState>>>,
+    actor: Vec<(Mode, Box<dyn Detector<ActorState>>)>,
+    source: Vec<(Mode, Box<dyn Detector<SourceState>>)>,
+    /// Which of bulk_read, no_case, enumeration and first_seen rest once others have learned.
+    rest: [bool; 4],
 }
 
 /// Every detector's name, with the chain's and the rules': the closed set of metric labels.
-pub const DETECTOR_NAMES: [&str; 13] = [
+pub const DETECTOR_NAMES: [&str; 21] = [
+    baseline::VOLUME,
+    baseline::UNEXPLAINED_READS,
+    baseline::SLOW_DRIFT,
+    baseline::NOVELTY,
+    baseline::SESSION_START,
+    baseline::SEQUENCE,
+    baseline::ID_BLOCK,
+    baseline::SUBJECT_FAN_IN,
     BulkRead::NAME,
     NoCase::NAME,
     WatchedSubject::CANARY,
@@ -94,50 +109,61 @@ pub const DETECTOR_NAMES: [&str; 13] = [
 impl Roster {
     /// Nobody: for work with rules alone.
     pub fn empty() -> Self {
-        Self { actor: Vec::new(), source: Vec::new() }
+        Self { actor: Vec::new(), source: Vec::new(), rest: [false; 4] }
     }
 
     pub fn new(config: &DetectConfig) -> Self {
-        let mut actor: Vec<Box<dyn Detector<ActorState>>> = Vec::new();
-        let mut source: Vec<Box<dyn Detector<SourceState>>> = Vec::new();
         let c = config.clone();
-        if c.watched_subject.enabled {
-            actor.push(Box::new(WatchedSubject));
-        }
-        if c.leaver.enabled {
-            actor.push(Box::new(Leaver));
-        }
-        if c.bulk_read.enabled {
-            actor.push(Box::new(BulkRead::new(c.bulk_read)));
-        }
-        if c.no_case.enabled {
-            actor.push(Box::new(NoCase::new(c.no_case)));
-        }
-        if c.enumeration.enabled {
-            actor.push(Box::new(Enumeration::new(c.enumeration)));
-        }
-        if c.denied_burst.enabled {
-            actor.push(Box::new(DeniedBurst::new(c.denied_burst)));
-        }
-        if c.first_seen.enabled {
-            actor.push(Box::new(FirstSeen::new(c.first_seen)));
-        }
-        if c.no_actor.enabled {
-            source.push(Box::new(NoActor::new(c.no_actor)));
-        }
-        if c.outbound_bytes.enabled {
-            source.push(Box::new(OutboundBytes::new(c.outbound_bytes)));
-        }
-        Self { actor, source }
+        let modes = [c.bulk_read.mode, c.no_case.mode, c.enumeration.mode, c.first_seen.mode];
+        let rest = modes.map(|mode| mode == Mode::UntilLearned);
+        let mut actor: Vec<(Mode, Box<dyn Detector<ActorState>>)> = vec![
+            (c.watched_subject.mode, Box::new(WatchedSubject)),
+            (c.leaver.mode, Box::new(Leaver)),
+            (c.bulk_read.mode, Box::new(BulkRead::new(c.bulk_read))),
+            (c.no_case.mode, Box::new(NoCase::new(c.no_case))),
+            (c.enumeration.mode, Box::new(Enumeration::new(c.enumeration))),
+            (c.denied_burst.mode, Box::new(DeniedBurst::new(c.denied_burst))),
+            (c.first_seen.mode, Box::new(FirstSeen::new(c.first_seen))),
+        ];
+        let mut source: Vec<(Mode, Box<dyn Detector<SourceState>>)> = vec![
+            (c.no_actor.mode, Box::new(NoActor::new(c.no_actor))),
+            (c.outbound_bytes.mode, Box::new(OutboundBytes::new(c.outbound_bytes))),
+        ];
+        actor.retain(|(mode, _)| *mode != Mode::Off);
+        source.retain(|(mode, _)| *mode != Mode::Off);
+        Self { actor, source, rest }
     }
 
+    /// `learned` says whether the learned detectors have learned.
     pub fn observe_actor(
         &self,
         judged: &Judged<'_>,
         state: &mut ActorState,
+        learned: bool,
         findings: &mut Vec<Finding>,
     ) {
-        observe(&self.actor, judged, state, findings);
+        if learned && !state.rested {
+            self.rest(state);
+        }
+        observe(&self.actor, judged, state, learned, findings);
+    }
+
+    /// Frees what resting detectors remember of an actor.
+    fn rest(&self, state: &mut ActorState) {
+        let [bulk, no_case, sequence, seen] = self.rest;
+        if bulk {
+            state.bulk = Default::default();
+        }
+        if no_case {
+            state.no_case = Default::default();
+        }
+        if sequence {
+            state.sequence = Default::default();
+        }
+        if seen {
+            state.seen = Default::default();
+        }
+        state.rested = true;
     }
 
     pub fn observe_source(
@@ -146,19 +172,31 @@ impl Roster {
         state: &mut SourceState,
         findings: &mut Vec<Finding>,
     ) {
-        observe(&self.source, judged, state, findings);
+        observe(&self.source, judged, state, false, findings);
     }
 }
 
+/// What a detector in shadow says at most.
+const SHADOW_SCORE: u8 = 15;
+
 fn observe<S>(
-    detectors: &[Box<dyn Detector<S>>],
+    detectors: &[(Mode, Box<dyn Detector<S>>)],
     judged: &Judged<'_>,
     state: &mut S,
+    learned: bool,
     findings: &mut Vec<Finding>,
 ) {
-    for detector in detectors {
-        if !judged.late || detector.judges_late() {
-            detector.observe(judged, state, findings);
+    for (mode, detector) in detectors {
+        if !mode.judges(learned) || judged.late && !detector.judges_late() {
+            continue;
+        }
+        let before = findings.len();
+        detector.observe(judged, state, findings);
+        if *mode == Mode::Shadow {
+            for finding in &mut findings[before..] {
+                finding.score = finding.score.min(SHADOW_SCORE);
+                finding.severity = severity_of(finding.score);
+            }
         }
     }
 }

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
+use super::baseline::mark;
 use super::detector::Judged;
 use super::exceptions::Exceptions;
+use super::rule_noise::RuleNoise;
 use super::rules::{
     Correlation, EventFields, Firing, GroupScratch, Groups, Known, Rule, RuleIndex, RuleSet, Scope,
     Scratch, Slot,
@@ -42,6 +44,10 @@ pub struct RuleState {
 impl RuleState {
     pub fn heap_bytes(&self) -> usize {
         if self.told.spilled() { self.told.capacity() * size_of::<(u64, EventTime)>() } else { 0 }
+    }
+
+    fn told_at(&self, rule: u64) -> Option<EventTime> {
+        self.told.iter().find(|(seen, _)| *seen == rule).map(|&(_, told)| told)
     }
 
     fn is_news(&mut self, rule: u64, at: EventTime) -> bool {
@@ -197,6 +203,7 @@ impl Rules {
         scratch: &mut RuleScratch,
         state: &mut RuleState,
         groups: &mut Groups<'_>,
+        noise: &mut RuleNoise,
         findings: &mut Vec<Finding>,
     ) {
         scratch.follow(&self.ids);
@@ -213,8 +220,11 @@ impl Rules {
             let place = index as usize;
             count(counts, place, |counts| counts.matched += 1);
             let key = self.keys.get(place).copied().unwrap_or_default();
+            let before = state.told_at(key);
             if self.set.tells(index) && state.is_news(key, judged.at) {
-                self.tell(place, judged.at, counts, findings, || self.finding(index, judged));
+                let first_today = before.is_none_or(|told| day(told) != day(judged.at));
+                let told = || self.finding(index, judged, noise, first_today);
+                self.tell(place, judged.at, counts, findings, told);
             }
         }
         if matched.is_empty() || judged.late {
@@ -251,10 +261,24 @@ impl Rules {
         findings.push(finding);
     }
 
-    fn finding(&self, index: RuleIndex, judged: &Judged<'_>) -> Option<Finding> {
+    fn finding(
+        &self,
+        index: RuleIndex,
+        judged: &Judged<'_>,
+        noise: &mut RuleNoise,
+        first_today: bool,
+    ) -> Option<Finding> {
         let rule = self.set.rule(index)?;
         let finding = judged.finding(Self::NAME, &rule.id, score(rule.level), about(rule));
-        Some(Finding { unit: "matches".into(), ..told(finding, rule) })
+        let mut finding = Finding { unit: "matches".into(), ..told(finding, rule) };
+        if let Some(one_in) = noise.went_off(mark(&rule.id), first_today)
+            && rule.level < Severity::Critical
+        {
+            finding.severity = Severity::Informational;
+            finding.score = score(Severity::Informational);
+            finding.why += &format!("; only noted, since it goes off on one actor-day in {one_in}");
+        }
+        Some(finding)
     }
 
     fn fired(&self, firing: &Firing, judged: &Judged<'_>) -> Option<Finding> {
@@ -283,6 +307,10 @@ impl Rules {
         finding.unit = correlation.kind.unit().into();
         Some(finding)
     }
+}
+
+fn day(at: EventTime) -> i64 {
+    at.millis().div_euclid(86_400_000)
 }
 
 fn count(counts: &mut [RuleCounts], place: usize, add: impl FnOnce(&mut RuleCounts)) {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::detector::{Detector, Judged};
+use super::mode::Mode;
 use super::state::ActorState;
 use crate::engine::model::{EventTime, Finding, SubjectToken};
 
@@ -11,12 +12,12 @@ use crate::engine::model::{EventTime, Finding, SubjectToken};
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct WatchedSubjectConfig {
-    pub enabled: bool,
+    pub mode: Mode,
 }
 
 impl Default for WatchedSubjectConfig {
     fn default() -> Self {
-        Self { enabled: true }
+        Self { mode: Mode::On }
     }
 }
 

@@ -3,6 +3,8 @@
 //! A record's key says what it is; its value begins with the version of its form. Saved records
 //! of a key replace one another, so a compacted topic holds the whole state.
 
+use std::collections::BTreeMap;
+
 use hashbrown::HashMap;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -10,12 +12,16 @@ use serde::{Deserialize, Serialize};
 use super::Clock;
 use super::duplicates::IdPart;
 use super::pulse::Pulse;
+use crate::engine::detect::baseline::Peers;
 use crate::engine::detect::rules::GroupState;
 use crate::engine::detect::state::{ActorState, SourceState, TableMark};
 
 /// Version of the form of every value. Raise it with any change to what is saved, and read or
 /// migrate the one before.
 pub const STATE_VERSION: u8 = 2;
+
+/// Bytes of one part of what actors have in common.
+const PEERS_PART_BYTES: usize = 256 << 10;
 
 /// Why saved state was not taken back.
 #[derive(Debug, thiserror::Error)]
@@ -46,10 +52,13 @@ pub enum Kept {
     Ids = b'i',
     /// The shard's own numbers.
     Mark = b'm',
+    /// A part of what the shard's actors have in common.
+    Peers = b'c',
 }
 
 impl Kept {
-    const ALL: [Self; 5] = [Self::Actor, Self::Source, Self::Group, Self::Ids, Self::Mark];
+    const ALL: [Self; 6] =
+        [Self::Actor, Self::Source, Self::Group, Self::Ids, Self::Mark, Self::Peers];
 }
 
 /// One record. Without a value it withdraws its key.
@@ -97,6 +106,17 @@ impl Saved {
         Self::new(Kept::Mark, b"", mark)
     }
 
+    /// In parts, each small enough for a record, which say how many there are.
+    pub(super) fn peers(peers: &Peers) -> Result<Vec<Self>, StateError> {
+        let bytes = postcard::to_stdvec(peers).map_err(StateError::Write)?;
+        let parts = bytes.chunks(PEERS_PART_BYTES);
+        let count = parts.len() as u32;
+        let saved = parts.zip(0_u32..).map(|(part, number)| {
+            Self::new(Kept::Peers, &number.to_be_bytes(), &(count, part.to_vec()))
+        });
+        saved.collect()
+    }
+
     fn new<T: Serialize>(kept: Kept, name: &[u8], content: &T) -> Result<Self, StateError> {
         let value = postcard::to_extend(content, vec![STATE_VERSION]).map_err(StateError::Write)?;
         Ok(Self { key: key(kept, name), value: Some(value) })
@@ -123,6 +143,7 @@ pub(super) struct Restored {
     pub actors: Vec<(u32, Box<str>, ActorState)>,
     pub sources: Vec<(u32, Box<str>, SourceState)>,
     pub groups: Vec<(u32, Box<str>, GroupState)>,
+    pub peers: Peers,
 }
 
 impl Restoring {
@@ -146,6 +167,7 @@ impl Restoring {
     pub(super) fn read(self) -> Result<Option<Restored>, StateError> {
         let (mut mark, mut ids) = (None, Vec::new());
         let (mut actors, mut sources, mut groups) = (Vec::new(), Vec::new(), Vec::new());
+        let mut parts = BTreeMap::new();
         for (key, value) in self.records {
             let (&kind, name) = key.split_first().ok_or(StateError::Empty)?;
             let kept = Kept::ALL.into_iter().find(|kept| *kept as u8 == kind);
@@ -154,11 +176,24 @@ impl Restoring {
                 Kept::Source => sources.push(entity(name, &value)?),
                 Kept::Group => groups.push(entity(name, &value)?),
                 Kept::Ids => ids.push(content(&value, "event ids")?),
+                Kept::Peers => {
+                    parts.insert(name.to_vec(), content(&value, "a part of the peers'")?);
+                }
                 Kept::Mark => mark = Some(content(&value, "the shard's own")?),
             }
         }
-        Ok(mark.map(|mark| Restored { mark, ids, actors, sources, groups }))
+        let peers = peers_of(&parts)?;
+        Ok(mark.map(|mark| Restored { mark, ids, actors, sources, groups, peers }))
     }
+}
+
+/// The parts in order; those beyond the count are of an earlier, longer save.
+fn peers_of(parts: &BTreeMap<Vec<u8>, (u32, Vec<u8>)>) -> Result<Peers, StateError> {
+    let Some(&(count, _)) = parts.values().next() else { return Ok(Peers::default()) };
+    let bytes: Vec<u8> =
+        parts.values().take(count as usize).flat_map(|(_, bytes)| bytes).copied().collect();
+    let read = postcard::from_bytes(&bytes);
+    read.map_err(|source| StateError::Read { what: "what actors have in common", source })
 }
 
 fn entity<S: DeserializeOwned>(

@@ -1,6 +1,7 @@
 //! What may change between two events: everything that is read and never written.
 
 use super::TimeConfig;
+use crate::engine::detect::baseline::Suite;
 use crate::engine::detect::{Roster, Rules};
 use crate::engine::enrich::Enricher;
 
@@ -8,6 +9,7 @@ use crate::engine::enrich::Enricher;
 pub struct Settings {
     pub enricher: Enricher,
     pub roster: Roster,
+    pub suite: Suite,
     pub rules: Rules,
     pub time: TimeConfig,
 }

@@ -9,6 +9,7 @@ use super::{
     Clock, Duplicates, Evidence, Output, Recorder, RecorderConfig, Restoring, Saved, Settings,
     StateError, Verdict, Watch,
 };
+use crate::engine::detect::baseline::Peers;
 use crate::engine::detect::rules::{GroupState, Groups};
 use crate::engine::detect::state::{ActorState, Evictable, Saving, SourceState, Table, cut};
 use crate::engine::detect::{Judged, RuleCounts, RuleScratch, Stream};
@@ -130,6 +131,7 @@ pub struct Shard {
     actors: Table<ActorState>,
     sources: Table<SourceState>,
     groups: Table<GroupState>,
+    peers: Peers,
     rules: RuleScratch,
 }
 
@@ -146,6 +148,7 @@ impl Shard {
             actors: Table::new(config.actors_max),
             sources: Table::new(config.sources_max),
             groups: Table::new(config.groups_max),
+            peers: Peers::default(),
             rules: RuleScratch::default(),
         }
     }
@@ -193,13 +196,21 @@ impl Shard {
                 let state = self.actors.entry(actor);
                 state.touched = state.touched.max(at);
                 state.chain = self.recorder.record(&judged, state.chain);
-                settings.roster.observe_actor(&judged, state, &mut out.findings);
+                settings.suite.observe(
+                    &judged,
+                    &mut state.baseline,
+                    &mut self.peers,
+                    &mut out.findings,
+                );
+                let learned = self.peers.lanes.is_learned();
+                settings.roster.observe_actor(&judged, state, learned, &mut out.findings);
                 settings.rules.observe(
                     &judged,
                     incoming.raw,
                     &mut self.rules,
                     &mut state.rules,
                     &mut groups,
+                    &mut self.peers.rules,
                     &mut out.findings,
                 );
                 state.risk = state.risk.saturating_add(risk(&out.findings[found_before..]));
@@ -222,6 +233,7 @@ impl Shard {
                     &mut self.rules,
                     &mut state.rules,
                     &mut groups,
+                    &mut self.peers.rules,
                     &mut out.findings,
                 );
                 state.risk = state.risk.saturating_add(risk(&out.findings[found_before..]));
@@ -292,6 +304,10 @@ impl Shard {
             generation: self.duplicates.generation(),
             pulse: self.pulse.clone(),
         }));
+        match Saved::peers(&self.peers) {
+            Ok(parts) => parts.into_iter().for_each(|part| put(Ok(part))),
+            Err(error) => put(Err(error)),
+        }
         let saving = ShardSaving { actors, sources, groups, ids };
         match failed {
             None => Ok(saving),
@@ -318,6 +334,7 @@ impl Shard {
     pub fn restore(&mut self, restoring: Restoring) -> Result<(), StateError> {
         let Some(read) = restoring.read()? else { return Ok(()) };
         self.clock = read.mark.clock;
+        self.peers = read.peers;
         self.pulse = read.mark.pulse;
         self.duplicates.restore(read.mark.generation, read.ids);
         self.actors.restore(read.mark.actors, read.actors);
@@ -356,6 +373,11 @@ impl Shard {
     /// Whether the whole partition has fallen silent.
     pub fn is_silent(&self) -> bool {
         self.pulse.is_silent()
+    }
+
+    /// What the shard's actors have in common, and how alerts are calibrated.
+    pub fn peers(&self) -> &Peers {
+        &self.peers
     }
 
     pub fn watermark(&self) -> Option<EventTime> {

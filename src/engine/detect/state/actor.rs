@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Evictable, Watching};
 use crate::engine::detect::{
-    RuleState, bulk_read::BulkState, denied_burst::DeniedState, enumeration::SequenceState,
-    first_seen::SeenState, leaver::LeaverState, no_case::NoCaseState,
+    RuleState, baseline::Baseline, bulk_read::BulkState, denied_burst::DeniedState,
+    enumeration::SequenceState, first_seen::SeenState, leaver::LeaverState, no_case::NoCaseState,
     watched_subject::WatchedState,
 };
 use crate::engine::model::EventTime;
@@ -21,6 +21,9 @@ pub struct ActorState {
     pub chain: u64,
     pub watch: Watching,
     pub rules: RuleState,
+    /// Detectors that rest once others have learned hold nothing any more.
+    pub rested: bool,
+    pub baseline: Option<Box<Baseline>>,
     pub bulk: BulkState,
     pub denied: DeniedState,
     pub no_case: NoCaseState,
@@ -40,7 +43,8 @@ impl Evictable for ActorState {
     }
 
     fn heap_bytes(&self) -> usize {
-        self.bulk.heap_bytes()
+        self.baseline.as_ref().map_or(0, |baseline| baseline.heap_bytes())
+            + self.bulk.heap_bytes()
             + self.seen.heap_bytes()
             + self.sequence.heap_bytes()
             + self.watched.heap_bytes()

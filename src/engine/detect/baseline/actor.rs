@@ -1,0 +1,118 @@
+//! One actor's part: three windows, what is usual in them, and what the day has shown.
+
+use serde::{Deserialize, Serialize};
+
+use super::bits::Bits;
+use super::cases::Cases;
+use super::habits::Habits;
+use super::lanes::{ActorDay, LANES};
+use super::peers::{DRIFTS, KINDS, SPANS};
+use super::rate::{Expected, Rate};
+use super::season::Starts;
+use super::sequence::Sequence;
+use super::slow::Slow;
+
+/// All reads, and those no case explains: places in the arrays of two.
+pub const ALL: usize = 0;
+pub const UNEXPLAINED: usize = 1;
+/// What share no case explains: the third of what drifts.
+pub const SHARE: usize = 2;
+/// Ten minutes, an hour, a shift: places in the arrays of three.
+pub const TEN: usize = 0;
+pub const HOUR: usize = 1;
+pub const SHIFT: usize = 2;
+
+/// One window that is being filled. Windows do not slide: a count only grows within one, so
+/// judging it at each event costs no further false alarm.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Span {
+    /// Which window, counted since 1970; 0 before the first. A shift's is the minute it began.
+    pub index: u32,
+    /// Distinct subjects.
+    pub counts: [f32; KINDS],
+    pub expected: [Expected; KINDS],
+    /// Counts at which the tail is next computed.
+    pub gates: [f32; KINDS],
+    /// Season and context together, as of the window's begin.
+    pub factor: f32,
+    pub context: f32,
+    pub rates: [Rate; KINDS],
+    /// Windows of batch work, decayed.
+    pub bursts: [f32; KINDS],
+    pub bits: Bits,
+}
+
+/// What was told of a lane.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct Told {
+    pub day: u16,
+    /// Decades beyond the threshold.
+    pub beyond: f32,
+}
+
+/// Everything the learned detectors remember of one actor.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Baseline {
+    /// Role and group by their marks, and their places among the peers.
+    pub role: u32,
+    pub group: u32,
+    #[serde(skip)]
+    pub places: Option<(u16, u16)>,
+    /// The first day, and shifts since.
+    pub since: u16,
+    pub shifts: u16,
+    /// Minute of the last read.
+    pub last: u32,
+    pub spans: [Span; SPANS],
+    /// How unusual the session's beginning is, as a probability.
+    pub start: f32,
+    pub session_hour: u8,
+    pub starts: Starts,
+    pub habits: Habits,
+    /// The shift's surprise, and at how much it is next judged.
+    pub novelty: f32,
+    pub novelty_gate: f32,
+    pub novel_shifts: f32,
+    pub novelty_cusum: f32,
+    /// The most surprising kind of read of the shift.
+    pub newest: u32,
+    pub slow: [Slow; DRIFTS],
+    pub slow_gates: [f32; DRIFTS],
+    /// Seasonal hours of this shift, and of a usual one.
+    pub exposure: f32,
+    pub usual_exposure: f32,
+    pub sequence: Sequence,
+    pub cases: Cases,
+    /// Reads today in blocks that are hot.
+    pub hot_reads: u16,
+    pub day: ActorDay,
+    pub told: [Told; LANES],
+    /// The last day something was told at medium or above, and the most beyond.
+    pub told_day: u16,
+    pub told_beyond: f32,
+    /// Through this day the actor teaches nobody, and itself little.
+    pub suspect_until: u16,
+}
+
+impl Baseline {
+    pub fn heap_bytes(&self) -> usize {
+        self.spans.iter().map(|span| span.bits.heap_bytes()).sum::<usize>()
+            + self.habits.heap_bytes()
+            + size_of::<Self>()
+    }
+
+    pub fn is_suspect(&self, day: u16) -> bool {
+        day <= self.suspect_until
+    }
+
+    /// Another role or unit: what was learned counts for little. Source: DETECTORS section 2.
+    pub fn forget(&mut self, day: u16) {
+        const KEEP: f32 = 0.05;
+        for span in &mut self.spans {
+            span.rates.iter_mut().for_each(|rate| rate.forget(KEEP));
+        }
+        self.slow.iter_mut().for_each(Slow::forget);
+        self.starts.decay(KEEP);
+        self.habits.forget(day);
+    }
+}

@@ -1,0 +1,211 @@
+//! Blocks of record ids read by many accounts: a range shared out among them.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::sequence::Place;
+use super::tail::ln_at_least;
+use super::tally::Tally;
+
+/// Ids in a block.
+const BLOCK_SHIFT: u32 = 8;
+/// Blocks remembered of a day.
+const BLOCKS: usize = 1 << 16;
+/// Over-dispersion of reads in neighbouring blocks. Source: DETECTORS section 5.
+const SIZE: f64 = 15.0;
+/// Actors, by a count in 32 bits, without whom it is one walker's business.
+const ACTORS_MIN: u32 = 4;
+const READS_MIN: u16 = 8;
+/// Hot blocks a day, per unit of budget and 1,000 actors. Beside the lanes' budget.
+const ALLOWED: f64 = 0.03;
+/// Actors told of in a day.
+const TOLD_MAX: u16 = 8;
+/// Days for which a record counts as new.
+const NEW_DAYS: usize = 3;
+/// Kinds of ids whose newest block is remembered.
+const PREFIXES_MAX: usize = 1_024;
+/// Neighbours compared with, on both sides.
+const NEIGHBOURS: [i32; 8] = [3, 5, 8, 13, 21, 34, 55, 89];
+
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+struct Block {
+    tag: u32,
+    actors: u32,
+    /// Distinct ids, as bits: many may read one and the same.
+    ids: u64,
+    reads: u16,
+    judged_at: u16,
+    worn: u16,
+    score: f32,
+}
+
+/// What a read in a block says.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Hot {
+    pub reads: u16,
+    pub usual: f32,
+    pub score: f32,
+}
+
+/// Reads by block, today.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Blocks {
+    blocks: Vec<Block>,
+    /// Reads by block, the day before.
+    before: Vec<(u32, u16)>,
+    /// The highest block in use by prefix: today, and at the end of each day before. Records of
+    /// the last days are read by many because they are new.
+    newest: BTreeMap<u32, [i64; NEW_DAYS + 1]>,
+    pub tally: Tally,
+    /// Actors told of today.
+    told: u16,
+}
+
+fn tag_of(prefix: u32, number: i64) -> u32 {
+    let mixed =
+        (u64::from(prefix) << 32 | number as u64 & 0xFFFF_FFFF).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    (mixed >> 32) as u32 | 1
+}
+
+impl Blocks {
+    /// Counts the distinct ids read by an actor's first read of one today; the block, where it is hot.
+    pub fn take(&mut self, place: Place, actor: u32) -> Option<Hot> {
+        if self.blocks.is_empty() {
+            self.blocks = vec![Block::default(); BLOCKS];
+            self.before = vec![(0, 0); BLOCKS];
+        }
+        let number = i64::from(place.number >> BLOCK_SHIFT);
+        let tag = tag_of(place.prefix, number);
+        let block = &mut self.blocks[tag as usize >> 1 & (BLOCKS - 1)];
+        if block.tag != tag {
+            // The busier one stays, worn down by those it displaces.
+            if block.worn < block.reads {
+                block.worn += 1;
+                return None;
+            }
+            *block = Block { tag, ..Block::default() };
+        }
+        let id = 1 << (place.number.wrapping_mul(0x9E37_79B9) >> 26);
+        let fresh = block.ids & id == 0;
+        block.ids |= id;
+        // Linear counting: an id stands for those that fell on bits already set.
+        let free = f32::from(block.ids.count_zeros().max(1) as u16);
+        let counted = (-64.0 * (free / 64.0).ln()).round() as u16;
+        block.reads = if fresh { counted.max(block.reads) } else { block.reads };
+        block.actors |= 1 << (actor.wrapping_mul(0x9E37_79B9) >> 27);
+        let reads = block.reads;
+        let in_use = fresh && reads >= READS_MIN && block.actors.count_ones() >= ACTORS_MIN;
+        if in_use && (self.newest.len() < PREFIXES_MAX || self.newest.contains_key(&place.prefix)) {
+            let newest = self.newest.entry(place.prefix).or_default();
+            newest[0] = newest[0].max(number);
+        }
+        let block = &mut self.blocks[tag as usize >> 1 & (BLOCKS - 1)];
+        let due = reads >= READS_MIN
+            && block.actors.count_ones() >= ACTORS_MIN
+            && reads >= block.judged_at;
+        if due {
+            self.judge(place.prefix, number, tag);
+        }
+        let block = &self.blocks[tag as usize >> 1 & (BLOCKS - 1)];
+        if block.score < self.tally.threshold() {
+            return None;
+        }
+        Some(Hot { reads, usual: self.usual(place.prefix, number), score: block.score })
+    }
+
+    /// True for the first actors of a day; a range is one story however many share it.
+    pub fn may_tell(&mut self) -> bool {
+        self.told = self.told.saturating_add(1);
+        self.told <= TOLD_MAX
+    }
+
+    pub fn turn(&mut self, budget: f64, actors_a_day: f32) {
+        self.told = 0;
+        for (before, block) in self.before.iter_mut().zip(&self.blocks) {
+            *before = (block.tag, block.reads);
+        }
+        for newest in self.newest.values_mut() {
+            newest.copy_within(0..NEW_DAYS, 1);
+        }
+        self.blocks.fill(Block::default());
+        let allowed = ALLOWED * budget * f64::from(actors_a_day.max(100.0)) / 1_000.0;
+        self.tally.turn(allowed as f32);
+    }
+
+    fn judge(&mut self, prefix: u32, number: i64, tag: u32) {
+        if self.newest.get(&prefix).is_none_or(|newest| number >= newest[NEW_DAYS]) {
+            return;
+        }
+        let usual = self.usual(prefix, number);
+        let block = &mut self.blocks[tag as usize >> 1 & (BLOCKS - 1)];
+        block.judged_at = block.reads + block.reads / 8 + 1;
+        let mu = f64::from(usual.max(0.2));
+        let score = -ln_at_least(f64::from(block.reads), mu, SIZE) / std::f64::consts::LN_10;
+        if score as f32 > block.score {
+            self.tally.rise(block.score, score as f32);
+            block.score = score as f32;
+        }
+    }
+
+    /// Ordinary reads of a block: the mean of the middle half of its neighbours, or its own of
+    /// the day before.
+    fn usual(&self, prefix: u32, number: i64) -> f32 {
+        let reads = |number: i64| {
+            let tag = tag_of(prefix, number);
+            let block = &self.blocks[tag as usize >> 1 & (BLOCKS - 1)];
+            if block.tag == tag { block.reads } else { 0 }
+        };
+        let mut near = [0_u16; NEIGHBOURS.len() * 2];
+        for (i, step) in NEIGHBOURS.iter().enumerate() {
+            near[2 * i] = reads(number - i64::from(*step));
+            near[2 * i + 1] = reads(number + i64::from(*step));
+        }
+        near.sort_unstable();
+        let around = near[4..12].iter().map(|&reads| f32::from(reads)).sum::<f32>() / 8.0;
+        let tag = tag_of(prefix, number);
+        let (before, reads) = self.before[tag as usize >> 1 & (BLOCKS - 1)];
+        if before == tag { around.max(f32::from(reads)) } else { around }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads in hot blocks, when 60 actors read `honest` ids each over two million, and 40 more
+    /// read 100 each out of `range`.
+    fn hot(honest: u32, range: u32) -> usize {
+        let mut blocks = Blocks::default();
+        let mut draw = 1_u32;
+        let mut next = move || {
+            draw = draw.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            draw >> 8
+        };
+        let mut hot = 0;
+        // Records are in use beyond the range.
+        for actor in 0..16 {
+            blocks.take(Place { prefix: 1, number: 3_000_000 + actor }, actor);
+        }
+        (0..NEW_DAYS).for_each(|_| blocks.turn(5.0, 1_000.0));
+        for _ in 0..honest {
+            for actor in 0..60 {
+                let number = next() % 2_000_000;
+                hot += usize::from(blocks.take(Place { prefix: 1, number }, actor).is_some());
+            }
+        }
+        for _ in 0..if range > 0 { 100 } else { 0 } {
+            for actor in 100..140 {
+                let number = 900_000 + next() % range;
+                hot += usize::from(blocks.take(Place { prefix: 1, number }, actor).is_some());
+            }
+        }
+        hot
+    }
+
+    #[test]
+    fn a_range_shared_out_is_hot_and_honest_work_is_not() {
+        assert!(hot(300, 4_000) > 1_000);
+        assert_eq!(hot(300, 0), 0);
+    }
+}

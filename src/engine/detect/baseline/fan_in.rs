@@ -1,0 +1,131 @@
+//! One subject looked up by many officers of different units.
+
+use serde::{Deserialize, Serialize};
+
+use super::tail::ln_at_least;
+use super::tally::Tally;
+
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+struct Subject {
+    tag: u32,
+    day: u16,
+    /// Looked at next when so many are counted.
+    judged_at: u16,
+    today: u64,
+    yesterday: u64,
+    /// Decayed count of a day's readers.
+    usual: f32,
+    score: f32,
+}
+
+/// What one more reader says.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FanInHit {
+    pub readers: f32,
+    pub usual: f32,
+    pub score: f32,
+}
+
+/// Readers by subject over today and yesterday, in a table of fixed size.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct FanIn {
+    subjects: Vec<Subject>,
+    pub tally: Tally,
+}
+
+/// Readers without whom nothing is looked at.
+const READERS_MIN: f32 = 5.0;
+/// Dispersion of readers among subjects of the same usual.
+const SIZE: f64 = 1.5;
+/// Alerts a day, per unit of budget and 1,000 actors. Beside the lanes' budget.
+const ALLOWED: f64 = 0.03;
+
+/// Readers that set so many of 64 bits. Source: linear counting, Whang et al.
+fn count(bits: u64) -> f32 {
+    let free = bits.count_zeros().max(1) as f32;
+    -64.0 * (free / 64.0).ln()
+}
+
+impl FanIn {
+    /// An officer's first read of a subject today, unexplained; told where it is above the
+    /// threshold.
+    pub fn take(
+        &mut self,
+        subject: u64,
+        reader: u32,
+        day: u16,
+        subjects_max: usize,
+    ) -> Option<FanInHit> {
+        if self.subjects.is_empty() {
+            self.subjects = vec![Subject::default(); subjects_max.next_power_of_two()];
+        }
+        let slot = subject as usize & (self.subjects.len() - 1);
+        let tag = (subject >> 32) as u32 | 1;
+        let entry = &mut self.subjects[slot];
+        if entry.tag != tag {
+            let busy = day.saturating_sub(entry.day) < 2 && entry.today.count_ones() > 2;
+            if busy {
+                return None;
+            }
+            *entry = Subject { tag, day, ..Subject::default() };
+        }
+        entry.roll(day);
+        entry.today |= 1 << (reader.wrapping_mul(0x9E37_79B9) >> 26);
+        let readers = count(entry.today | entry.yesterday);
+        if readers < READERS_MIN.max(f32::from(entry.judged_at)) {
+            return None;
+        }
+        entry.judged_at = (readers * 1.1) as u16 + 1;
+        let mu = f64::from(0.4 + 2.0 * entry.usual);
+        let score = (-ln_at_least(f64::from(readers), mu, SIZE) / std::f64::consts::LN_10) as f32;
+        if score <= entry.score {
+            return None;
+        }
+        let above = self.tally.rise(entry.score, score);
+        entry.score = score;
+        above.then_some(FanInHit { readers, usual: 2.0 * entry.usual, score })
+    }
+
+    pub fn turn(&mut self, budget: f64, actors_a_day: f32) {
+        let allowed = ALLOWED * budget * f64::from(actors_a_day.max(100.0)) / 1_000.0;
+        self.tally.turn(allowed as f32);
+    }
+}
+
+impl Subject {
+    fn roll(&mut self, day: u16) {
+        let gone = day.saturating_sub(self.day);
+        if gone == 0 {
+            return;
+        }
+        let keep = 0.9_f32.powi(i32::from(gone.min(60)));
+        self.usual = self.usual * keep + 0.1 * count(self.today);
+        self.yesterday = if gone == 1 { self.today } else { 0 };
+        self.today = 0;
+        self.day = day;
+        self.score = 0.0;
+        self.judged_at = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn twenty_five_readers_of_one_subject_stand_out_of_pairs() {
+        let mut fan_in = FanIn::default();
+        for day in 1..=10 {
+            for subject in 0..2_000_u64 {
+                let hash = subject.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+                for reader in 0..2 {
+                    let reader = (subject as u32 * 7 + reader) % 97;
+                    assert_eq!(fan_in.take(hash, reader, day, 4_096), None);
+                }
+            }
+            fan_in.turn(5.0, 1_000.0);
+        }
+        let told = (0..25).filter_map(|reader| fan_in.take(u64::MAX / 3, reader, 11, 4_096));
+        assert!(told.count() >= 3);
+    }
+}

@@ -1,0 +1,344 @@
+//! Scores into alerts: eight lanes, each with a threshold that follows from the alert budget.
+//!
+//! A detector's score says how unusual something is by its own book; here it is ranked among the
+//! last weeks' actor-days, and the rank is what counts. Thresholds are set from the past alone and
+//! move at the turn of the day.
+
+use serde::{Deserialize, Serialize};
+
+use super::scores::{Scores, score_of, step_of};
+
+/// What is scored of an actor's day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    TenAll,
+    TenUnexplained,
+    HourAll,
+    HourUnexplained,
+    DayAll,
+    DayUnexplained,
+    Novelty,
+    Sequence,
+    SlowAll,
+    SlowUnexplained,
+    OffHours,
+    SlowShare,
+}
+
+pub const PARTS: usize = 12;
+
+/// What is alerted on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    Fused,
+    Burst,
+    Unexplained,
+    Novelty,
+    Sequence,
+    SlowAll,
+    SlowUnexplained,
+    OffHours,
+}
+
+pub const LANES: usize = 8;
+
+impl Lane {
+    pub const ALL: [Self; LANES] = [
+        Self::Fused,
+        Self::Burst,
+        Self::Unexplained,
+        Self::Novelty,
+        Self::Sequence,
+        Self::SlowAll,
+        Self::SlowUnexplained,
+        Self::OffHours,
+    ];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Fused => "fused",
+            Self::Burst => "burst",
+            Self::Unexplained => "unexplained",
+            Self::Novelty => "novelty",
+            Self::Sequence => "sequence",
+            Self::SlowAll => "slow_all",
+            Self::SlowUnexplained => "slow_unexplained",
+            Self::OffHours => "off_hours",
+        }
+    }
+
+    const fn needs_cases(self) -> bool {
+        matches!(self, Self::Unexplained | Self::SlowUnexplained)
+    }
+
+    /// Days within which the same strength is not told again.
+    pub const fn memory_days(self) -> u16 {
+        match self {
+            Self::SlowAll | Self::SlowUnexplained => 14,
+            _ => 5,
+        }
+    }
+}
+
+/// One actor's day: the highest of everything so far.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct ActorDay {
+    /// Days since 1970; 0 before the first.
+    pub day: u16,
+    parts: [u16; PARTS],
+    lanes: [u16; LANES],
+    /// Counted among those the thresholds rest on.
+    counted: bool,
+}
+
+impl ActorDay {
+    pub fn part(&self, part: Part) -> f32 {
+        score_of(self.parts[part as usize])
+    }
+}
+
+/// A lane as it stands, for whoever asks.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct LaneView {
+    pub lane: &'static str,
+    /// `-log10` of the share of actor-days above which it alerts.
+    pub threshold: f32,
+    /// Actor-days a day it told of, over the remembered past.
+    pub told_per_day: f32,
+}
+
+/// Days at which a histogram's memory has fallen to a third.
+const MEMORY_DAYS: f32 = 12.0;
+/// Before this many days and actor-days the thresholds are fixed.
+const LEARNING_DAYS: u16 = 7;
+const LEARNING_ACTOR_DAYS: f32 = 300.0;
+/// First days that are forgotten.
+const BLIND_DAYS: u16 = 4;
+/// Times its share that a lane may tell before it is made stricter: breaches are told too.
+const EXCESS_LET_PASS: f64 = 3.0;
+/// Below these nothing is told of, however quiet the past.
+const THRESHOLDS_MIN: [f32; LANES] = [1.0, 1.5, 1.5, 1.5, 5.0, 1.5, 1.5, 2.0];
+/// Lanes overlap: what each is given beyond its even share. Source: DETECTORS section 8.
+const OVERLAP: f64 = 1.25;
+/// An actor-day this many decades rarer than the threshold says nothing of honest work.
+const BEYOND_DOUBT: f32 = 0.5;
+
+/// The calibration of a shard.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Lanes {
+    parts: Vec<Scores>,
+    lanes: Vec<Scores>,
+    today: u16,
+    first_day: u16,
+    days: u16,
+    actor_days_today: i32,
+    actor_days: f32,
+    thresholds: [f32; LANES],
+    told_today: [u32; LANES],
+    told: [f32; LANES],
+    alerted_today: u32,
+    alerted: f32,
+    has_cases: bool,
+}
+
+impl Default for Lanes {
+    fn default() -> Self {
+        Self {
+            parts: vec![Scores::default(); PARTS],
+            lanes: vec![Scores::default(); LANES],
+            today: 0,
+            first_day: 0,
+            days: 0,
+            actor_days_today: 0,
+            actor_days: 0.0,
+            thresholds: [f32::MAX; LANES],
+            told_today: [0; LANES],
+            told: [0.0; LANES],
+            alerted_today: 0,
+            alerted: 0.0,
+            has_cases: false,
+        }
+    }
+}
+
+impl Lanes {
+    /// True once thresholds follow the budget.
+    pub fn is_learned(&self) -> bool {
+        self.days >= LEARNING_DAYS && self.actor_days >= LEARNING_ACTOR_DAYS
+    }
+
+    /// Event time has reached `day`; thresholds are set anew from what lies before it.
+    pub fn turn(&mut self, day: u16, budget: f64, has_cases: bool) {
+        if day <= self.today {
+            return;
+        }
+        if self.first_day == 0 {
+            (self.first_day, self.today) = (day, day);
+            return;
+        }
+        self.days = day - self.first_day;
+        self.today = day;
+        self.has_cases = has_cases;
+        // What is scored before anything is known says nothing.
+        let keep = if self.days <= BLIND_DAYS { 0.0 } else { (-1.0 / MEMORY_DAYS).exp() };
+        self.actor_days = self.actor_days * keep + self.actor_days_today.max(0) as f32;
+        self.actor_days_today = 0;
+        for scores in self.parts.iter_mut().chain(&mut self.lanes) {
+            scores.turn(keep, self.actor_days);
+        }
+        for (told, today) in self.told.iter_mut().zip(&mut self.told_today) {
+            *told = *told * keep + *today as f32;
+            *today = 0;
+        }
+        self.alerted = self.alerted * keep + self.alerted_today as f32;
+        self.alerted_today = 0;
+        let lanes = Lane::ALL.iter().filter(|lane| has_cases || !lane.needs_cases()).count();
+        let share = OVERLAP * budget / 1_000.0 / lanes as f64;
+        for (lane, threshold) in self.thresholds.iter_mut().enumerate() {
+            // A lane that tells far more than its share has a past unlike the present: it is
+            // made stricter until they agree.
+            let told = f64::from(self.told[lane]) / f64::from(self.actor_days.max(1.0));
+            let excess = (told / share / EXCESS_LET_PASS).clamp(1.0, 5.0);
+            let step = self.lanes[lane].step_at((share / excess).min(0.5));
+            *threshold = step.map_or(f32::MAX, score_of).max(THRESHOLDS_MIN[lane]);
+        }
+    }
+
+    /// An actor's first event of a day. `counted` leaves out who is under suspicion.
+    pub fn begin(&mut self, actor: &mut ActorDay, day: u16, counted: bool) {
+        *actor = ActorDay { day, counted, ..ActorDay::default() };
+        self.actor_days_today += i32::from(counted);
+    }
+
+    /// A part's score of an actor's day; true where it is the highest so far.
+    pub fn raise(&mut self, actor: &mut ActorDay, part: Part, score: f32) -> bool {
+        let step = step_of(score);
+        let before = actor.parts[part as usize];
+        if step <= before {
+            return false;
+        }
+        actor.parts[part as usize] = step;
+        if actor.counted && actor.day == self.today {
+            self.parts[part as usize].rise(before, step);
+        }
+        for lane in Lane::ALL {
+            self.raise_lane(actor, lane);
+        }
+        true
+    }
+
+    /// How rare the lane's strength is, and whether it is above the threshold.
+    pub fn verdict(&self, actor: &ActorDay, lane: Lane) -> (f32, bool) {
+        let strength = score_of(actor.lanes[lane as usize]);
+        // Until then the detectors with fixed limits stand watch.
+        if !self.is_learned() {
+            return (0.0, false);
+        }
+        if lane.needs_cases() && !self.has_cases {
+            return (0.0, false);
+        }
+        let threshold = self.thresholds[lane as usize];
+        let scores = &self.lanes[lane as usize];
+        let rarity = |s: f32| scores.rarity(step_of(s)).unwrap_or(0.0);
+        (rarity(strength) - rarity(threshold), strength >= threshold && strength > 0.0)
+    }
+
+    /// `-log10` of the share of actor-days that reach the part's score.
+    pub fn part_rarity(&self, actor: &ActorDay, part: Part) -> f32 {
+        self.parts[part as usize].rarity(actor.parts[part as usize]).unwrap_or(0.0)
+    }
+
+    /// `-log10` of the share of actor-days that reach the lane's strength.
+    pub fn rarity(&self, actor: &ActorDay, lane: Lane) -> f32 {
+        self.lanes[lane as usize].rarity(actor.lanes[lane as usize]).unwrap_or(0.0)
+    }
+
+    /// An alert was told on this actor's day.
+    pub fn told(&mut self, actor: &mut ActorDay, lane: Lane, beyond: f32, first_of_day: bool) {
+        self.told_today[lane as usize] += 1;
+        self.alerted_today += u32::from(first_of_day);
+        // What is beyond doubt would only teach that breaches are ordinary.
+        if beyond > BEYOND_DOUBT && actor.counted && actor.day == self.today {
+            for (scores, &step) in self.parts.iter_mut().zip(&actor.parts) {
+                scores.leave(step);
+            }
+            for (scores, &step) in self.lanes.iter_mut().zip(&actor.lanes) {
+                scores.leave(step);
+            }
+            self.actor_days_today -= 1;
+            actor.counted = false;
+        }
+    }
+
+    /// Actor-days in the memory.
+    pub fn actor_days(&self) -> f32 {
+        self.actor_days
+    }
+
+    /// Actors a day, over the remembered past.
+    pub fn actor_days_a_day(&self) -> f32 {
+        let days = f32::from(self.days.max(1));
+        self.actor_days / (MEMORY_DAYS * (1.0 - (-days / MEMORY_DAYS).exp())).max(1.0)
+    }
+
+    /// Actor-days alerted on, per 1,000, over the remembered past.
+    pub fn realised(&self) -> f32 {
+        self.alerted * 1_000.0 / self.actor_days.max(1.0)
+    }
+
+    pub fn views(&self) -> [LaneView; LANES] {
+        Lane::ALL.map(|lane| LaneView {
+            lane: lane.name(),
+            threshold: self.lanes[lane as usize]
+                .rarity(step_of(self.thresholds[lane as usize]))
+                .unwrap_or(0.0),
+            told_per_day: self.told[lane as usize] / MEMORY_DAYS.min(f32::from(self.days.max(1))),
+        })
+    }
+
+    const fn parts_of(lane: Lane) -> &'static [Part] {
+        match lane {
+            Lane::Fused => &[],
+            Lane::Burst => &[Part::TenAll, Part::TenUnexplained],
+            Lane::Unexplained => &[Part::HourUnexplained, Part::DayUnexplained],
+            Lane::Novelty => &[Part::Novelty],
+            Lane::Sequence => &[Part::Sequence],
+            Lane::SlowAll => &[Part::SlowAll],
+            Lane::SlowUnexplained => &[Part::SlowUnexplained, Part::SlowShare],
+            Lane::OffHours => &[Part::OffHours],
+        }
+    }
+
+    fn raise_lane(&mut self, actor: &mut ActorDay, lane: Lane) {
+        let rarity = |part: Part| {
+            self.parts[part as usize].rarity(actor.parts[part as usize]).unwrap_or(0.0)
+        };
+        let largest = |parts: &[Part]| parts.iter().map(|&p| rarity(p)).fold(0.0, f32::max);
+        let strength = match lane {
+            Lane::Fused => [
+                largest(&[Part::TenAll, Part::HourAll, Part::DayAll]),
+                largest(&[Part::TenUnexplained, Part::HourUnexplained, Part::DayUnexplained]),
+                rarity(Part::Novelty),
+                rarity(Part::Sequence),
+            ]
+            .iter()
+            .map(|rarity| (rarity - 1.0).max(0.0))
+            .sum(),
+            // A single part needs no ranking before it is ranked.
+            Lane::Novelty => actor.part(Part::Novelty),
+            Lane::Sequence => actor.part(Part::Sequence),
+            Lane::SlowAll => actor.part(Part::SlowAll),
+            Lane::OffHours => actor.part(Part::OffHours),
+            Lane::Burst | Lane::Unexplained | Lane::SlowUnexplained => {
+                largest(Self::parts_of(lane))
+            }
+        };
+        let (before, step) = (actor.lanes[lane as usize], step_of(strength));
+        if step > before {
+            actor.lanes[lane as usize] = step;
+            if actor.counted && actor.day == self.today {
+                self.lanes[lane as usize].rise(before, step);
+            }
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! The detectors that learn: what is usual for an actor, its peers and the season, and how far
+//! from it is worth an alert at the budget people set.
+//!
+//! Comes in: an event with its facts, the actor's part, the peers of the shard. Goes out:
+//! findings, at medium or above exactly where a lane's threshold is crossed. An ordinary event
+//! costs a comparison a window; tails are computed beyond a gate only. Nothing here reads a clock,
+//! and what is learned across actors takes effect at the turn of ten minutes, an hour or a day of
+//! event time.
+
+mod actor;
+mod bits;
+mod blocks;
+mod cases;
+mod config;
+mod fan_in;
+mod habits;
+mod lanes;
+mod mark;
+mod peers;
+mod rate;
+mod residuals;
+mod roll;
+mod scores;
+mod season;
+mod sequence;
+mod shares;
+mod slow;
+mod suite;
+mod tail;
+mod tally;
+mod why;
+
+pub use actor::Baseline;
+pub use config::BaselineConfig;
+pub use lanes::LaneView;
+pub use mark::mark;
+pub use peers::Peers;
+pub use suite::Suite;
+
+pub const VOLUME: &str = "unusual_volume";
+pub const UNEXPLAINED_READS: &str = "unusual_unexplained";
+pub const SLOW_DRIFT: &str = "slow_drift";
+pub const NOVELTY: &str = "novelty";
+pub const SEQUENCE: &str = "sequence";
+pub const SESSION_START: &str = "session_start";
+pub const ID_BLOCK: &str = "id_block";
+pub const SUBJECT_FAN_IN: &str = "subject_fan_in";

@@ -1,0 +1,450 @@
+//! What a shard's actors have in common: roles, and groups of one role in one unit.
+//!
+//! Sums are added to as windows end; what is *in force* is derived from them at the turn of each
+//! ten minutes, hour or day of event time, and only then. Sums of several shards add up.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::blocks::Blocks;
+use super::fan_in::FanIn;
+use super::lanes::Lanes;
+use super::rate::{Expected, Prior};
+use super::residuals::Residuals;
+use super::season::{GROUP_SHRINK, ROLE_SHRINK, Season, Starts};
+use super::shares::Shares;
+use crate::engine::detect::rule_noise::RuleNoise;
+
+/// Ten minutes, an hour, a shift's day.
+pub const SPANS: usize = 3;
+/// All reads; those no case explains.
+pub const KINDS: usize = 2;
+/// What may drift over days: both, and the share of the second in the first.
+pub const DRIFTS: usize = 3;
+
+/// Sums behind a [`Prior`].
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct RateSums {
+    num: f32,
+    den: f32,
+    over: f32,
+    scale: f32,
+    actors: f32,
+    rates: f32,
+    squares: f32,
+}
+
+impl RateSums {
+    pub fn add_window(&mut self, count: f32, expected: &Expected, factor: f32) {
+        let count = count.min(expected.mu + 4.0 * expected.sd());
+        self.num += count / factor.max(0.05);
+        self.den += 1.0;
+        let (over, scale) = expected.beyond_poisson(count);
+        self.over += over;
+        self.scale += scale;
+    }
+
+    /// An actor's rate as it stands at the end of a shift.
+    pub fn add_actor(&mut self, rate: f32) {
+        self.actors += 1.0;
+        self.rates += rate;
+        self.squares += rate * rate;
+    }
+
+    fn decay(&mut self, keep: f32) {
+        for value in [
+            &mut self.num,
+            &mut self.den,
+            &mut self.over,
+            &mut self.scale,
+            &mut self.actors,
+            &mut self.rates,
+            &mut self.squares,
+        ] {
+            *value *= keep;
+        }
+    }
+
+    /// With `shrink` pseudo-windows of `towards`.
+    fn prior(&self, towards: &Prior, shrink: f32) -> Prior {
+        let mean = (self.num + shrink * towards.mean) / (self.den + shrink);
+        let weight = 30.0 * towards.mean * towards.mean;
+        let phi = (self.over + weight * towards.phi) / (self.scale + weight).max(1e-6);
+        let tau = if self.actors >= 5.0 {
+            let average = (self.rates / self.actors).max(1e-3);
+            (self.squares / self.actors / (average * average) - 1.0).clamp(0.02, 5.0)
+        } else {
+            towards.tau
+        };
+        Prior { mean: mean.max(0.01), phi: phi.clamp(0.02, 20.0), tau }
+    }
+}
+
+/// How large batch work is, as the logarithm of its count.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct Sizes {
+    count: f32,
+    sum: f32,
+    squares: f32,
+    pub windows: f32,
+}
+
+impl Sizes {
+    pub fn add(&mut self, size: f32) {
+        let x = size.max(1.0).ln();
+        self.count += 1.0;
+        self.sum += x;
+        self.squares += x * x;
+    }
+
+    fn decay(&mut self, keep: f32) {
+        self.count *= keep;
+        self.sum *= keep;
+        self.squares *= keep;
+        self.windows *= keep;
+    }
+
+    /// Share of windows that were batch work.
+    pub fn share(&self) -> f32 {
+        (self.count + 0.02) / (self.windows + 20.0)
+    }
+
+    /// The largest that is still ordinary; `None` where too little was seen.
+    pub fn largest(&self) -> Option<f32> {
+        if self.count < 30.0 {
+            return None;
+        }
+        let mean = self.sum / self.count;
+        let variance = (self.squares / self.count - mean * mean).max(0.02);
+        Some((mean + 3.5 * variance.sqrt()).exp())
+    }
+
+    /// The probability that batch work is at least so large; `None` where too little was seen.
+    pub fn tail(&self, size: f32) -> Option<f64> {
+        if self.count < 8.0 {
+            return None;
+        }
+        let mean = self.sum / self.count;
+        let variance = (self.squares / self.count - mean * mean).max(0.02);
+        let z = (size.max(1.0).ln() - mean) / variance.sqrt();
+        Some(super::tail::normal_tail(f64::from(z)))
+    }
+}
+
+/// Ratio of observed to expected over the last half hour, among the actors of a group or a role.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct Context {
+    slots: [(u32, f32, f32); 4],
+}
+
+impl Context {
+    pub fn add(&mut self, bucket: u32, ratio: f32) {
+        let slot = &mut self.slots[bucket as usize % 4];
+        if slot.0 != bucket {
+            *slot = (bucket, 0.0, 0.0);
+        }
+        slot.1 += ratio.clamp(0.0, 3.0);
+        slot.2 += 1.0;
+    }
+
+    fn sums(&self, now: u32) -> (f32, f32) {
+        let recent = self.slots.iter().filter(|s| s.0 + 3 >= now && s.0 < now);
+        recent.fold((0.0, 0.0), |(sum, count), slot| (sum + slot.1, count + slot.2))
+    }
+}
+
+/// One role of one type of actor.
+#[derive(Clone, Default, Serialize, Deserialize)]
+pub struct Role {
+    pub rates: [[RateSums; KINDS]; SPANS],
+    pub priors: [[Prior; KINDS]; SPANS],
+    pub season: Season,
+    pub bursts: [[Sizes; KINDS]; SPANS],
+    pub context: Context,
+    context_now: f32,
+    pub starts: Starts,
+    pub start_shares: [f32; 24],
+    /// How unusual sessions' beginnings are, for calibration.
+    pub start_ranks: Residuals,
+    pub habits: Shares,
+    pub cases: Shares,
+    pub novel_days: Sizes,
+    pub slow: [Residuals; DRIFTS],
+    pub slow_moments: [Moments; DRIFTS],
+    pub case_sizes: Sizes,
+    drifts: [Drift; DRIFTS],
+    /// Most evidence of a walk down a range of ids, by shift, in nats.
+    pub walks: Moments,
+}
+
+/// What the shifts that ended today and yesterday have in common.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+struct Drift {
+    day: u16,
+    today: (f32, f32),
+    yesterday: (f32, f32),
+}
+
+/// Shifts at the usual behind those seen.
+const DRIFT_SHRINK: f32 = 15.0;
+
+impl Role {
+    pub fn add_drift(&mut self, kind: usize, day: u16, residual: f32) {
+        let drift = &mut self.drifts[kind];
+        if day != drift.day {
+            drift.yesterday = drift.today;
+            drift.today = (0.0, 0.0);
+            drift.day = day;
+        }
+        drift.today.0 += residual.clamp(-3.0, 3.0);
+        drift.today.1 += 1.0;
+    }
+
+    /// Mean residual of the last days' shifts, never below the usual.
+    pub fn drift(&self, kind: usize) -> f32 {
+        let drift = &self.drifts[kind];
+        let (sum, count) = (drift.today.0 + drift.yesterday.0, drift.today.1 + drift.yesterday.1);
+        (sum / (count + DRIFT_SHRINK)).max(0.0)
+    }
+}
+
+/// Mean and variance of a logarithm.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct Moments {
+    pub count: f32,
+    pub sum: f32,
+    pub squares: f32,
+    pub within: f32,
+    pub within_count: f32,
+}
+
+impl Moments {
+    pub fn add(&mut self, x: f32) {
+        self.count += 1.0;
+        self.sum += x;
+        self.squares += x * x;
+    }
+
+    pub fn decay(&mut self, keep: f32) {
+        for value in [
+            &mut self.count,
+            &mut self.sum,
+            &mut self.squares,
+            &mut self.within,
+            &mut self.within_count,
+        ] {
+            *value *= keep;
+        }
+    }
+
+    pub fn mean(&self, prior: f32, shrink: f32) -> f32 {
+        (self.sum + shrink * prior) / (self.count + shrink).max(1e-6)
+    }
+
+    /// Variance of an actor's days about the actor's mean.
+    pub fn within(&self) -> f32 {
+        ((self.within + 3.0 * 0.25) / (self.within_count + 3.0)).clamp(0.01, 4.0)
+    }
+}
+
+/// Actors of one role in one unit.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Group {
+    pub role: u16,
+    pub rates: [[RateSums; KINDS]; SPANS],
+    pub priors: [[Prior; KINDS]; SPANS],
+    pub season: Season,
+    pub context: Context,
+    context_now: f32,
+    pub starts: Starts,
+    pub start_shares: [f32; 24],
+}
+
+impl Group {
+    /// How much more than expected everybody reads just now, 0.8 to 2.5.
+    pub fn context(&self) -> f32 {
+        self.context_now
+    }
+}
+
+/// Pseudo-windows a group's mean is shrunk by towards its role's: five actors' worth.
+const GROUP_MEAN_SHRINK: [f32; SPANS] = [300.0, 100.0, 15.0];
+/// What is kept of the sums from one day to the next.
+const DAY_KEEP: f32 = 0.95;
+
+/// All of a shard's peers, its calibration, and what is counted across actors.
+#[derive(Clone, Default, Serialize, Deserialize)]
+pub struct Peers {
+    roles: Vec<Role>,
+    groups: Vec<Group>,
+    role_index: BTreeMap<u32, u16>,
+    group_index: BTreeMap<u32, u16>,
+    pub lanes: Lanes,
+    pub blocks: Blocks,
+    pub fan_in: FanIn,
+    pub rules: RuleNoise,
+    bucket: u32,
+    /// Reads with a case, and all; decayed.
+    cased: (f32, f32),
+}
+
+impl Peers {
+    /// Places of a role and of its group, made where they are new. At the cap all further ones
+    /// are one.
+    pub fn places(&mut self, role: u32, group: u32, groups_max: usize) -> (u16, u16) {
+        if let (Some(&r), Some(&g)) = (self.role_index.get(&role), self.group_index.get(&group)) {
+            return (r, g);
+        }
+        let roles_max = (groups_max / 4).max(4);
+        let r = match self.role_index.get(&role) {
+            Some(&r) => r,
+            None if self.roles.len() >= roles_max => self.roles.len() as u16 - 1,
+            None => {
+                let mut fresh = Role { context_now: 1.0, ..Role::default() };
+                fresh.start_shares = [1.0 / 24.0; 24];
+                self.roles.push(fresh);
+                self.role_index.insert(role, self.roles.len() as u16 - 1);
+                self.roles.len() as u16 - 1
+            }
+        };
+        let g = match self.group_index.get(&group) {
+            Some(&g) => g,
+            None if self.groups.len() >= groups_max => self.groups.len() as u16 - 1,
+            None => {
+                self.groups.push(self.fresh_group(r));
+                self.group_index.insert(group, self.groups.len() as u16 - 1);
+                self.groups.len() as u16 - 1
+            }
+        };
+        (r, g)
+    }
+
+    fn fresh_group(&self, role: u16) -> Group {
+        let of = &self.roles[usize::from(role)];
+        let mut season = Season::default();
+        season.refresh(Some(&of.season), GROUP_SHRINK);
+        Group {
+            role,
+            rates: Default::default(),
+            priors: of.priors,
+            season,
+            context: Context::default(),
+            context_now: of.context_now,
+            starts: Starts::default(),
+            start_shares: of.start_shares,
+        }
+    }
+
+    pub fn role(&self, place: u16) -> &Role {
+        &self.roles[usize::from(place)]
+    }
+
+    pub fn role_mut(&mut self, place: u16) -> &mut Role {
+        &mut self.roles[usize::from(place)]
+    }
+
+    pub fn group(&self, place: u16) -> &Group {
+        &self.groups[usize::from(place)]
+    }
+
+    pub fn group_mut(&mut self, place: u16) -> &mut Group {
+        &mut self.groups[usize::from(place)]
+    }
+
+    pub fn count_case(&mut self, cased: bool) {
+        self.cased.0 += f32::from(u8::from(cased));
+        self.cased.1 += 1.0;
+    }
+
+    /// Whether the stream carries cases at all: one read in fifty does.
+    pub fn has_cases(&self) -> bool {
+        self.cased.1 > 0.0 && self.cased.0 / self.cased.1 > 0.02
+    }
+
+    /// Event time has reached `bucket`, in ten minutes since 1970. Everything in force changes
+    /// here and nowhere else.
+    pub fn advance(&mut self, bucket: u32, budget: f64) {
+        if bucket <= self.bucket {
+            return;
+        }
+        let before = std::mem::replace(&mut self.bucket, bucket);
+        self.turn_context(bucket);
+        if before / 6 != bucket / 6 {
+            self.turn_hour();
+        }
+        if before / 144 != bucket / 144 {
+            self.turn_day((bucket / 144) as u16, budget);
+        }
+    }
+
+    fn turn_context(&mut self, bucket: u32) {
+        for role in &mut self.roles {
+            let (sum, count) = role.context.sums(bucket);
+            role.context_now = ((sum + 10.0) / (count + 10.0)).clamp(0.8, 2.5);
+        }
+        for group in &mut self.groups {
+            let (sum, count) = group.context.sums(bucket);
+            let prior = self.roles[usize::from(group.role)].context_now;
+            group.context_now = ((sum + 10.0 * prior) / (count + 10.0)).clamp(0.8, 2.5);
+        }
+    }
+
+    fn turn_hour(&mut self) {
+        for role in &mut self.roles {
+            for (sums, priors) in role.rates.iter().zip(&mut role.priors) {
+                for (kind, (sums, prior)) in sums.iter().zip(priors).enumerate() {
+                    let fresh = Prior { mean: [5.0, 1.0][kind], ..Prior::default() };
+                    *prior = sums.prior(&fresh, 5.0);
+                }
+            }
+            role.season.refresh(None, ROLE_SHRINK);
+            role.start_shares = Starts::shares(&role.starts.hours, &[1.0 / 24.0; 24], 5.0);
+            role.habits.refresh();
+            role.cases.refresh();
+        }
+        for group in &mut self.groups {
+            let role = &self.roles[usize::from(group.role)];
+            for (span, shrink) in GROUP_MEAN_SHRINK.into_iter().enumerate() {
+                for kind in 0..KINDS {
+                    let towards = &role.priors[span][kind];
+                    let own = group.rates[span][kind].prior(towards, shrink);
+                    // Spreads are the role's: a group is too few to tell.
+                    group.priors[span][kind] = Prior { mean: own.mean, ..*towards };
+                }
+            }
+            group.season.refresh(Some(&role.season), GROUP_SHRINK);
+            group.start_shares = Starts::shares(&group.starts.hours, &role.start_shares, 10.0);
+        }
+    }
+
+    fn turn_day(&mut self, day: u16, budget: f64) {
+        let has_cases = self.has_cases();
+        self.lanes.turn(day, budget, has_cases);
+        self.cased = (self.cased.0 * DAY_KEEP, self.cased.1 * DAY_KEEP);
+        for role in &mut self.roles {
+            role.rates.as_flattened_mut().iter_mut().for_each(|sums| sums.decay(DAY_KEEP));
+            role.season.decay(DAY_KEEP);
+            role.bursts.as_flattened_mut().iter_mut().for_each(|sizes| sizes.decay(DAY_KEEP));
+            role.novel_days.decay(DAY_KEEP);
+            role.case_sizes.decay(DAY_KEEP);
+            role.walks.decay(DAY_KEEP);
+            role.starts.decay(DAY_KEEP);
+            role.start_ranks.turn(DAY_KEEP);
+            role.habits.decay(DAY_KEEP);
+            role.cases.decay(DAY_KEEP);
+            role.slow.iter_mut().for_each(|residuals| residuals.turn(DAY_KEEP));
+            role.slow_moments.iter_mut().for_each(|moments| moments.decay(DAY_KEEP));
+        }
+        for group in &mut self.groups {
+            group.rates.as_flattened_mut().iter_mut().for_each(|sums| sums.decay(DAY_KEEP));
+            group.season.decay(DAY_KEEP);
+            group.starts.decay(DAY_KEEP);
+        }
+
+        let actors = self.lanes.actor_days_a_day();
+        self.blocks.turn(budget, actors);
+        self.fan_in.turn(budget, actors);
+        self.rules.turn(budget, self.lanes.actor_days());
+    }
+}

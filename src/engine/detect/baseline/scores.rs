@@ -1,0 +1,141 @@
+//! How often a score is reached: one decayed histogram of actor-days.
+
+use serde::{Deserialize, Serialize};
+
+/// Scores are decades (`-log10` of a probability) in steps of a twentieth, up to 30.
+pub const STEPS: usize = 600;
+const PER_DECADE: f32 = 20.0;
+/// Above this share of actor-days the tail is continued as an exponential.
+const TAIL_SHARE: f64 = 0.002;
+/// Where the slope of the tail is read off.
+const BODY_SHARE: f64 = 0.02;
+
+/// A score as it is remembered of an actor's day. 0 is nothing.
+pub fn step_of(score: f32) -> u16 {
+    if score.is_finite() { (score * PER_DECADE).clamp(0.0, STEPS as f32 - 1.0) as u16 } else { 0 }
+}
+
+/// The lowest score of a step.
+pub fn score_of(step: u16) -> f32 {
+    f32::from(step) / PER_DECADE
+}
+
+/// Actor-days by the highest score they reached: today's, kept exactly as scores rise, and the
+/// past, forgotten at a fixed rate. Two shards' histograms add up.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Scores {
+    today: Vec<i32>,
+    past: Vec<f32>,
+    /// `-log10` of the share of past actor-days at or above each step.
+    rarity: Vec<f32>,
+}
+
+impl Default for Scores {
+    fn default() -> Self {
+        Self { today: vec![0; STEPS], past: vec![0.0; STEPS], rarity: Vec::new() }
+    }
+}
+
+impl Scores {
+    /// An actor's day rose from one step to another. Step 0 is not kept: it is what remains.
+    pub fn rise(&mut self, from: u16, to: u16) {
+        self.today[usize::from(from)] -= 1;
+        self.today[usize::from(to)] += 1;
+    }
+
+    /// An actor's day is no longer to be counted.
+    pub fn leave(&mut self, at: u16) {
+        self.today[usize::from(at)] -= 1;
+    }
+
+    /// A day ends: `days` actor-days lie in the past now, this one's included.
+    pub fn turn(&mut self, keep: f32, days: f32) {
+        for (past, today) in self.past.iter_mut().zip(&mut self.today) {
+            *past = *past * keep + (*today).max(0) as f32;
+            *today = 0;
+        }
+        self.rarity = rarity(&self.past, days);
+    }
+
+    /// `-log10` of the share of actor-days that reach `step`; `None` before anything is known.
+    pub fn rarity(&self, step: u16) -> Option<f32> {
+        self.rarity.get(usize::from(step)).copied()
+    }
+
+    /// The lowest step that at most `share` of actor-days reach.
+    pub fn step_at(&self, share: f64) -> Option<u16> {
+        let wanted = -share.log10() as f32;
+        let step = self.rarity.partition_point(|&rarity| rarity < wanted);
+        (!self.rarity.is_empty()).then(|| step.clamp(1, STEPS - 1) as u16)
+    }
+}
+
+fn rarity(past: &[f32], days: f32) -> Vec<f32> {
+    let days = f64::from(days.max(1.0));
+    let mut above = vec![0.0_f64; STEPS + 1];
+    for step in (1..STEPS).rev() {
+        above[step] = above[step + 1] + f64::from(past[step]);
+    }
+    above[0] = days;
+    let share = |step: usize| ((above[step] + 0.5) / (days + 1.0)).min(1.0);
+    let find = |wanted: f64| (1..STEPS).find(|&s| share(s) <= wanted).unwrap_or(STEPS - 1);
+    // With few actor-days the tail begins where some thirty are left.
+    let tail_share = TAIL_SHARE.max(30.0 / days).min(0.2);
+    let body_share = BODY_SHARE.max(tail_share * 8.0).min(0.9);
+    let (body, tail) = (find(body_share), find(tail_share));
+    let at = |step: usize| -share(step).log10();
+    let slope = (at(tail) - at(body)) / (tail - body).max(1) as f64;
+    let slope = slope.clamp(0.3 / f64::from(PER_DECADE), 1.2 / f64::from(PER_DECADE));
+    (0..STEPS)
+        .map(|step| {
+            let seen = at(step);
+            let continued = at(tail) + slope * step.saturating_sub(tail) as f64;
+            // Where there are actor-days to count, the count is believed before the slope.
+            (if above[step] >= 5.0 || step <= tail {
+                seen
+            } else {
+                seen.max(continued).min(continued + 0.5)
+            }) as f32
+        })
+        .scan(0.0_f32, |highest, rarity| {
+            *highest = highest.max(rarity);
+            Some(*highest)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A day on which one actor-day in ten reaches each further decade.
+    fn day(scores: &mut Scores, actor_days: u32) {
+        for i in 0..actor_days {
+            let score = -((f64::from(i) + 0.5) / f64::from(actor_days)).log10();
+            scores.rise(0, step_of(score as f32));
+        }
+    }
+
+    #[test]
+    fn the_rarity_of_an_honest_p_value_is_the_p_value() {
+        let mut scores = Scores::default();
+        day(&mut scores, 20_000);
+        scores.turn(0.9, 20_000.0);
+        for decades in [1.0_f32, 2.0, 3.0, 5.0] {
+            let rarity = scores.rarity(step_of(decades)).expect("known");
+            assert!((rarity - decades).abs() < 0.2, "{decades}: {rarity}");
+        }
+        let step = scores.step_at(1e-3).expect("known");
+        assert!((score_of(step) - 3.0).abs() < 0.15, "{}", score_of(step));
+    }
+
+    #[test]
+    fn days_are_forgotten_and_leavers_uncounted() {
+        let mut scores = Scores::default();
+        scores.rise(0, 100);
+        scores.leave(100);
+        scores.turn(0.5, 1_000.0);
+        assert!(scores.rarity(100).expect("known") > 3.0);
+        assert!(Scores::default().step_at(0.001).is_none());
+    }
+}

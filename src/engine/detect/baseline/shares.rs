@@ -1,0 +1,100 @@
+//! What share of a role's reads is of each kind.
+
+use serde::{Deserialize, Serialize};
+
+/// Kinds remembered; further ones have no share until others are forgotten.
+const KINDS_MAX: usize = 512;
+
+/// Decayed weights by kind, and the shares in force. The weight of a part (such as the reads that
+/// carry a case) is kept beside the whole.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Shares {
+    /// In the order of their marks.
+    kinds: Vec<Kind>,
+    total: f32,
+    part: f32,
+    part_share: f32,
+}
+
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+struct Kind {
+    mark: u32,
+    weight: f32,
+    part: f32,
+    share: f32,
+    part_share: f32,
+}
+
+/// Pseudo-reads of the role's own share behind that of one kind.
+const PART_SHRINK: f32 = 20.0;
+
+impl Shares {
+    pub fn add(&mut self, kind: u32, weight: f32, part: f32) {
+        self.total += weight;
+        self.part += part;
+        let place = match self.place(kind) {
+            Ok(place) => place,
+            Err(_) if self.kinds.len() >= KINDS_MAX => return,
+            Err(place) => {
+                self.kinds.insert(
+                    place,
+                    Kind { mark: kind, part_share: self.part_share, ..Kind::default() },
+                );
+                place
+            }
+        };
+        self.kinds[place].weight += weight;
+        self.kinds[place].part += part;
+    }
+
+    fn place(&self, kind: u32) -> Result<usize, usize> {
+        self.kinds.binary_search_by_key(&kind, |kind| kind.mark)
+    }
+
+    /// Of all reads, in force.
+    pub fn share(&self, kind: u32) -> f32 {
+        self.place(kind).map_or(0.0, |place| self.kinds[place].share)
+    }
+
+    /// Of the kind's reads, those that were of the part.
+    pub fn part_share(&self, kind: u32) -> f32 {
+        self.place(kind).map_or(self.part_share, |place| self.kinds[place].part_share)
+    }
+
+    pub fn refresh(&mut self) {
+        let total = self.total.max(1.0);
+        self.part_share = self.part / total;
+        for kind in &mut self.kinds {
+            kind.share = kind.weight / total;
+            kind.part_share =
+                (kind.part + PART_SHRINK * self.part_share) / (kind.weight + PART_SHRINK);
+        }
+    }
+
+    pub fn decay(&mut self, keep: f32) {
+        self.total *= keep;
+        self.part *= keep;
+        self.kinds.retain_mut(|kind| {
+            kind.weight *= keep;
+            kind.part *= keep;
+            kind.weight > 0.05
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_in_force_only_after_they_were_derived() {
+        let mut shares = Shares::default();
+        (0..75).for_each(|_| shares.add(1, 1.0, 1.0));
+        (0..25).for_each(|_| shares.add(2, 1.0, 0.0));
+        assert_eq!(shares.share(1), 0.0);
+        shares.refresh();
+        assert!((shares.share(1) - 0.75).abs() < 1e-6);
+        assert!(shares.part_share(1) > 0.9 && shares.part_share(2) < 0.4);
+        assert!((shares.part_share(3) - 0.75).abs() < 1e-6);
+    }
+}

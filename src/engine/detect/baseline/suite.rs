@@ -1,0 +1,373 @@
+//! The learned detectors together: an event in, counts and scores up, an alert where a lane's
+//! threshold is crossed.
+
+use super::actor::{ALL, Baseline, HOUR, SHARE, SHIFT, TEN, UNEXPLAINED};
+use super::config::BaselineConfig;
+use super::lanes::{Lane, Part};
+use super::mark::{mark, mark_of_two};
+use super::peers::{DRIFTS, KINDS, Peers, SPANS};
+use super::roll::{NOVEL_MIN, NOVELTY_DRIFT, START_UNUSUAL, relative};
+use super::sequence::place_of;
+use super::slow::{Peered, Slow};
+use super::why;
+use crate::engine::detect::Judged;
+use crate::engine::model::{ActorType, Finding};
+
+/// Parts of the counts, by span and kind.
+const COUNT_PARTS: [[Part; KINDS]; SPANS] = [
+    [Part::TenAll, Part::TenUnexplained],
+    [Part::HourAll, Part::HourUnexplained],
+    [Part::DayAll, Part::DayUnexplained],
+];
+/// Below this share of reads that carry a case, a read without one says nothing.
+const CASE_SHARE_MIN: f32 = 0.15;
+/// The tail is computed again at each further tenth.
+const GATE_STEP: f32 = 1.1;
+/// Surprise of a read that counts as new to the actor.
+const NEW_MIN: f32 = 1.0;
+
+/// The learned detectors and their settings.
+pub struct Suite {
+    config: BaselineConfig,
+    budget: f64,
+}
+
+impl Suite {
+    pub fn new(config: BaselineConfig, budget: f64) -> Self {
+        Self { config, budget }
+    }
+
+    /// Takes an event into account.
+    pub fn observe(
+        &self,
+        judged: &Judged<'_>,
+        state: &mut Option<Box<Baseline>>,
+        peers: &mut Peers,
+        findings: &mut Vec<Finding>,
+    ) {
+        let millis = judged.at.millis();
+        // Before 1970 and after 2149 nothing is learned.
+        let in_range = millis > 86_400_000 && millis < 5_600_000_000_000;
+        if judged.late || !in_range || !judged.is_disclosure() || judged.facts.tier == 0 {
+            return;
+        }
+        let minute = (millis / 60_000) as u32;
+        peers.advance(minute / 10, self.budget);
+        let actor = state.get_or_insert_with(Box::default);
+        let places = self.place(judged, actor, peers, minute);
+        actor.roll(minute, peers, places);
+        let read = self.count(judged, actor, peers, places);
+        let raised = self.score(judged, actor, peers, places, &read);
+        if raised {
+            self.tell(judged, actor, peers, places, findings);
+        }
+        if read.fresh_today {
+            self.across(judged, actor, peers, &read, findings);
+        }
+    }
+
+    /// The actor's peers; a change of role or unit is noticed here.
+    fn place(
+        &self,
+        judged: &Judged<'_>,
+        actor: &mut Baseline,
+        peers: &mut Peers,
+        minute: u32,
+    ) -> (u16, u16) {
+        let role = mark(judged.facts.role) ^ judged.facts.actor_type as u32;
+        let group = role.wrapping_mul(31) ^ mark(judged.facts.unit);
+        if let Some(places) = actor.places.filter(|_| actor.group == group && actor.role == role) {
+            return places;
+        }
+        if actor.role != 0 {
+            actor.forget((minute / 1_440) as u16);
+        }
+        let places = peers.places(role, group, self.config.groups_max);
+        (actor.role, actor.group, actor.places) = (role, group, Some(places));
+        places
+    }
+
+    /// Counts the event's subjects in the three windows.
+    fn count(
+        &self,
+        judged: &Judged<'_>,
+        actor: &mut Baseline,
+        peers: &mut Peers,
+        (role, _): (u16, u16),
+    ) -> Read {
+        let event = judged.event;
+        let kind = mark_of_two(judged.facts.dataset, event.action.name());
+        let role = peers.role_mut(role);
+        let mut read = Read { kind, ..Read::default() };
+        let case = event.case.as_deref().map(mark);
+        let mut add = |hash: u64, actor: &mut Baseline| {
+            let fresh = actor.spans.each_mut().map(|span| span.bits.add(hash));
+            for (fresh, total) in fresh.iter().zip(&mut read.fresh) {
+                *total += fresh;
+            }
+        };
+        if judged.facts.tokens.is_empty() {
+            let name = event.resource.record.as_deref().map(mark);
+            let hash = name.map_or(judged.origin.position, u64::from);
+            add(hash.wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(32), actor);
+        }
+        for token in &judged.facts.tokens {
+            add(token.short(), actor);
+        }
+        read.fresh_today = read.fresh[SHIFT] > 0.0;
+        let fresh_today = read.fresh_today;
+        let explained = case
+            .is_some_and(|case| !fresh_today || actor.cases.explains(case, &mut role.case_sizes));
+        read.explained = explained;
+        if read.fresh_today {
+            let cased = f32::from(u8::from(case.is_some()));
+            role.cases.add(kind, 1.0, cased);
+        }
+        let share = role.cases.part_share(kind);
+        let weight = if explained || share < CASE_SHARE_MIN { 0.0 } else { share };
+        for (span, fresh) in actor.spans.iter_mut().zip(read.fresh) {
+            span.counts[ALL] += fresh;
+            span.counts[UNEXPLAINED] += fresh * weight;
+        }
+        if read.fresh_today {
+            peers.count_case(case.is_some());
+        }
+        read
+    }
+
+    /// Brings the scores up to date; true where one rose.
+    fn score(
+        &self,
+        judged: &Judged<'_>,
+        actor: &mut Baseline,
+        peers: &mut Peers,
+        places: (u16, u16),
+        read: &Read,
+    ) -> bool {
+        let mut raised = false;
+        for which in [TEN, HOUR, SHIFT] {
+            if read.fresh[which] <= 0.0 {
+                continue;
+            }
+            for kind in [ALL, UNEXPLAINED] {
+                if actor.spans[which].counts[kind] >= actor.spans[which].gates[kind] {
+                    let score = count_score(actor, peers, places, which, kind);
+                    let gate = &mut actor.spans[which].gates[kind];
+                    *gate = (*gate * GATE_STEP).max(actor.spans[which].counts[kind] + 1.0);
+                    let part = COUNT_PARTS[which][kind];
+                    raised |= peers.lanes.raise(&mut actor.day, part, score);
+                    if actor.start < START_UNUSUAL && which != SHIFT {
+                        let decades = off_hours_score(actor, which, kind);
+                        raised |= peers.lanes.raise(&mut actor.day, Part::OffHours, decades);
+                    }
+                }
+            }
+        }
+        if read.fresh_today {
+            raised |= score_slow(actor, peers, places);
+            raised |= score_novelty(actor, peers, places, read.kind);
+            if !read.explained
+                && let Some(place) = judged.event.resource.record.as_deref().and_then(place_of)
+                && let usual = peers.role(places.0).walks.mean(0.7, 2.0).exp_m1()
+                && let Some(score) = actor.sequence.take(place, usual)
+                && score > 1.0
+            {
+                raised |= peers.lanes.raise(&mut actor.day, Part::Sequence, score);
+            }
+        }
+        raised
+    }
+
+    /// Tells of the lane that is furthest beyond its threshold, unless that is no news.
+    fn tell(
+        &self,
+        judged: &Judged<'_>,
+        actor: &mut Baseline,
+        peers: &mut Peers,
+        places: (u16, u16),
+        findings: &mut Vec<Finding>,
+    ) {
+        let day = actor.day.day;
+        let mut best: Option<(Lane, f32)> = None;
+        for lane in Lane::ALL {
+            let (beyond, above) = peers.lanes.verdict(&actor.day, lane);
+            if !above {
+                continue;
+            }
+            let told = actor.told[lane as usize];
+            let recent = told.day != 0 && day.saturating_sub(told.day) < lane.memory_days();
+            if !recent || beyond >= told.beyond + ESCALATION {
+                actor.told[lane as usize] = super::actor::Told { day, beyond };
+                if best.is_none_or(|(_, most)| beyond > most) {
+                    best = Some((lane, beyond));
+                }
+            }
+        }
+        let Some((lane, beyond)) = best else { return };
+        let first = actor.told_day != day;
+        if !first && beyond < actor.told_beyond + SAME_DAY_ESCALATION {
+            return;
+        }
+        let (detector, mode) = why::detector_of(lane, &actor.day, &peers.lanes, &self.config);
+        if mode == crate::engine::detect::mode::Mode::Off {
+            return;
+        }
+        findings.push(why::finding(judged, actor, peers, places, lane, beyond, (detector, mode)));
+        peers.lanes.told(&mut actor.day, lane, beyond, first);
+        (actor.told_day, actor.told_beyond) = (day, beyond);
+        let days = if beyond > 0.5 { STRONGLY_SUSPECT_DAYS } else { SUSPECT_DAYS };
+        actor.suspect_until = actor.suspect_until.max(day + days);
+        if matches!(lane, Lane::SlowAll | Lane::SlowUnexplained) {
+            actor.slow.iter_mut().for_each(Slow::told);
+        }
+    }
+
+    /// What is counted across actors: blocks of ids, and readers of a subject.
+    fn across(
+        &self,
+        judged: &Judged<'_>,
+        actor: &mut Baseline,
+        peers: &mut Peers,
+        read: &Read,
+        findings: &mut Vec<Finding>,
+    ) {
+        use crate::engine::detect::mode::Mode;
+        let who = mark(judged.event.actor_id().unwrap_or(""));
+        let day = actor.day.day;
+        let person = judged.facts.actor_type != ActorType::Service;
+        if person
+            && self.config.id_block != Mode::Off
+            && let Some(place) = judged.event.resource.record.as_deref().and_then(place_of)
+            && let Some(hot) = peers.blocks.take(place, who)
+        {
+            actor.hot_reads = actor.hot_reads.saturating_add(1);
+            let due = [HOT_READS, 4 * HOT_READS, 16 * HOT_READS].contains(&actor.hot_reads);
+            if due && self.may_tell(actor, day) && peers.blocks.may_tell() {
+                findings.push(why::block(judged, &hot, actor.hot_reads, self.config.id_block));
+            }
+        }
+        let counts = person && (!read.explained || !peers.has_cases());
+        if self.config.subject_fan_in == Mode::Off || !counts {
+            return;
+        }
+        for token in &judged.facts.tokens {
+            let hit = peers.fan_in.take(token.short(), who, day, self.config.subjects_max);
+            if let Some(hit) = hit {
+                findings.push(why::fan_in(judged, &hit, *token, self.config.subject_fan_in));
+            }
+        }
+    }
+
+    fn may_tell(&self, actor: &mut Baseline, day: u16) -> bool {
+        let first = actor.told_day != day;
+        if first {
+            (actor.told_day, actor.told_beyond) = (day, 0.0);
+        }
+        first || actor.hot_reads > HOT_READS
+    }
+}
+
+/// Decades by which a lane must have grown to be told again within its memory, and any lane on
+/// the same day.
+const ESCALATION: f32 = 0.5;
+const SAME_DAY_ESCALATION: f32 = 1.0;
+/// Days after an alert on which the actor teaches nobody.
+const SUSPECT_DAYS: u16 = 3;
+const STRONGLY_SUSPECT_DAYS: u16 = 10;
+/// Reads in hot blocks at which an actor is told of.
+const HOT_READS: u16 = 4;
+
+/// An event as it was counted.
+#[derive(Clone, Copy, Debug, Default)]
+struct Read {
+    /// Dataset and action together.
+    kind: u32,
+    fresh: [f32; SPANS],
+    fresh_today: bool,
+    explained: bool,
+}
+
+/// Decades of one window's count, with how unusual the session's beginning is.
+fn count_score(
+    actor: &Baseline,
+    peers: &Peers,
+    (role, _): (u16, u16),
+    which: usize,
+    kind: usize,
+) -> f32 {
+    let span = &actor.spans[which];
+    let ln_tail = span.expected[kind].ln_tail(span.counts[kind], kind == ALL);
+    let bursts = &peers.role(role).bursts[which][kind];
+    let own = span.bursts[kind] + BURST_SHRINK * bursts.share();
+    let share = own / (span.rates[ALL].den + BURST_SHRINK);
+    let share = f64::from(share.clamp(0.0, 0.5));
+    let batch = bursts
+        .tail(relative(span.counts[kind], &span.expected[kind]))
+        .map_or(0.0, |tail| share * tail);
+    let p = ((1.0 - share).ln() + ln_tail).exp() + batch;
+    let ln_p = if p > 0.0 { p.ln() } else { ln_tail };
+    // The product of two uniforms: x (1 - ln x).
+    let ln_x = ln_p + f64::from(actor.start).ln();
+    let ln_joint = ln_x + (1.0 - ln_x).ln();
+    (-ln_joint / std::f64::consts::LN_10).max(0.0) as f32
+}
+
+/// Decades of an unusual beginning, with at most three of what was read then.
+fn off_hours_score(actor: &Baseline, which: usize, kind: usize) -> f32 {
+    let span = &actor.spans[which];
+    let ln_tail = span.expected[kind].ln_tail(span.counts[kind], kind == ALL) as f32;
+    -actor.start.log10() + (-ln_tail / std::f32::consts::LN_10).clamp(0.0, 3.0)
+}
+
+/// Pseudo-windows of the role's share of batch work behind an actor's own: one, so that who never
+/// did any is not taken to.
+const BURST_SHRINK: f32 = 1.0;
+
+fn score_slow(actor: &mut Baseline, peers: &mut Peers, (role, _): (u16, u16)) -> bool {
+    let mut raised = false;
+    for (kind, part) in SLOW_PARTS.into_iter().enumerate() {
+        let count = actor.spans[SHIFT].counts[kind.min(UNEXPLAINED)];
+        if count < actor.slow_gates[kind] || actor.shifts < 3 {
+            continue;
+        }
+        actor.slow_gates[kind] = count * GATE_STEP + 1.0;
+        let exposure = actor.exposure.max(actor.usual_exposure);
+        let of = peers.role(role);
+        let peered = Peered {
+            group_mean: of.slow_moments[kind].mean(1.0, 1.0),
+            role_within: of.slow_moments[kind].within(),
+            ranks: &of.slow[kind],
+            drift: of.drift(kind),
+        };
+        // A share means something once half a usual shift is read.
+        let early = kind == SHARE && actor.exposure < 0.5 * actor.usual_exposure;
+        let residual = actor.slow[kind].residual(actor.drifting(kind, exposure), &peered);
+        if residual > 0.2 && !early {
+            let score = actor.slow[kind].score_if(residual, &peered);
+            raised |= peers.lanes.raise(&mut actor.day, part, score);
+        }
+    }
+    raised
+}
+
+const SLOW_PARTS: [Part; DRIFTS] = [Part::SlowAll, Part::SlowUnexplained, Part::SlowShare];
+
+fn score_novelty(actor: &mut Baseline, peers: &mut Peers, places: (u16, u16), kind: u32) -> bool {
+    let share = peers.role(places.0).habits.share(kind);
+    let day = actor.day.day;
+    let surprise = actor.habits.take(kind, day, share);
+    if surprise <= 0.0 {
+        return false;
+    }
+    if surprise >= NEW_MIN {
+        actor.newest = kind;
+    }
+    actor.novelty += surprise;
+    if actor.novelty < actor.novelty_gate.max(NOVEL_MIN) || actor.shifts < 2 {
+        return false;
+    }
+    actor.novelty_gate = actor.novelty * GATE_STEP + 0.5;
+    let now = actor.novelty_score(peers, places);
+    let score = now.max(actor.novelty_cusum + now.min(4.0) - NOVELTY_DRIFT);
+    peers.lanes.raise(&mut actor.day, Part::Novelty, score)
+}

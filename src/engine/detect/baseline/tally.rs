@@ -1,0 +1,91 @@
+//! A lane for what is counted across actors: so many alerts a day, and a threshold that keeps to it.
+
+use serde::{Deserialize, Serialize};
+
+use super::scores::{STEPS, score_of, step_of};
+
+/// Highest scores by key and day, decayed, and the score that only `allowed` keys a day reach.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Tally {
+    today: Vec<i32>,
+    past: Vec<f32>,
+    days: f32,
+    turns: u16,
+    threshold: f32,
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self {
+            today: vec![0; STEPS],
+            past: vec![0.0; STEPS],
+            days: 0.0,
+            turns: 0,
+            threshold: f32::MAX,
+        }
+    }
+}
+
+const KEEP: f32 = 0.92;
+/// The least ever asked for, in decades. Before seven days are known nothing is told.
+const THRESHOLD_MIN: f32 = 4.0;
+/// So far above the threshold, a score says nothing of honest work.
+const BEYOND_DOUBT: f32 = 4.0;
+
+impl Tally {
+    /// A key's highest score of the day rose; true where it is above the threshold now.
+    pub fn rise(&mut self, from: f32, to: f32) -> bool {
+        let (from, to_step) = (step_of(from), step_of(to));
+        if to_step > from {
+            self.today[usize::from(from)] -= 1;
+            self.today[usize::from(to_step)] += 1;
+        }
+        to >= self.threshold
+    }
+
+    pub fn threshold(&self) -> f32 {
+        self.threshold
+    }
+
+    pub fn turn(&mut self, allowed_a_day: f32) {
+        let doubtless = if self.turns > 7 { self.threshold + BEYOND_DOUBT } else { f32::MAX };
+        self.days = self.days * KEEP + 1.0;
+        self.turns = self.turns.saturating_add(1);
+        for (step, (past, today)) in self.past.iter_mut().zip(&mut self.today).enumerate() {
+            let counts = score_of(step as u16) < doubtless;
+            *past = *past * KEEP + if counts { (*today).max(0) as f32 } else { 0.0 };
+            *today = 0;
+        }
+        if self.turns < 7 {
+            return;
+        }
+        let mut above = 0.0;
+        let mut step = STEPS - 1;
+        while step > 1 {
+            above += self.past[step];
+            if above > allowed_a_day * self.days {
+                break;
+            }
+            step -= 1;
+        }
+        self.threshold = (score_of(step as u16) + 0.05).max(THRESHOLD_MIN);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_threshold_lets_so_many_a_day_through() {
+        let mut tally = Tally::default();
+        for _ in 0..14 {
+            // Ten keys a day, one at each of 1 to 10 decades.
+            (1..=10).for_each(|score| {
+                let _ = tally.rise(0.0, score as f32);
+            });
+            tally.turn(2.0);
+        }
+        assert!((8.0..9.1).contains(&tally.threshold()), "{}", tally.threshold());
+    }
+}

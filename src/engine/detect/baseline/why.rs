@@ -1,0 +1,274 @@
+//! What an analyst reads: observed, expected, how rare, what is new, in one sentence. The same
+//! events give the same sentence.
+
+use super::actor::{ALL, Baseline, HOUR, SHIFT, TEN, UNEXPLAINED};
+use super::blocks::Hot;
+use super::config::BaselineConfig;
+use super::fan_in::FanInHit;
+use super::lanes::{ActorDay, Lane, Lanes, Part};
+use super::peers::Peers;
+use super::rate::{Expected, Rate};
+use super::{
+    ID_BLOCK, NOVELTY, SEQUENCE, SESSION_START, SLOW_DRIFT, SUBJECT_FAN_IN, UNEXPLAINED_READS,
+    VOLUME,
+};
+use crate::engine::detect::Judged;
+use crate::engine::detect::mode::Mode;
+use crate::engine::model::{Finding, SubjectToken, Window};
+
+/// Score at a lane's threshold, and points for each decade beyond.
+const BASE: f32 = 43.0;
+const PER_DECADE: f32 = 14.0;
+const SCORE_MAX: f32 = 90.0;
+/// What a detector in shadow says.
+const SHADOW: u8 = 15;
+
+/// The part of the day that speaks for a lane.
+fn leading(lane: Lane, day: &ActorDay, lanes: &Lanes) -> Part {
+    let parts: &[Part] = match lane {
+        Lane::Fused => &[
+            Part::TenAll,
+            Part::TenUnexplained,
+            Part::HourAll,
+            Part::HourUnexplained,
+            Part::DayAll,
+            Part::DayUnexplained,
+            Part::Novelty,
+            Part::Sequence,
+        ],
+        Lane::Burst => &[Part::TenAll, Part::TenUnexplained],
+        Lane::Unexplained => &[Part::HourUnexplained, Part::DayUnexplained],
+        Lane::Novelty => &[Part::Novelty],
+        Lane::Sequence => &[Part::Sequence],
+        Lane::SlowAll => &[Part::SlowAll],
+        Lane::SlowUnexplained => &[Part::SlowUnexplained, Part::SlowShare],
+        Lane::OffHours => &[Part::OffHours],
+    };
+    // By how rare each is: their own scores are not on one scale.
+    let rank = |part: Part| (lanes.part_rarity(day, part), day.part(part));
+    let best = |best: Part, &part: &Part| if rank(part) > rank(best) { part } else { best };
+    parts.iter().fold(parts[0], best)
+}
+
+/// The detector that speaks for a lane, and whether it may.
+pub fn detector_of(
+    lane: Lane,
+    day: &ActorDay,
+    lanes: &Lanes,
+    config: &BaselineConfig,
+) -> (&'static str, Mode) {
+    match leading(lane, day, lanes) {
+        Part::TenAll | Part::HourAll | Part::DayAll => (VOLUME, config.unusual_volume),
+        Part::TenUnexplained | Part::HourUnexplained | Part::DayUnexplained => {
+            (UNEXPLAINED_READS, config.unusual_unexplained)
+        }
+        Part::Novelty => (NOVELTY, config.novelty),
+        Part::Sequence => (SEQUENCE, config.sequence),
+        Part::SlowAll | Part::SlowUnexplained | Part::SlowShare => (SLOW_DRIFT, config.slow_drift),
+        Part::OffHours => (SESSION_START, config.session_start),
+    }
+}
+
+/// What a sentence says of a window.
+struct Told {
+    observed: f32,
+    expected: f32,
+    minutes: u32,
+    unit: &'static str,
+    text: String,
+    attack: &'static str,
+}
+
+/// The alert of a lane.
+pub fn finding(
+    judged: &Judged<'_>,
+    actor: &Baseline,
+    peers: &Peers,
+    places: (u16, u16),
+    lane: Lane,
+    beyond: f32,
+    (detector, mode): (&'static str, Mode),
+) -> Finding {
+    let part = leading(lane, &actor.day, &peers.lanes);
+    let told = match part {
+        Part::TenAll => counted(judged, actor, peers, places, TEN, ALL),
+        Part::TenUnexplained => counted(judged, actor, peers, places, TEN, UNEXPLAINED),
+        Part::HourAll => counted(judged, actor, peers, places, HOUR, ALL),
+        Part::HourUnexplained => counted(judged, actor, peers, places, HOUR, UNEXPLAINED),
+        Part::DayAll => counted(judged, actor, peers, places, SHIFT, ALL),
+        Part::DayUnexplained => counted(judged, actor, peers, places, SHIFT, UNEXPLAINED),
+        Part::Novelty => novel(judged, actor),
+        Part::Sequence => walked(judged, actor),
+        Part::SlowAll => crept(judged, actor, ALL),
+        Part::SlowUnexplained | Part::SlowShare => crept(judged, actor, UNEXPLAINED),
+        Part::OffHours => counted(judged, actor, peers, places, HOUR, ALL),
+    };
+    let why = format!("{}; {}", told.text, how_rare(actor, peers, lane));
+    let score = match mode {
+        Mode::Shadow => SHADOW,
+        _ => (BASE + PER_DECADE * beyond.max(0.0)).min(SCORE_MAX) as u8,
+    };
+    let mut finding = judged.finding(detector, lane.name(), score, why);
+    let span = i64::from(told.minutes) * 60_000;
+    finding.window = Window { start: judged.at.minus_ms(span), end: judged.at };
+    finding.observed = f64::from(told.observed.round());
+    finding.expected = f64::from((told.expected * 10.0).round() / 10.0);
+    finding.unit = told.unit.into();
+    finding.subjects = actor.spans[span_of(part)].counts[ALL].round() as u64;
+    finding.attack = vec![told.attack.into()];
+    finding
+}
+
+fn span_of(part: Part) -> usize {
+    match part {
+        Part::TenAll | Part::TenUnexplained => TEN,
+        Part::HourAll | Part::HourUnexplained => HOUR,
+        _ => SHIFT,
+    }
+}
+
+/// `lane burst: one actor-day in 4,200 (threshold: one in 800)`.
+fn how_rare(actor: &Baseline, peers: &Peers, lane: Lane) -> String {
+    let one_in = |rarity: f32| round(10_f32.powf(rarity.min(9.0)));
+    let threshold = peers.lanes.views()[lane as usize].threshold;
+    format!(
+        "lane {}: one actor-day in {} is so unusual, {} is told of",
+        lane.name(),
+        one_in(peers.lanes.rarity(&actor.day, lane)),
+        one_in(threshold),
+    )
+}
+
+/// To two digits.
+fn round(x: f32) -> u64 {
+    let x = f64::from(x.max(1.0));
+    let unit = 10_f64.powf((x.log10().floor() - 1.0).max(0.0));
+    ((x / unit).round() * unit) as u64
+}
+
+const SPAN_WORDS: [&str; 3] = ["10 min", "1 h", "this shift"];
+
+fn counted(
+    judged: &Judged<'_>,
+    actor: &Baseline,
+    peers: &Peers,
+    places: (u16, u16),
+    which: usize,
+    kind: usize,
+) -> Told {
+    let span = &actor.spans[which];
+    let (observed, own) = (span.counts[kind], span.expected[kind]);
+    let peer: Expected =
+        Rate::default().forecast(&peers.group(places.1).priors[which][kind], span.factor);
+    let what = if kind == ALL { "distinct subjects" } else { "subjects without a case" };
+    let minutes = match which {
+        TEN => 10,
+        HOUR => 60,
+        _ => actor.last.saturating_sub(span.index).max(1),
+    };
+    let text = format!(
+        "{observed:.0} {what} in {}; this {}'s usual here is {:.0} and stays under {:.0}, {}'s under {:.0}{}{}",
+        SPAN_WORDS[which],
+        judged.role_words(),
+        own.mu,
+        own.p99(),
+        if judged.facts.unit.is_empty() { "the role" } else { judged.facts.unit },
+        peer.p99(),
+        beside(actor, peers, which, kind),
+        start_words(actor),
+    );
+    let attack = if judged.facts.category == "secret" { "T1555.006" } else { "T1213.006" };
+    Told { observed, expected: own.mu, minutes, unit: "subjects", text, attack }
+}
+
+/// The share without a case beside all reads, or that there are no cases to look at.
+fn beside(actor: &Baseline, peers: &Peers, which: usize, kind: usize) -> String {
+    if !peers.has_cases() {
+        return "; the stream carries no cases, so there is no context".into();
+    }
+    let counts = actor.spans[which].counts;
+    if kind == UNEXPLAINED {
+        return format!(", of {:.0} in all", counts[ALL]);
+    }
+    let share = 100.0 * counts[UNEXPLAINED] / counts[ALL].max(1.0);
+    format!("; {:.0}% without a case", share.min(100.0))
+}
+
+fn start_words(actor: &Baseline) -> String {
+    if actor.start >= 0.05 {
+        return String::new();
+    }
+    format!("; a session that began at {:02}:00 UTC, which is unusual", actor.session_hour)
+}
+
+fn novel(judged: &Judged<'_>, actor: &Baseline) -> Told {
+    let text = format!(
+        "reads this {} does not make: `{}` by {}, and {:.0} decades of surprise in this shift; such shifts were {:.1} of its last {}",
+        judged.role_words(),
+        judged.facts.dataset,
+        judged.event.action.name(),
+        actor.novelty,
+        actor.novel_shifts,
+        actor.shifts.min(30),
+    );
+    let minutes = actor.last.saturating_sub(actor.spans[SHIFT].index).max(1);
+    Told { observed: actor.novelty, expected: 0.0, minutes, unit: "decades", text, attack: "T1213" }
+}
+
+fn walked(judged: &Judged<'_>, actor: &Baseline) -> Told {
+    let (run, rate) = (actor.sequence.run as f32, actor.sequence.hit_rate());
+    let text = format!(
+        "{run} record ids of `{}` that follow on another; ordinarily {:.0}% of this {}'s ids do",
+        judged.facts.dataset,
+        rate * 100.0,
+        judged.role_words(),
+    );
+    let minutes = actor.last.saturating_sub(actor.spans[SHIFT].index).max(1);
+    Told { observed: run, expected: run * rate, minutes, unit: "records", text, attack: "T1119" }
+}
+
+fn crept(judged: &Judged<'_>, actor: &Baseline, kind: usize) -> Told {
+    let span = &actor.spans[SHIFT];
+    let (observed, expected) = (span.counts[kind], span.rates[kind]);
+    let usual = if expected.den > 0.0 { expected.num / expected.den } else { 0.0 };
+    let text = format!(
+        "{observed:.0} {} so far this shift, day after day more than this {}'s usual {usual:.0} a shift",
+        if kind == ALL { "subjects" } else { "subjects without a case" },
+        judged.role_words(),
+    );
+    let minutes = actor.last.saturating_sub(span.index).max(1);
+    Told { observed, expected: usual, minutes, unit: "subjects", text, attack: "T1030" }
+}
+
+/// An actor's reads in blocks that many accounts read.
+pub fn block(judged: &Judged<'_>, hot: &Hot, reads: u16, mode: Mode) -> Finding {
+    let why = format!(
+        "{reads} reads in ranges of `{}` ids that many accounts read today: {} in this block of 256, {:.1} in those around it",
+        judged.facts.dataset, hot.reads, hot.usual,
+    );
+    let score = if mode == Mode::Shadow { SHADOW } else { 55 };
+    let mut finding = judged.finding(ID_BLOCK, "", score, why);
+    finding.window = Window { start: judged.at.minus_ms(86_400_000), end: judged.at };
+    finding.observed = f64::from(hot.reads);
+    finding.expected = f64::from(hot.usual);
+    finding.unit = "records".into();
+    finding.attack = vec!["T1119".into(), "T1213.006".into()];
+    finding
+}
+
+/// One more reader of a subject many look up.
+pub fn fan_in(judged: &Judged<'_>, hit: &FanInHit, subject: SubjectToken, mode: Mode) -> Finding {
+    let why = format!(
+        "about {:.0} accounts looked up {subject} without a case in two days; usual is {:.1}",
+        hit.readers, hit.usual,
+    );
+    let score = if mode == Mode::Shadow { SHADOW } else { 50 };
+    let mut finding = judged.finding(SUBJECT_FAN_IN, &subject.to_string(), score, why);
+    finding.window = Window { start: judged.at.minus_ms(2 * 86_400_000), end: judged.at };
+    finding.observed = f64::from(hit.readers.round());
+    finding.expected = f64::from((hit.usual * 10.0).round() / 10.0);
+    finding.unit = "actors".into();
+    finding.subjects = 1;
+    finding.attack = vec!["T1213".into()];
+    finding
+}
