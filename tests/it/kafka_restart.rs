@@ -58,9 +58,10 @@ fn goes_on_after_sigterm_where_it_left_off() {
     let broker = SharedBroker::get();
     let (setup, simulated) = installation(&broker, "sigterm");
     let monitor = Monitor::start(&setup.config());
-    let traffic = simulated.play(&setup);
+    let traffic = simulated.play_held(&setup, 60);
     until_committed(&setup, &traffic, 40);
     let log = monitor.stop_well();
+    traffic.go_on();
     assert!(log.iter().any(|line| line.contains("offsets are committed")), "{log:#?}");
     let told_before = setup.stream.json(&setup.own("findings")).len();
     traffic.sent();

@@ -82,6 +82,11 @@ impl Simulated {
 
     /// Everything, spread over some seconds, by a thread of its own.
     pub fn play(&self, setup: &Setup) -> Traffic {
+        self.play_held(setup, 100)
+    }
+
+    /// The same, but after so many percent it waits for [`Traffic::go_on`].
+    pub fn play_held(&self, setup: &Setup, percent: usize) -> Traffic {
         let feed = setup.stream.feed();
         let records: Vec<(String, Sent)> = self
             .in_order()
@@ -89,14 +94,20 @@ impl Simulated {
             .map(|(input, record)| (setup.input(input), record))
             .collect();
         let records_total = records.len() as i64;
+        let (go_on, gate) = std::sync::mpsc::channel();
         let thread = thread::spawn(move || {
-            for burst in records.chunks(records.len() / BURSTS + 1) {
+            for (number, burst) in records.chunks(records.len() / BURSTS + 1).enumerate() {
+                if number == BURSTS * percent / 100 {
+                    feed.flush();
+                    // An error says that nobody holds the traffic any more.
+                    let _ = gate.recv();
+                }
                 burst.iter().for_each(|(topic, record)| feed.send(topic, record));
                 feed.pause(BURST_EVERY);
             }
             feed.flush();
         });
-        Traffic { thread, records_total }
+        Traffic { thread, go_on, records_total }
     }
 }
 
@@ -107,13 +118,20 @@ const BURST_EVERY: Duration = Duration::from_millis(25);
 /// Events being sent.
 pub struct Traffic {
     thread: JoinHandle<()>,
+    go_on: std::sync::mpsc::Sender<()>,
     pub records_total: i64,
 }
 
 impl Traffic {
+    /// Lets traffic that is held go on.
+    pub fn go_on(&self) {
+        let _ = self.go_on.send(());
+    }
+
     /// Waits until the broker has all.
     #[track_caller]
     pub fn sent(self) {
+        drop(self.go_on);
         self.thread.join().expect("the traffic was sent");
     }
 }

@@ -29,4 +29,4 @@ pub use detector::{Detector, Judged, Stream, severity_of};
 pub use exceptions::{Exception, Exceptions};
 pub use mode::Mode;
 pub use roster::{DETECTOR_NAMES, DetectConfig, Roster};
-pub use rule_match::{RuleCounts, RuleScratch, RuleState, Rules};
+pub use rule_match::{RuleBooks, RuleCounts, RuleScratch, RuleState, Rules};

@@ -90,6 +90,15 @@ impl RuleCounts {
     }
 }
 
+/// Everything that rules keep books in.
+pub struct RuleBooks<'b, 'g> {
+    /// Of the event's actor or source.
+    pub told: &'b mut RuleState,
+    pub groups: &'b mut Groups<'g>,
+    /// Of the whole shard.
+    pub noise: &'b mut RuleNoise,
+}
+
 /// Working memory of matching, kept by each shard.
 #[derive(Debug, Default)]
 pub struct RuleScratch {
@@ -201,11 +210,10 @@ impl Rules {
         judged: &Judged<'_>,
         raw: &dyn Fn() -> serde_json::Value,
         scratch: &mut RuleScratch,
-        state: &mut RuleState,
-        groups: &mut Groups<'_>,
-        noise: &mut RuleNoise,
+        books: RuleBooks<'_, '_>,
         findings: &mut Vec<Finding>,
     ) {
+        let RuleBooks { told: state, groups, noise } = books;
         scratch.follow(&self.ids);
         let scope = &self.scopes[judged.event.format as usize][judged.event.kind as usize];
         let known = Known {

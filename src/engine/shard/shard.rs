@@ -12,7 +12,7 @@ use super::{
 use crate::engine::detect::baseline::Peers;
 use crate::engine::detect::rules::{GroupState, Groups};
 use crate::engine::detect::state::{ActorState, Evictable, Saving, SourceState, Table, cut};
-use crate::engine::detect::{Judged, RuleCounts, RuleScratch, Stream};
+use crate::engine::detect::{Judged, RuleBooks, RuleCounts, RuleScratch, Stream};
 use crate::engine::model::{Event, EventTime, Finding, Key, KeyKind, Origin, Problems};
 
 /// `[state]`: how much a shard remembers.
@@ -208,9 +208,11 @@ impl Shard {
                     &judged,
                     incoming.raw,
                     &mut self.rules,
-                    &mut state.rules,
-                    &mut groups,
-                    &mut self.peers.rules,
+                    RuleBooks {
+                        told: &mut state.rules,
+                        groups: &mut groups,
+                        noise: &mut self.peers.rules,
+                    },
                     &mut out.findings,
                 );
                 state.risk = state.risk.saturating_add(risk(&out.findings[found_before..]));
@@ -231,9 +233,11 @@ impl Shard {
                     &judged,
                     incoming.raw,
                     &mut self.rules,
-                    &mut state.rules,
-                    &mut groups,
-                    &mut self.peers.rules,
+                    RuleBooks {
+                        told: &mut state.rules,
+                        groups: &mut groups,
+                        noise: &mut self.peers.rules,
+                    },
                     &mut out.findings,
                 );
                 state.risk = state.risk.saturating_add(risk(&out.findings[found_before..]));
