@@ -28,7 +28,7 @@ listen = "everywhere"
 [time]
 allowed_lateness_s = 999999
 [detect.bulk_read]
-enabled = "yes"
+mode = "yes"
 [[input]]
 topic = "access"
 format = "xml"
@@ -49,7 +49,7 @@ const NAMED: [(&str, &str); 13] = [
     ("data.catalogue", "missing.toml"),
     ("http.listen", "everywhere"),
     ("time.allowed_lateness_s", "0 to 86400 seconds, got 999999"),
-    ("detect.bulk_read.enabled", "boolean"),
+    ("detect.bulk_read.mode", "until_learned"),
     ("input[0].format", "xml"),
 ];
 

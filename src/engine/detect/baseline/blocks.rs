@@ -187,7 +187,7 @@ mod tests {
         for actor in 0..16 {
             blocks.take(Place { prefix: 1, number: 3_000_000 + actor }, actor);
         }
-        (0..NEW_DAYS).for_each(|_| blocks.turn(5.0, 1_000.0));
+        (0..8).for_each(|_| blocks.turn(5.0, 1_000.0));
         for _ in 0..honest {
             for actor in 0..60 {
                 let number = next() % 2_000_000;
