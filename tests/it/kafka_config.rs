@@ -33,7 +33,7 @@ listen = "everywhere"
 [time]
 allowed_lateness_s = 999999
 [detect.bulk_read]
-enabled = "yes"
+mode = "yes"
 [[input]]
 topic = "access"
 format = "xml"
@@ -59,7 +59,7 @@ const NAMED: [(&str, &str); 18] = [
     ("data.catalogue", "missing.toml"),
     ("http.listen", "everywhere"),
     ("time.allowed_lateness_s", "0 to 86400 seconds, got 999999"),
-    ("detect.bulk_read.enabled", "boolean"),
+    ("detect.bulk_read.mode", "until_learned"),
     ("input[0].format", "xml"),
 ];
 

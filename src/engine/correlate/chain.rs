@@ -10,6 +10,16 @@ use hashbrown::HashMap;
 use crate::engine::detect::severity_of;
 use crate::engine::model::{EventTime, Finding, IdHasher, Key, KeyKind, Window};
 
+/// Detectors whose findings are the chain's first half.
+const UNUSUAL_READS: [&str; 7] = [
+    "bulk_read",
+    "enumeration",
+    "no_actor",
+    "unusual_volume",
+    "unusual_unexplained",
+    "sequence",
+    "id_block",
+];
 /// Findings remembered of one address, and addresses remembered.
 const PER_SOURCE_MAX: usize = 16;
 const SOURCES_MAX: usize = 100_000;
@@ -37,7 +47,7 @@ impl Chains {
     /// Takes a finding; the chains it completes: one for each outflow after an unusual read,
     /// whichever of the two came in first.
     pub fn take(&mut self, finding: &Finding) -> Vec<Finding> {
-        let is_read = matches!(finding.detector.as_ref(), "bulk_read" | "enumeration" | "no_actor");
+        let is_read = UNUSUAL_READS.contains(&finding.detector.as_ref());
         let is_outflow = finding.detector == "outbound_bytes";
         if !is_read && !is_outflow {
             return Vec::new();

@@ -6,6 +6,14 @@ use crate::engine::model::{Finding, KeyKind};
 pub fn title(strongest: &Finding) -> String {
     let what = match strongest.detector.as_ref() {
         "bulk_read" => "Bulk read",
+        "unusual_volume" => "Unusually many reads",
+        "unusual_unexplained" => "Unusually many reads without a case",
+        "slow_drift" => "Reads that creep up",
+        "novelty" => "Reads of a new kind",
+        "session_start" => "Work at an unusual hour",
+        "sequence" => "Record ids read one after the other",
+        "id_block" => "A range of records shared out among accounts",
+        "subject_fan_in" => "One person looked up by many",
         "no_case" => "Reads without a case",
         "canary" => "Planted record opened",
         "protected_subject" => "Protected person looked up",

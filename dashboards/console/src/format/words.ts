@@ -27,6 +27,14 @@ export const kindWord: Record<Kind, string> = {
 
 const detectors: Record<string, string> = {
   bulk_read: 'Bulk read',
+  unusual_volume: 'Unusual volume',
+  unusual_unexplained: 'Unexplained reads',
+  slow_drift: 'Slow drift',
+  novelty: 'Novelty',
+  session_start: 'Unusual hour',
+  sequence: 'Sequence',
+  id_block: 'Id block',
+  subject_fan_in: 'Subject fan-in',
   no_case: 'No case',
   canary: 'Canary',
   protected_subject: 'Protected subject',

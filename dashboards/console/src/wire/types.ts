@@ -7,6 +7,14 @@ export const STATUSES = ['open', 'quiet', 'signal', 'merged'] as const;
 export type Status = (typeof STATUSES)[number];
 
 export const DETECTORS = [
+  'unusual_volume',
+  'unusual_unexplained',
+  'slow_drift',
+  'novelty',
+  'session_start',
+  'sequence',
+  'id_block',
+  'subject_fan_in',
   'bulk_read',
   'no_case',
   'canary',

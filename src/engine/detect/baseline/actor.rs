@@ -39,6 +39,8 @@ pub struct Span {
     pub rates: [Rate; KINDS],
     /// Windows of batch work, decayed.
     pub bursts: [f32; KINDS],
+    /// Those of this shift: they do not make the next ones ordinary before it is over.
+    pub pending: [u8; KINDS],
     pub bits: Bits,
 }
 

@@ -47,7 +47,7 @@ impl Habits {
         let age = if early { YOUNG_DAYS } else { day.saturating_sub(habit.born).min(YOUNG_DAYS) };
         let grown = f32::from(age) / f32::from(YOUNG_DAYS);
         let p =
-            (habit.weight * grown * grown + ROLE_READS * role_share) / (self.total + ROLE_READS);
+            (habit.weight * grown.powi(3) + ROLE_READS * role_share) / (self.total + ROLE_READS);
         if place > 0 && self.kinds[place].weight > self.kinds[place - 1].weight {
             self.kinds.swap(place, place - 1);
         }

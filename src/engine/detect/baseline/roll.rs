@@ -17,6 +17,8 @@ const KEEP: [f32; SPANS] = [0.998_845, 0.993_718, 0.943_874];
 const GATE_SD: f32 = 2.5;
 /// Beyond so many the window was batch work, or worse.
 const BURST_SD: f32 = 4.0;
+/// Weight of what follows on a burst in the same shift.
+const BURST_WEIGHT: f32 = 0.3;
 /// Weight of what a suspect shows.
 const SUSPECT_WEIGHT: f32 = 0.2;
 /// A session's beginning this improbable has all its windows looked at.
@@ -163,6 +165,11 @@ impl Baseline {
             return;
         }
         self.end_window(SHIFT, day, peers, places);
+        for span in &mut self.spans {
+            for (bursts, pending) in span.bursts.iter_mut().zip(&mut span.pending) {
+                *bursts += f32::from(std::mem::take(pending));
+            }
+        }
         let suspect = self.is_suspect(day);
         self.shifts = self.shifts.saturating_add(1);
         self.end_slow(day, suspect, peers, places);
@@ -278,7 +285,9 @@ impl Span {
         for (kind, burst) in bursts.iter_mut().enumerate() {
             let (count, expected) = (self.counts[kind], self.expected[kind]);
             *burst = count > expected.mu + BURST_SD * expected.sd() + 3.0;
-            self.bursts[kind] = self.bursts[kind] * keep + f32::from(u8::from(*burst));
+            self.bursts[kind] *= keep;
+            let weight = if self.pending[kind] > 0 { BURST_WEIGHT * weight } else { weight };
+            self.pending[kind] = self.pending[kind].saturating_add(u8::from(*burst));
             self.rates[kind].learn(count, &expected, self.factor, keep, weight);
         }
         bursts
