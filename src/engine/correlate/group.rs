@@ -39,6 +39,11 @@ pub struct Group {
     pub watched: HashMap<Key, EventTime>,
 }
 
+/// What an incident is named after: the same finding in whatever order they arrive.
+fn strength(finding: &Finding) -> (u8, EventTime, &str) {
+    (finding.score, finding.time, &finding.id)
+}
+
 /// Where an entry's chain is kept: by actor, or by source for flows and for nobody's reads.
 pub fn key_of(entry: &Entry) -> Option<Key> {
     match (&entry.actor, &entry.source_ip, entry.kind) {
@@ -125,11 +130,7 @@ impl Group {
         self.attack.extend(finding.attack.iter().map(|id| id.to_string()));
         let best = self.best.entry(finding.detector.to_string()).or_default();
         *best = finding.score.max(*best);
-        let stronger = self
-            .strongest
-            .as_ref()
-            .is_none_or(|s| (finding.score, finding.time) > (s.score, s.time));
-        if stronger {
+        if self.strongest.as_ref().is_none_or(|strongest| strength(finding) > strength(strongest)) {
             self.strongest = Some(finding.clone());
         }
         self.incident.timeline_length += 1;
@@ -169,7 +170,7 @@ impl Group {
             *best = score.max(*best);
         }
         let stronger = match (&self.strongest, &other.strongest) {
-            (Some(ours), Some(theirs)) => theirs.score > ours.score,
+            (Some(ours), Some(theirs)) => strength(theirs) > strength(ours),
             (None, Some(_)) => true,
             _ => false,
         };
