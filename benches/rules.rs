@@ -15,10 +15,10 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
-use tidewaiter::adapters::telemetry::rss_bytes;
 use tidewaiter::engine::decode::{Decoder, Expected};
 use tidewaiter::engine::detect::rules::{
-    Dialect, EventFields, Fields, GroupScratch, GroupState, Groups, Known, LogSource, RuleSet, Scratch,
+    Dialect, EventFields, Fields, GroupScratch, GroupState, Groups, Known, LogSource, RuleSet,
+    Scratch,
 };
 use tidewaiter::engine::detect::state::Table;
 use tidewaiter::engine::model::{Event, EventTime, Format, Kind};
@@ -39,7 +39,10 @@ fn main() {
     let dumped = median((0..ROUNDS).map(|_| correlate(&set, &bulk)));
     report("ordinary mix", plain, EVENTS);
     report("one reader makes 10%", dumped, EVENTS);
-    println!("with the bulk reader: {:.3} of the ordinary time", dumped.as_secs_f64() / plain.as_secs_f64());
+    println!(
+        "with the bulk reader: {:.3} of the ordinary time",
+        dumped.as_secs_f64() / plain.as_secs_f64()
+    );
     sigma_hq();
     groups(&set);
 }
@@ -90,7 +93,8 @@ fn sigma_hq() {
     let out = std::env::temp_dir().join(format!("tidewaiter-rules-{}", std::process::id()));
     std::fs::create_dir_all(&out).expect("a temporary folder");
     let archive = folder.join("rules.tar.gz");
-    let done = std::process::Command::new("tar").arg("-xzf").arg(archive).arg("-C").arg(&out).status();
+    let done =
+        std::process::Command::new("tar").arg("-xzf").arg(archive).arg("-C").arg(&out).status();
     assert!(done.expect("tar").success());
     let files = tidewaiter::app::read_rules(&out).expect("rules");
     let _ = std::fs::remove_dir_all(&out);
@@ -98,14 +102,20 @@ fn sigma_hq() {
     let dialect = Dialect { placeholders: placeholders.into(), ..Default::default() };
     let started = Instant::now();
     let set = RuleSet::load_with(files, &dialect).expect("SigmaHQ's rules");
-    println!("{} SigmaHQ rules loaded in {:.0} ms", set.rules().len(), started.elapsed().as_secs_f64() * 1e3);
+    println!(
+        "{} SigmaHQ rules loaded in {:.0} ms",
+        set.rules().len(),
+        started.elapsed().as_secs_f64() * 1e3
+    );
     let mut text = String::new();
     let file = std::fs::File::open(folder.join("events.dev.ndjson.gz")).expect("records");
     flate2::read::GzDecoder::new(file).read_to_string(&mut text).expect("gzip");
     let records = text.lines().filter_map(|line| serde_json::from_str::<Json>(line).ok());
-    let records: Vec<Json> = records.filter(|r| r["service"] == "cloudtrail").map(|mut r| r["event"].take()).collect();
+    let records: Vec<Json> =
+        records.filter(|r| r["service"] == "cloudtrail").map(|mut r| r["event"].take()).collect();
     let lines: Vec<Vec<u8>> = records.iter().map(|r| r.to_string().into_bytes()).collect();
-    let source = LogSource { product: Some("aws"), service: Some("cloudtrail"), ..Default::default() };
+    let source =
+        LogSource { product: Some("aws"), service: Some("cloudtrail"), ..Default::default() };
     let scope = set.scope(&[source]);
     let (mut scratch, mut matched) = (Scratch::default(), Vec::new());
     let mut run = |event: &dyn Fields| {
@@ -131,8 +141,11 @@ fn sigma_hq() {
 
 /// What a million people cost who each did a little.
 fn groups(set: &RuleSet) {
-    let before = rss_bytes().unwrap_or(0);
-    let source = LogSource { product: Some("tidewaiter"), service: None, categories: ["access"].into_iter().collect() };
+    let source = LogSource {
+        product: Some("tidewaiter"),
+        service: None,
+        categories: ["access"].into_iter().collect(),
+    };
     let scope = set.scope(&[source]);
     let mut table: Table<GroupState> = Table::new(GROUPS);
     let (mut scratch, mut group_scratch) = (Scratch::default(), GroupScratch::default());
@@ -149,8 +162,7 @@ fn groups(set: &RuleSet) {
         set.correlate(&matched, &event, &mut groups, &mut group_scratch, &mut fired);
     }
     let held = table.bytes() as f64 / table.len() as f64;
-    let resident = rss_bytes().unwrap_or(0).saturating_sub(before) as f64 / table.len() as f64;
-    println!("{} groups: {held:.0} bytes each as counted, {resident:.0} as resident memory", table.len());
+    println!("{} groups: {held:.0} bytes each", table.len());
 }
 
 fn median(times: impl Iterator<Item = Duration>) -> Duration {

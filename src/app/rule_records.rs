@@ -59,11 +59,15 @@ impl RawRecord {
             } else if has("uid") && has("id.orig_h") {
                 (Some("zeek"), Some("conn"), &["network", "network_connection"])
             } else if let Some(kind) = event.get("kind").and_then(Json::as_str) {
-                (Some("tidewaiter"), None, match kind {
-                    "access" => &["access"],
-                    "auth" => &["auth"],
-                    _ => &["network"],
-                })
+                (
+                    Some("tidewaiter"),
+                    None,
+                    match kind {
+                        "access" => &["access"],
+                        "auth" => &["auth"],
+                        _ => &["network"],
+                    },
+                )
             } else {
                 (None, None, &[])
             };
@@ -89,8 +93,15 @@ impl RawRecord {
     /// milliseconds from a hundred thousand million up, seconds below.
     pub fn time(&self) -> Option<EventTime> {
         const FIELDS: [&str; 9] = [
-            "eventTime", "time", "ts", "@timestamp", "timestamp", "TimeCreated", "UtcTime",
-            "SystemTime", "date",
+            "eventTime",
+            "time",
+            "ts",
+            "@timestamp",
+            "timestamp",
+            "TimeCreated",
+            "UtcTime",
+            "SystemTime",
+            "date",
         ];
         FIELDS.into_iter().find_map(|field| instant(self.event.get(field)?))
     }

@@ -45,7 +45,8 @@ impl Desk {
     fn new(config: &str, files: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("rules")).unwrap();
-        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        let write =
+            |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
         write("rules/own.yml", RULES);
         files.iter().for_each(|(name, text)| write(name, text));
         write("t.toml", &config.replace("[data]", "[data]\nrules = \"rules\""));
@@ -66,7 +67,11 @@ fn shard() -> Shard {
 }
 
 fn print(id: u32, second: u32, actor: &str) -> String {
-    format!(r#"{{"kind":"access","id":"e{id}","time":"2026-03-02T09:{:02}:{:02}Z","actor":{{"id":"{actor}"}},"source":{{"ip":"10.0.0.9"}},"system":"s","action":"print","resource":{{"dataset":"manifest","category":"cargo","record":"R{id}","subject":"T"}}}}"#, second / 60, second % 60)
+    format!(
+        r#"{{"kind":"access","id":"e{id}","time":"2026-03-02T09:{:02}:{:02}Z","actor":{{"id":"{actor}"}},"source":{{"ip":"10.0.0.9"}},"system":"s","action":"print","resource":{{"dataset":"manifest","category":"cargo","record":"R{id}","subject":"T"}}}}"#,
+        second / 60,
+        second % 60
+    )
 }
 
 /// Findings of rules only.
@@ -92,7 +97,13 @@ fn ids(findings: &[Finding]) -> Vec<(&str, &str)> {
 }
 
 fn prints() -> Vec<String> {
-    vec![print(1, 0, "a"), print(2, 10, "a"), print(3, 20, "b"), print(4, 30, "a"), print(5, 40, "a")]
+    vec![
+        print(1, 0, "a"),
+        print(2, 10, "a"),
+        print(3, 20, "b"),
+        print(4, 30, "a"),
+        print(5, 40, "a"),
+    ]
 }
 
 #[test]
@@ -103,8 +114,14 @@ fn a_firing_becomes_a_finding_with_window_and_limit() {
     let many = &found[0];
     assert_eq!((many.observed, many.expected, &*many.unit), (3.0, 3.0, "distinct values"));
     assert_eq!(many.window.end.since(many.window.start), 600_000);
-    assert_eq!(many.why, "Many prints: Detects many prints by one person; 3 distinct values in 10 min, told from 3");
-    assert_eq!((many.evidence.as_slice(), &*many.attack[0]), (["e1".to_owned(), "e2".into(), "e4".into()].as_slice(), "T1213"));
+    assert_eq!(
+        many.why,
+        "Many prints: Detects many prints by one person; 3 distinct values in 10 min, told from 3"
+    );
+    assert_eq!(
+        (many.evidence.as_slice(), &*many.attack[0]),
+        (["e1".to_owned(), "e2".into(), "e4".into()].as_slice(), "T1213")
+    );
     assert_eq!(found[1].key.kind, KeyKind::Source);
 }
 
@@ -115,27 +132,40 @@ fn shadow_counts_and_tells_nobody() {
     let found = judge(&mut shard, &settings, &prints());
     assert_eq!(ids(&found), [("address", "10.0.0.9")]);
     let mut counts = BTreeMap::new();
-    shard.take_rule_counts(|id, of_rule| drop(counts.insert(id.to_owned(), of_rule)));
-    let expected = |evaluated, matched, findings, shadow| RuleCounts { evaluated, matched, findings, suppressed: 0, shadow };
+    shard.take_rule_counts(|id, of_rule| _ = counts.insert(id.to_owned(), of_rule));
+    let expected = |evaluated, matched, findings, shadow| RuleCounts {
+        evaluated,
+        matched,
+        findings,
+        suppressed: 0,
+        shadow,
+    };
     assert_eq!(counts["printed"], expected(5, 5, 0, 0));
     assert_eq!(counts["many"], expected(0, 1, 0, 1));
     assert_eq!(counts["address"], expected(0, 1, 1, 0));
     shard.take_rule_counts(|id, _| panic!("{id} is told twice"));
-    let refused = Desk::new("[data]\n[rules]\nshadow = [\"mnay\"]\n", &[]).settings().err().unwrap();
+    let refused =
+        Desk::new("[data]\n[rules]\nshadow = [\"mnay\"]\n", &[]).settings().err().unwrap();
     assert!(refused.contains("rules.shadow: no rule has the id mnay"), "{refused}");
 }
 
 #[test]
 fn an_exception_holds_until_it_expires() {
     let exception = |expires: &str| {
-        format!("[[exception]]\nrule = \"many\"\nkey = \"a\"\nowner = \"ann\"\nreason = \"stocktaking\"\nexpires = \"{expires}\"\n")
+        format!(
+            "[[exception]]\nrule = \"many\"\nkey = \"a\"\nowner = \"ann\"\nreason = \"stocktaking\"\nexpires = \"{expires}\"\n"
+        )
     };
     for (expires, told) in [("2026-03-02T09:00:31Z", 1), ("2026-03-02T09:00:30Z", 2)] {
-        let desk = Desk::new("[data]\nexceptions = \"x.toml\"\n", &[("x.toml", &exception(expires))]);
+        let desk =
+            Desk::new("[data]\nexceptions = \"x.toml\"\n", &[("x.toml", &exception(expires))]);
         let found = judge(&mut shard(), &desk.settings().unwrap(), &prints());
         assert_eq!(found.len(), told, "{expires}: {:?}", ids(&found));
     }
-    let desk = Desk::new("[data]\nexceptions = \"x.toml\"\n", &[("x.toml", "[[exception]]\nrule = \"many\"\n")]);
+    let desk = Desk::new(
+        "[data]\nexceptions = \"x.toml\"\n",
+        &[("x.toml", "[[exception]]\nrule = \"many\"\n")],
+    );
     assert!(desk.settings().err().unwrap().contains("missing field `key`"));
 }
 
@@ -161,14 +191,22 @@ fn mapping_and_placeholders_make_strangers_rules_work() {
     let stranger = "title: S\nid: s\nlogsource: {product: customs_records, service: access_audit}\ndetection:\n    s:\n        op: print\n        who|expand: '%watched%'\n    condition: s\n";
     let mapping = "[[mapping]]\nproduct = \"customs_records\"\nto = { product = \"tidewaiter\", category = \"access\" }\nfields = { op = \"action\", who = \"actor.id\" }\n";
     let config = "[data]\nrule_mapping = \"m.toml\"\nplaceholders = \"p.toml\"\n";
-    let files = [("rules/own.yml", stranger), ("m.toml", mapping), ("p.toml", "watched = [\"b\", \"c\"]\n")];
+    let files = [
+        ("rules/own.yml", stranger),
+        ("m.toml", mapping),
+        ("p.toml", "watched = [\"b\", \"c\"]\n"),
+    ];
     let found = judge(&mut shard(), &Desk::new(config, &files).settings().unwrap(), &prints());
     assert_eq!(ids(&found), [("s", "b")]);
     for (file, text, expected) in [
         ("m.toml", "[[mapping]]\nfields = { a = \"b\" }\n", "must name a product"),
         ("m.toml", "[[mapping]]\nproduct = \"p\"\n", "must have `to` or `fields`"),
         ("m.toml", "[[mapping]]\nprodct = \"p\"\n", "unknown field `prodct`"),
-        ("m.toml", &mapping.replace("\"actor.id\"", "\"resource.subject\""), "not readable by rules"),
+        (
+            "m.toml",
+            &mapping.replace("\"actor.id\"", "\"resource.subject\""),
+            "not readable by rules",
+        ),
         ("p.toml", "watched = 3\n", "placeholders"),
         ("p.toml", "", "no value is given for placeholder `%watched%`"),
     ] {

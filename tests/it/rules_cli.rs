@@ -44,19 +44,33 @@ const BURST: &str = "title: Burst\nid: c1\nlevel: high\ndescription: d\ncorrelat
 
 fn record(id: &str, user: &str, time: &str) -> String {
     let event = json!({"eventSource": "s", "eventName": "n", "errorCode": "AccessDenied", "user": user, "eventTime": time});
-    json!({"id": id, "product": "aws", "service": "cloudtrail", "categories": [], "event": event}).to_string()
+    json!({"id": id, "product": "aws", "service": "cloudtrail", "categories": [], "event": event})
+        .to_string()
 }
 
 #[test]
 fn match_prints_what_matches_and_names_what_is_refused() {
     let bad = DENIED.replace("d1", "d2").replace("errorCode", "errorCode|nope");
     let other = DENIED.replace("d1", "d3").replace("service: cloudtrail", "service: other");
-    let events = format!("{}\n\n{{broken\n{}\n", record("e1", "ann", ""), r#"{"id":"e2","product":"aws","service":null,"categories":["x"],"event":{"errorCode":"AccessDenied"}}"#);
-    let desk = desk(&[("r/a/good.yml", DENIED), ("r/bad.yml", &bad), ("r/other.yml", &other), ("e.ndjson", &events), ("b/bad.yml", &bad)]);
+    let events = format!(
+        "{}\n\n{{broken\n{}\n",
+        record("e1", "ann", ""),
+        r#"{"id":"e2","product":"aws","service":null,"categories":["x"],"event":{"errorCode":"AccessDenied"}}"#
+    );
+    let desk = desk(&[
+        ("r/a/good.yml", DENIED),
+        ("r/bad.yml", &bad),
+        ("r/other.yml", &other),
+        ("e.ndjson", &events),
+        ("b/bad.yml", &bad),
+    ]);
     let output = tidewaiter(desk.path(), "rules match --rules r --events e.ndjson", 0);
     assert_eq!(lines(&output), [json!({"event": "e1", "rules": ["d1"]})]);
     let told = stderr(&output);
-    assert!(told.contains("r/bad.yml:7: rule `Denied`: `errorCode|nope`: unknown modifier"), "{told}");
+    assert!(
+        told.contains("r/bad.yml:7: rule `Denied`: `errorCode|nope`: unknown modifier"),
+        "{told}"
+    );
     assert!(told.contains("e.ndjson:3:") && told.contains("1 of 3 records"), "{told}");
     tidewaiter(desk.path(), "rules match --rules b --events e.ndjson", 2);
     tidewaiter(desk.path(), "rules match --rules r --events none.ndjson", 4);
@@ -67,16 +81,27 @@ fn correlate_takes_events_in_order_of_time_and_each_once() {
     let rules = format!("{DENIED}---\n{BURST}");
     let at = |second: u32| format!("2026-03-02T09:00:{second:02}Z");
     let mut events = Vec::new();
-    for (id, user, second) in [("a", "ann", 1), ("b", "ann", 5), ("b", "ann", 5), ("x", "bob", 9), ("c", "ann", 30), ("d", "ann", 31)] {
+    for (id, user, second) in [
+        ("a", "ann", 1),
+        ("b", "ann", 5),
+        ("b", "ann", 5),
+        ("x", "bob", 9),
+        ("c", "ann", 30),
+        ("d", "ann", 31),
+    ] {
         events.push(record(id, user, &at(second)));
     }
     events.push(record("f", "ann", "2126-03-02T09:00:00Z"));
     let in_order = events.join("\n");
     events.reverse();
-    let desk = desk(&[("r.yml", &rules), ("e.ndjson", &in_order), ("f.ndjson", &events.join("\n"))]);
-    let expected = [json!({"rule": "c1", "title": "Burst", "group": {"user": "ann"}, "time": "2026-03-02T09:00:30.000Z", "value": 3})];
+    let desk =
+        desk(&[("r.yml", &rules), ("e.ndjson", &in_order), ("f.ndjson", &events.join("\n"))]);
+    let expected = [
+        json!({"rule": "c1", "title": "Burst", "group": {"user": "ann"}, "time": "2026-03-02T09:00:30.000Z", "value": 3}),
+    ];
     for file in ["e.ndjson", "f.ndjson"] {
-        let output = tidewaiter(desk.path(), &format!("rules correlate --rules r.yml --events {file}"), 0);
+        let output =
+            tidewaiter(desk.path(), &format!("rules correlate --rules r.yml --events {file}"), 0);
         assert_eq!(lines(&output), expected);
         assert!(stderr(&output).contains("1 of 7 records had been seen before"));
     }
@@ -86,12 +111,20 @@ fn correlate_takes_events_in_order_of_time_and_each_once() {
 fn check_refuses_with_file_and_line_and_hints_at_slips() {
     let slip = "title: Slip\nid: s1\nlevel: low\ndescription: d\nlogsource: {product: tidewaiter, category: access}\ndetection:\n    s:\n        actor.roel: guard\n    condition: s\n";
     let wrong = BURST.replace("[denied]", "[deneid]");
-    let desk = desk(&[("r/slip.yml", slip), ("r/d.yml", DENIED), ("w/d.yml", DENIED), ("w/c.yml", &wrong)]);
+    let desk = desk(&[
+        ("r/slip.yml", slip),
+        ("r/d.yml", DENIED),
+        ("w/d.yml", DENIED),
+        ("w/c.yml", &wrong),
+    ]);
     let output = tidewaiter(desk.path(), "rules check r", 0);
     assert!(stdout(&output).contains("r/slip.yml:8: hint: rule `Slip`: field `actor.roel` is none of ours; did you mean `actor.role`?"), "{}", stdout(&output));
     tidewaiter(desk.path(), "rules check --strict r", 2);
     let told = stderr(&tidewaiter(desk.path(), "rules check w", 2));
-    assert!(told.contains("w/c.yml:5: rule `Burst`: `deneid`: no rule loaded has this id or name"), "{told}");
+    assert!(
+        told.contains("w/c.yml:5: rule `Burst`: `deneid`: no rule loaded has this id or name"),
+        "{told}"
+    );
 }
 
 #[test]
@@ -101,12 +134,24 @@ fn test_runs_cases_and_sequences_and_fails_with_2() {
     let good = format!(
         "positive:\n    - {{name: one, event: {event}}}\n    - name: three\n      events:\n          - {{at: 0s, event: {event}}}\n          - {{at: 20s, event: {event}, times: 2}}\n          - {{at: 1h, event: {event}, times: 3}}\n      fires: [{{at: 20s, group: {{user: ann}}, value: 3}}, {{at: 60m}}]\nnegative:\n    - {{name: none, event: {{errorCode: Other}}}}\n    - name: slow\n      events: [{{at: 0s, event: {event}}}, {{at: 61s, event: {event}, times: 2}}]\n"
     );
-    let bad = good.replace("at: 20s, group", "at: 21s, group").replace("errorCode: Other", "errorCode: accessdenied");
-    let desk = desk(&[("g/r.yml", &rules), ("g/r.tests.yml", &good), ("b/r.yml", &rules), ("b/r.tests.yml", &bad), ("t/r.yml", DENIED), ("t/r.tests.yml", "positive: [{name: x}]")]);
+    let bad = good
+        .replace("at: 20s, group", "at: 21s, group")
+        .replace("errorCode: Other", "errorCode: accessdenied");
+    let desk = desk(&[
+        ("g/r.yml", &rules),
+        ("g/r.tests.yml", &good),
+        ("b/r.yml", &rules),
+        ("b/r.tests.yml", &bad),
+        ("t/r.yml", DENIED),
+        ("t/r.tests.yml", "positive: [{name: x}]"),
+    ]);
     let told = stdout(&tidewaiter(desk.path(), "rules test g/r.yml", 0));
     assert!(told.contains("4 cases, 0 failed"), "{told}");
     let told = stdout(&tidewaiter(desk.path(), "rules test b", 2));
-    assert!(told.contains("three: fires otherwise than listed: at 20s with 3 for {user: ann}"), "{told}");
+    assert!(
+        told.contains("three: fires otherwise than listed: at 20s with 3 for {user: ann}"),
+        "{told}"
+    );
     assert!(told.contains("none: matches and must not") && told.contains("2 failed"), "{told}");
     let told = stderr(&tidewaiter(desk.path(), "rules test t", 2));
     assert!(told.contains("t/r.tests.yml:1: `x`: must be `event` or `events`"), "{told}");
@@ -129,13 +174,22 @@ fn backtest_says_how_often_and_names_nobody() {
     let event = |id: u32, day: u32, actor: &str| {
         json!({"kind": "access", "id": format!("e{id}"), "time": format!("2026-03-{day:02}T09:00:00Z"), "actor": {"id": actor}, "system": "s", "action": "print", "resource": {"dataset": "pnr", "subject": "T1"}}).to_string()
     };
-    let events: Vec<String> = [(1, 2, "off-1"), (2, 3, "off-1"), (3, 4, "off-2"), (4, 6, "off-2")].map(|(id, day, actor)| event(id, day, actor)).to_vec();
+    let events: Vec<String> = [(1, 2, "off-1"), (2, 3, "off-1"), (3, 4, "off-2"), (4, 6, "off-2")]
+        .map(|(id, day, actor)| event(id, day, actor))
+        .to_vec();
     let desk = desk(&[("r.yml", rule), ("e.ndjson", &events.join("\n"))]);
     let output = tidewaiter(desk.path(), "rules backtest r.yml e.ndjson --json", 0);
     let found = &lines(&output)[0];
-    assert_eq!((&found["findings"], &found["keys"], &found["findings_per_day"]), (&json!(4), &json!(2), &json!(1.0)));
+    assert_eq!(
+        (&found["findings"], &found["keys"], &found["findings_per_day"]),
+        (&json!(4), &json!(2), &json!(1.0))
+    );
     assert!(!stdout(&output).contains("off-"));
-    let output = tidewaiter(desk.path(), "rules backtest r.yml e.ndjson --from 2026-03-03T00:00:00Z --to 2026-03-05T00:00:00Z", 0);
+    let output = tidewaiter(
+        desk.path(),
+        "rules backtest r.yml e.ndjson --from 2026-03-03T00:00:00Z --to 2026-03-05T00:00:00Z",
+        0,
+    );
     assert!(stdout(&output).contains("findings  2, "), "{}", stdout(&output));
     tidewaiter(desk.path(), "rules backtest e.ndjson e.ndjson", 2);
 }
@@ -148,9 +202,14 @@ fn match_and_correlate_agree_with_the_recorded_data() {
         println!("{} is absent: nothing was compared", data.display());
         return;
     }
-    let desk = desk(&[("r/none", ""), ("c.toml", "[data]\nplaceholders = \"p.toml\"\n"), ("p.toml", "known_cdcs = [\"dc01.example.net\"]\n")]);
+    let desk = desk(&[
+        ("r/none", ""),
+        ("c.toml", "[data]\nplaceholders = \"p.toml\"\n"),
+        ("p.toml", "known_cdcs = [\"dc01.example.net\"]\n"),
+    ]);
     let archive = data.join("rules.tar.gz");
-    let tar = Command::new("tar").arg("-xzf").arg(archive).arg("-C").arg(desk.path().join("r")).status();
+    let tar =
+        Command::new("tar").arg("-xzf").arg(archive).arg("-C").arg(desk.path().join("r")).status();
     assert!(tar.unwrap().success());
     let events = data.join("events.dev.ndjson.gz");
     let arguments = format!("rules match -c c.toml --rules r --events {}", events.display());
@@ -167,7 +226,8 @@ fn match_and_correlate_agree_with_the_recorded_data() {
     let expected = text.lines().map(|line| sorted(&serde_json::from_str(line).unwrap())).collect();
     assert_eq!(found, expected);
     let rules = data.join("correlation_rules.yml");
-    let arguments = format!("rules correlate --rules {} --events {}", rules.display(), events.display());
+    let arguments =
+        format!("rules correlate --rules {} --events {}", rules.display(), events.display());
     let fired = lines(&tidewaiter(desk.path(), &arguments, 0));
     println!("{} firings", fired.len());
     assert!(fired.iter().all(|firing| firing["group"]["userIdentity.arn"].is_string()));

@@ -13,7 +13,9 @@ use utoipa_axum::routes;
 use super::error::ApiError;
 use super::guard::{self, BODY_BYTES_MAX, Hosts};
 use super::state::App;
-use super::{console, findings, health, incidents, metrics, openapi, rules, stats, stream, timeline};
+use super::{
+    console, findings, health, incidents, metrics, openapi, rules, stats, stream, timeline,
+};
 use crate::adapters::telemetry::Telemetry;
 
 /// The routes with their descriptions: there is no other way to add one.

@@ -188,10 +188,13 @@ fn incidents(figures: &Figures, to: &mut Exposition) {
 
 fn state(figures: &Figures, to: &mut Exposition) {
     let size = &figures.state;
-    to.gauges("tidewaiter_state_entries", "Actors, source addresses and groups of correlation rules remembered.")
-        .put(&[("kind", "actor")], size.actors as f64)
-        .put(&[("kind", "source")], size.sources as f64)
-        .put(&[("kind", "group")], size.groups as f64);
+    to.gauges(
+        "tidewaiter_state_entries",
+        "Actors, source addresses and groups of correlation rules remembered.",
+    )
+    .put(&[("kind", "actor")], size.actors as f64)
+    .put(&[("kind", "source")], size.sources as f64)
+    .put(&[("kind", "group")], size.groups as f64);
     to.gauges("tidewaiter_state_bytes", "Memory of the state; the recorder's is fixed.")
         .put(&[("kind", "actor")], size.actor_bytes as f64)
         .put(&[("kind", "source")], size.source_bytes as f64)

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::engine::model::{EventTime, Finding, Key, KeyKind, Severity, Source, Window};
 use crate::engine::detect::rules::RuleSet;
 use crate::engine::detect::{RuleCounts, Rules};
+use crate::engine::model::{EventTime, Finding, Key, KeyKind, Severity, Source, Window};
 use crate::engine::shard::StateSize;
 
 fn telemetry() -> Arc<Telemetry> {

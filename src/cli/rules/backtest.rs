@@ -105,9 +105,17 @@ fn as_json(found: &app::Backtest) -> serde_json::Value {
 
 fn print(found: &app::Backtest, counted: &[(String, String)]) {
     let time = |time: Option<EventTime>| time.map_or("none".to_owned(), |time| time.to_string());
-    println!("events    {} judged of {} read, {} rejected", found.judged, found.records, found.rejected);
+    println!(
+        "events    {} judged of {} read, {} rejected",
+        found.judged, found.records, found.rejected
+    );
     println!("from      {} to {}", time(found.first), time(found.last));
-    println!("findings  {}, {:.2} a day, on {} keys", found.total(), found.per_day(), found.keys.len());
+    println!(
+        "findings  {}, {:.2} a day, on {} keys",
+        found.total(),
+        found.per_day(),
+        found.keys.len()
+    );
     for (id, title) in counted {
         println!("          {:6}  {title}", found.findings.get(id).copied().unwrap_or(0));
     }

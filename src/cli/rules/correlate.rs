@@ -13,9 +13,7 @@ use super::{Exit, Failure, OrExit, config_of, usable_set};
 use crate::adapters::files::Lines;
 use crate::app::{self, RawRecord, load_dialect};
 use crate::cli::replay::bar;
-use crate::engine::detect::rules::{
-    Firing, GroupScratch, Groups, RuleIndex, RuleSet, Scratch,
-};
+use crate::engine::detect::rules::{Firing, GroupScratch, Groups, RuleIndex, RuleSet, Scratch};
 use crate::engine::detect::state::Table;
 use crate::engine::model::EventTime;
 

@@ -61,9 +61,11 @@ impl Exceptions {
             let Exception { rule, key, owner, reason, expires } = exception;
             for (name, text) in [("rule", rule), ("key", key), ("owner", owner), ("reason", reason)]
             {
-                problems.require(!text.trim().is_empty(), &format!("exception[{i}].{name}"), || {
-                    "must not be empty".into()
-                });
+                problems.require(
+                    !text.trim().is_empty(),
+                    &format!("exception[{i}].{name}"),
+                    || "must not be empty".into(),
+                );
             }
             let of_rule = until.entry(rule.clone()).or_default();
             if of_rule.insert(key.clone(), *expires).is_some() {

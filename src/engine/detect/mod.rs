@@ -22,7 +22,7 @@ mod watched_subject;
 pub mod window;
 
 pub use bulk_read::{BulkReadConfig, Limits};
-pub use exceptions::{Exception, Exceptions};
 pub use detector::{Detector, Judged, Stream, severity_of};
+pub use exceptions::{Exception, Exceptions};
 pub use roster::{DETECTOR_NAMES, DetectConfig, Roster};
 pub use rule_match::{RuleCounts, RuleScratch, RuleState, Rules};

@@ -170,8 +170,11 @@ impl Rules {
     /// Every rule and correlation, and whether it is in the shadow.
     pub fn all(&self) -> impl Iterator<Item = (&Rule, Option<&Correlation>, bool)> {
         let rules = self.set.rules().iter().map(|rule| (rule, None));
-        let correlations =
-            self.set.correlations().iter().map(|correlation| (&correlation.rule, Some(correlation)));
+        let correlations = self
+            .set
+            .correlations()
+            .iter()
+            .map(|correlation| (&correlation.rule, Some(correlation)));
         let all = rules.chain(correlations).zip(&self.shadow);
         all.map(|((rule, correlation), shadow)| (rule, correlation, *shadow))
     }
@@ -320,7 +323,8 @@ fn shown(number: f64) -> String {
 fn span(milliseconds: u32) -> String {
     let seconds = milliseconds / 1_000;
     let units = [(86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")];
-    let (size, unit) = units.into_iter().find(|(size, _)| seconds % size == 0).unwrap_or((1, "s"));
+    let (size, unit) =
+        units.into_iter().find(|(size, _)| seconds.is_multiple_of(*size)).unwrap_or((1, "s"));
     format!("{} {unit}", seconds / size)
 }
 

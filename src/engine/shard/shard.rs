@@ -8,8 +8,8 @@ use super::{
     Clock, Duplicates, Evidence, Output, Recorder, RecorderConfig, Restoring, Saved, Settings,
     StateError, Verdict, Watch,
 };
-use crate::engine::detect::state::{ActorState, Evictable, Saving, SourceState, Table, cut};
 use crate::engine::detect::rules::{GroupState, Groups};
+use crate::engine::detect::state::{ActorState, Evictable, Saving, SourceState, Table, cut};
 use crate::engine::detect::{Judged, RuleCounts, RuleScratch, Stream};
 use crate::engine::model::{Event, EventTime, Finding, Key, KeyKind, Origin, Problems};
 

@@ -46,7 +46,10 @@ pub fn lint(text: &str) -> Vec<Hint> {
             fields(selection, &mut |key| {
                 let name = key.text.split('|').next().unwrap_or_default();
                 if let Some(meant) = meant(name) {
-                    say(key.line, format!("field `{name}` is none of ours; did you mean `{meant}`?"));
+                    say(
+                        key.line,
+                        format!("field `{name}` is none of ours; did you mean `{meant}`?"),
+                    );
                 }
             });
         }
@@ -129,6 +132,8 @@ mod tests {
         let hints: Vec<String> =
             lint(text).into_iter().map(|hint| format!("{}: {}", hint.line, hint.text)).collect();
         assert_eq!(hints.len(), 5, "{hints:?}");
-        assert!(hints.contains(&"7: field `actoin` is none of ours; did you mean `action`?".into()));
+        assert!(
+            hints.contains(&"7: field `actoin` is none of ours; did you mean `action`?".into())
+        );
     }
 }

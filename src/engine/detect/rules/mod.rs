@@ -39,24 +39,22 @@ mod rule;
 mod scratch;
 mod set;
 mod slot;
+mod testing;
 #[cfg(test)]
 mod tests;
-mod testing;
 mod text_set;
 mod time_part;
 mod value;
 mod yaml;
 
 pub use compile::{Dialect, Placeholders};
-pub use correlation::{
-    Correlation, CorrelationKind, Firing, GroupScratch, GroupState, Groups,
-};
+pub use correlation::{Correlation, CorrelationKind, Firing, GroupScratch, GroupState, Groups};
 pub use error::{Problem, RuleError};
 pub use event_fields::{EventFields, Known};
 pub use fields::{Field, Fields};
 pub use lint::{Hint, lint};
-pub use mapping::Mapping;
 pub use logsource::{LogSource, LogSourceFilter};
+pub use mapping::Mapping;
 pub use rule::{Rule, Status};
 pub use scratch::Scratch;
 pub use set::{FILE_BYTES_MAX, RULES_MAX, RuleIndex, RuleSet, Scope};

@@ -168,7 +168,12 @@ pub(super) fn required_title(node: &Node, faults: &mut Vec<Fault>) -> String {
     String::new()
 }
 
-pub(super) fn metadata(node: &Node, title: String, file: &Arc<str>, faults: &mut Vec<Fault>) -> Rule {
+pub(super) fn metadata(
+    node: &Node,
+    title: String,
+    file: &Arc<str>,
+    faults: &mut Vec<Fault>,
+) -> Rule {
     let text = |key: &str| node.entry(key).and_then(Node::text).map(str::to_owned);
     let texts = |key: &str| -> Vec<String> {
         let texts = node.entry(key).map(Node::texts).unwrap_or_default();

@@ -63,8 +63,7 @@ impl RuleSet {
         N: AsRef<str>,
         T: AsRef<str>,
     {
-        let dialect =
-            Dialect { placeholders: placeholders.clone(), mapping: Default::default() };
+        let dialect = Dialect { placeholders: placeholders.clone(), mapping: Default::default() };
         Self::load_with(files, &dialect)
     }
 
@@ -392,7 +391,8 @@ impl<'p> Loading<'p> {
             let prefilter = Prefilter::new(rules, &set.predicates);
             set.groups.push(Group { logsource, prefilter });
         }
-        let (plan, errors) = correlation::link(&self.drafts, &self.correlations, &self.dialect.mapping);
+        let (plan, errors) =
+            correlation::link(&self.drafts, &self.correlations, &self.dialect.mapping);
         set.plan = plan;
         set.rules = self.drafts.into_iter().map(|draft| draft.rule).collect();
         let mut told = self.errors;

@@ -55,8 +55,8 @@ pub fn run_tests(
     beside: &str,
     file: &str,
     text: &str,
-) -> Result<Vec<TestReport>, RuleError> {
-    let refuse = |fault: Fault| fault.within(&file.into(), "");
+) -> Result<Vec<TestReport>, Box<RuleError>> {
+    let refuse = |fault: Fault| Box::new(fault.within(&file.into(), ""));
     let nodes = yaml::parse(text).map_err(refuse)?;
     let mut runner = Runner { set, beside, reports: Vec::new(), scratch: Scratch::default() };
     for node in &nodes {
@@ -194,8 +194,7 @@ impl Runner<'_> {
                 matched.clear();
                 set.matches(&scope, &step.event, &mut self.scratch, &mut matched);
                 let table = &mut table;
-                let mut groups =
-                    Groups { table, at, watermark, lateness_ms: LATENESS_MS, seed: 0 };
+                let mut groups = Groups { table, at, watermark, lateness_ms: LATENESS_MS, seed: 0 };
                 set.correlate(&matched, &step.event, &mut groups, &mut scratch, &mut firings);
             }
         }
@@ -243,7 +242,7 @@ fn instant(node: &Node) -> Result<i64, Fault> {
     let units = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
     let read = |(unit, size): (&str, i64)| {
         let number: f64 = text.strip_suffix(unit)?.parse().ok()?;
-        number.is_finite().then(|| (number * size as f64) as i64)
+        number.is_finite().then_some((number * size as f64) as i64)
     };
     let wanted = Problem::Expected("a number and ms, s, m, h or d, or an RFC 3339 time");
     units.into_iter().find_map(read).ok_or_else(|| Fault::new(at.line, text, wanted))
@@ -276,9 +275,10 @@ fn shown(told: &[&Firing]) -> String {
     }
     let one = |firing: &&Firing| {
         let seconds = firing.at.since(start()) as f64 / 1e3;
-        let group = firing.group.iter().map(|(name, value)| {
-            format!("{name}: {}", value.as_deref().unwrap_or("null"))
-        });
+        let group = firing
+            .group
+            .iter()
+            .map(|(name, value)| format!("{name}: {}", value.as_deref().unwrap_or("null")));
         let group = group.collect::<Vec<_>>().join(", ");
         format!("at {seconds}s with {} for {{{group}}}", firing.value)
     };

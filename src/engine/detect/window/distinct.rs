@@ -74,7 +74,8 @@ impl Distinct {
         self.slots = vec![0; old.len()].into_boxed_slice();
         self.length = 0;
         for entry in old.into_iter().filter(|&entry| entry != 0) {
-            let moved = u32::try_from(i64::from(entry as u32).saturating_add(by)).ok().filter(|&at| at > 0);
+            let moved =
+                u32::try_from(i64::from(entry as u32).saturating_add(by)).ok().filter(|&at| at > 0);
             if let Some(moved) = moved {
                 let slot = find(&self.slots, (entry >> 32) as u32);
                 self.slots[slot] = entry >> 32 << 32 | u64::from(moved);

@@ -292,14 +292,7 @@ fn thin_when_full(log: &mut Log<Hit>, span: Span) {
 
 /// Keeps a number where the hash of its turn ends in `level` zeros; when the book is full, the
 /// level rises and half of what is kept goes.
-fn sample(
-    log: &mut Log<Sample>,
-    level: &mut u8,
-    turn: &mut u32,
-    at: u32,
-    number: f64,
-    span: Span,
-) {
+fn sample(log: &mut Log<Sample>, level: &mut u8, turn: &mut u32, at: u32, number: f64, span: Span) {
     let hash = |turn: u32, number: f64| {
         let mixed = (u64::from(turn) << 32 ^ number.to_bits()).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         mixed ^ (mixed >> 29)

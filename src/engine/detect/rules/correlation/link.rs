@@ -224,9 +224,7 @@ impl<'d> Linking<'d> {
         let mut hasher = IdHasher::new("correlation in use").part(&draft.fingerprint.to_le_bytes());
         for reference in list {
             let (fingerprint, links) = match reference {
-                Reference::Rule(rule) => {
-                    (self.rules[*rule].fingerprint, plan.of_rule[*rule].len())
-                }
+                Reference::Rule(rule) => (self.rules[*rule].fingerprint, plan.of_rule[*rule].len()),
                 Reference::Correlation(other) => {
                     let other = places[*other]? as usize;
                     (plan.correlations[other].fingerprint, plan.of_correlation[other].len())
@@ -344,9 +342,7 @@ impl<'d> Linking<'d> {
     /// were refused before.
     fn is_normalised(&self, reference: Reference, depth: usize) -> bool {
         match reference {
-            Reference::Rule(rule) => {
-                self.rules[rule].rule.logsource.is_ours()
-            }
+            Reference::Rule(rule) => self.rules[rule].rule.logsource.is_ours(),
             Reference::Correlation(other) => {
                 depth < CORRELATIONS_MAX
                     && self.drafts[other].references.iter().all(|named| {

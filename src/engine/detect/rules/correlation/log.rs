@@ -91,12 +91,14 @@ impl<V: Payload> Log<V> {
 
     /// Moves every entry by `by` milliseconds; what falls out of range is dropped.
     pub fn shift(&mut self, by: i64) {
-        self.entries.retain_mut(|(time, _)| match u32::try_from(i64::from(*time).saturating_add(by)) {
-            Ok(moved) => {
-                *time = moved;
-                true
+        self.entries.retain_mut(|(time, _)| {
+            match u32::try_from(i64::from(*time).saturating_add(by)) {
+                Ok(moved) => {
+                    *time = moved;
+                    true
+                }
+                Err(_) => false,
             }
-            Err(_) => false,
         });
     }
 

@@ -32,6 +32,9 @@ pub(in super::super) struct Named {
     pub line: u32,
 }
 
+/// An alias, and by rule the field it stands for.
+pub(in super::super) type Alias = (Named, Vec<(Named, String)>);
+
 /// A correlation before the rules it names are known.
 #[derive(Clone, Debug)]
 pub(in super::super) struct CorrelationDraft {
@@ -39,8 +42,7 @@ pub(in super::super) struct CorrelationDraft {
     pub kind: Kind,
     pub references: Vec<Named>,
     pub group_by: Vec<Named>,
-    /// By alias: the field it stands for in each rule.
-    pub aliases: Vec<(Named, Vec<(Named, String)>)>,
+    pub aliases: Vec<Alias>,
     pub timespan_ms: u32,
     pub generate: bool,
     pub condition: ConditionDraft,
@@ -205,21 +207,19 @@ fn timespan(section: &Node, line: u32) -> Result<u32, Fault> {
     u32::try_from(span * 1_000).map_err(|_| fault())
 }
 
-fn read_aliases(section: &Node) -> Result<Vec<(Named, Vec<(Named, String)>)>, Fault> {
+fn read_aliases(section: &Node) -> Result<Vec<Alias>, Fault> {
     let Some(node) = section.entry("aliases") else { return Ok(Vec::new()) };
     let wanted = Problem::Expected("a map: alias, then rule, then its field");
-    let entries =
-        node.map().ok_or_else(|| Fault::new(node.line, "aliases", wanted.clone()))?;
+    let entries = node.map().ok_or_else(|| Fault::new(node.line, "aliases", wanted.clone()))?;
     if entries.len() > ALIASES_MAX {
-        let problem =
-            Problem::TooMany { what: "aliases", found: entries.len(), max: ALIASES_MAX };
+        let problem = Problem::TooMany { what: "aliases", found: entries.len(), max: ALIASES_MAX };
         return Err(Fault::new(node.line, "aliases", problem));
     }
     let mut aliases = Vec::new();
     for (alias, fields) in entries {
-        let of_rules = fields.map().ok_or_else(|| {
-            Fault::new(alias.line, alias.text.as_str(), wanted.clone())
-        })?;
+        let of_rules = fields
+            .map()
+            .ok_or_else(|| Fault::new(alias.line, alias.text.as_str(), wanted.clone()))?;
         let mut rules = Vec::new();
         for (rule, field) in of_rules {
             let name = field.text().filter(|name| !name.is_empty()).ok_or_else(|| {

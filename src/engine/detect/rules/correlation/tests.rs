@@ -106,7 +106,9 @@ fn slow_value(kind: Kind, window: &[Happening]) -> Option<f64> {
     let rules: BTreeSet<u8> = window.iter().map(|event| event.rule % 3).collect();
     Some(match kind {
         Kind::EventCount => window.len() as f64,
-        Kind::ValueCount => window.iter().map(|event| event.number).collect::<BTreeSet<_>>().len() as f64,
+        Kind::ValueCount => {
+            window.iter().map(|event| event.number).collect::<BTreeSet<_>>().len() as f64
+        }
         Kind::ValueSum => numbers().sum(),
         Kind::ValueAvg => numbers().sum::<f64>() / window.len() as f64,
         Kind::ValuePercentile => {
@@ -118,7 +120,8 @@ fn slow_value(kind: Kind, window: &[Happening]) -> Option<f64> {
         }
         Kind::Temporal => rules.len() as f64,
         Kind::TemporalOrdered => {
-            let mut events: Vec<(i64, u8)> = window.iter().map(|e| (e.second, e.rule % 3)).collect();
+            let mut events: Vec<(i64, u8)> =
+                window.iter().map(|e| (e.second, e.rule % 3)).collect();
             events.sort_unstable();
             let chained = events.iter().fold(0, |next, (_, rule)| next + u8::from(*rule == next));
             return (chained == 3).then_some(3.0);
@@ -149,13 +152,39 @@ fn slow(kind: Kind, holds: impl Fn(f64) -> bool, events: &[Happening]) -> Vec<(S
 type Case = (Kind, &'static str, fn(f64) -> bool);
 
 const CASES: [Case; 7] = [
-    (Kind::EventCount, "{type: event_count, rules: [a, b, c], group-by: [who], timespan: 60s, condition: {gte: 6}}", |v| v >= 6.0),
-    (Kind::ValueCount, "{type: value_count, rules: [a, b, c], group-by: [who], timespan: 60s, condition: {field: n, gt: 4}}", |v| v > 4.0),
-    (Kind::Temporal, "{type: temporal, rules: [a, b, c], group-by: [who], timespan: 60s}", |v| v >= 3.0),
-    (Kind::TemporalOrdered, "{type: temporal_ordered, rules: [a, b, c], group-by: [who], timespan: 60s}", |_| true),
-    (Kind::ValueSum, "{type: value_sum, rules: [a, b, c], group-by: [who], timespan: 60s, condition: {field: n, gte: 40}}", |v| v >= 40.0),
-    (Kind::ValueAvg, "{type: value_avg, rules: [a, b, c], group-by: [who], timespan: 60s, condition: {field: n, gt: 7, lte: 12}}", |v| v > 7.0 && v <= 12.0),
-    (Kind::ValuePercentile, "{type: value_percentile, rules: [a, b, c], group-by: [who], timespan: 60s, condition: {field: n, percentile: 80, gte: 11}}", |v| v >= 11.0),
+    (
+        Kind::EventCount,
+        "{type: event_count, rules: [a, b, c], group-by: [who], timespan: 60s, condition: {gte: 6}}",
+        |v| v >= 6.0,
+    ),
+    (
+        Kind::ValueCount,
+        "{type: value_count, rules: [a, b, c], group-by: [who], timespan: 60s, condition: {field: n, gt: 4}}",
+        |v| v > 4.0,
+    ),
+    (Kind::Temporal, "{type: temporal, rules: [a, b, c], group-by: [who], timespan: 60s}", |v| {
+        v >= 3.0
+    }),
+    (
+        Kind::TemporalOrdered,
+        "{type: temporal_ordered, rules: [a, b, c], group-by: [who], timespan: 60s}",
+        |_| true,
+    ),
+    (
+        Kind::ValueSum,
+        "{type: value_sum, rules: [a, b, c], group-by: [who], timespan: 60s, condition: {field: n, gte: 40}}",
+        |v| v >= 40.0,
+    ),
+    (
+        Kind::ValueAvg,
+        "{type: value_avg, rules: [a, b, c], group-by: [who], timespan: 60s, condition: {field: n, gt: 7, lte: 12}}",
+        |v| v > 7.0 && v <= 12.0,
+    ),
+    (
+        Kind::ValuePercentile,
+        "{type: value_percentile, rules: [a, b, c], group-by: [who], timespan: 60s, condition: {field: n, percentile: 80, gte: 11}}",
+        |v| v >= 11.0,
+    ),
 ];
 
 fn happenings() -> impl Strategy<Value = Vec<Happening>> {
@@ -300,7 +329,7 @@ fn flood(correlation: &str, note: impl Fn(u64) -> (Note, u64), tolerance: f64, b
                     Kind::ValueSum => window.iter().sum(),
                     _ => {
                         let below = window.iter().filter(|v| **v <= told).count();
-                        return below as f64 / window.len() as f64;
+                        below as f64 / window.len() as f64
                     }
                 }
             };
@@ -333,7 +362,10 @@ fn a_flood_of_values_is_counted_within_the_stated_error() {
     let text = "{type: value_count, rules: a, timespan: 1h, condition: {field: n, gte: 0}}";
     let note = |random: u64| {
         let value = random % 30_000;
-        (Note::Value(value.wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(17) ^ value << 40), value)
+        (
+            Note::Value(value.wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(17) ^ value << 40),
+            value,
+        )
     };
     flood(text, note, 0.08, 40_960);
 }
@@ -350,7 +382,8 @@ fn a_flood_of_matches_keeps_what_order_needs() {
     for second in 0..3_000 {
         assert_eq!(engine.take(&json!({"k": "b"}), at(second / 10), Some(at(second / 10))), []);
     }
-    let mut take = |k: &str, second| engine.take(&json!({"k": k}), at(second), Some(at(second))).len();
+    let mut take =
+        |k: &str, second| engine.take(&json!({"k": k}), at(second), Some(at(second))).len();
     assert_eq!((take("a", 310), take("c", 311), take("b", 312), take("c", 313)), (0, 0, 0, 1));
 }
 
@@ -376,7 +409,10 @@ correlation: {type: temporal_ordered, rules: [burst, c], aliases: {person: {burs
         (5, json!({"k": "c", "user": "x"})),
     ] {
         for firing in engine.take(&event, at(second), None) {
-            told.push((engine.set.correlations()[firing.correlation as usize].rule.id.clone(), second));
+            told.push((
+                engine.set.correlations()[firing.correlation as usize].rule.id.clone(),
+                second,
+            ));
         }
     }
     assert_eq!(told, [("x".to_owned(), 3), ("y".to_owned(), 5)]);
@@ -385,7 +421,8 @@ correlation: {type: temporal_ordered, rules: [burst, c], aliases: {person: {burs
 #[test]
 fn temporal_takes_a_count_or_an_expression() {
     for (condition, expected) in [("{gte: 2}", vec![1, 3]), ("'a and not b'", vec![0, 3])] {
-        let text = format!("{{type: temporal, rules: [a, b, c], timespan: 5s, condition: {condition}}}");
+        let text =
+            format!("{{type: temporal, rules: [a, b, c], timespan: 5s, condition: {condition}}}");
         let mut engine = Engine::new(&text);
         let events = [("a", 0), ("b", 1), ("b", 10), ("a", 20), ("c", 21)];
         let mut told = Vec::new();
@@ -403,7 +440,12 @@ fn temporal_takes_a_count_or_an_expression() {
 fn groups_are_told_apart_whatever_their_fields_hold() {
     let text = "{type: event_count, rules: a, group-by: [x, y], timespan: 1m, condition: {gte: 2}}";
     let mut engine = Engine::new(text);
-    for (x, y) in [(json!("a"), json!("1:b")), (json!("a1"), json!("b")), (json!(null), json!("b")), (json!(""), json!("b"))] {
+    for (x, y) in [
+        (json!("a"), json!("1:b")),
+        (json!("a1"), json!("b")),
+        (json!(null), json!("b")),
+        (json!(""), json!("b")),
+    ] {
         assert_eq!(engine.take(&json!({"k": "a", "x": x, "y": y}), at(0), None), []);
     }
     let long = "l".repeat(5_000);
@@ -424,32 +466,77 @@ fn refused(correlation: &str, expected: &str) {
 
 #[test]
 fn what_is_not_supported_is_refused() {
-    refused("{type: event_count, rules: [a], timespan: 365d, condition: {gte: 1}}", "from 1s to 31d");
+    refused(
+        "{type: event_count, rules: [a], timespan: 365d, condition: {gte: 1}}",
+        "from 1s to 31d",
+    );
     refused("{type: event_count, rules: [a], timespan: 0s, condition: {gte: 1}}", "from 1s to 31d");
     refused("{type: event_count, rules: [a], timespan: 5w, condition: {gte: 1}}", "from 1s to 31d");
-    refused("{type: value_median, rules: [a], timespan: 5m, condition: {gte: 1}}", "expected one of event_count");
-    refused("{type: event_count, rules: [zz], timespan: 5m, condition: {gte: 1}}", "no rule loaded");
-    refused("{type: event_count, rules: [a, a], timespan: 5m, condition: {gte: 1}}", "appears twice");
+    refused(
+        "{type: value_median, rules: [a], timespan: 5m, condition: {gte: 1}}",
+        "expected one of event_count",
+    );
+    refused(
+        "{type: event_count, rules: [zz], timespan: 5m, condition: {gte: 1}}",
+        "no rule loaded",
+    );
+    refused(
+        "{type: event_count, rules: [a, a], timespan: 5m, condition: {gte: 1}}",
+        "appears twice",
+    );
     refused("{type: event_count, rules: [x], timespan: 5m, condition: {gte: 1}}", "circle");
     refused("{type: event_count, rules: [a], timespan: 5m}", "missing `condition`");
     refused("{type: event_count, rules: [a], timespan: 5m, condition: {gte: x}}", "a number");
-    refused("{type: event_count, rules: [a], timespan: 5m, condition: {field: n, gte: 1}}", "`field` here");
-    refused("{type: value_count, rules: [a], timespan: 5m, condition: {gte: 1}}", "missing `field`");
-    refused("{type: value_sum, rules: [a], timespan: 5m, condition: {field: [n, m], gte: 1}}", "more than one field");
-    refused("{type: value_avg, rules: [a], timespan: 5m, condition: {field: n, percentile: 3, gte: 1}}", "expected one of gt");
-    refused("{type: value_percentile, rules: [a], timespan: 5m, condition: {field: n, percentile: 300, gte: 1}}", "0 to 100");
-    refused("{type: temporal_ordered, rules: [a, b], timespan: 5m, condition: {gte: 1}}", "temporal_ordered");
-    refused("{type: temporal, rules: [a, b], timespan: 5m, condition: {gte: 3}}", "rules that are listed");
+    refused(
+        "{type: event_count, rules: [a], timespan: 5m, condition: {field: n, gte: 1}}",
+        "`field` here",
+    );
+    refused(
+        "{type: value_count, rules: [a], timespan: 5m, condition: {gte: 1}}",
+        "missing `field`",
+    );
+    refused(
+        "{type: value_sum, rules: [a], timespan: 5m, condition: {field: [n, m], gte: 1}}",
+        "more than one field",
+    );
+    refused(
+        "{type: value_avg, rules: [a], timespan: 5m, condition: {field: n, percentile: 3, gte: 1}}",
+        "expected one of gt",
+    );
+    refused(
+        "{type: value_percentile, rules: [a], timespan: 5m, condition: {field: n, percentile: 300, gte: 1}}",
+        "0 to 100",
+    );
+    refused(
+        "{type: temporal_ordered, rules: [a, b], timespan: 5m, condition: {gte: 1}}",
+        "temporal_ordered",
+    );
+    refused(
+        "{type: temporal, rules: [a, b], timespan: 5m, condition: {gte: 3}}",
+        "rules that are listed",
+    );
     refused("{type: temporal, rules: [a, b], timespan: 5m, condition: a and d}", "uses `d`");
-    refused("{type: temporal, rules: [a, b], timespan: 5m, window: tumbling}", "expected one of type");
+    refused(
+        "{type: temporal, rules: [a, b], timespan: 5m, window: tumbling}",
+        "expected one of type",
+    );
     refused("{type: temporal, rules: [a], timespan: 5m, aliases: {p: {zz: f}}}", "no rule loaded");
-    refused("{type: temporal, rules: [a, b], timespan: 5m, group-by: p, aliases: {p: {a: f}}}", "for every rule");
+    refused(
+        "{type: temporal, rules: [a, b], timespan: 5m, group-by: p, aliases: {p: {a: f}}}",
+        "for every rule",
+    );
     let many: Vec<String> = (0..200).map(|i| format!("r{i}")).collect();
-    refused(&format!("{{type: temporal, rules: [{}], timespan: 5m}}", many.join(", ")), "at most 64");
+    refused(
+        &format!("{{type: temporal, rules: [{}], timespan: 5m}}", many.join(", ")),
+        "at most 64",
+    );
     let twins: String = (0..70)
         .map(|i| format!("{{type: event_count, rules: a, timespan: 5m, condition: {{gte: 1}}}}\n---\ntitle: Z\nid: z{i}\ncorrelation: "))
         .collect();
-    refused(&format!("{twins}{{type: event_count, rules: a, timespan: 5m, condition: {{gte: 1}}}}"), "name one rule");
+    refused(
+        &format!("{twins}{{type: event_count, rules: a, timespan: 5m, condition: {{gte: 1}}}}"),
+        "name one rule",
+    );
 }
 
 #[test]
@@ -469,7 +556,9 @@ fn state_survives_the_reload_of_what_did_not_change() {
             engine.take(&json!({"k": "a", "who": "x"}), at(second), None);
         }
         // Other rules before it, comments, another description: the same correlation.
-        let text = format!("# new\ntitle: N\nid: n\nlogsource: {{product: p}}\ndetection: {{s: {{k: z}}, condition: s}}\n---\n{BASE}title: X\ndescription: other words\nid: x\ncorrelation: {after}");
+        let text = format!(
+            "# new\ntitle: N\nid: n\nlogsource: {{product: p}}\ndetection: {{s: {{k: z}}, condition: s}}\n---\n{BASE}title: X\ndescription: other words\nid: x\ncorrelation: {after}"
+        );
         engine.set = RuleSet::load([("r.yml", text)], &Placeholders::new()).expect("rules");
         let told = engine.take(&json!({"k": "a", "who": "x"}), at(2), None);
         assert_eq!(told.len(), expected, "{after}");

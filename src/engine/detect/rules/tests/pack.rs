@@ -62,7 +62,8 @@ fn every_rule_passes_its_own_tests() {
     for file in &names {
         let tests = file.replace(".yml", TESTS_SUFFIX);
         let text = files.get(&tests).unwrap_or_else(|| panic!("{tests} is missing"));
-        for report in run_tests(&set, file, &tests, text).unwrap_or_else(|error| panic!("{error}")) {
+        for report in run_tests(&set, file, &tests, text).unwrap_or_else(|error| panic!("{error}"))
+        {
             *cases.entry((report.rule.clone(), report.positive)).or_default() += 1;
             failures.extend(report.failure.map(|why| format!("{tests}: {}: {why}", report.case)));
         }
