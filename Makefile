@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench oracle lint clean
+.PHONY: help setup demo test chaos bench oracle lint clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,6 +15,9 @@ demo: ## build, then play an agency's day with breaches in it; prints the consol
 
 test: ## everything: format, lints, unit, end to end on Apache Kafka, console, promtool
 	@scripts/test
+
+chaos: ## kill, freeze and rebalance at random while breaches go on: 100 rounds, or ROUNDS=n from SEED=n
+	@scripts/chaos
 
 bench: ## the benchmarks, optimised as a release is
 	@scripts/bench $(ARGS)

@@ -59,7 +59,7 @@ const ADVANCE_EVERY: Duration = Duration::from_secs(1);
 /// started anew knows nothing of them, and one that does sends nothing twice.
 const REMIND_EVERY: Duration = Duration::from_secs(15);
 /// How often our topics are looked at for partitions that were added to them.
-const LOOK_EVERY: Duration = Duration::from_secs(20);
+pub(super) const LOOK_EVERY: Duration = Duration::from_secs(20);
 /// How often the store is looked through for what is older than is kept.
 const FORGET_EVERY: Duration = Duration::from_secs(600);
 const PUBLISH: Duration = Duration::from_secs(5);

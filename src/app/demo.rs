@@ -1,5 +1,8 @@
 //! The demonstration: embedded broker, simulated agency, the whole monitor.
 
+use std::fs::File;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,6 +22,8 @@ pub struct DemoOptions {
     pub seed: u64,
     /// Holds the store and the agency's files.
     pub folder: PathBuf,
+    /// Ends it, also while it is still starting.
+    pub stop: Arc<AtomicBool>,
 }
 
 /// Partitions of each topic.
@@ -38,7 +43,7 @@ pub async fn demo(options: DemoOptions) -> Result<(), RunError> {
         broker.create_topic(&changelog, PARTITIONS).map_err(demo_error)?;
     }
     print_what_to_expect(&simulation, options.speed);
-    let stop = Arc::new(AtomicBool::new(false));
+    let stop = Arc::clone(&options.stop);
     let client = config.kafka.client("simulate")?;
     let link = Arc::new(Link::new(Telemetry::new(&[], [])));
     let sender = Sender::new(client, link, Arc::clone(&stop)).map_err(demo_error)?;
@@ -93,6 +98,8 @@ fn config(
         .to_vec();
     config.http.listen.clone_from(&options.listen);
     config.store.path = options.folder.join("tidewaiter.db");
+    // What SQLite keeps beside it gets the same rights.
+    private(&config.store.path).map_err(demo_error)?;
     config.data.catalogue =
         Some(write(&options.folder, "catalogue.toml", &simulation.catalogue_toml())?);
     config.data.directory =
@@ -107,8 +114,14 @@ fn config(
 
 fn write(folder: &Path, name: &str, text: &str) -> Result<PathBuf, RunError> {
     let path = folder.join(name);
-    std::fs::write(&path, text).map_err(demo_error)?;
+    let mut file = private(&path).map_err(demo_error)?;
+    file.write_all(text.as_bytes()).map_err(demo_error)?;
     Ok(path)
+}
+
+/// A new file that nobody else may read.
+fn private(path: &Path) -> std::io::Result<File> {
+    File::options().write(true).create_new(true).mode(0o600).open(path)
 }
 
 /// Sends the day at `speed`, a batch every few milliseconds.

@@ -1,6 +1,6 @@
 //! The pseudonym key: configured, kept beside the store, or made for one run.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use rand::TryRng;
@@ -29,15 +29,22 @@ pub fn pseudonym_key(config: &Config, keep: bool) -> Result<Secret, KeyError> {
         return long_enough(source.read()?);
     }
     let path = config.store.path.with_file_name("pseudonym.key");
+    let kept = |path: &Path| -> Result<Secret, KeyError> {
+        let source = SecretSource { file: Some(path.to_owned()), env: None };
+        long_enough(source.read()?)
+    };
     if path.exists() {
-        let source = SecretSource { file: Some(path), env: None };
-        return long_enough(source.read()?);
+        return kept(&path);
     }
     let mut bytes = [0_u8; KEY_BYTES];
     rand::rngs::SysRng.try_fill_bytes(&mut bytes).map_err(KeyError::Randomness)?;
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     if keep {
-        write_private(&path, hex.as_bytes()).map_err(|source| KeyError::Keep { path, source })?;
+        match write_private(&path, hex.as_bytes()) {
+            // Another process that started at the same moment was quicker: its key counts.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => return kept(&path),
+            done => done.map_err(|source| KeyError::Keep { path, source })?,
+        }
     }
     Ok(Secret::new(hex.into_bytes()))
 }
@@ -49,14 +56,41 @@ fn long_enough(key: Secret) -> Result<Secret, KeyError> {
     }
 }
 
-/// Readable by the owner alone, from the first byte on.
+/// Readable by the owner alone, there with all its bytes or not at all, and never in the place of
+/// another.
 fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt;
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
     }
-    let mut file =
-        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
+    let unfinished = path.with_extension(format!("key-{}", std::process::id()));
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&unfinished)?;
+    let written = file
+        .write_all(bytes)
+        .and_then(|()| file.sync_all())
+        .and_then(|()| std::fs::hard_link(&unfinished, path));
+    std::fs::remove_file(&unfinished)?;
+    written
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_takes_no_other_s_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data/pseudonym.key");
+        write_private(&path, b"first").unwrap();
+        let second = write_private(&path, b"second").unwrap_err();
+        assert_eq!(second.kind(), ErrorKind::AlreadyExists);
+        assert_eq!(std::fs::read(&path).unwrap(), b"first");
+        let names = std::fs::read_dir(path.parent().unwrap()).unwrap().count();
+        assert_eq!(names, 1, "nothing unfinished is left");
+    }
 }

@@ -6,6 +6,7 @@ mod backtest;
 mod correlate;
 pub mod demo;
 mod engine_settings;
+pub mod evaluate;
 mod keep;
 mod key;
 pub mod replay;
@@ -19,4 +20,4 @@ pub use engine_settings::{
 };
 pub use key::{KeyError, pseudonym_key};
 pub use rule_records::RawRecord;
-pub use run::{Hooks, RunError, run};
+pub use run::{Hooks, RunError, run, stop_on_signals};

@@ -9,7 +9,7 @@ use crate::adapters::files::{FileError, Merge};
 use crate::engine::correlate::{CorrelateConfig, Correlated, Correlator};
 use crate::engine::decode::Decoder;
 use crate::engine::detect::Stream;
-use crate::engine::model::{Finding, Incident, IncidentId, Origin, Severity};
+use crate::engine::model::{EventTime, Finding, Incident, IncidentId, Origin, Severity};
 use crate::engine::shard::{Incoming, Output, Settings, Shard, ShardConfig, Verdict};
 
 /// What became of the records. `replay --summary` writes it as it stands.
@@ -160,7 +160,9 @@ impl Replay {
         if !self.out.is_empty() {
             self.correlate(listener)?;
         }
-        if self.summary.records.is_multiple_of(PROGRESS_RECORDS) {
+        let time_begins =
+            self.correlator.now() == EventTime::MIN && self.shard.watermark().is_some();
+        if time_begins || self.summary.records.is_multiple_of(PROGRESS_RECORDS) {
             self.tick(listener)?;
         }
         Ok(())
@@ -170,6 +172,11 @@ impl Replay {
         self.summary.records += 1;
         self.summary.rejected += 1;
         *self.summary.rejected_by_reason.entry(reason.into()).or_default() += 1;
+    }
+
+    /// Lets the correlator say what it still holds back. For whoever calls [`Self::take`].
+    pub fn end(&mut self, listener: &mut dyn Listener) -> Result<(), ReplayError> {
+        self.tick(listener)
     }
 
     /// Incidents that reached medium, in the order they opened.
@@ -192,6 +199,9 @@ impl Replay {
     /// Hands the shard's output to the correlator, and its requests back to the shard, until
     /// neither has more to say.
     fn correlate(&mut self, listener: &mut dyn Listener) -> Result<(), ReplayError> {
+        if let Some(mark) = self.shard.watermark() {
+            self.correlator.reach(mark);
+        }
         while !self.out.is_empty() {
             for finding in self.out.findings.drain(..) {
                 self.correlator.take_finding(finding, &mut self.correlated);
@@ -241,7 +251,8 @@ impl Replay {
         summary.actors = size.actors;
         summary.state_bytes = size.actor_bytes + size.source_bytes;
         summary.seconds = started.elapsed().as_secs_f64();
-        summary.events_per_second = summary.records as f64 / summary.seconds.max(1e-9);
+        let per_second = summary.records as f64 / summary.seconds.max(1e-9);
+        summary.events_per_second = (per_second * 10.0).round() / 10.0;
         summary.peak_rss_bytes = crate::adapters::telemetry::peak_rss_bytes().unwrap_or(0);
         let by_severity: Vec<Severity> = self.incidents().iter().map(|i| i.severity).collect();
         for severity in by_severity {

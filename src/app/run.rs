@@ -6,17 +6,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender as Channel, channel};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 
-use super::correlate::{CorrelateParts, CorrelateRole};
+use super::correlate::{CorrelateParts, CorrelateRole, LOOK_EVERY};
 use super::keep::{Health, Role, keep};
 use super::{KeyError, SettingsError, load_settings, pseudonym_key};
 use crate::adapters::http::{HttpState, serve};
 use crate::adapters::kafka::{
-    From, Link, Reader, SharedSettings, TopicsError, Worker, WorkerParts, ensure_topics, stand,
+    From, Link, Reader, SharedSettings, TopicsError, Worker, WorkerParts, ensure_topics,
+    look_for_inputs, stand,
 };
 use crate::adapters::secrets::{Secret, SecretError};
 use crate::adapters::store::{Store, StoreError};
@@ -96,7 +97,7 @@ pub async fn run(config: Config, stop: Arc<AtomicBool>, hooks: Hooks) -> Result<
     let state = HttpState { store: served, telemetry: Arc::clone(&telemetry) };
     let http = tokio::spawn(serve(listener, state, stopped(Arc::clone(&stop))));
     (hooks.listening)(bound);
-    let signals = tokio::spawn(signals(Arc::clone(&stop)));
+    let signals = stop_on_signals(&stop);
 
     let settings: SharedSettings = Arc::new(RwLock::new(Arc::new(settings)));
     let roles = Roles {
@@ -111,7 +112,9 @@ pub async fn run(config: Config, stop: Arc<AtomicBool>, hooks: Hooks) -> Result<
     };
     let worked = roles.work(inputs).await;
     stop.store(true, Ordering::Relaxed);
-    signals.abort();
+    if let Some(signals) = signals {
+        signals.abort();
+    }
     let served = http.await;
     if let Some(store) = store {
         store.close().await;
@@ -158,6 +161,9 @@ impl Roles {
             threads.push(self.correlator(&link, runtime, store, elected)?);
         }
         threads.push(self.watch_reader(&link, watch_senders)?);
+        if roles.detect {
+            threads.push(self.input_looker(&link, inputs)?);
+        }
         threads.push(self.reloader()?);
         let telemetry = Arc::clone(&self.telemetry);
         while !self.stop.load(Ordering::Relaxed) {
@@ -290,7 +296,7 @@ impl Roles {
             keep(Role::WatchReader, &health, &stop, || {
                 let client = kafka.client("watch")?;
                 let topics = kafka.topics();
-                let reader = Reader::open(
+                let mut reader = Reader::open(
                     client,
                     Arc::clone(&link),
                     &[&topics.watch],
@@ -298,18 +304,43 @@ impl Roles {
                     From::End,
                     true,
                 )?;
+                let mut looked_at = Instant::now();
                 while !stop.load(Ordering::Relaxed) {
-                    use rdkafka::Message;
-                    let Some(message) = reader.poll(Duration::from_millis(100)) else { continue };
-                    let watch = message.ok().and_then(|m| {
-                        serde_json::from_slice::<Watch>(m.payload().unwrap_or_default()).ok()
-                    });
-                    if let Some(watch) = watch {
-                        to.iter().for_each(|worker| drop(worker.send(watch.clone())));
+                    if looked_at.elapsed() >= LOOK_EVERY && link.is_connected() {
+                        looked_at = Instant::now();
+                        if let Err(error) = reader.take_up_partitions() {
+                            link.note_error(&error, "cannot look for added partitions");
+                        }
+                    }
+                    match reader.poll(Duration::from_millis(100)) {
+                        Some(Ok(message)) => {
+                            if let Some(watch) = request(&message) {
+                                to.iter().for_each(|worker| drop(worker.send(watch.clone())));
+                            }
+                        }
+                        Some(Err(error)) => {
+                            link.note_error(&error, "cannot read requests for evidence");
+                        }
+                        None => {}
                     }
                 }
                 Ok::<(), anyhow::Error>(())
             });
+        })
+    }
+
+    /// A topic whose name is mistyped must not pass for a quiet one.
+    fn input_looker(
+        &self,
+        link: &Arc<Link>,
+        inputs: Vec<String>,
+    ) -> Result<JoinHandle<()>, RunError> {
+        let (kafka, link, stop) =
+            (self.config.kafka.clone(), Arc::clone(link), Arc::clone(&self.stop));
+        named("inputs", move || {
+            if let Err(error) = look_for_inputs(&kafka, &inputs, &link, &stop) {
+                tracing::error!(error = %error, "cannot look for the input topics");
+            }
         })
     }
 
@@ -382,6 +413,24 @@ fn tell_expired(settings: &SharedSettings, telemetry: &Telemetry, before: usize)
 /// Expired exceptions named at once in the log.
 const EXPIRED_TOLD_MAX: usize = 20;
 
+/// The request a record holds. One that does not read as such is passed over, and said: without
+/// its evidence an incident's timeline begins late.
+fn request(message: &rdkafka::message::BorrowedMessage<'_>) -> Option<Watch> {
+    use rdkafka::Message;
+    serde_json::from_slice(message.payload().unwrap_or_default())
+        .inspect_err(|error: &serde_json::Error| {
+            tracing::error!(
+                topic = message.topic(),
+                partition = message.partition(),
+                offset = message.offset(),
+                line = error.line(),
+                column = error.column(),
+                "a record that does not read as a request for evidence was passed over"
+            );
+        })
+        .ok()
+}
+
 /// Why records are not being watched just now.
 fn unready(link: &Link, health: &Health) -> Vec<String> {
     let connected = (!link.is_connected()).then(|| "Kafka cannot be reached".to_owned());
@@ -391,7 +440,10 @@ fn unready(link: &Link, health: &Health) -> Vec<String> {
         .into_iter()
         .map(|role| format!("the {role} failed and is being started again; its log line says why"));
     let restoring = link.is_restoring().then(|| "state is being restored".to_owned());
-    connected.into_iter().chain(assigned).chain(restoring).chain(failing).collect()
+    let missing = link.missing().into_iter().map(|topic| {
+        format!("input topic `{topic}` does not exist; nothing of it is judged until it does")
+    });
+    connected.into_iter().chain(assigned).chain(restoring).chain(missing).chain(failing).collect()
 }
 
 fn named(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, RunError> {
@@ -404,20 +456,25 @@ async fn stopped(stop: Arc<AtomicBool>) {
     }
 }
 
-async fn signals(stop: Arc<AtomicBool>) {
+/// From its return on, SIGINT and SIGTERM set `stop` and do nothing else.
+pub fn stop_on_signals(stop: &Arc<AtomicBool>) -> Option<tokio::task::JoinHandle<()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut interrupt), Ok(mut terminate)) =
         (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
     else {
         tracing::error!("signals cannot be caught; stop the process by hand");
-        return;
+        return None;
     };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
-    tracing::info!("stopping: finishing what is in flight");
-    stop.store(true, Ordering::Relaxed);
+    let stop = Arc::clone(stop);
+    Some(tokio::spawn(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        if !stop.swap(true, Ordering::Relaxed) {
+            tracing::info!("stopping: finishing what is in flight");
+        }
+    }))
 }
 
 /// When a file, or the newest file below a folder, was last changed, and how many there are.

@@ -1,6 +1,9 @@
 //! `tidewaiter demo`: an agency's day, a broker and the monitor, in one process.
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal};
+use std::os::unix::fs::DirBuilderExt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use clap::Args;
 
@@ -8,6 +11,7 @@ use super::exit::{Exit, Failure, OrExit};
 use super::run::run_until_stopped;
 use crate::adapters::telemetry::init_logging;
 use crate::app::demo::{DemoOptions, demo};
+use crate::app::{RunError, stop_on_signals};
 
 /// Show everything at once: simulates an agency's day with a few breaches in it, on an embedded
 /// broker, watches it and serves the console. Ctrl-C ends it and leaves nothing behind.
@@ -32,14 +36,14 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     if std::env::var_os("RUST_LOG").is_some() || !std::io::stderr().is_terminal() {
         init_logging(false);
     }
-    let folder = DemoFolder::new().or_exit(Exit::Internal)?;
-    let options = DemoOptions {
-        listen: arguments.listen.clone(),
-        speed: arguments.speed,
-        seed: arguments.seed,
-        folder: folder.0.clone(),
-    };
-    run_until_stopped(demo(options))
+    let (listen, speed, seed) = (arguments.listen.clone(), arguments.speed, arguments.seed);
+    run_until_stopped(async move {
+        // Before there is anything to clean up.
+        let stop = Arc::new(AtomicBool::new(false));
+        stop_on_signals(&stop);
+        let folder = DemoFolder::new().map_err(|error| RunError::Demo(error.to_string()))?;
+        demo(DemoOptions { listen, speed, seed, folder: folder.0.clone(), stop }).await
+    })
 }
 
 /// Removed when the demo ends.
@@ -48,7 +52,10 @@ struct DemoFolder(std::path::PathBuf);
 impl DemoFolder {
     fn new() -> std::io::Result<Self> {
         let path = std::env::temp_dir().join(format!("tidewaiter-demo-{}", std::process::id()));
-        std::fs::create_dir_all(&path)?;
+        // Ours alone; a folder that is there already is somebody else's.
+        std::fs::DirBuilder::new().mode(0o700).create(&path).map_err(|error| {
+            io::Error::new(error.kind(), format!("cannot make {}: {error}", path.display()))
+        })?;
         Ok(Self(path))
     }
 }

@@ -2,6 +2,7 @@
 
 mod config;
 mod demo;
+mod evaluate;
 mod exit;
 mod health;
 mod ledger;
@@ -14,6 +15,8 @@ mod store;
 use clap::{Parser, Subcommand};
 
 pub use exit::Exit;
+
+use crate::engine::timeline::visible_lines;
 
 /// Watches the reads of sensitive records and says when they look like a breach.
 #[derive(Debug, Parser)]
@@ -30,6 +33,7 @@ enum Command {
     Replay(replay::Arguments),
     Rules(rules::Arguments),
     Simulate(simulate::Arguments),
+    Evaluate(evaluate::Arguments),
     Incidents(store::IncidentArguments),
     Timeline(store::TimelineArguments),
     Ledger(ledger::Arguments),
@@ -53,6 +57,7 @@ pub fn main() -> Exit {
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Rules(arguments) => rules::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
+        Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::Incidents(arguments) => store::incidents(&arguments),
         Command::Timeline(arguments) => store::timeline(&arguments),
         Command::Ledger(arguments) => ledger::run(&arguments),
@@ -60,7 +65,7 @@ pub fn main() -> Exit {
         Command::Health(arguments) => health::run(&arguments),
     };
     ended.unwrap_or_else(|failure| {
-        eprintln!("tidewaiter: {}", failure.told());
+        eprintln!("tidewaiter: {}", visible_lines(&failure.told()));
         failure.exit
     })
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use anyhow::Context;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -80,8 +81,11 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     }
     let mut merge = Merge::new(files);
     let mut replay = Replay::new(named, &config.shard(), config.correlate.clone());
+    let open = |path: &Option<PathBuf>| path.as_deref().map(create).transpose();
+    let incidents = open(&arguments.incidents).or_exit(Exit::BadConfig)?;
+    let summary = open(&arguments.summary).or_exit(Exit::BadConfig)?;
     let mut watcher = Watcher {
-        findings: arguments.findings.as_deref().map(create).transpose().or_exit(Exit::BadInput)?,
+        findings: open(&arguments.findings).or_exit(Exit::BadConfig)?,
         bar: bar(&arguments.files),
         read,
     };
@@ -90,11 +94,11 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     if let Some(mut findings) = watcher.findings {
         findings.flush().or_exit(Exit::Internal)?;
     }
-    if let Some(path) = &arguments.incidents {
-        write_lines(path, replay.incidents()).or_exit(Exit::Internal)?;
+    if let Some(to) = incidents {
+        write_lines(to, replay.incidents()).or_exit(Exit::Internal)?;
     }
-    if let Some(path) = &arguments.summary {
-        write_lines(path, [&replay.summary]).or_exit(Exit::Internal)?;
+    if let Some(to) = summary {
+        write_lines(to, [&replay.summary]).or_exit(Exit::Internal)?;
     }
     print_summary(&replay.summary);
     let summary = &replay.summary;
@@ -131,19 +135,21 @@ impl Listener for Watcher {
     }
 }
 
-fn create(path: &Path) -> io::Result<Box<dyn Write>> {
+/// Opened before the work begins, so that a path that cannot be written is said at once.
+fn create(path: &Path) -> anyhow::Result<Box<dyn Write>> {
     Ok(if path == Path::new("-") {
         Box::new(BufWriter::new(io::stdout()))
     } else {
-        Box::new(BufWriter::new(File::create(path)?))
+        let file = File::create(path);
+        let file = file.with_context(|| format!("cannot write {}", path.display()))?;
+        Box::new(BufWriter::new(file))
     })
 }
 
 fn write_lines<T: serde::Serialize>(
-    path: &Path,
+    mut to: Box<dyn Write>,
     items: impl IntoIterator<Item = T>,
 ) -> io::Result<()> {
-    let mut to = create(path)?;
     for item in items {
         serde_json::to_writer(&mut to, &item)?;
         to.write_all(b"\n")?;

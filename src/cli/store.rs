@@ -10,7 +10,7 @@ use crate::adapters::store::{IncidentFilter, Store};
 use crate::config::{Config, Purpose, load};
 use crate::engine::model::Severity;
 use crate::engine::timeline::export::{ExportFormat, write};
-use crate::engine::timeline::{fold, lines, sort};
+use crate::engine::timeline::{fold, lines, sort, visible, visible_json};
 
 /// List and show incidents.
 #[derive(Debug, Args)]
@@ -81,8 +81,7 @@ pub fn incidents(arguments: &IncidentArguments) -> Result<Exit, Failure> {
                 let page = store.incidents(&filter, *limit, None).await?;
                 for incident in &page.items {
                     if *json {
-                        serde_json::to_writer(&mut out, incident)?;
-                        writeln!(out)?;
+                        writeln!(out, "{}", visible_json(&serde_json::to_string(incident)?))?;
                     } else {
                         let when = incident.opened.unwrap_or(incident.first_finding);
                         writeln!(
@@ -91,7 +90,7 @@ pub fn incidents(arguments: &IncidentArguments) -> Result<Exit, Failure> {
                             &incident.id[..12],
                             incident.severity,
                             incident.score,
-                            incident.title
+                            visible(&incident.title)
                         )?;
                     }
                 }
@@ -101,8 +100,7 @@ pub fn incidents(arguments: &IncidentArguments) -> Result<Exit, Failure> {
             }
             IncidentCommand::Show { id } => {
                 let incident = find(&store, id).await?;
-                serde_json::to_writer_pretty(&mut out, &incident)?;
-                writeln!(out)?;
+                writeln!(out, "{}", visible_json(&serde_json::to_string_pretty(&incident)?))?;
             }
         }
         Ok(out.flush()?)

@@ -65,10 +65,13 @@ fn parse(text: &str, problems: &mut Problems) -> Result<(Config, bool), Problems
             Err(error) => {
                 sound = false;
                 let path = error.path().to_string();
-                match SECRETS.contains(&path.as_str()) {
-                    // The parser's words would show what stands there.
-                    true => problems.add(path.clone(), SECRET_WANTED),
-                    false => problems.add(path.clone(), error.into_inner().message().trim()),
+                // The parser's words would show what stands there.
+                if SECRETS.contains(&path.as_str()) {
+                    problems.add(path.clone(), SECRET_WANTED);
+                } else if path.starts_with(CLIENT) {
+                    problems.add(path.clone(), "must be text between quotes");
+                } else {
+                    problems.add(path.clone(), plain(error.into_inner().message().trim()));
                 }
                 if !drop_key(&mut kept, &path) {
                     break;
@@ -84,12 +87,35 @@ const SECRETS: [&str; 2] = ["kafka.sasl.password", "privacy.pseudonym_key"];
 const SECRET_WANTED: &str =
     "must be { file = \"...\" } or { env = \"...\" }: a secret does not stand in this file";
 
+/// Settings handed on to librdkafka; their names have dots of their own.
+const CLIENT: &str = "kafka.client.";
+
+/// The parser's words without the names of its types.
+fn plain(said: &str) -> String {
+    let Some((start, wanted)) = said.rsplit_once("expected ") else { return said.to_owned() };
+    let wanted = match wanted {
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number, 0 or more",
+        "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number",
+        "a nonzero u32" | "a nonzero u64" | "a nonzero usize" => "a whole number, 1 or more",
+        "f32" | "f64" => "a number",
+        "path string" | "a string" => "text between quotes",
+        "a sequence" => "a list: [..., ...]",
+        "a map" => "a table of keys and values",
+        "a boolean" => "a boolean: true or false",
+        other => other.strip_prefix("struct ").map_or(other, |_| "a table of keys and values"),
+    };
+    format!("{start}expected {wanted}")
+}
+
 /// More mistakes than this are told after these are mended.
 const MISTAKES_MAX: usize = 50;
 
 /// Removes the key at a path like `input[0].topc`; for an unknown field the path is its own.
 fn drop_key(table: &mut toml::Table, path: &str) -> bool {
-    let mut steps: Vec<&str> = path.split(['.', '[']).map(|s| s.trim_end_matches(']')).collect();
+    let mut steps: Vec<&str> = match path.strip_prefix(CLIENT) {
+        Some(setting) => vec!["kafka", "client", setting],
+        None => path.split(['.', '[']).map(|s| s.trim_end_matches(']')).collect(),
+    };
     let Some(last) = steps.pop() else { return false };
     let mut at = toml::Value::Table(std::mem::take(table));
     let removed = remove(&mut at, &steps, last);

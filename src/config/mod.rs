@@ -9,4 +9,4 @@ mod load;
 mod tree;
 
 pub use load::{ConfigError, Purpose, load};
-pub use tree::{Config, DataConfig, HttpConfig, PrivacyConfig, StoreConfig};
+pub use tree::{Config, DataConfig, HttpConfig, PrivacyConfig, RolesConfig, StoreConfig};

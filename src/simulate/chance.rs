@@ -19,6 +19,9 @@ pub(super) enum Purpose {
     Breach,
     BreachOrder,
     Stream,
+    Calendar,
+    Deed,
+    Subject,
 }
 
 /// Scrambles 64 bits (SplitMix64's finaliser, Steele, Lea and Flood 2014).
@@ -74,6 +77,22 @@ pub(super) fn around(rng: &mut Chance, median: f64, sigma: f64) -> f64 {
     median * (sigma * z).exp()
 }
 
+/// Poisson with this mean: by multiplication while it is small (Knuth 1969), a rounded normal beyond.
+pub(super) fn count(rng: &mut Chance, mean: f64) -> u32 {
+    if mean > 30.0 {
+        let z: f64 = StandardNormal.sample(rng);
+        return (mean + mean.sqrt() * z).round().max(0.0) as u32;
+    }
+    let floor = (-mean).exp();
+    let mut product = rng.random::<f64>();
+    let mut n = 0;
+    while product > floor {
+        product *= rng.random::<f64>();
+        n += 1;
+    }
+    n
+}
+
 /// Gamma with mean 1: the smaller the shape, the burstier the counts it mixes.
 pub(super) fn burstiness(rng: &mut Chance, shape: f64) -> f64 {
     Gamma::new(shape, 1.0 / shape).map_or(1.0, |gamma| gamma.sample(rng))
@@ -107,5 +126,9 @@ mod tests {
         assert!((mean(Box::new(|r| wait(r, 5.0)), &mut rng) - 5.0).abs() < 0.15);
         assert!((mean(Box::new(|r| burstiness(r, 3.0)), &mut rng) - 1.0).abs() < 0.03);
         assert!((mean(Box::new(|r| below(r, 10) as f64), &mut rng) - 4.5).abs() < 0.1);
+        for expected in [0.0, 0.3, 4.0, 29.0, 31.0] {
+            let found = mean(Box::new(move |r| f64::from(count(r, expected))), &mut rng);
+            assert!((found - expected).abs() < 0.02 + expected * 0.01, "{found} for {expected}");
+        }
     }
 }

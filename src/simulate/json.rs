@@ -20,6 +20,10 @@ impl<'a> Json<'a> {
         self.out.extend_from_slice(text.as_bytes());
     }
 
+    pub(super) fn bytes(&mut self, text: &[u8]) {
+        self.out.extend_from_slice(text);
+    }
+
     pub(super) fn lower(&mut self, text: &str) {
         self.out.extend(text.bytes().map(|b| b.to_ascii_lowercase()));
     }

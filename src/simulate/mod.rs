@@ -18,6 +18,7 @@ mod desk;
 mod directory;
 mod event;
 mod json;
+mod month;
 mod population;
 mod roles;
 mod shift;
@@ -32,6 +33,10 @@ mod tests;
 pub use breach::BreachKind;
 pub use config::{BreachChoice, SimulationConfig, SimulationError};
 pub use event::Simulated;
+pub use month::{
+    Month, MonthConfig, Told, Truth, TruthEntry, attack_names, attacks, core_attack_names,
+    event_id, oddity_names,
+};
 pub use roles::Role;
 pub use simulation::Simulation;
 pub use truth::Breach;

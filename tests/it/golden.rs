@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use tidewaiter::adapters::publish::{detection_finding, incident_finding};
 use tidewaiter::engine::correlate::Notice;
-use tidewaiter::engine::model::{Entry, Finding, Incident};
+use tidewaiter::engine::model::{Entry, Finding, Incident, Source};
 use tidewaiter::engine::shard::EvidenceRecord;
 use tidewaiter::engine::timeline::export::{ExportFormat, write};
 use tidewaiter::engine::timeline::{Line, fold, lines};
@@ -152,7 +152,11 @@ fn alerts_keep_their_shapes() {
 #[test]
 fn csv_runs_nothing_and_parses() {
     for said in hostile() {
-        let (incident, lines) = told(&said);
+        let (incident, mut lines) = told(&said);
+        for line in &mut lines {
+            line.entry.outcome = "=1+1".to_owned();
+            line.entry.source = Source::File { file: "=cmd.ndjson".to_owned(), line: 1 };
+        }
         let text = exported(ExportFormat::Csv, incident, &lines);
         let mut reader = csv::Reader::from_reader(text.as_bytes());
         let columns = reader.headers().unwrap().len();

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::monitor::{Monitor, tidewaiter};
+use crate::monitor::{Monitor, tidewaiter, until};
 use crate::setup::Setup;
 use crate::stream::SharedBroker;
 
@@ -15,6 +15,10 @@ partitons = 5
 prefix = "with space"
 commit_interval_ms = 5
 security = "sasl_tls"
+[kafka.client]
+"ssl.key.pasword" = "high-tide-4711"
+"fetch.wait.max.ms" = "low-tide-4711"
+"sasl.password" = 4711471147
 [kafka.tls]
 ca_file = "nowhere.pem"
 [kafka.sasl]
@@ -23,6 +27,7 @@ username = "tidewaiter"
 password = "low-tide-4711"
 [data]
 catalogue = "missing.toml"
+directory = 7
 [http]
 listen = "everywhere"
 [time]
@@ -37,11 +42,16 @@ topc = "auth"
 "#;
 
 /// Key, and what is said of it: the value or what is allowed.
-const NAMED: [(&str, &str); 13] = [
+const NAMED: [(&str, &str); 18] = [
     ("kafka.brokers", "broker-without-port"),
     ("kafka.brokers", "host:port"),
     ("kafka.partitions", "three"),
+    ("kafka.partitions", "expected a whole number"),
     ("kafka.partitons", "`partitions`"),
+    ("kafka.client.ssl.key.pasword", "no setting of librdkafka"),
+    ("kafka.client.fetch.wait.max.ms", "does not take"),
+    ("kafka.client.sasl.password", "text between quotes"),
+    ("data.directory", "expected text between quotes"),
     ("kafka.prefix", "with space"),
     ("kafka.commit_interval_ms", "10 to 60000 milliseconds, got 5"),
     ("kafka.tls.ca_file", "nowhere.pem"),
@@ -69,7 +79,9 @@ fn every_mistake_is_named_at_once() {
             assert!(named, "{command:?} does not say `{words}` of {key}:\n{said}");
         }
         assert!(said.contains("input[1].topc: unknown field"), "{said}");
-        assert!(!said.contains("low-tide-4711"), "a secret is shown:\n{said}");
+        for secret in ["low-tide-4711", "high-tide-4711", "4711471147"] {
+            assert!(!said.contains(secret), "a secret is shown:\n{said}");
+        }
     }
 }
 
@@ -115,10 +127,27 @@ fn an_input_topic_may_come_later() {
     let mut monitor = Monitor::start(&setup.config());
     let line = monitor.says("input topic does not exist yet");
     assert!(line.contains(&setup.input("access")), "{line}");
+    until("a reason", || {
+        let (status, body) = monitor.get("/readyz");
+        assert_eq!(status, 503, "{body}");
+        let reasons = &serde_json::from_str::<serde_json::Value>(&body).unwrap()["reasons"];
+        let named = format!("`{}` does not exist", setup.input("access"));
+        let is_named = |reason: &serde_json::Value| reason.as_str().unwrap().contains(&named);
+        reasons.as_array().unwrap().iter().any(is_named).then_some(()).ok_or(body)
+    });
+    let missing = format!("tidewaiter_input_missing{{topic=\"{}\"}}", setup.input("access"));
+    let (_, metrics) = monitor.get("/metrics");
+    assert!(metrics.contains(&format!("{missing} 1")), "{metrics}");
     broker.lock().create_topic(&setup.input("access"), 1).unwrap();
     let event =
         r#"{"kind":"access","id":"e1","time":"2026-03-02T09:00:00Z","actor":{"id":"off-1"}}"#;
     setup.stream.produce(&setup.input("access"), [(None, Some(event.into()))]);
     setup.settled();
+    until("readiness", || match monitor.get("/readyz") {
+        (200, _) => Ok(()),
+        (_, body) => Err(body),
+    });
+    let (_, metrics) = monitor.get("/metrics");
+    assert!(metrics.contains(&format!("{missing} 0")), "{metrics}");
     monitor.stop_well();
 }

@@ -65,6 +65,18 @@ fn undecodable() -> Vec<Hostile> {
         hostile("zone of 99 hours", at(r#""2026-03-02T00:10:00+99:00""#), Dead("bad_time")),
         hostile("30 February", at(r#""2026-02-30T00:10:00Z""#), Dead("bad_time")),
         hostile("the year 300000", at("9403772400000000"), Dead("bad_time")),
+        hostile("empty", "", Dead("empty")),
+        Hostile { what: "tombstone", payload: None, fate: Dead("empty") },
+        hostile(
+            "a canary hidden by the next subject",
+            read(r#","resource":{"dataset":"visa","subject":"T-777000","subject":"T-1"}"#),
+            Dead("duplicate_key"),
+        ),
+        hostile(
+            "repeated keys",
+            read(r#","action":"read","action":"search""#),
+            Dead("duplicate_key"),
+        ),
         hostile("unknown OCSF class", r#"{"class_uid":1,"time":1}"#, Dead("unsupported_class")),
     ]
 }
@@ -99,15 +111,9 @@ fn strange() -> Vec<Hostile> {
             ),
             Scored,
         ),
-        hostile(
-            "repeated keys",
-            read("twice", now, r#","action":"read","action":"search","records":1,"records":2"#),
-            Scored,
-        ),
+        hostile("repeated keys nobody reads", read("twice", now, r#","x":1,"x":2"#), Scored),
         hostile("escaped NUL", read("nul", now, r#","session":"a\u0000b""#), Scored),
         hostile("blank", "  \n", Scored),
-        hostile("empty", "", Scored),
-        Hostile { what: "tombstone", payload: None, fate: Scored },
     ]
 }
 

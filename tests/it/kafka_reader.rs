@@ -9,7 +9,8 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use tidewaiter::adapters::kafka::{From, Link, Reader};
 use tidewaiter::adapters::telemetry::Telemetry;
 
-use crate::monitor::until;
+use crate::monitor::{Monitor, until};
+use crate::setup::Setup;
 use crate::stream::{SharedBroker, is_passing};
 
 const POLL: Duration = Duration::from_millis(100);
@@ -55,4 +56,30 @@ fn partitions_added_to_a_topic_are_read_from_their_beginning() {
     });
     produce(0, "still read");
     assert_eq!(next(&reader), "still read");
+}
+
+/// A request on a partition that was added must reach the shards, or evidence is lost in silence;
+/// and what is no request is said.
+#[test]
+fn the_monitor_hears_requests_on_added_partitions() {
+    let broker = SharedBroker::get();
+    let setup = Setup::new(&broker.lock(), "widened_watch", &[("access", 1)]);
+    setup.configure(broker.lock().bootstrap(), "", "");
+    let mut monitor = Monitor::start(&setup.config());
+    monitor.says("partitions assigned");
+    until("readiness", || match monitor.get("/readyz") {
+        (200, _) => Ok(()),
+        (_, body) => Err(body),
+    });
+    broker.lock().widen_topic(&setup.own("watch"), 2).unwrap();
+    monitor.says("reading partitions that were added");
+    let config = broker.lock().client_config();
+    let producer: BaseProducer = config.create().unwrap();
+    let topic = setup.own("watch");
+    let record = BaseRecord::<str, str>::to(&topic).partition(1).payload("no request");
+    producer.send(record).unwrap();
+    producer.flush(Duration::from_secs(30)).unwrap();
+    let line = monitor.says("does not read as a request for evidence");
+    assert!(line.contains(&topic), "{line}");
+    monitor.stop_well();
 }

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::monitor::{Monitor, tidewaiter, until};
-use crate::setup::{Setup, assert_same_findings, lines, titles};
+use crate::monitor::{Monitor, until};
+use crate::setup::{Setup, assert_same_findings, check_ledger, titles};
 use crate::simulated::{Simulated, Traffic};
 use crate::stream::SharedBroker;
 
@@ -57,31 +57,6 @@ impl Installation {
         assert_same_findings(&self.setup.findings(), &replayed.findings);
         assert_eq!(titles(&self.setup.opened()), titles(&replayed.incidents));
     }
-
-    /// What `tidewaiter ledger` says: a line a partition.
-    fn ledger(&self) -> Vec<Value> {
-        let config = self.setup.config();
-        let output =
-            tidewaiter(["ledger".as_ref(), "--json".as_ref(), "-c".as_ref(), config.as_os_str()]);
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "ledger: {said}");
-        lines(std::str::from_utf8(&output.stdout).unwrap())
-    }
-
-    fn check_ledger(&self, traffic: i64) {
-        let ledger = self.ledger();
-        let partitions: i32 = INPUTS.iter().map(|(_, partitions)| partitions).sum();
-        assert_eq!(ledger.len(), partitions as usize);
-        let of = |line: &Value, key: &str| line[key].as_i64().unwrap();
-        for line in &ledger {
-            assert_eq!((of(line, "imbalance"), of(line, "lag")), (0, 0), "{line}");
-            assert_eq!(of(line, "next"), of(line, "end"), "{line}");
-        }
-        let all = ["scored", "late", "duplicate", "dead_lettered"];
-        let total: i64 =
-            ledger.iter().map(|line| all.iter().map(|key| of(line, key)).sum::<i64>()).sum();
-        assert_eq!(total, traffic);
-    }
 }
 
 #[test]
@@ -113,7 +88,7 @@ fn detectors_come_and_die_and_nothing_is_lost_or_told_twice() {
     third.stop_well();
     first.stop_well();
     it.check_undisturbed();
-    it.check_ledger(total);
+    assert_eq!(check_ledger(&it.setup, &INPUTS), total);
 }
 
 #[test]
@@ -122,12 +97,11 @@ fn a_correlator_that_stands_by_takes_over() {
     let it = Installation::new(&broker, "standby");
     let detect = it.process("detect", "", "correlate = false\nserve = false");
     let correlate = it.process("correlate", "", "detect = false\nserve = false");
-    let serve = it.process("serve", "", "detect = false\ncorrelate = false");
     let detector = Monitor::start(&detect);
     let mut active = Monitor::start(&correlate);
     active.says("correlator started");
     let mut standby = Monitor::start(&correlate);
-    let mut server = Monitor::start(&serve);
+    let mut server = Monitor::start_with(&detect, &["--roles", "serve", "--instance", "s"]);
     let traffic = it.simulated.play(&it.setup);
     it.until_committed(&traffic, 50);
     until("an incident from the active one", || match it.setup.opened().len() {

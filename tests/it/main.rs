@@ -13,8 +13,11 @@ mod stream;
 
 // The tests, in alphabetical order.
 mod broker_smoke;
+mod chaos;
 mod correlation;
+mod demo;
 mod determinism;
+mod evaluate_cli;
 mod golden;
 mod kafka_broker_away;
 mod kafka_cloudtrail;
@@ -34,4 +37,6 @@ mod rule_modes;
 mod rules_cli;
 mod saved_state;
 mod scenarios;
+mod silence;
 mod store;
+mod wild_clocks;

@@ -61,9 +61,15 @@ pub struct Monitor {
 
 impl Monitor {
     pub fn start(config: &Path) -> Self {
+        Self::start_with(config, &[])
+    }
+
+    /// With further arguments.
+    pub fn start_with(config: &Path, arguments: &[&str]) -> Self {
         let mut child = Command::new(BINARY)
             .args(["run", "-c"])
             .arg(config)
+            .args(arguments)
             .env("RUST_LOG", "info")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -147,6 +153,15 @@ impl Monitor {
             assert!(!line.contains("panicked"), "{line}");
         }
         log
+    }
+
+    /// Stops the process where it stands, as if it were cut off, or lets it go on.
+    pub fn freeze(&self, yes: bool) {
+        let signal = if yes { "STOP" } else { "CONT" };
+        let pid = self.child.id().to_string();
+        let script = format!("kill -{signal} \"$0\"");
+        let sent = Command::new("sh").args(["-c", &script, &pid]).status();
+        assert!(sent.expect("sh runs").success(), "no process {pid}");
     }
 
     /// SIGKILL.

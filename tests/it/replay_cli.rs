@@ -347,3 +347,64 @@ fn findings_name_the_file_as_it_was_given() {
     assert_eq!(Path::new(file), Path::new("./events"));
     assert!(finding["source"]["line"].as_u64() > Some(0));
 }
+
+/// An output that cannot be written is said by its path, before anything is done.
+#[test]
+fn an_output_that_cannot_be_written_is_3_at_once() {
+    let desk = Desk::new();
+    desk.file("events", GOOD);
+    for output in ["findings", "incidents", "summary"] {
+        let said = desk.check(&format!("replay --{output} nowhere/out events"), 3);
+        let stderr = text(&said.stderr);
+        assert!(stderr.contains("cannot write nowhere/out"), "{stderr}");
+        assert!(!stderr.contains("records "), "it worked before it said so: {stderr}");
+    }
+    for output in ["out", "truth", "catalogue", "directory"] {
+        let said = desk.check(&format!("simulate --duration 30m --{output} nowhere/out"), 3);
+        let stderr = text(&said.stderr);
+        assert!(stderr.contains("cannot write nowhere/out"), "{stderr}");
+        assert!(said.stdout.is_empty(), "it worked before it said so");
+    }
+}
+
+/// Who reads may leave: `| head`.
+#[test]
+fn a_reader_that_leaves_ends_simulate_quietly() {
+    use std::io::{BufRead, BufReader};
+    let mut child = Command::new(env!("CARGO_BIN_EXE_tidewaiter"))
+        .args(["simulate", "--rate", "200", "--actors", "100", "--out", "-"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut first = String::new();
+    let mut reader = BufReader::with_capacity(64, child.stdout.take().unwrap());
+    reader.read_line(&mut first).unwrap();
+    drop(reader);
+    assert!(first.starts_with('{'), "{first}");
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(0));
+    assert!(ended.stderr.is_empty(), "{}", text(&ended.stderr));
+}
+
+#[test]
+fn simulate_starts_now_where_told_so() {
+    let desk = Desk::new();
+    let before = jiff::Timestamp::now().as_second();
+    let said = desk.check("simulate --start now --duration 30m --actors 50 --access-only", 0);
+    let events = values(&text(&said.stdout));
+    let time: jiff::Timestamp = events[0]["time"].as_str().unwrap().parse().unwrap();
+    assert!((before..before + 1_860).contains(&time.as_second()), "{time}");
+    let said = desk.check("simulate --start soon", 3);
+    assert!(text(&said.stderr).contains("now"), "{}", text(&said.stderr));
+}
+
+#[test]
+fn the_summary_s_speed_is_a_number_one_can_read() {
+    let desk = Desk::new();
+    desk.file("events", GOOD);
+    let said = desk.check("replay --summary - events", 0);
+    let per_second = values(&text(&said.stdout))[0]["events_per_second"].to_string();
+    let decimals = per_second.split('.').nth(1).unwrap_or_default();
+    assert!(decimals.len() <= 1, "{per_second}");
+}

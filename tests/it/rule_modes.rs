@@ -132,7 +132,9 @@ fn shadow_counts_and_tells_nobody() {
     let found = judge(&mut shard, &settings, &prints());
     assert_eq!(ids(&found), [("address", "10.0.0.9")]);
     let mut counts = BTreeMap::new();
-    shard.take_rule_counts(|id, of_rule| _ = counts.insert(id.to_owned(), of_rule));
+    shard.take_rule_counts(|id, of_rule| {
+        counts.insert(id.to_owned(), of_rule);
+    });
     let expected = |evaluated, matched, findings, shadow| RuleCounts {
         evaluated,
         matched,

@@ -103,8 +103,9 @@ fn every_detector_has_a_scenario() {
         .flat_map(|folder| replayed(folder).findings)
         .map(|finding| finding.detector.into_owned())
         .collect();
-    let all: BTreeSet<String> = DETECTOR_NAMES.iter().map(|name| (*name).to_owned()).collect();
-    assert_eq!(fired, all);
+    // Silence is judged by the broker's clock, which files do not have; `silence.rs` shows it.
+    let all = DETECTOR_NAMES.iter().filter(|name| **name != "silent_source");
+    assert_eq!(fired, all.map(|name| (*name).to_owned()).collect());
 }
 
 #[test]

@@ -236,3 +236,23 @@ pub fn titles(incidents: &[Value]) -> Vec<String> {
     titles.sort();
     titles
 }
+
+/// `tidewaiter ledger` accounts for every record up to Kafka's own ends; how many there are.
+#[track_caller]
+pub fn check_ledger(setup: &Setup, inputs: &[(&str, i32)]) -> i64 {
+    let config = setup.config();
+    let output =
+        tidewaiter(["ledger".as_ref(), "--json".as_ref(), "-c".as_ref(), config.as_os_str()]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "ledger: {said}");
+    let ledger = lines(std::str::from_utf8(&output.stdout).unwrap());
+    let partitions: i32 = inputs.iter().map(|(_, partitions)| partitions).sum();
+    assert_eq!(ledger.len(), partitions as usize);
+    let of = |line: &Value, key: &str| line[key].as_i64().unwrap();
+    for line in &ledger {
+        assert_eq!((of(line, "imbalance"), of(line, "lag")), (0, 0), "{line}");
+        assert_eq!(of(line, "next"), of(line, "end"), "{line}");
+    }
+    let all = ["scored", "late", "duplicate", "dead_lettered"];
+    ledger.iter().map(|line| all.iter().map(|key| of(line, key)).sum::<i64>()).sum()
+}

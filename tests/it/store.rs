@@ -4,6 +4,7 @@ use serde_json::Value;
 use tidewaiter::adapters::store::{IncidentFilter, Store, StoreBatch, StoreError};
 use tidewaiter::engine::model::{EventTime, Finding, Incident};
 
+use crate::monitor::tidewaiter;
 use crate::replayed::{config_of, replay_files, scenarios};
 
 /// The incident of a scenario under another id, with its findings and entries, moved to `last`.
@@ -48,6 +49,38 @@ async fn what_is_older_than_is_kept_goes_with_all_it_had_and_the_rest_stays() {
     store.close().await;
 }
 
+/// What a log's writer chose to be called must not reach a terminal as it stands.
+#[tokio::test]
+async fn what_a_terminal_would_obey_is_shown_and_not_printed() {
+    const NAME: &str = "a\u{1b}]0;owned\u{7}\nb\u{202e}c\u{9b}2J";
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let store = Store::open(&path).await.unwrap();
+    let mut batch = StoreBatch::default();
+    put(&mut batch, "0123456789abcdef", EventTime::from_millis(1_800_000_000_000).unwrap());
+    batch.incidents[0].title = format!("{NAME} read a canary");
+    batch.incidents[0].actors = vec![NAME.to_owned()];
+    for (_, entry) in &mut batch.entries {
+        entry.actor = Some(NAME.to_owned());
+        entry.text = format!("{NAME}: read");
+    }
+    let office = store.take_office().await.unwrap();
+    store.apply(&batch, office).await.unwrap();
+    store.close().await;
+    for command in
+        ["incidents list", "incidents list --json", "incidents show 0123", "timeline 0123"]
+    {
+        let mut arguments: Vec<&str> = command.split(' ').collect();
+        arguments.extend(["--store", path.to_str().unwrap()]);
+        let output = tidewaiter(&arguments);
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success() && said.contains("owned"), "{command}: {said:?}");
+        let bad = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+        assert!(!said.contains(bad), "{command}: {said:?}");
+        assert!(!said.contains("\nb"), "{command}: a name breaks a line: {said:?}");
+    }
+}
+
 #[tokio::test]
 async fn only_the_correlator_that_took_office_last_can_write() {
     let folder = tempfile::tempdir().unwrap();
@@ -62,4 +95,26 @@ async fn only_the_correlator_that_took_office_last_can_write() {
     store.apply(&batch, after).await.unwrap();
     assert!(store.incident("one").await.unwrap().is_some());
     store.close().await;
+}
+
+#[test]
+fn processes_that_start_at_once_make_one_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let opened: Vec<_> = (0..4)
+        .map(|_| {
+            let path = path.clone();
+            std::thread::spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+                runtime.unwrap().block_on(async {
+                    let store = Store::open(&path).await.map_err(|error| error.to_string())?;
+                    store.close().await;
+                    Ok::<(), String>(())
+                })
+            })
+        })
+        .collect();
+    for store in opened {
+        store.join().unwrap().unwrap();
+    }
 }

@@ -160,6 +160,26 @@ impl Stream {
         Ok(committed.elements().iter().map(|element| next(element.offset())).sum())
     }
 
+    /// What the group has committed, and what there is, of every partition.
+    pub fn progress(&self, group: &str, topics: &[String]) -> Result<Vec<(i64, i64)>, String> {
+        let consumer = self.consumer(group);
+        let mut progress = Vec::new();
+        for topic in topics {
+            let ends = ends(&consumer, topic)?;
+            let mut asked = TopicPartitionList::new();
+            for partition in 0..ends.len() {
+                asked.add_partition(topic, partition as i32);
+            }
+            let committed =
+                consumer.committed_offsets(asked, TIMEOUT).map_err(|error| error.to_string())?;
+            for (element, (_, end)) in committed.elements().iter().zip(ends) {
+                let next = if let Offset::Offset(next) = element.offset() { next } else { 0 };
+                progress.push((next, end));
+            }
+        }
+        Ok(progress)
+    }
+
     /// Names of all topics there are.
     pub fn topics(&self) -> BTreeSet<String> {
         let metadata = self.consumer("reader").fetch_metadata(None, TIMEOUT).unwrap();

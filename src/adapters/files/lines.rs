@@ -81,6 +81,11 @@ impl Lines {
         &self.line
     }
 
+    /// Swaps the line last read against a buffer that is not needed any more.
+    pub fn take_line(&mut self, into: &mut Vec<u8>) {
+        std::mem::swap(&mut self.line, into);
+    }
+
     /// Its number, from 1.
     pub fn number(&self) -> u64 {
         self.number

@@ -18,6 +18,10 @@ pub async fn console(method: Method, uri: Uri) -> Result<Response, ApiError> {
     if path == "api" || path.starts_with("api/") {
         return Err(ApiError::not_found("no such route; /api/v1/openapi.json lists them"));
     }
+    let first = path.split('/').next().unwrap_or_default();
+    if ["healthz", "readyz", "metrics"].contains(&first) {
+        return Err(ApiError::not_found(format!("no such route; there is only /{first}")));
+    }
     if method != Method::GET && method != Method::HEAD {
         return Err(ApiError::method_not_allowed());
     }

@@ -28,7 +28,7 @@ const LIMIT: u32 = 100;
         ("severity" = Option<String>, Query, description = "Any of informational, low, medium, high, critical"),
         ("from" = Option<String>, Query, description = "Then or later, RFC 3339"),
         ("to" = Option<String>, Query, description = "Before then, RFC 3339"),
-        ("limit" = Option<u32>, Query, description = "1 to 1000; default 100"),
+        ("limit" = Option<u32>, Query, description = "From 1; at most 1000 are given; default 100"),
         ("cursor" = Option<String>, Query, description = "`next` of the page before, with the same filters"),
     ),
     responses(

@@ -18,9 +18,9 @@ pub const LIST_PARAMETERS: [&str; 11] = [
     "cursor",
 ];
 const LIMIT: u32 = 50;
-const STATUSES: [&str; 4] =
+pub const STATUSES: [&str; 4] =
     [Status::Open.name(), Status::Quiet.name(), Status::Signal.name(), Status::Merged.name()];
-const SORTS: [&str; 6] = ["-updated", "-score", "-opened", "updated", "score", "opened"];
+pub const SORTS: [&str; 6] = ["-updated", "-score", "-opened", "updated", "score", "opened"];
 /// Findings given with an incident; the rest are at `/api/v1/findings?incident=`.
 const DETAILS_MAX: usize = 10_000;
 
@@ -58,7 +58,7 @@ pub struct Detailed {
         ("from" = Option<String>, Query, description = "Changed then or later, RFC 3339"),
         ("to" = Option<String>, Query, description = "Changed before then, RFC 3339"),
         ("sort" = Option<String>, Query, description = "-updated, -score, -opened, updated, score or opened; default -updated"),
-        ("limit" = Option<u32>, Query, description = "1 to 1000; default 50"),
+        ("limit" = Option<u32>, Query, description = "From 1; at most 1000 are given; default 50"),
         ("cursor" = Option<String>, Query, description = "`next` of the page before, with the same filters and sort"),
     ),
     responses(

@@ -2,12 +2,16 @@
 
 use axum::Json;
 use axum::http::Uri;
+use serde_json::{Value, json};
 use utoipa::OpenApi;
 
 use super::error::ApiError;
 use super::parameters::Parameters;
 use super::routes;
-use super::shapes;
+use super::{incidents, shapes, timeline};
+use crate::engine::detect::DETECTOR_NAMES;
+use crate::engine::model::Severity;
+use crate::engine::timeline::export::ExportFormat;
 
 /// What the routes' own annotations do not say. The paths come from the routes.
 #[derive(OpenApi)]
@@ -26,7 +30,61 @@ pub struct Description;
     get, path = "/api/v1/openapi.json", tag = "monitor",
     responses((status = 200, description = "OpenAPI 3.1", body = Object)),
 )]
-pub async fn openapi(uri: Uri) -> Result<Json<utoipa::openapi::OpenApi>, ApiError> {
+pub async fn openapi(uri: Uri) -> Result<Json<Value>, ApiError> {
     Parameters::read(&uri, &[])?;
-    Ok(Json(routes::routes().into_openapi()))
+    let document = serde_json::to_value(routes::routes().into_openapi())
+        .map_err(|error| ApiError::internal("describing the API", &error))?;
+    Ok(Json(complete(document)))
+}
+
+/// Refusals that any route may give, and the words of parameters that take only some. Both come
+/// from what does the refusing, so that they cannot differ from it.
+fn complete(mut document: Value) -> Value {
+    let paths = document["paths"].as_object_mut();
+    for (path, operations) in paths.into_iter().flatten() {
+        let operations = operations.as_object_mut();
+        for operation in operations.into_iter().flat_map(|o| o.values_mut()) {
+            let mut refusals = vec![
+                ("405", "A method other than GET and HEAD"),
+                ("421", "On loopback: the Host header is none of this machine's names"),
+            ];
+            if path.starts_with("/api/") {
+                refusals.push(("400", "A parameter, or the path, is wrong"));
+            }
+            for (status, description) in refusals {
+                let responses = &mut operation["responses"];
+                if responses[status].is_null() {
+                    let schema = json!({"$ref": "#/components/schemas/ErrorBody"});
+                    let content = json!({"application/json": {"schema": schema}});
+                    responses[status] = json!({"description": description, "content": content});
+                }
+            }
+            let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
+            for parameter in parameters.into_iter().flatten() {
+                name_words(parameter);
+            }
+        }
+    }
+    document
+}
+
+fn name_words(parameter: &mut Value) {
+    let one = |words: &[&str]| json!({"type": "string", "enum": words});
+    let many = |words: &[&str]| json!({"type": "array", "items": one(words)});
+    let (schema, several) = match parameter["name"].as_str().unwrap_or_default() {
+        "severity" => (many(&Severity::ALL.map(Severity::name)), true),
+        "status" => (many(&incidents::STATUSES), true),
+        "kinds" => (many(&timeline::KINDS.map(|kind| kind.name())), true),
+        "sort" => (one(&incidents::SORTS), false),
+        "format" => (one(&ExportFormat::ALL.map(ExportFormat::name)), false),
+        "detector" => (one(&DETECTOR_NAMES), false),
+        "limit" => (json!({"type": "integer", "minimum": 1}), false),
+        _ => return,
+    };
+    parameter["schema"] = schema;
+    if several {
+        // With commas between.
+        parameter["style"] = json!("form");
+        parameter["explode"] = json!(false);
+    }
 }

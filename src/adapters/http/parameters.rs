@@ -66,11 +66,13 @@ impl Parameters {
         self.get(name).map(read).transpose()
     }
 
-    /// Brought into 1 to 1000.
+    /// From 1 on; more than 1000 are not given.
     pub fn limit(&self, default: u32) -> Result<u32, ApiError> {
         let Some(value) = self.get("limit") else { return Ok(default) };
-        let n: u64 = value.parse().map_err(|_| refused("limit", value, "a number, 1 to 1000"))?;
-        Ok(u32::try_from(n).unwrap_or(u32::MAX).clamp(1, LIMIT_MAX))
+        let number = value.parse::<u64>().ok().filter(|&n| n > 0);
+        let number = number
+            .ok_or_else(|| refused("limit", value, "a number from 1; at most 1000 are given"))?;
+        Ok(u32::try_from(number).unwrap_or(LIMIT_MAX).min(LIMIT_MAX))
     }
 
     pub fn flag(&self, name: &str) -> Result<Option<bool>, ApiError> {

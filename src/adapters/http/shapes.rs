@@ -114,6 +114,7 @@ pub enum KeyKind {
     Source,
     Dataset,
     Subject,
+    System,
 }
 
 #[derive(ToSchema)]

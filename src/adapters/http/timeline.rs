@@ -18,7 +18,7 @@ use crate::engine::timeline::{Line, fold, lines, sort, unfold};
 
 pub const PARAMETERS: [&str; 6] = ["format", "fold", "open", "kinds", "limit", "cursor"];
 const LIMIT: u32 = 500;
-const KINDS: [EntryKind; 5] =
+pub const KINDS: [EntryKind; 5] =
     [EntryKind::Access, EntryKind::Auth, EntryKind::Flow, EntryKind::Finding, EntryKind::Severity];
 
 /// What is asked for.
@@ -61,7 +61,7 @@ struct TimelinePage {
         ("fold" = Option<bool>, Query, description = "Whether like entries are one line; default true for json and markdown"),
         ("open" = Option<String>, Query, description = "A line's `fold`: the single entries behind it; json only"),
         ("kinds" = Option<String>, Query, description = "Any of access, auth, flow, finding, severity"),
-        ("limit" = Option<u32>, Query, description = "1 to 1000; default 500; json only. With format=json and fold=false and none of limit, cursor, open, all lines come as a file"),
+        ("limit" = Option<u32>, Query, description = "From 1; at most 1000 are given; default 500; json only. With format=json and fold=false and none of limit, cursor, open, all lines come as a file"),
         ("cursor" = Option<String>, Query, description = "`next` of the page before; json only"),
     ),
     responses(

@@ -50,7 +50,7 @@ struct Wanted<'a> {
 }
 
 /// Waits for a broker, as long as it takes, then makes what is missing. Input topics that do not
-/// exist are only named in the log: they may come later.
+/// exist are named in the log and told to the link: they may come later.
 pub async fn ensure_topics(
     config: &KafkaConfig,
     inputs: &[String],
@@ -61,9 +61,9 @@ pub async fn ensure_topics(
     let admin: AdminClient<Linked> =
         client.create_with_context(Linked(Arc::clone(link))).map_err(TopicsError::Client)?;
     let existing = wait_for_metadata(config, link, stop).await?;
-    for input in inputs.iter().filter(|input| !existing.contains_key(*input)) {
-        tracing::warn!(topic = %input, "input topic does not exist yet; it is read once it does");
-    }
+    let missing: Vec<String> =
+        inputs.iter().filter(|input| !existing.contains_key(*input)).cloned().collect();
+    link.note_missing(missing);
     let topics = config.topics();
     let day = [("retention.ms", "86400000")];
     let changelogs: Vec<(String, i32)> = inputs
@@ -114,6 +114,52 @@ pub async fn ensure_topics(
         }
     }
     Ok(())
+}
+
+/// How often input topics are looked for that do not exist, or no longer.
+const LOOK_EVERY: Duration = Duration::from_secs(3);
+
+/// Tells the link which input topics do not exist, every few seconds until told to stop.
+pub fn look_for_inputs(
+    config: &KafkaConfig,
+    inputs: &[String],
+    link: &Arc<Link>,
+    stop: &AtomicBool,
+) -> Result<(), TopicsError> {
+    let mut client = config.client("inputs")?;
+    // Asking for a topic must not create it.
+    client
+        .set("group.id", &config.group)
+        .set("enable.auto.commit", "false")
+        .set("allow.auto.create.topics", "false");
+    let client: BaseConsumer<Linked> =
+        client.create_with_context(Linked(Arc::clone(link))).map_err(TopicsError::Client)?;
+    while !stop.load(Ordering::Relaxed) {
+        let again = Instant::now() + LOOK_EVERY;
+        if link.is_connected() {
+            match missing(&client, inputs) {
+                Ok(missing) => link.note_missing(missing),
+                Err(error) => link.note_error(&error, "cannot look for the input topics"),
+            }
+            // Without a subscription this brings no records, only what the client has to say.
+            let _ = client.poll(Duration::ZERO);
+        }
+        while Instant::now() < again && !stop.load(Ordering::Relaxed) {
+            std::thread::sleep(SLICE);
+        }
+    }
+    Ok(())
+}
+
+fn missing(client: &BaseConsumer<Linked>, inputs: &[String]) -> Result<Vec<String>, KafkaError> {
+    let mut missing = Vec::new();
+    for input in inputs {
+        let metadata = client.fetch_metadata(Some(input), TIMEOUT)?;
+        if metadata.topics().iter().all(|topic| topic.partitions().is_empty()) {
+            missing.push(input.clone());
+        }
+    }
+    Ok(missing)
 }
 
 /// Sees to it that a changelog has at least `partitions` partitions, for an input topic that came

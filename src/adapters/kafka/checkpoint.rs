@@ -61,6 +61,7 @@ impl Worker {
         let bytes = writes(&parts).map(|w| (w.key.len() + w.value.map_or(0, <[u8]>::len)) as u64);
         self.parts.telemetry.saved(done.is_ok(), records, bytes.sum(), started.elapsed());
         let arrived = done.is_ok();
+        self.save_took = started.elapsed();
         for part in parts {
             let Some(lane) = self.lanes.get_mut(&part.partition) else { continue };
             if arrived {

@@ -137,6 +137,19 @@ impl InputConfig {
     }
 }
 
+/// What librdkafka has against a setting. Never shows the value, which may be a secret.
+fn refused_by_client(key: &str, value: &str) -> Option<&'static str> {
+    use rdkafka::error::KafkaError;
+    use rdkafka::types::RDKafkaConfRes;
+    let refused = ClientConfig::new().set(key, value).create_native_config().err()?;
+    Some(match refused {
+        KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, ..) => {
+            "is no setting of librdkafka"
+        }
+        _ => "has a value that librdkafka does not take (it is not shown here)",
+    })
+}
+
 fn is_topic_name(name: &str) -> bool {
     let legal = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
     (1..=249).contains(&name.len()) && name.bytes().all(legal) && name != "." && name != ".."
@@ -221,6 +234,11 @@ impl KafkaConfig {
             if let Some(path) = path {
                 problems
                     .require(path.exists(), key, || format!("{} does not exist", path.display()));
+            }
+        }
+        for (key, value) in &self.client {
+            if let Some(wrong) = refused_by_client(key, value) {
+                problems.add(format!("kafka.client.{key}"), wrong);
             }
         }
         problems.require(

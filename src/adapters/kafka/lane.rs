@@ -12,7 +12,7 @@ use super::link::wall_clock_ms;
 use super::sender::{SendError, Sender};
 use super::{InputConfig, Topics};
 use crate::adapters::telemetry::{BatchCounts, Telemetry, TopicTelemetry};
-use crate::engine::decode::{Decoder, Expected};
+use crate::engine::decode::{Decoder, Expected, Refusal};
 use crate::engine::detect::Stream;
 use crate::engine::model::{Event, EventTime, Kind, Origin, Outcome};
 use crate::engine::shard::{Incoming, Output, Settings, Shard, ShardConfig, Verdict};
@@ -85,7 +85,10 @@ impl Lane {
         let time_ms = message.timestamp().to_millis().unwrap_or_else(wall_clock_ms);
         let current = self.is_current(message.offset());
         let Self { shard, decoder, counts, mark, telemetry, .. } = self;
-        let decoded = decoder.decode(payload);
+        let decoded = match payload.is_empty() {
+            true => Err(Refusal::Empty),
+            false => decoder.decode(payload),
+        };
         let raw = || decoder.raw_value(payload).unwrap_or_default();
         if !current {
             if let Ok(Some(event)) = decoded {

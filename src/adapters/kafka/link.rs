@@ -1,7 +1,7 @@
 //! The client's own voice: whether the brokers can be reached, told to telemetry and the log.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rdkafka::ClientContext;
@@ -24,6 +24,7 @@ pub struct Link {
     assigned: AtomicU64,
     restoring: AtomicU64,
     workers: usize,
+    missing: Mutex<Vec<String>>,
     complained_ms: AtomicI64,
     failed_ms: AtomicI64,
 }
@@ -42,6 +43,7 @@ impl Link {
             assigned: AtomicU64::new(0),
             restoring: AtomicU64::new(0),
             workers,
+            missing: Mutex::default(),
             complained_ms: AtomicI64::new(i64::MIN),
             failed_ms: AtomicI64::new(i64::MIN),
         }
@@ -72,6 +74,23 @@ impl Link {
         } else {
             self.restoring.fetch_and(!bit, Ordering::Relaxed);
         }
+    }
+
+    /// Configured input topics that do not exist, as last seen.
+    pub fn missing(&self) -> Vec<String> {
+        self.missing.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn note_missing(&self, topics: Vec<String>) {
+        self.telemetry.inputs_missing(&topics);
+        let mut missing = self.missing.lock().unwrap_or_else(PoisonError::into_inner);
+        for topic in topics.iter().filter(|topic| !missing.contains(topic)) {
+            tracing::warn!(topic, "input topic does not exist yet; it is read once it does");
+        }
+        for topic in missing.iter().filter(|topic| !topics.contains(topic)) {
+            tracing::info!(topic, "input topic exists now");
+        }
+        *missing = topics;
     }
 
     /// True where some broker is up, by librdkafka's own statistics.

@@ -22,7 +22,7 @@ mod topics;
 mod transaction;
 mod worker;
 
-pub use admin::{TopicsError, ensure_topics};
+pub use admin::{TopicsError, ensure_topics, look_for_inputs};
 pub use changelog::{ChangelogError, PartitionMark};
 pub use config::{
     InputConfig, KafkaConfig, Mechanism, SaslConfig, Security, Start, TlsConfig, WORKERS_MAX,

@@ -52,7 +52,7 @@ impl Reader {
     /// Assigns every partition of `topics`. Fails where the broker does not answer: try again.
     ///
     /// With `pulse` it tells the link every second whether a broker can be reached. For one
-    /// reader of a process, one that is polled all the time and never waits for the broker.
+    /// reader of a process, one that is polled all the time.
     pub fn open(
         mut client: ClientConfig,
         link: Arc<Link>,
@@ -99,7 +99,7 @@ impl Reader {
     }
 
     /// Takes up partitions that were added to the topics since, from their beginning. May wait
-    /// for the broker, so it is not for the reader that tells the pulse.
+    /// for the broker, at most two seconds.
     pub fn take_up_partitions(&mut self) -> KafkaResult<()> {
         let mut added = TopicPartitionList::new();
         for topic in &self.topics {

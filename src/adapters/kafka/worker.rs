@@ -26,6 +26,7 @@ use super::transaction::{TransactionError, Transactions};
 use super::{InputConfig, KafkaConfig, Start, Topics, TopicsError};
 use crate::adapters::secrets::SecretError;
 use crate::adapters::telemetry::{Telemetry, TopicTelemetry};
+use crate::engine::model::EventTime;
 use crate::engine::shard::{
     EvidenceRecord, Output, Settings, ShardConfig, StateError, StateSize, Watch,
 };
@@ -76,6 +77,8 @@ pub struct WorkerParts {
 const BATCH_MAX: usize = 500;
 /// How long the first record of a batch is waited for.
 const POLL: Duration = Duration::from_millis(20);
+/// Saving takes at most one part in so many of a worker's time: with much state it comes less often.
+const SAVE_SHARE: u32 = 12;
 /// How often state sizes are measured: it walks the tables.
 const SIZES_EVERY: Duration = Duration::from_secs(5);
 
@@ -87,12 +90,16 @@ pub struct Worker {
     pub(super) transactions: Transactions,
     pub(super) lanes: BTreeMap<Partition, Lane>,
     pub(super) saved_at: Instant,
+    /// How long the last save kept the worker from its work.
+    pub(super) save_took: Duration,
     /// Input topics whose changelog has this many partitions.
     pub(super) changelogs: BTreeMap<String, i32>,
     out: Output,
     /// Broker times of the batch's records, for the latency.
     times: Vec<(Arc<TopicTelemetry>, i64)>,
     sized_at: Instant,
+    /// The last batch took all there was.
+    idle: bool,
 }
 
 impl Drop for Worker {
@@ -148,7 +155,9 @@ impl Worker {
             out: Output::default(),
             times: Vec::new(),
             saved_at: Instant::now(),
+            save_took: Duration::ZERO,
             sized_at: Instant::now(),
+            idle: false,
             parts,
         })
     }
@@ -162,6 +171,7 @@ impl Worker {
             self.sender.poll();
             self.report()?;
             let every = Duration::from_millis(self.parts.kafka.commit_interval_ms);
+            let every = every.max(self.save_took * SAVE_SHARE);
             if self.saved_at.elapsed() >= every && self.parts.link.is_connected() {
                 self.save()?;
             }
@@ -181,8 +191,12 @@ impl Worker {
         let settings =
             Arc::clone(&self.parts.settings.read().unwrap_or_else(PoisonError::into_inner));
         let mut wait = POLL;
+        self.idle = false;
         for _ in 0..BATCH_MAX {
-            let Some(polled) = self.consumer.poll(wait) else { break };
+            let Some(polled) = self.consumer.poll(wait) else {
+                self.idle = true;
+                break;
+            };
             wait = Duration::ZERO;
             match polled {
                 Ok(message) => {
@@ -243,6 +257,7 @@ impl Worker {
             return Ok(());
         }
         self.sized_at = Instant::now();
+        self.look_for_silence()?;
         let sizes = self.lanes.values().map(|lane| lane.shard.size());
         self.parts
             .telemetry
@@ -255,6 +270,22 @@ impl Worker {
         let Some(progress) = marks.max() else { return Ok(()) };
         let record = serde_json::to_vec(&EvidenceRecord::Progress { progress })?;
         Ok(self.sender.send(&self.topics.evidence, "", &record)?)
+    }
+
+    /// Tells of partitions and systems that have fallen silent, when there is nothing left to judge.
+    fn look_for_silence(&mut self) -> Result<(), WorkerError> {
+        let Ok(now) = EventTime::from_millis(wall_clock_ms()) else { return Ok(()) };
+        if self.idle && self.parts.link.is_connected() {
+            for lane in self.lanes.values_mut() {
+                let told = self.out.findings.len();
+                lane.shard.look_for_silence(now, &mut self.out);
+                lane.changed |= self.out.findings.len() > told;
+            }
+        }
+        for ((topic, partition), lane) in &self.lanes {
+            self.parts.telemetry.silent(topic, *partition, lane.shard.is_silent());
+        }
+        self.hand_on()
     }
 
     /// Findings and evidence to the producer, keyed by whom they are about.

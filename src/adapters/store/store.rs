@@ -53,12 +53,13 @@ impl Store {
                 .map_err(|source| StoreError::Folder { path: folder.to_owned(), source })?;
         }
         // Who read what and when is nobody else's business on this machine.
-        if !path.exists() {
+        let made = |path: &Path| {
             use std::os::unix::fs::OpenOptionsExt;
-            let made =
-                std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-            made.map_err(|source| StoreError::Folder { path: path.to_owned(), source })?;
-        }
+            let mut options = std::fs::OpenOptions::new();
+            let file = options.write(true).create(true).truncate(false).mode(0o600).open(path);
+            file.map_err(|source| StoreError::Folder { path: path.to_owned(), source })
+        };
+        made(path)?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -72,10 +73,15 @@ impl Store {
             .connect_with(options)
             .await
             .map_err(|source| StoreError::Open { path: path.to_owned(), source })?;
+        // SQLite has no lock of its own for this, and several processes may start at once.
+        let beside = lock_path(path);
+        let lock = made(&beside)?;
+        lock.lock().map_err(|source| StoreError::Folder { path: beside, source })?;
         sqlx::migrate!("src/adapters/store/migrations")
             .run(&pool)
             .await
             .map_err(|source| StoreError::Migrate { path: path.to_owned(), source })?;
+        drop(lock);
         Ok(Self { pool })
     }
 
@@ -148,4 +154,11 @@ impl Store {
     pub async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+/// Held while the schema is brought up to date.
+fn lock_path(store: &Path) -> PathBuf {
+    let mut name = store.as_os_str().to_owned();
+    name.push("-lock");
+    name.into()
 }

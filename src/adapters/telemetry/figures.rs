@@ -50,6 +50,8 @@ pub struct Figures {
     /// Why not ready; empty when ready.
     pub unready: Vec<String>,
     pub kafka_errors: u64,
+    /// Configured input topics that do not exist.
+    pub inputs_missing: Vec<String>,
     /// By the part of the process that failed.
     pub role_failures: BTreeMap<&'static str, u64>,
     pub partitions: Partitions,

@@ -8,6 +8,7 @@ use crate::engine::model::EventTime;
 pub struct Place {
     pub lag: Option<i64>,
     pub watermark: Option<EventTime>,
+    pub silent: bool,
 }
 
 /// The partitions assigned to this process. Topics come from a closed set.

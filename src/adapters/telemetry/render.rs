@@ -20,8 +20,17 @@ impl Telemetry {
         self.reads(&mut to);
         let figures = self.figures();
         condition(&figures, &mut to);
+        let mut family = to.gauges(
+            "tidewaiter_input_missing",
+            "1 where a configured input topic does not exist: nothing of it is judged.",
+        );
+        for topic in self.topics.keys() {
+            let missing = figures.inputs_missing.contains(topic);
+            family.put(&[("topic", topic)], f64::from(u8::from(missing)));
+        }
         partitions(&figures, &mut to);
         incidents(&figures, &mut to);
+        silence(&figures, &mut to);
         state(&figures, &mut to);
         saves(&figures, &mut to);
         drop(figures);
@@ -155,6 +164,17 @@ fn partitions(figures: &Figures, to: &mut Exposition) {
             let seconds = watermark.millis() as f64 / 1e3;
             family.put(&[("topic", topic), ("partition", &partition)], seconds);
         }
+    }
+}
+
+fn silence(figures: &Figures, to: &mut Exposition) {
+    let mut family = to.gauges(
+        "tidewaiter_partition_silent",
+        "1 where a partition that was regular has been silent for longer than usual.",
+    );
+    for (topic, partition, place) in figures.partitions.iter() {
+        let (partition, silent) = (partition.to_string(), f64::from(u8::from(place.silent)));
+        family.put(&[("topic", topic), ("partition", &partition)], silent);
     }
 }
 

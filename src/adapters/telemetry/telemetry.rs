@@ -81,6 +81,11 @@ impl Telemetry {
         *self.figures().role_failures.entry(role).or_default() += 1;
     }
 
+    /// Which of the topics named beforehand do not exist.
+    pub fn inputs_missing(&self, topics: &[String]) {
+        self.figures().inputs_missing = topics.to_vec();
+    }
+
     pub fn kafka_error(&self) {
         self.figures().kafka_errors += 1;
     }
@@ -93,6 +98,11 @@ impl Telemetry {
     /// The partition is another process's now.
     pub fn forget_partition(&self, topic: &str, partition: i32) {
         self.figures().partitions.forget(self.label(topic), partition);
+    }
+
+    /// Whether a partition that was regular has fallen silent.
+    pub fn silent(&self, topic: &str, partition: i32, yes: bool) {
+        self.figures().partitions.at(self.label(topic), partition).silent = yes;
     }
 
     pub fn watermark(&self, topic: &str, partition: i32, at: EventTime) {

@@ -34,6 +34,9 @@ pub struct Arguments {
     config: Option<PathBuf>,
 }
 
+/// Product, service and categories of a record.
+type LogSourceOf = (Option<String>, Option<String>, Vec<String>);
+
 pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let dialect = load_dialect(&config_of(arguments.config.as_deref())?)?;
     let set = usable_set(&app::read_rules(&arguments.rules)?, &dialect)?;
@@ -41,7 +44,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let mut lines = Lines::open(&arguments.events, Arc::clone(&read)).or_exit(Exit::BadInput)?;
     let bar = bar(std::slice::from_ref(&arguments.events));
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
-    let mut scopes: HashMap<Source, Scope> = HashMap::new();
+    let mut scopes: HashMap<LogSourceOf, Scope> = HashMap::new();
     let mut scratch = Scratch::default();
     let mut matched = Vec::new();
     let (mut records, mut unreadable) = (0_u64, 0_u64);
@@ -98,9 +101,6 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     }
     Ok(if unreadable == records && records > 0 { Exit::BadInput } else { Exit::Fine })
 }
-
-/// Product, service and categories of a record.
-type Source = (Option<String>, Option<String>, Vec<String>);
 
 /// Unreadable records that are named one by one.
 const UNREADABLE_TOLD_MAX: u64 = 10;

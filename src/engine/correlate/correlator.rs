@@ -158,6 +158,11 @@ impl Correlator {
         }
     }
 
+    /// Event time has reached `time`, and there is no need yet to look through the incidents.
+    pub fn reach(&mut self, time: EventTime) {
+        self.now = self.now.max(time);
+    }
+
     /// Event time has reached `time`: incidents without a finding for the quiet gap go quiet, and
     /// those quiet for long are let go.
     pub fn advance(&mut self, time: EventTime, out: &mut Correlated) {
@@ -170,13 +175,18 @@ impl Correlator {
         ids.sort();
         for id in ids.into_iter().cloned().collect::<Vec<_>>() {
             let Some(group) = self.groups.get_mut(&id) else { continue };
-            if group.incident.status == Status::Open && now.since(group.last_finding) > gap_ms {
+            // Heard of before there was any time.
+            if group.heard == EventTime::MIN {
+                group.heard = now;
+            }
+            let quiet = group.is_quiet(now, gap_ms);
+            if group.incident.status == Status::Open && quiet {
                 group.incident.status = Status::Quiet;
                 let incident = &group.incident;
                 out.notices.push(notice(incident, NoticeKind::Quiet, now));
                 out.change(&id);
             }
-            if now.since(group.last_finding) > keep_ms {
+            if quiet && now.since(group.last_finding) > keep_ms {
                 gone.push(id);
             }
         }
@@ -211,6 +221,8 @@ impl Correlator {
             }
         }
         group.resume(incident);
+        // When it was heard of is not stored; for honest clocks it was then.
+        group.heard = group.last_finding;
         self.groups.insert(id, group);
     }
 
@@ -258,6 +270,7 @@ impl Correlator {
         self.request(&finding, &id, out);
         let Some(group) = self.groups.get_mut(&id) else { return };
         group.take_finding(&finding);
+        group.heard = group.heard.max(self.now);
         out.entries.push((id.clone(), finding_entry(&finding)));
         let (time, source) = (finding.time, finding.source.clone());
         out.findings.push((id.clone(), finding));
@@ -331,7 +344,9 @@ impl Correlator {
             .iter()
             .filter(|ip| !self.is_gateway(ip))
             .map(|ip| Key { kind: KeyKind::Source, value: ip.clone() });
-        actor.chain(source).collect()
+        // A topic that falls silent does so in each of its partitions.
+        let system = Some(&finding.key).filter(|key| key.kind == KeyKind::System).cloned();
+        actor.chain(source).chain(system).collect()
     }
 
     fn is_gateway(&self, ip: &str) -> bool {

@@ -20,6 +20,8 @@ const LISTED_MAX: usize = 1_000;
 pub struct Group {
     pub incident: Incident,
     pub last_finding: EventTime,
+    /// The correlator's own time when the last finding was taken, however old that was.
+    pub heard: EventTime,
     pub scope: Scope,
     /// Best score by detector.
     best: BTreeMap<String, u8>,
@@ -77,6 +79,7 @@ impl Group {
                 merged_into: None,
             },
             last_finding: first.time,
+            heard: EventTime::MIN,
             scope: Scope::new(config.subjects_exact_max),
             best: BTreeMap::new(),
             strongest: None,
@@ -95,6 +98,12 @@ impl Group {
     pub fn is_near(&self, time: EventTime, gap_ms: i64) -> bool {
         time >= self.incident.first_finding.minus_ms(gap_ms)
             && time <= self.last_finding.plus_ms(gap_ms)
+    }
+
+    /// True where nothing was found for `gap_ms`, neither in event time nor since the correlator
+    /// last heard of the incident: a finding on the distant past is news all the same.
+    pub fn is_quiet(&self, now: EventTime, gap_ms: i64) -> bool {
+        now.since(self.last_finding) > gap_ms && now.since(self.heard) > gap_ms
     }
 
     /// Takes a finding's facts; scores are brought up to date by [`Group::settle`].
@@ -189,6 +198,7 @@ impl Group {
             (a, b) => a.or(b),
         };
         self.last_finding = self.last_finding.max(other.last_finding);
+        self.heard = self.heard.max(other.heard);
     }
 
     /// Brings score, severity, scope and words up to date as of `time`; the severity before.

@@ -13,6 +13,7 @@ pub fn title(strongest: &Finding) -> String {
         "first_seen" => "Something new",
         "enumeration" => "Record ids walked in sequence",
         "denied_burst" => "Burst of refusals",
+        "silent_source" => return format!("{} has fallen silent", strongest.key.value),
         "no_actor" => "Data shown to nobody logged in",
         "outbound_bytes" => "Large outflow",
         "read_then_outflow" => "Bulk read, then a large outflow",

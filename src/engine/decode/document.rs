@@ -1,5 +1,7 @@
 //! A record as a tree that borrows from its text, for the formats that nest deeply.
 
+use std::collections::BTreeSet;
+
 use super::{
     Refusal, Str,
     json::{Cursor, Fault, Scalar},
@@ -11,8 +13,38 @@ use super::{
 pub enum Node<'a> {
     Scalar(Scalar<'a>),
     Array(Vec<Node<'a>>),
-    /// In the order written; the last of a repeated key counts.
+    /// In the order written, no key twice.
     Object(Vec<(Str<'a>, Node<'a>)>),
+}
+
+/// Keys of one object, to tell a repeated one: mostly by one bit, without a comparison.
+#[derive(Default)]
+struct Keys {
+    bits: u128,
+    /// All of them, once there are so many that the bits tell nothing.
+    many: BTreeSet<String>,
+}
+
+/// An object with more members than this has them looked up in a tree.
+const FEW: usize = 48;
+
+impl Keys {
+    fn repeats(&mut self, key: &str, before: &[(Str<'_>, Node<'_>)]) -> bool {
+        if before.len() > FEW {
+            if self.many.is_empty() {
+                self.many.extend(before.iter().map(|(known, _)| known.clone().into_owned()));
+            }
+            return !self.many.insert(key.to_owned());
+        }
+        let bytes = key.as_bytes();
+        let at = |place: usize| bytes.get(place).copied().map_or(0, usize::from);
+        let length = bytes.len();
+        let mix = length * 37 + at(0) * 3 + at(length / 2) * 11 + at(length.wrapping_sub(1)) * 29;
+        let bit = 1 << (mix % 128);
+        let is_new = self.bits & bit == 0;
+        self.bits |= bit;
+        !is_new && before.iter().any(|(known, _)| known == key)
+    }
 }
 
 impl<'a> Node<'a> {
@@ -20,8 +52,10 @@ impl<'a> Node<'a> {
     pub fn record(text: &'a str) -> Result<Self, Refusal> {
         let mut cursor = Cursor::new(text);
         let node = Self::read(&mut cursor)?;
+        let repeats = cursor.repeats();
         cursor.finish()?;
         match node {
+            Self::Object(_) if repeats => Err(Refusal::DuplicateKey),
             Self::Object(_) => Ok(node),
             _ => Err(Refusal::NotAnObject),
         }
@@ -31,8 +65,13 @@ impl<'a> Node<'a> {
         match cursor.peek()? {
             b'{' => {
                 let mut members = Vec::new();
+                let mut keys = Keys::default();
                 cursor.object(|cursor, key| {
-                    members.push((cursor.key(key).text(), Self::read(cursor)?));
+                    let key = cursor.key(key).text();
+                    if keys.repeats(&key, &members) {
+                        cursor.note_repeat();
+                    }
+                    members.push((key, Self::read(cursor)?));
                     Ok(())
                 })?;
                 Ok(Self::Object(members))
@@ -52,7 +91,7 @@ impl<'a> Node<'a> {
     /// The member called `key`, dots and all; null counts as absent.
     pub fn get(&self, key: &str) -> Option<&Self> {
         let Self::Object(members) = self else { return None };
-        let (_, node) = members.iter().rev().find(|(name, _)| name == key)?;
+        let (_, node) = members.iter().find(|(name, _)| name == key)?;
         match node {
             Self::Scalar(Scalar::Null) => None,
             node => Some(node),

@@ -5,6 +5,9 @@
 /// A closed set. It names fields of the contract, never what stood in them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum Refusal {
+    /// Only a stream has such: a blank line of a file is no record.
+    #[error("record has no value, or an empty one")]
+    Empty,
     #[error("record is larger than the configured cap")]
     TooLarge,
     #[error("record is not UTF-8")]
@@ -15,6 +18,8 @@ pub enum Refusal {
     TooDeep,
     #[error("record is JSON, but not an object")]
     NotAnObject,
+    #[error("a field that is read stands in the record twice, and could mean either")]
+    DuplicateKey,
     #[error("record is none of the known formats; say which with the topic's `format`")]
     UnknownFormat,
     #[error("`kind` is none of access, auth, network")]
@@ -37,12 +42,14 @@ pub enum Refusal {
 
 impl Refusal {
     /// Every label, for registering the metric's series beforehand.
-    pub const LABELS: [&'static str; 14] = [
+    pub const LABELS: [&'static str; 16] = [
+        "empty",
         "too_large",
         "not_utf8",
         "not_json",
         "too_deep",
         "not_an_object",
+        "duplicate_key",
         "unknown_format",
         "unknown_kind",
         "unsupported_class",
@@ -57,11 +64,13 @@ impl Refusal {
     /// Its metric label, one of [`Self::LABELS`].
     pub const fn label(&self) -> &'static str {
         match self {
+            Self::Empty => "empty",
             Self::TooLarge => "too_large",
             Self::NotUtf8 => "not_utf8",
             Self::NotJson => "not_json",
             Self::TooDeep => "too_deep",
             Self::NotAnObject => "not_an_object",
+            Self::DuplicateKey => "duplicate_key",
             Self::UnknownFormat => "unknown_format",
             Self::UnknownKind => "unknown_kind",
             Self::UnsupportedClass => "unsupported_class",

@@ -1,6 +1,7 @@
 //! Which decoder a record is given to, and what is refused before any.
 
 use super::{Decoder, Expected, Refusal, shown::shown};
+use crate::engine::model::Format;
 
 fn check(format: &str, payload: &[u8], expected: &str) {
     let format: Expected = format.parse().expect("a known format");
@@ -97,4 +98,45 @@ fn labels_are_a_closed_set_without_repeats() {
     assert!(labels.iter().all(|label| {
         label.bytes().all(|b| b.is_ascii_lowercase() || matches!(b, b'_' | b'0'..=b'9'))
     }));
+}
+
+/// Of what nests, no object may name a key twice, however many it has and however it writes them.
+#[test]
+fn a_key_that_stands_twice_in_a_document_is_refused() {
+    let many = |count: usize, again: &str| {
+        let keys: Vec<String> = (0..count).map(|i| format!("\"k{i}\":{i}")).collect();
+        format!("{{{}{again}}}", keys.join(","))
+    };
+    let zeek = r#""ts":1.5,"uid":"C","id.orig_h":"10.0.0.1","id.resp_h":"10.0.0.2","proto":"udp","conn_state":"SF""#;
+    let cases = [
+        (r#""x":1"#.to_owned(), false),
+        (r#""proto":"tcp""#.to_owned(), true),
+        (r#""pr\u006fto":"tcp""#.to_owned(), true),
+        (r#""proto":null"#.to_owned(), true),
+        (r#""x":{"a":1,"b":{"a":2}}"#.to_owned(), false),
+        (r#""x":{"":1,"":2}"#.to_owned(), true),
+        (r#""x":[{"a":1},{"b":1,"b":1}]"#.to_owned(), true),
+        (format!("\"x\":{}", many(47, "")), false),
+        (format!("\"x\":{}", many(47, ",\"k0\":1")), true),
+        (format!("\"x\":{}", many(500, "")), false),
+        (format!("\"x\":{}", many(500, ",\"k3\":1")), true),
+        (format!("\"x\":{}", many(500, ",\"k499\":1")), true),
+    ];
+    for (more, refused) in cases {
+        let record = format!("{{{zeek},{more}}}");
+        for expected in [Expected::Auto, Expected::Only(Format::Zeek)] {
+            let decoded = Decoder::new(expected).decode(record.as_bytes());
+            match refused {
+                true => assert_eq!(decoded, Err(Refusal::DuplicateKey), "{record}"),
+                false => assert!(matches!(decoded, Ok(Some(_))), "{record}: {decoded:?}"),
+            }
+        }
+    }
+    for record in [
+        r#"{"class_uid":6005,"class_uid":6005,"activity_id":1,"time":1,"actor":{"user":{"uid":"a"}}}"#,
+        r#"{"userIdentity":{"type":"IAMUser","arn":"a","arn":"b"},"eventTime":"2026-03-02T09:14:07Z","eventSource":"ssm.amazonaws.com","eventName":"GetParameters"}"#,
+    ] {
+        let decoded = Decoder::new(Expected::Auto).decode(record.as_bytes());
+        assert_eq!(decoded, Err(Refusal::DuplicateKey), "{record}");
+    }
 }

@@ -28,8 +28,9 @@ pub trait Detector<S>: Send + Sync {
 pub struct Judged<'e> {
     pub event: &'e Event<'e>,
     pub facts: &'e Facts<'e>,
-    /// Event time, bounded by the broker's clock where one is known, so that a clock in the
-    /// future cannot drag windows along.
+    /// Event time, bounded by the broker's clock where one is known and by the shard's, so that a
+    /// clock in the future can neither drag windows along nor keep an incident open. What findings
+    /// and entries carry as their time; the event's own for every honest clock.
     pub at: EventTime,
     /// Behind the watermark by more than the allowed lateness.
     pub late: bool,
@@ -52,6 +53,22 @@ impl Stream {
                 Source::Kafka { topic: topic.clone(), partition: *partition, offset: position }
             }
             Self::File { name } => Source::File { file: name.clone(), line: position },
+        }
+    }
+
+    /// The topic or the file.
+    pub fn topic(&self) -> &str {
+        match self {
+            Self::Partition { topic, .. } => topic,
+            Self::File { name } => name,
+        }
+    }
+
+    /// As a sentence names it.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Partition { topic, partition } => format!("{topic}, partition {partition}"),
+            Self::File { name } => name.clone(),
         }
     }
 
@@ -128,7 +145,7 @@ impl<'e> Judged<'e> {
             .finish();
         Finding {
             id,
-            time: event.time,
+            time: self.at,
             detector: Cow::Borrowed(detector),
             rule: None,
             severity: severity_of(score),
@@ -140,7 +157,7 @@ impl<'e> Judged<'e> {
             dataset: Some(self.facts.dataset).filter(|d| !d.is_empty()).map(str::to_owned),
             category: event.resource.dataset.is_some().then(|| self.facts.category.to_owned()),
             tier: self.facts.tier,
-            window: Window { start: event.time, end: event.time },
+            window: Window { start: self.at, end: self.at },
             observed: 1.0,
             expected: 0.0,
             unit: Cow::Borrowed("events"),

@@ -45,7 +45,7 @@ impl Detector<ActorState> for Leaver {
 
     fn observe(&self, judged: &Judged<'_>, state: &mut ActorState, findings: &mut Vec<Finding>) {
         let Some(left) = judged.facts.standing.and_then(|s| s.left) else { return };
-        if judged.event.time < left {
+        if judged.at < left {
             return;
         }
         let reads = judged.event.kind == Kind::Access;
@@ -60,7 +60,7 @@ impl Detector<ActorState> for Leaver {
             (true, false) => 62,
             (false, _) => 35,
         };
-        let days = judged.event.time.since(left) / 86_400_000;
+        let days = judged.at.since(left) / 86_400_000;
         let why = format!(
             "the account of somebody who left {days} day{} ago was used: {} {}",
             if days == 1 { "" } else { "s" },

@@ -75,7 +75,7 @@ pub struct Roster {
 }
 
 /// Every detector's name, with the chain's and the rules': the closed set of metric labels.
-pub const DETECTOR_NAMES: [&str; 12] = [
+pub const DETECTOR_NAMES: [&str; 13] = [
     BulkRead::NAME,
     NoCase::NAME,
     WatchedSubject::CANARY,
@@ -87,6 +87,7 @@ pub const DETECTOR_NAMES: [&str; 12] = [
     NoActor::NAME,
     OutboundBytes::NAME,
     "read_then_outflow",
+    "silent_source",
     "rule",
 ];
 

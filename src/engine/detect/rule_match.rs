@@ -322,9 +322,9 @@ fn shown(number: f64) -> String {
 
 fn span(milliseconds: u32) -> String {
     let seconds = milliseconds / 1_000;
-    let units = [(86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")];
-    let (size, unit) =
-        units.into_iter().find(|(size, _)| seconds.is_multiple_of(*size)).unwrap_or((1, "s"));
+    let units: [(u32, &str); 4] = [(86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")];
+    let whole = units.into_iter().find(|(size, _)| seconds.is_multiple_of(*size));
+    let (size, unit) = whole.unwrap_or((1, "s"));
     format!("{} {unit}", seconds / size)
 }
 

@@ -24,6 +24,8 @@ pub enum KeyKind {
     Source,
     Dataset,
     Subject,
+    /// A source of records: a topic, or a system that writes into one.
+    System,
 }
 
 impl KeyKind {
@@ -33,6 +35,7 @@ impl KeyKind {
             Self::Source => "source",
             Self::Dataset => "dataset",
             Self::Subject => "subject",
+            Self::System => "system",
         }
     }
 }

@@ -36,6 +36,13 @@ impl TimeConfig {
 const RECENT: usize = 32;
 /// The watermark is looked at anew every so many events.
 const STEP: u32 = 8;
+/// An event further ahead of the watermark than this has a clock in the future ...
+const WILD_MS: i64 = 86_400_000;
+/// (A year while there is no watermark: the first few events may well be days apart.)
+const WILD_FIRST_MS: i64 = 365 * WILD_MS;
+/// ... unless most of the last few events stand there too: then it is time that has moved on.
+const LAST: u32 = 4;
+const MOVED_MIN: usize = 3;
 
 /// The watermark is the median of the last 32 event times, never falling: no minority of clocks
 /// in the future can drag it along. Should all of the last 32 be late, it is the watermark that
@@ -63,6 +70,34 @@ impl Clock {
             self.look(allowed_lateness_ms);
         }
         self.watermark.is_some_and(|mark| mark.since(at) > allowed_lateness_ms)
+    }
+
+    /// The time an event counts as, once it was taken: its own, or that of a clock `ahead_ms`
+    /// ahead of the watermark where its own is in the future.
+    pub fn bounded(&self, at: EventTime, ahead_ms: i64) -> EventTime {
+        let (mark, wild_ms) = match self.watermark {
+            Some(mark) => (mark, WILD_MS),
+            None => (self.first_median(), WILD_FIRST_MS),
+        };
+        if at.since(mark) > wild_ms && !self.has_moved(mark) {
+            at.min(mark.plus_ms(ahead_ms))
+        } else {
+            at
+        }
+    }
+
+    /// Stands for the watermark while there is none.
+    fn first_median(&self) -> EventTime {
+        let mut recent = self.recent;
+        let seen = &mut recent[..RECENT.min(self.taken as usize).max(1)];
+        let middle = (seen.len() - 1) / 2;
+        *seen.select_nth_unstable(middle).1
+    }
+
+    fn has_moved(&self, mark: EventTime) -> bool {
+        let last = (1..=LAST.min(self.taken))
+            .map(|back| self.recent[(self.taken - back) as usize % RECENT]);
+        last.filter(|at| at.since(mark) > WILD_MS).count() >= MOVED_MIN
     }
 
     /// `None` until eight events have been seen.
@@ -110,6 +145,39 @@ mod tests {
         let century = 75 * 365 * 86_400;
         check((0..500).map(|i| if i % 3 == 1 { century } else { i }), &[]);
         check([century].into_iter().chain(0..100), &[]);
+    }
+
+    /// What the last of the events counts as, in seconds.
+    fn check_bounded(seconds: impl IntoIterator<Item = i64>, counts_as: i64) {
+        let mut clock = Clock::default();
+        let mut last = at(0);
+        for second in seconds {
+            clock.take(at(second), 600_000);
+            last = clock.bounded(at(second), 300_000);
+        }
+        assert_eq!(last.since(at(0)) / 1_000, counts_as);
+    }
+
+    #[test]
+    fn a_clock_in_the_future_counts_as_a_little_ahead() {
+        let century = 75 * 365 * 86_400;
+        check_bounded((0..40).chain([century]), 23 + 300);
+        check_bounded((0..400).map(|i| if i % 2 == 1 { century } else { 0 }), 300);
+        check_bounded((0..40).chain([50_000]), 50_000);
+        check_bounded([0, century], 300);
+        check_bounded([0, 1, century], 301);
+        check_bounded([century, 0], 0);
+        check_bounded([-century, 0, 1], 1);
+    }
+
+    #[test]
+    fn time_that_moves_on_is_no_clock_in_the_future() {
+        let week = 7 * 86_400;
+        check_bounded((0..40).chain(week..week + 3), week + 2);
+        check_bounded((0..40).chain((1..30).map(|i| i * week)), 29 * week);
+        for events in 1..40 {
+            check_bounded((0..events).map(|i| i * week), (events - 1) * week);
+        }
     }
 
     #[test]

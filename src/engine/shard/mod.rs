@@ -7,6 +7,7 @@
 mod clock;
 mod duplicates;
 mod output;
+mod pulse;
 mod recorder;
 mod saved;
 mod settings;

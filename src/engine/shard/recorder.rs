@@ -128,7 +128,7 @@ impl Recorder {
         texts.iter().for_each(|text| put(text.as_bytes()));
         tokens.iter().for_each(|token| put(&token.0));
         let slot = Slot {
-            time: event.time,
+            time: judged.at,
             position: judged.origin.position,
             previous,
             bytes: flow.map_or(event.bytes, |f| f.bytes_out),

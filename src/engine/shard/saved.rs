@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Clock;
 use super::duplicates::IdPart;
+use super::pulse::Pulse;
 use crate::engine::detect::rules::GroupState;
 use crate::engine::detect::state::{ActorState, SourceState, TableMark};
 
@@ -67,6 +68,7 @@ pub(super) struct ShardMark {
     pub groups: TableMark,
     /// The current generation of event ids.
     pub generation: u32,
+    pub pulse: Pulse,
 }
 
 impl Saved {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::duplicates::IdsSaving;
+use super::pulse::Pulse;
 use super::saved::{Kept, ShardMark};
 use super::{
     Clock, Duplicates, Evidence, Output, Recorder, RecorderConfig, Restoring, Saved, Settings,
@@ -67,6 +68,21 @@ pub struct Incoming<'e> {
     pub broker_time: Option<EventTime>,
 }
 
+impl Incoming<'_> {
+    /// Event time, at most `ahead_ms` ahead of the broker's clock.
+    fn bounded_by_broker(&self, ahead_ms: i64) -> EventTime {
+        let time = self.event.time;
+        self.broker_time.map_or(time, |now| time.min(now.plus_ms(ahead_ms)))
+    }
+
+    /// True where the broker got the record within a day of the event: its clock vouches for the
+    /// event's, however long the shard had nothing to do.
+    fn is_of_now(&self) -> bool {
+        const DAY_MS: i64 = 86_400_000;
+        self.broker_time.is_some_and(|now| now.since(self.event.time) <= DAY_MS)
+    }
+}
+
 /// How much a shard holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StateSize {
@@ -109,6 +125,7 @@ pub struct Shard {
     streams: Vec<Stream>,
     clock: Clock,
     duplicates: Duplicates,
+    pulse: Pulse,
     recorder: Recorder,
     actors: Table<ActorState>,
     sources: Table<SourceState>,
@@ -124,6 +141,7 @@ impl Shard {
             streams,
             clock: Clock::default(),
             duplicates: Duplicates::new(config.ids_max),
+            pulse: Pulse::default(),
             recorder: Recorder::new(&config.recorder),
             actors: Table::new(config.actors_max),
             sources: Table::new(config.sources_max),
@@ -140,14 +158,19 @@ impl Shard {
         out: &mut Output,
     ) -> Verdict {
         let event = incoming.event;
+        if let Some(arrived) = incoming.broker_time {
+            self.pulse.take(event.system.as_deref(), arrived);
+        }
         let seed = settings.enricher.pseudonyms.event_id_seed();
         if event.id.as_deref().is_some_and(|id| self.duplicates.is_repeat(id, seed)) {
             return Verdict::Duplicate;
         }
         let ahead_ms = i64::from(settings.time.ahead_max_s) * 1_000;
-        let at =
-            incoming.broker_time.map_or(event.time, |now| event.time.min(now.plus_ms(ahead_ms)));
+        let mut at = incoming.bounded_by_broker(ahead_ms);
         let late = self.clock.take(at, i64::from(settings.time.allowed_lateness_s) * 1_000);
+        if !incoming.is_of_now() {
+            at = self.clock.bounded(at, ahead_ms);
+        }
         let facts = settings.enricher.facts(event);
         let judged = Judged {
             event,
@@ -232,7 +255,7 @@ impl Shard {
         let judged = Judged {
             event,
             facts: &facts,
-            at: event.time,
+            at: incoming.bounded_by_broker(i64::from(settings.time.ahead_max_s) * 1_000),
             late: false,
             origin: incoming.origin,
             streams: &self.streams,
@@ -267,6 +290,7 @@ impl Shard {
             sources: self.sources.mark(),
             groups: self.groups.mark(),
             generation: self.duplicates.generation(),
+            pulse: self.pulse.clone(),
         }));
         let saving = ShardSaving { actors, sources, groups, ids };
         match failed {
@@ -294,6 +318,7 @@ impl Shard {
     pub fn restore(&mut self, restoring: Restoring) -> Result<(), StateError> {
         let Some(read) = restoring.read()? else { return Ok(()) };
         self.clock = read.mark.clock;
+        self.pulse = read.mark.pulse;
         self.duplicates.restore(read.mark.generation, read.ids);
         self.actors.restore(read.mark.actors, read.actors);
         self.sources.restore(read.mark.sources, read.sources);
@@ -312,12 +337,25 @@ impl Shard {
                 let state = self.sources.entry(&watch.key.value);
                 (&mut state.watch, state.chain)
             }
-            KeyKind::Dataset | KeyKind::Subject => return,
+            KeyKind::Dataset | KeyKind::Subject | KeyKind::System => return,
         };
         watching.until = watching.until.max(watch.until);
         let entries = self.recorder.chain(chain, watching.sent, watch.since);
         watching.sent = chain;
         send(&self.recorder, &self.streams, watch.key.clone(), &entries, out);
+    }
+
+    /// Tells of sources that have fallen silent. `now` is the broker's time; to be called only
+    /// when everything that has arrived has been judged.
+    pub fn look_for_silence(&mut self, now: EventTime, out: &mut Output) {
+        if let [stream] = self.streams.as_slice() {
+            self.pulse.look(now, stream, &mut out.findings);
+        }
+    }
+
+    /// Whether the whole partition has fallen silent.
+    pub fn is_silent(&self) -> bool {
+        self.pulse.is_silent()
     }
 
     pub fn watermark(&self) -> Option<EventTime> {

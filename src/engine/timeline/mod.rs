@@ -5,8 +5,10 @@
 
 mod fold;
 mod sentence;
+mod visible;
 
 pub mod export;
 
 pub use fold::{Line, fold, lines, sort, unfold};
 pub use sentence::sentence;
+pub use visible::{visible, visible_json, visible_lines};

@@ -147,3 +147,46 @@ async fn describes_what_is_served_field_by_field() {
     let stats = serde_json::to_value(world.app.telemetry.stats(now())).expect("JSON");
     assert!(stats["version"] == document["info"]["version"], "the document's version is ours");
 }
+
+#[tokio::test]
+async fn describes_the_refusals_and_the_words_taken() {
+    let world = World::new().await;
+    let document = world.json("/api/v1/openapi.json").await;
+    for path in ROUTES {
+        let responses = keys(&document["paths"][path]["get"]["responses"]);
+        for status in ["405", "421"] {
+            assert!(responses.contains(status), "{path} does not describe {status}");
+        }
+        assert_eq!(responses.contains("400"), path.starts_with("/api/"), "{path}");
+    }
+    // Every word described is taken, and another is not.
+    for (path, name) in [
+        ("/api/v1/incidents", "severity"),
+        ("/api/v1/incidents", "status"),
+        ("/api/v1/incidents", "sort"),
+        ("/api/v1/findings", "severity"),
+        ("/api/v1/findings", "detector"),
+        ("/api/v1/incidents/{id}/timeline", "format"),
+        ("/api/v1/incidents/{id}/timeline", "kinds"),
+    ] {
+        let parameters = document["paths"][path]["get"]["parameters"].as_array().expect("a list");
+        let parameter = parameters.iter().find(|p| p["name"] == name).expect(name);
+        let schema = &parameter["schema"];
+        let several = schema["type"] == "array";
+        let words = if several { &schema["items"]["enum"] } else { &schema["enum"] };
+        let words: Vec<&str> =
+            words.as_array().expect(name).iter().filter_map(Value::as_str).collect();
+        assert!(words.len() > 3, "{path} {name}: {words:?}");
+        let place = path.replace("{id}", &id(1));
+        for word in &words {
+            let answer = world.get(&format!("{place}?{name}={word}")).await;
+            assert_eq!(answer.status, StatusCode::OK, "{path} {name}={word}");
+        }
+        if several {
+            let answer = world.get(&format!("{place}?{name}={}", words.join(","))).await;
+            assert_eq!(answer.status, StatusCode::OK, "{path} {name}: all of them");
+        }
+        let answer = world.get(&format!("{place}?{name}=other")).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{path} {name}=other");
+    }
+}

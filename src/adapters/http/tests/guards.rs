@@ -126,6 +126,11 @@ async fn the_console_answers_for_places_within_it() {
     for path in ["/index.html", "/incidents/0123", "/wall?theme=dark"] {
         assert_eq!(world.get(path).await.body, page.body, "{path}");
     }
+    for path in ["/readyz/", "/healthz/", "/metrics/", "/metrics//", "/readyz/now"] {
+        let answer = world.get(path).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
+        assert_eq!(answer.json()["error"]["code"], "not_found", "{path}");
+    }
     for path in ["/../Cargo.toml", "/%2e%2e/Cargo.toml", "/.env"] {
         assert_eq!(world.get(path).await.status, StatusCode::NOT_FOUND, "{path}");
     }

@@ -137,13 +137,14 @@ pub struct Cursor<'a> {
     bytes: &'a [u8],
     at: usize,
     depth: u32,
+    repeats: bool,
 }
 
 impl<'a> Cursor<'a> {
     /// `text` is at most [`TEXT_BYTES_MAX`] long.
     pub fn new(text: &'a str) -> Self {
         debug_assert!(text.len() <= TEXT_BYTES_MAX);
-        Self { text, bytes: text.as_bytes(), at: 0, depth: 0 }
+        Self { text, bytes: text.as_bytes(), at: 0, depth: 0, repeats: false }
     }
 
     /// The first byte of the next value, not consumed.
@@ -164,6 +165,16 @@ impl<'a> Cursor<'a> {
             Ok(_) => Err(Fault::NotJson),
             Err(_) => Ok(()),
         }
+    }
+
+    /// A key stands in its object twice. Whether that matters shows once all is read.
+    #[cold]
+    pub fn note_repeat(&mut self) {
+        self.repeats = true;
+    }
+
+    pub fn repeats(&self) -> bool {
+        self.repeats
     }
 
     /// A key's text.

@@ -13,6 +13,9 @@ use crate::engine::model::{
 
 /// Makes the event, or names the first field that stands in its way.
 pub fn event_of(slots: Slots<'_>) -> Result<Event<'_>, Refusal> {
+    if slots.repeats {
+        return Err(Refusal::DuplicateKey);
+    }
     let record = slots.record;
     let mut counts = Counts::default();
     let kind = kind(&slots.kind.read(record))?;
@@ -132,7 +135,7 @@ fn actor(part: Part<ActorSlots>, kind: Kind, record: &str) -> Result<Actor<'_>, 
     let slots = match part {
         Part::Wrong => return Err(Refusal::WrongType("actor")),
         Part::Present(slots) => slots,
-        Part::Absent => ActorSlots::default(),
+        Part::Absent | Part::Null => ActorSlots::default(),
     };
     if kind != Kind::Network && slots.id.is_absent() {
         return Err(Refusal::MissingField("actor.id"));
@@ -182,7 +185,7 @@ fn endpoint<'a>(
     counts: &mut Counts,
 ) -> Result<Endpoint<'a>, Refusal> {
     match part {
-        Part::Absent => Ok(Endpoint::default()),
+        Part::Absent | Part::Null => Ok(Endpoint::default()),
         Part::Wrong => Err(Refusal::WrongType(fields.whole)),
         Part::Present(slots) => Ok(Endpoint {
             ip: text(slots.ip.read(record), fields.ip)?,
@@ -195,7 +198,7 @@ fn endpoint<'a>(
 
 fn resource<'a>(part: Part<ResourceSlots<'a>>, record: &'a str) -> Result<Resource<'a>, Refusal> {
     let slots = match part {
-        Part::Absent => return Ok(Resource::default()),
+        Part::Absent | Part::Null => return Ok(Resource::default()),
         Part::Wrong => return Err(Refusal::WrongType("resource")),
         Part::Present(slots) => slots,
     };

@@ -3,6 +3,8 @@
 //! The extractor is held to this one, by property tests here and by a fuzz target, which
 //! includes this file. Where a record has several faults both name the same one.
 
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::{
@@ -10,10 +12,14 @@ use super::{
     Resource, SUBJECTS_MAX, Str,
 };
 
-/// Reads one record, which has been found to be JSON that is not nested too deeply.
-pub fn decode<'a>(record: &Value) -> Result<Event<'a>, Refusal> {
+/// Reads one record, which has been found to be JSON that is not nested too deeply. `payload` is
+/// the same record as it came: a `Value` does not know of repeated keys.
+pub fn decode<'a>(record: &Value, payload: &[u8]) -> Result<Event<'a>, Refusal> {
     if !record.is_object() {
         return Err(Refusal::NotAnObject);
+    }
+    if repeats(payload) {
+        return Err(Refusal::DuplicateKey);
     }
     let mut saturated = 0;
     let kind = match &record["kind"] {
@@ -234,4 +240,110 @@ fn resource<'a>(value: &Value) -> Result<Resource<'a>, Refusal> {
         subjects_total: subjects.len() as u32,
         subjects: subjects.into_iter().take(SUBJECTS_MAX).collect(),
     })
+}
+
+/// The keys of a JSON value, every one of them.
+enum Keys {
+    Object(Vec<(String, Keys)>),
+    Other,
+}
+
+impl<'de> Deserialize<'de> for Keys {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(KeysVisitor)
+    }
+}
+
+struct KeysVisitor;
+
+impl<'de> Visitor<'de> for KeysVisitor {
+    type Value = Keys;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("any JSON")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Keys, A::Error> {
+        let mut members = Vec::new();
+        while let Some(member) = map.next_entry()? {
+            members.push(member);
+        }
+        Ok(Keys::Object(members))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Keys, A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Keys::Other)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Keys, E> {
+        Ok(Keys::Other)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Keys, E> {
+        Ok(Keys::Other)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Keys, E> {
+        Ok(Keys::Other)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Keys, E> {
+        Ok(Keys::Other)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Keys, E> {
+        Ok(Keys::Other)
+    }
+
+    fn visit_unit<E>(self) -> Result<Keys, E> {
+        Ok(Keys::Other)
+    }
+}
+
+/// The contract's fields, and those of its objects.
+const FIELDS: &[&str] = &[
+    "kind",
+    "id",
+    "time",
+    "actor",
+    "session",
+    "source",
+    "destination",
+    "system",
+    "action",
+    "outcome",
+    "verdict",
+    "resource",
+    "records",
+    "bytes",
+    "case",
+    "purpose",
+    "mfa",
+    "duration_ms",
+    "protocol",
+    "application",
+    "bytes_out",
+    "bytes_in",
+    "packets_out",
+    "packets_in",
+];
+const PARTS: [(&str, &[&str]); 4] = [
+    ("actor", &["id", "role", "unit", "type"]),
+    ("source", &["ip", "host", "site", "port"]),
+    ("destination", &["ip", "host", "site", "port"]),
+    ("resource", &["dataset", "category", "record", "subject", "subjects"]),
+];
+
+/// One of the contract's fields stands in the record twice.
+fn repeats(payload: &[u8]) -> bool {
+    let Ok(Keys::Object(top)) = serde_json::from_slice(payload) else { return false };
+    let twice = |members: &[(String, Keys)], fields: &[&str]| {
+        fields.iter().any(|field| members.iter().filter(|(key, _)| key == field).count() > 1)
+    };
+    let in_parts = top.iter().any(|(key, value)| {
+        let part = PARTS.iter().find(|(name, _)| name == key);
+        matches!((part, value), (Some((_, fields)), Keys::Object(members)) if twice(members, fields))
+    });
+    twice(&top, FIELDS) || in_parts
 }

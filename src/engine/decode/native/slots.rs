@@ -1,5 +1,5 @@
-//! One pass over a record: the contract's fields as they stand, in any order, the last of a
-//! repeated key winning, everything else checked and left behind.
+//! One pass over a record: the contract's fields as they stand, in any order, a
+//! repeated one noted, everything else checked and left behind.
 
 use smallvec::SmallVec;
 
@@ -13,9 +13,9 @@ use crate::engine::model::Kind;
 /// An object of the contract, as it stood.
 #[derive(Debug, Default)]
 pub enum Part<T> {
-    /// Not there, or null.
     #[default]
     Absent,
+    Null,
     /// There, but no object.
     Wrong,
     Present(T),
@@ -51,6 +51,7 @@ pub struct ResourceSlots<'a> {
 pub struct Subjects<'a> {
     pub kept: SmallVec<[Str<'a>; 1]>,
     pub total: u32,
+    pub seen: bool,
     /// Something in it was neither text nor an integer.
     pub wrong: bool,
 }
@@ -71,6 +72,8 @@ pub struct Slots<'a> {
     /// What the spans point into.
     pub record: &'a str,
     pub marks: Marks,
+    /// A field stands there twice. Only the last is kept.
+    pub repeats: bool,
     pub kind: Span,
     pub id: Span,
     pub time: Span,
@@ -125,6 +128,7 @@ pub fn extract<'a>(text: &'a str, slots: &mut Slots<'a>) -> Result<(), Refusal> 
             None => top(cursor, &key.text(), slots),
         }
     })?;
+    slots.repeats = cursor.repeats();
     Ok(cursor.finish()?)
 }
 
@@ -160,8 +164,7 @@ fn top<'a>(cursor: &mut Cursor<'a>, key: &str, slots: &mut Slots<'a>) -> Result<
             return cursor.skip();
         }
     };
-    *slot = cursor.span()?;
-    Ok(())
+    fill(cursor, slot)
 }
 
 fn mark(key: &str, marks: &mut Marks) {
@@ -175,15 +178,27 @@ fn mark(key: &str, marks: &mut Marks) {
     }
 }
 
-/// Reads an object member by member into a fresh part, so that a repeated key replaces it whole.
+#[inline(always)]
+fn fill(cursor: &mut Cursor<'_>, slot: &mut Span) -> Result<(), Fault> {
+    if !slot.is_absent() {
+        cursor.note_repeat();
+    }
+    *slot = cursor.span()?;
+    Ok(())
+}
+
+/// Reads an object member by member.
 fn part<'a, T: Default>(
     cursor: &mut Cursor<'a>,
     slot: &mut Part<T>,
     member: impl Fn(&mut Cursor<'a>, &str, &mut T) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
+    if !matches!(slot, Part::Absent) {
+        cursor.note_repeat();
+    }
     if cursor.peek()? != b'{' {
         *slot = match cursor.scalar()? {
-            Scalar::Null => Part::Absent,
+            Scalar::Null => Part::Null,
             _ => Part::Wrong,
         };
         return Ok(());
@@ -208,8 +223,7 @@ fn actor<'a>(cursor: &mut Cursor<'a>, key: &str, slots: &mut ActorSlots) -> Resu
         "type" => &mut slots.kind,
         _ => return cursor.skip(),
     };
-    *slot = cursor.span()?;
-    Ok(())
+    fill(cursor, slot)
 }
 
 fn endpoint<'a>(
@@ -224,8 +238,7 @@ fn endpoint<'a>(
         "port" => &mut slots.port,
         _ => return cursor.skip(),
     };
-    *slot = cursor.span()?;
-    Ok(())
+    fill(cursor, slot)
 }
 
 fn resource<'a>(
@@ -241,12 +254,14 @@ fn resource<'a>(
         "subjects" => return subjects(cursor, &mut slots.subjects),
         _ => return cursor.skip(),
     };
-    *slot = cursor.span()?;
-    Ok(())
+    fill(cursor, slot)
 }
 
 fn subjects<'a>(cursor: &mut Cursor<'a>, slot: &mut Subjects<'a>) -> Result<(), Fault> {
-    let mut found = Subjects::default();
+    if slot.seen {
+        cursor.note_repeat();
+    }
+    let mut found = Subjects { seen: true, ..Subjects::default() };
     if cursor.peek()? == b'[' {
         cursor.array(|cursor| {
             let element = cursor.scalar()?;

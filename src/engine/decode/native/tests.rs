@@ -160,11 +160,23 @@ fn unescapes_keys_and_values_and_skips_the_rest() {
 }
 
 #[test]
-fn the_last_of_a_repeated_key_wins() {
-    check_access(r#""case":"first","case":"second""#, "READ case=second");
-    check_access(r#""records":"12","records":3"#, "READ records=3");
-    check_access(r#""actor":{"id":"off-2"}"#, &READ.replace("off-1", "off-2"));
-    check_access(r#""case":"first","case":null"#, "READ");
+fn a_field_that_stands_there_twice_is_refused() {
+    check_access(r#""case":"first","case":"second""#, "duplicate_key");
+    check_access(r#""case":"first","c\u0061se":"first""#, "duplicate_key");
+    check_access(r#""case":null,"case":"second""#, "duplicate_key");
+    check_access(r#""records":"12","records":3"#, "duplicate_key");
+    check_access(r#""actor":{"id":"off-2"}"#, "duplicate_key");
+    check_access(r#""source":null,"source":{"ip":"10.0.0.1"}"#, "duplicate_key");
+    check_access(r#""source":{"ip":"10.0.0.1","ip":null}"#, "duplicate_key");
+    let resource = |members: &str| format!(r#""resource":{{{members}}}"#);
+    check_access(&resource(r#""subject":"T-777000","subject":"T-1""#), "duplicate_key");
+    check_access(&resource(r#""subjects":[],"subjects":["T-1"]"#), "duplicate_key");
+    check_access(r#""case":"first","case":"#, "not_json");
+}
+
+#[test]
+fn what_is_not_read_may_repeat() {
+    check_access(r#""extra":1,"extra":2,"resource":{"more":{"subject":1},"more":3}"#, "READ");
 }
 
 #[test]

@@ -36,12 +36,12 @@ pub fn write(lines: &[Line], to: &mut dyn Write) -> io::Result<()> {
     writer.write_record(HEADER)?;
     for line in lines {
         let e = &line.entry;
-        let text = |value: &Option<String>| harmless(value.as_deref().unwrap_or(""));
-        writer.write_record([
+        let text = |value: &Option<String>| value.clone().unwrap_or_default();
+        let cells = [
             e.time.to_string(),
             line.until.to_string(),
             e.kind.name().to_owned(),
-            harmless(&e.action),
+            e.action.clone(),
             e.outcome.clone(),
             text(&e.actor),
             text(&e.session),
@@ -60,19 +60,16 @@ pub fn write(lines: &[Line], to: &mut dyn Write) -> io::Result<()> {
             e.severity.map(|s| s.name().to_owned()).unwrap_or_default(),
             text(&e.finding),
             line.folded.to_string(),
-            harmless(&e.text),
+            e.text.clone(),
             e.source.to_string(),
-        ])?;
+        ];
+        writer.write_record(cells.map(harmless))?;
     }
     writer.flush()
 }
 
 /// A spreadsheet runs a cell that begins like a formula, and the logs are written by others:
 /// such a value gets an apostrophe in front.
-fn harmless(text: &str) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
-        format!("'{text}")
-    } else {
-        text.to_owned()
-    }
+fn harmless(text: String) -> String {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text }
 }

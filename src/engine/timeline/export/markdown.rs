@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use crate::engine::model::Incident;
-use crate::engine::timeline::Line;
+use crate::engine::timeline::{Line, visible};
 
 pub fn write(incident: &Incident, lines: &[Line], to: &mut dyn Write) -> io::Result<()> {
     writeln!(to, "# {}\n", plain(&incident.title))?;
@@ -67,9 +67,8 @@ pub fn write(incident: &Incident, lines: &[Line], to: &mut dyn Write) -> io::Res
 /// Text from logs may not become table cells, links or HTML.
 fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
+    for c in visible(text).chars() {
         match c {
-            '\n' | '\r' | '\t' => out.push(' '),
             '|' | '\\' | '`' | '*' | '[' | ']' | '<' | '>' | '#' | '!' => {
                 out.push('\\');
                 out.push(c);

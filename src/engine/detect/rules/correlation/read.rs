@@ -25,15 +25,15 @@ const TYPES: &str = "event_count, value_count, temporal, temporal_ordered, value
 const KEYS: &str = "type, rules, aliases, group-by, timespan, condition, generate";
 const CONDITION_KEYS: &str = "gt, gte, lt, lte, eq, neq, field, percentile";
 
+/// An alias, and for each rule it stands in, the field that it means there.
+pub(in super::super) type Alias = (Named, Vec<(Named, String)>);
+
 /// A name in the file, and where it stands.
 #[derive(Clone, Debug)]
 pub(in super::super) struct Named {
     pub name: String,
     pub line: u32,
 }
-
-/// An alias, and by rule the field it stands for.
-pub(in super::super) type Alias = (Named, Vec<(Named, String)>);
 
 /// A correlation before the rules it names are known.
 #[derive(Clone, Debug)]
@@ -42,6 +42,7 @@ pub(in super::super) struct CorrelationDraft {
     pub kind: Kind,
     pub references: Vec<Named>,
     pub group_by: Vec<Named>,
+    /// By alias: the field it stands for in each rule.
     pub aliases: Vec<Alias>,
     pub timespan_ms: u32,
     pub generate: bool,

@@ -1,0 +1,99 @@
+//! A report as text, for a terminal.
+
+use std::fmt::Write as _;
+
+use super::report::{BudgetReport, KindReport, Report};
+
+pub fn table(report: &Report) -> String {
+    let mut text = String::new();
+    let seeds: Vec<String> = report.seeds.iter().map(u64::to_string).collect();
+    let _ = writeln!(
+        text,
+        "seeds {}; {} actors, {} days, {} events, {}",
+        seeds.join(" "),
+        report.actors,
+        report.days,
+        report.events,
+        if report.cases { "most reads cite a case" } else { "no read cites a case" }
+    );
+    let _ = write!(text, "\n{:18}", "");
+    for budget in &report.budgets {
+        let _ = write!(text, " | {:^38}", format!("budget {}", budget.budget));
+    }
+    let _ = write!(text, "\n{:18}", "attack");
+    for _ in &report.budgets {
+        let _ = write!(text, " | {:>10} {:>9} {:>9} {:>7}", "found", "median", "p90", "records");
+    }
+    text.push('\n');
+    for kind in report.budgets.first().map_or(&[][..], |budget| &budget.kinds) {
+        let _ = write!(text, "{:18}", kind.kind);
+        for budget in &report.budgets {
+            let cell = budget.kinds.iter().find(|other| other.kind == kind.kind);
+            let _ = write!(text, " | {}", cell.map_or(String::new(), row));
+        }
+        text.push('\n');
+    }
+    for budget in &report.budgets {
+        let _ = write!(text, "\n{}", summary(budget));
+    }
+    text
+}
+
+fn row(kind: &KindReport) -> String {
+    let share = kind.found * 100 / kind.attacks.max(1);
+    format!(
+        "{:>10} {:>9} {:>9} {:>7}",
+        format!("{share}% {}/{}", kind.found, kind.attacks),
+        kind.delay_s_p50.map_or("-".into(), span),
+        kind.delay_s_p90.map_or("-".into(), span),
+        kind.records_p50.map_or("-".into(), |records| records.to_string()),
+    )
+}
+
+fn summary(budget: &BudgetReport) -> String {
+    let mut text = format!("budget {}\n", budget.budget);
+    let mut line = |name: &str, value: String| {
+        let _ = writeln!(text, "  {name:28} {value}");
+    };
+    line("mean recall over kinds", format!("{:.1}%", budget.recall_mean * 100.0));
+    line(
+        "false per 1,000 actors, day",
+        format!(
+            "{:.2} (worst day {:.2})",
+            budget.false_incidents.mean, budget.false_incidents.worst_day
+        ),
+    );
+    line("incidents at medium or above", budget.incidents.to_string());
+    line("oddities that stayed quiet", format!("{} of {}", budget.oddities_quiet, budget.oddities));
+    if !budget.oddities_loud.is_empty() {
+        line("oddities that did not", budget.oddities_loud.join(", "));
+    }
+    let findings: Vec<String> = budget
+        .findings_on_honest
+        .iter()
+        .map(|d| format!("{} {}", d.detector, d.findings))
+        .collect();
+    let findings = if findings.is_empty() { "none".into() } else { findings.join(", ") };
+    line("findings on honest actors", findings);
+    match &budget.calibration {
+        None => line("calibration", "the detectors expose no probabilities".into()),
+        Some(rows) => {
+            for row in rows {
+                let name = format!("calibration {} {:.0e}", row.role, row.nominal);
+                let value = format!("{:.2} over {} windows", row.actual_over_nominal, row.windows);
+                line(&name, value);
+            }
+        }
+    }
+    text
+}
+
+/// `3.2 s`, `4.1 min`, `2.5 h`, `1.8 d`.
+fn span(seconds: f64) -> String {
+    match seconds {
+        ..120.0 => format!("{seconds:.1} s"),
+        120.0..7_200.0 => format!("{:.1} min", seconds / 60.0),
+        7_200.0..172_800.0 => format!("{:.1} h", seconds / 3_600.0),
+        _ => format!("{:.1} d", seconds / 86_400.0),
+    }
+}

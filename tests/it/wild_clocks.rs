@@ -1,0 +1,115 @@
+//! Clocks in the future and in the past: they cost no finding and keep no incident open for ever.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+use tidewaiter::engine::model::{EventTime, Incident, Status};
+
+use crate::replayed::{Replayed, config, config_of, replay_lines, scenarios};
+
+const CENTURY: &str = "2100-01-01T00:00:00Z";
+const EPOCH: &str = "1970-01-01T00:00:00Z";
+
+fn start() -> EventTime {
+    EventTime::parse("2026-03-02T09:00:00Z").unwrap()
+}
+
+fn read(id: &str, time: &str, actor: &str, subject: &str) -> String {
+    json!({
+        "kind": "access", "id": id, "time": time, "actor": {"id": actor}, "session": actor,
+        "source": {"ip": "10.1.0.1"}, "action": "read",
+        "resource": {"dataset": "pnr", "record": format!("R-{id}"), "subject": subject},
+        "case": "C-1",
+    })
+    .to_string()
+}
+
+/// Honest reads, one a minute.
+fn minutes(minutes: std::ops::Range<i64>) -> Vec<String> {
+    let line = |minute: i64| {
+        let time = start().plus_ms(minute * 60_000).to_string();
+        read(&format!("m{minute}"), &time, &format!("off-{}", minute % 7), &format!("T-{minute}"))
+    };
+    minutes.map(line).collect()
+}
+
+/// Who was found by what.
+fn found(said: &Replayed) -> BTreeSet<(String, String)> {
+    said.findings
+        .iter()
+        .map(|f| (f.detector.to_string(), format!("{} {} {}", f.key.value, f.expected, f.unit)))
+        .collect()
+}
+
+/// A scenario's events, with a record of the same actor from 2100 after each for which `wild`.
+fn with_wild(name: &str, wild: impl Fn(usize) -> bool) -> (Replayed, Replayed) {
+    let folder = scenarios().join(name);
+    let events = std::fs::read_to_string(folder.join("events.ndjson")).unwrap();
+    let honest: Vec<&str> = events.lines().collect();
+    let mut mixed = Vec::new();
+    for (i, line) in honest.iter().enumerate() {
+        mixed.push((*line).to_owned());
+        if wild(i) {
+            let mut event: Value = serde_json::from_str(line).unwrap();
+            event["id"] = json!(format!("wild-{i}"));
+            event["time"] = json!(CENTURY);
+            mixed.push(event.to_string());
+        }
+    }
+    let config = config_of(&folder);
+    (replay_lines(&config, &honest), replay_lines(&config, &mixed))
+}
+
+#[test]
+fn a_clock_in_the_future_costs_no_finding() {
+    for name in
+        ["bulk_read_records", "bulk_read_subjects", "denied_burst", "enumeration", "outbound_bytes"]
+    {
+        for every in [1, 3, 40] {
+            let (honest, mixed) = with_wild(name, |i| i % every == every / 2);
+            assert!(!honest.findings.is_empty());
+            let missing: Vec<_> = found(&honest).difference(&found(&mixed)).cloned().collect();
+            assert!(missing.is_empty(), "{name}, one in {every}: {missing:?}");
+        }
+    }
+}
+
+#[test]
+fn no_time_of_a_finding_or_an_entry_is_in_the_future() {
+    let (_, mixed) = with_wild("bulk_read_records", |i| i % 2 == 1 && i > 16);
+    let year = EventTime::parse("2027-01-01T00:00:00Z").unwrap();
+    assert!(mixed.findings.iter().all(|f| f.time < year && f.window.end < year));
+    assert!(mixed.entries.values().flatten().all(|entry| entry.time < year));
+    // One that is found by a record from 2100 itself.
+    let incident = canary(CENTURY, 10);
+    assert!(incident.first_finding < year && incident.last_event < year, "{incident:?}");
+}
+
+/// The incident a canary's read stamped `time` gives rise to, `after` minutes later.
+fn canary(time: &str, after: i64) -> Incident {
+    let directory = std::fs::read_to_string(scenarios().join("directory.toml")).unwrap();
+    let subject = directory
+        .split("[[canary]]")
+        .nth(1)
+        .and_then(|part| part.split('"').nth(1))
+        .unwrap_or("T-777000")
+        .to_owned();
+    let mut lines = minutes(0..60);
+    lines.push(read("canary", time, "off-99", &subject));
+    lines.extend(minutes(60..60 + after));
+    let said = replay_lines(&config(), &lines);
+    assert!(said.findings.iter().any(|f| f.detector == "canary"), "{:?}", said.findings);
+    said.incidents.into_iter().find(|i| i.actors.contains(&"off-99".to_owned())).unwrap()
+}
+
+#[test]
+fn an_incident_from_the_future_goes_quiet_like_any_other() {
+    assert_eq!(canary(CENTURY, 10).status, Status::Open);
+    assert_eq!(canary(CENTURY, 120).status, Status::Quiet);
+}
+
+#[test]
+fn an_incident_from_the_past_stays_open_for_the_quiet_gap() {
+    assert_eq!(canary(EPOCH, 10).status, Status::Open);
+    assert_eq!(canary(EPOCH, 120).status, Status::Quiet);
+}
