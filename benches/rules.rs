@@ -15,7 +15,6 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
-use tidewaiter::adapters::telemetry::rss_bytes;
 use tidewaiter::engine::decode::{Decoder, Expected};
 use tidewaiter::engine::detect::rules::{
     Dialect, EventFields, Fields, GroupScratch, GroupState, Groups, Known, LogSource, RuleSet,
@@ -142,7 +141,6 @@ fn sigma_hq() {
 
 /// What a million people cost who each did a little.
 fn groups(set: &RuleSet) {
-    let before = rss_bytes().unwrap_or(0);
     let source = LogSource {
         product: Some("tidewaiter"),
         service: None,
@@ -164,11 +162,7 @@ fn groups(set: &RuleSet) {
         set.correlate(&matched, &event, &mut groups, &mut group_scratch, &mut fired);
     }
     let held = table.bytes() as f64 / table.len() as f64;
-    let resident = rss_bytes().unwrap_or(0).saturating_sub(before) as f64 / table.len() as f64;
-    println!(
-        "{} groups: {held:.0} bytes each as counted, {resident:.0} as resident memory",
-        table.len()
-    );
+    println!("{} groups: {held:.0} bytes each", table.len());
 }
 
 fn median(times: impl Iterator<Item = Duration>) -> Duration {

@@ -109,7 +109,10 @@ pub fn peer_correlations(text: &str, quiet_s: u64) -> Result<CorrelationEngine, 
 /// Ids of the peer's rules that match.
 pub fn peer_matched(engine: &Engine, event: &Json) -> BTreeSet<String> {
     let results = engine.evaluate(&JsonEvent::borrow(event));
-    results.into_iter().filter_map(|result| result.header.rule_id.map(|id| id.to_string())).collect()
+    results
+        .into_iter()
+        .filter_map(|result| result.header.rule_id.map(|id| id.to_string()))
+        .collect()
 }
 
 /// What fires in the peer.
