@@ -140,9 +140,22 @@ impl<'b> Round<'b> {
                 .zip(&ends)
                 .map(|((committed, _), end)| (end - committed).max(0))
                 .sum();
-            if behind == 0 { Ok(()) } else { Err(format!("{behind} behind")) }
+            if behind == 0 { Ok(()) } else { Err(format!("{behind} behind\n{}", self.warnings())) }
         });
         started.elapsed()
+    }
+
+    /// What the detectors have complained of, for whoever reads why a round failed.
+    fn warnings(&self) -> String {
+        let of_one = |(number, detector): (usize, &Monitor)| {
+            let log = detector.log();
+            let lines = log.iter().filter(|line| !line.contains("\"DEBUG\""));
+            let last: Vec<String> =
+                lines.rev().take(12).map(|l| format!("{number}: {l}")).collect();
+            last.into_iter().rev().collect::<Vec<_>>().join("\n")
+        };
+        let told: Vec<String> = self.detectors.iter().enumerate().map(of_one).collect();
+        told.join("\n")
     }
 
     fn until_committed(&self, traffic: &Traffic, share: i64) {

@@ -79,6 +79,8 @@ const BATCH_MAX: usize = 500;
 const POLL: Duration = Duration::from_millis(20);
 /// Saving takes at most one part in so many of a worker's time: with much state it comes less often.
 const SAVE_SHARE: u32 = 12;
+/// But never so seldom: a broker that is slow to commit must not leave much to be done again.
+const SAVE_LATE_MAX: u32 = 5;
 /// How often state sizes are measured: it walks the tables.
 const SIZES_EVERY: Duration = Duration::from_secs(5);
 
@@ -171,7 +173,7 @@ impl Worker {
             self.sender.poll();
             self.report()?;
             let every = Duration::from_millis(self.parts.kafka.commit_interval_ms);
-            let every = every.max(self.save_took * SAVE_SHARE);
+            let every = (self.save_took * SAVE_SHARE).clamp(every, every * SAVE_LATE_MAX);
             if self.saved_at.elapsed() >= every && self.parts.link.is_connected() {
                 self.save()?;
             }
