@@ -1,8 +1,8 @@
 //! Processes and brokers die, freeze and come back while breaches go on, and in the end everything
 //! is as if nothing had happened.
 //!
-//! `make test` plays two rounds. `make chaos` plays a hundred, or `ROUNDS=n`, from `SEED=n` on: a
-//! round that failed is played again with its own seed.
+//! `make chaos` plays a hundred rounds, or `ROUNDS=n`, from `SEED=n` on: a round that failed is
+//! played again with its own seed. `make test` passes it over.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

@@ -73,9 +73,21 @@ impl Assignment {
         self.telemetry.forget_partition(&partition.0, partition.1);
     }
 
-    /// From now on nobody acts on changes: partitions are given up at once.
-    pub fn close(&self) {
+    /// From now on nobody acts on changes: partitions are given up at once, and so are those of
+    /// changes that were noted and not acted on. The group waits for every answer.
+    pub fn close(&self, consumer: &BaseConsumer<Self>) {
         self.closing.store(true, Ordering::Relaxed);
+        self.changes().iter().for_each(|change| self.decline(consumer, change));
+    }
+
+    fn decline(&self, consumer: &BaseConsumer<Self>, change: &Change) {
+        let answered = match change {
+            Change::Assigned(_) => answer(consumer, Some(&TopicPartitionList::new()), None),
+            Change::Revoked(list) | Change::Lost(list) => answer(consumer, None, Some(list)),
+        };
+        if let Err(error) = answered {
+            self.link.note_error(&error, "cannot leave the group in good order");
+        }
     }
 }
 
@@ -142,12 +154,6 @@ impl ConsumerContext for Assignment {
             self.changes.lock().unwrap_or_else(PoisonError::into_inner).push(change);
             return;
         }
-        let answered = match &change {
-            Change::Assigned(_) => answer(consumer, Some(&TopicPartitionList::new()), None),
-            Change::Revoked(list) | Change::Lost(list) => answer(consumer, None, Some(list)),
-        };
-        if let Err(error) = answered {
-            self.link.note_error(&error, "cannot leave the group in good order");
-        }
+        self.decline(consumer, &change);
     }
 }

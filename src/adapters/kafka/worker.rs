@@ -107,7 +107,7 @@ pub struct Worker {
 impl Drop for Worker {
     fn drop(&mut self) {
         // Closing the consumer asks once more what to do with its partitions.
-        self.consumer.context().close();
+        self.consumer.context().close(&self.consumer);
     }
 }
 

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hashbrown::HashMap;
 
-use super::CorrelateConfig;
 use super::risk;
 use super::scope::Scope;
 use super::title::title;
+use super::{Chains, CorrelateConfig};
 use crate::engine::model::{
     Entry, EntryKind, EventTime, Finding, Incident, IncidentId, Key, KeyKind, Severity, Source,
     Status,
@@ -39,9 +39,11 @@ pub struct Group {
     pub watched: HashMap<Key, EventTime>,
 }
 
-/// What an incident is named after: the same finding in whatever order they arrive.
-fn strength(finding: &Finding) -> (u8, EventTime, &str) {
-    (finding.score, finding.time, &finding.id)
+/// What an incident is named after: the same finding in whatever order they arrive. A read that was
+/// followed by an outflow is the whole story, whichever half has the higher score.
+fn strength(finding: &Finding) -> (bool, u8, EventTime, &str) {
+    let is_chain = finding.detector == Chains::NAME;
+    (is_chain, finding.score, finding.time, &finding.id)
 }
 
 /// Where an entry's chain is kept: by actor, or by source for flows and for nobody's reads.
