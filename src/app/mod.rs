@@ -9,6 +9,7 @@ mod engine_settings;
 pub mod evaluate;
 mod keep;
 mod key;
+mod reload;
 pub mod replay;
 mod rule_records;
 mod run;

@@ -1,18 +1,18 @@
 //! Every role in one process: HTTP first, then Kafka, then the detector and the correlator.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender as Channel, channel};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 
 use super::correlate::{CorrelateParts, CorrelateRole, LOOK_EVERY};
 use super::keep::{Health, Role, keep};
+use super::reload::reload;
 use super::{KeyError, SettingsError, load_settings, pseudonym_key};
 use crate::adapters::http::{HttpState, serve};
 use crate::adapters::kafka::{
@@ -21,7 +21,7 @@ use crate::adapters::kafka::{
 };
 use crate::adapters::secrets::{Secret, SecretError};
 use crate::adapters::store::{Store, StoreError};
-use crate::adapters::telemetry::{ReloadedFile, Telemetry, now as now_on_the_wall};
+use crate::adapters::telemetry::{Telemetry, now as now_on_the_wall};
 use crate::config::Config;
 use crate::engine::shard::Watch;
 
@@ -47,8 +47,6 @@ pub enum RunError {
     Demo(String),
 }
 
-/// How often files are looked at for changes.
-const RELOAD_EVERY: Duration = Duration::from_millis(500);
 const STOP_SLICE: Duration = Duration::from_millis(50);
 
 /// Whoever wants to know that the process serves.
@@ -164,7 +162,10 @@ impl Roles {
         if roles.detect {
             threads.push(self.input_looker(&link, inputs)?);
         }
-        threads.push(self.reloader()?);
+        let (config, key) = (self.config.clone(), self.key.clone());
+        let (settings, telemetry) = (Arc::clone(&self.settings), Arc::clone(&self.telemetry));
+        let stop = Arc::clone(&self.stop);
+        threads.push(named("reload", move || reload(&config, &key, &settings, &telemetry, &stop))?);
         let telemetry = Arc::clone(&self.telemetry);
         while !self.stop.load(Ordering::Relaxed) {
             let reasons = unready(&link, &self.health);
@@ -343,75 +344,7 @@ impl Roles {
             }
         })
     }
-
-    /// Reads catalogue, directory and rules again when they change: all or nothing.
-    fn reloader(&self) -> Result<JoinHandle<()>, RunError> {
-        let (config, key, settings, telemetry, stop) = (
-            self.config.clone(),
-            self.key.clone(),
-            Arc::clone(&self.settings),
-            Arc::clone(&self.telemetry),
-            Arc::clone(&self.stop),
-        );
-        named("reload", move || {
-            let files = [
-                (ReloadedFile::Catalogue, config.data.catalogue.clone()),
-                (ReloadedFile::Directory, config.data.directory.clone()),
-                (ReloadedFile::Rules, config.data.rules.clone()),
-                (ReloadedFile::Mapping, config.data.rule_mapping.clone()),
-                (ReloadedFile::Placeholders, config.data.placeholders.clone()),
-                (ReloadedFile::Exceptions, config.data.exceptions.clone()),
-            ];
-            let mut expired = 0;
-            let mut seen = files.each_ref().map(|(_, path)| newest_change(path.as_ref()));
-            while !stop.load(Ordering::Relaxed) {
-                thread::sleep(RELOAD_EVERY);
-                expired = tell_expired(&settings, &telemetry, expired);
-                let now = files.each_ref().map(|(_, path)| newest_change(path.as_ref()));
-                if now == seen {
-                    continue;
-                }
-                let changed: Vec<ReloadedFile> =
-                    (0..files.len()).filter(|&i| now[i] != seen[i]).map(|i| files[i].0).collect();
-                seen = now;
-                match load_settings(&config, &key) {
-                    Ok((loaded, counts)) => {
-                        telemetry.rules(&loaded.rules, now_on_the_wall());
-                        *settings.write().unwrap_or_else(PoisonError::into_inner) =
-                            Arc::new(loaded);
-                        tracing::info!(?changed, ?counts, "reloaded");
-                        changed.iter().for_each(|&file| telemetry.reload(file, true, None));
-                    }
-                    Err(error) => {
-                        tracing::error!(?changed, error = %error, "reload refused; the settings before stay in force");
-                        let said = error.to_string();
-                        changed
-                            .iter()
-                            .for_each(|&file| telemetry.reload(file, false, Some(said.clone())));
-                    }
-                }
-            }
-        })
-    }
 }
-
-/// Counts the exceptions that no longer hold, and names them when there are more than `before`.
-fn tell_expired(settings: &SharedSettings, telemetry: &Telemetry, before: usize) -> usize {
-    let settings = Arc::clone(&settings.read().unwrap_or_else(PoisonError::into_inner));
-    let now = now_on_the_wall();
-    let expired = settings.rules.exceptions().expired(now).count();
-    telemetry.exceptions_expired(expired);
-    if expired > before {
-        for exception in settings.rules.exceptions().expired(now).take(EXPIRED_TOLD_MAX) {
-            let (rule, expires) = (&exception.rule, exception.expires);
-            tracing::warn!(rule, %expires, "an exception has expired; its findings are told again");
-        }
-    }
-    expired
-}
-
-/// Expired exceptions named at once in the log.
-const EXPIRED_TOLD_MAX: usize = 20;
 
 /// The request a record holds. One that does not read as such is passed over, and said: without
 /// its evidence an incident's timeline begins late.
@@ -475,22 +408,4 @@ pub fn stop_on_signals(stop: &Arc<AtomicBool>) -> Option<tokio::task::JoinHandle
             tracing::info!("stopping: finishing what is in flight");
         }
     }))
-}
-
-/// When a file, or the newest file below a folder, was last changed, and how many there are.
-fn newest_change(path: Option<&PathBuf>) -> Option<(SystemTime, usize)> {
-    fn visit(path: &std::path::Path, newest: &mut SystemTime, files: &mut usize) {
-        if path.is_dir() {
-            for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
-                visit(&entry.path(), newest, files);
-            }
-        } else if let Ok(changed) = std::fs::metadata(path).and_then(|m| m.modified()) {
-            *newest = changed.max(*newest);
-            *files += 1;
-        }
-    }
-    let mut newest = SystemTime::UNIX_EPOCH;
-    let mut files = 0;
-    visit(path?, &mut newest, &mut files);
-    Some((newest, files))
 }

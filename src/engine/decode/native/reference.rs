@@ -302,7 +302,7 @@ impl<'de> Visitor<'de> for KeysVisitor {
 }
 
 /// The contract's fields, and those of its objects.
-const FIELDS: &[&str] = &[
+pub const FIELDS: &[&str] = &[
     "kind",
     "id",
     "time",

@@ -1,0 +1,95 @@
+//! Files that are read again when they change.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError};
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use super::load_settings;
+use crate::adapters::kafka::SharedSettings;
+use crate::adapters::secrets::Secret;
+use crate::adapters::telemetry::{ReloadedFile, Telemetry, now as now_on_the_wall};
+use crate::config::Config;
+
+/// How often files are looked at for changes.
+const RELOAD_EVERY: Duration = Duration::from_millis(500);
+/// Expired exceptions named at once in the log.
+const EXPIRED_TOLD_MAX: usize = 20;
+
+/// Reads catalogue, directory and rules again when they change, all or nothing, until told to stop.
+pub fn reload(
+    config: &Config,
+    key: &Secret,
+    settings: &SharedSettings,
+    telemetry: &Telemetry,
+    stop: &AtomicBool,
+) {
+    let files = [
+        (ReloadedFile::Catalogue, config.data.catalogue.clone()),
+        (ReloadedFile::Directory, config.data.directory.clone()),
+        (ReloadedFile::Rules, config.data.rules.clone()),
+        (ReloadedFile::Mapping, config.data.rule_mapping.clone()),
+        (ReloadedFile::Placeholders, config.data.placeholders.clone()),
+        (ReloadedFile::Exceptions, config.data.exceptions.clone()),
+    ];
+    let mut expired = 0;
+    let mut seen = files.each_ref().map(|(_, path)| newest_change(path.as_ref()));
+    while !stop.load(Ordering::Relaxed) {
+        thread::sleep(RELOAD_EVERY);
+        expired = tell_expired(settings, telemetry, expired);
+        let now = files.each_ref().map(|(_, path)| newest_change(path.as_ref()));
+        if now == seen {
+            continue;
+        }
+        let changed: Vec<ReloadedFile> =
+            (0..files.len()).filter(|&i| now[i] != seen[i]).map(|i| files[i].0).collect();
+        seen = now;
+        match load_settings(config, key) {
+            Ok((loaded, counts)) => {
+                telemetry.rules(&loaded.rules, now_on_the_wall());
+                *settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(loaded);
+                tracing::info!(?changed, ?counts, "reloaded");
+                changed.iter().for_each(|&file| telemetry.reload(file, true, None));
+            }
+            Err(error) => {
+                tracing::error!(?changed, error = %error, "reload refused; the settings before stay in force");
+                let said = error.to_string();
+                changed.iter().for_each(|&file| telemetry.reload(file, false, Some(said.clone())));
+            }
+        }
+    }
+}
+
+/// Counts the exceptions that no longer hold, and names them when there are more than `before`.
+fn tell_expired(settings: &SharedSettings, telemetry: &Telemetry, before: usize) -> usize {
+    let settings = Arc::clone(&settings.read().unwrap_or_else(PoisonError::into_inner));
+    let now = now_on_the_wall();
+    let expired = settings.rules.exceptions().expired(now).count();
+    telemetry.exceptions_expired(expired);
+    if expired > before {
+        for exception in settings.rules.exceptions().expired(now).take(EXPIRED_TOLD_MAX) {
+            let (rule, expires) = (&exception.rule, exception.expires);
+            tracing::warn!(rule, %expires, "an exception has expired; its findings are told again");
+        }
+    }
+    expired
+}
+
+/// When a file, or the newest file below a folder, was last changed, and how many there are.
+fn newest_change(path: Option<&PathBuf>) -> Option<(SystemTime, usize)> {
+    fn visit(path: &Path, newest: &mut SystemTime, files: &mut usize) {
+        if path.is_dir() {
+            for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
+                visit(&entry.path(), newest, files);
+            }
+        } else if let Ok(changed) = std::fs::metadata(path).and_then(|m| m.modified()) {
+            *newest = changed.max(*newest);
+            *files += 1;
+        }
+    }
+    let mut newest = SystemTime::UNIX_EPOCH;
+    let mut files = 0;
+    visit(path?, &mut newest, &mut files);
+    Some((newest, files))
+}

@@ -1,0 +1,181 @@
+//! What a correlation may say: chains, conditions, groups; what is refused; what a reload keeps.
+
+use super::*;
+
+#[test]
+fn a_chain_counts_firings_by_the_same_group() {
+    let text = "
+{type: event_count, rules: [a], group-by: [who], timespan: 10s, condition: {gte: 3}}
+name: burst
+---
+title: Y
+id: y
+correlation: {type: temporal_ordered, rules: [burst, c], aliases: {person: {burst: who, c: user}}, group-by: [person], timespan: 1m}
+";
+    let mut engine = Engine::new(text.trim_start());
+    assert!(engine.set.tells(1) && !engine.set.tells(0) && !engine.set.correlation_tells(0));
+    let mut told = Vec::new();
+    for (second, event) in [
+        (0, json!({"k": "a", "who": "x"})),
+        (1, json!({"k": "a", "who": "x"})),
+        (2, json!({"k": "c", "user": "x"})),
+        (3, json!({"k": "a", "who": "x"})),
+        (4, json!({"k": "c", "user": "y"})),
+        (5, json!({"k": "c", "user": "x"})),
+    ] {
+        for firing in engine.take(&event, at(second), None) {
+            told.push((
+                engine.set.correlations()[firing.correlation as usize].rule.id.clone(),
+                second,
+            ));
+        }
+    }
+    assert_eq!(told, [("x".to_owned(), 3), ("y".to_owned(), 5)]);
+}
+
+#[test]
+fn temporal_takes_a_count_or_an_expression() {
+    for (condition, expected) in [("{gte: 2}", vec![1, 3]), ("'a and not b'", vec![0, 3])] {
+        let text =
+            format!("{{type: temporal, rules: [a, b, c], timespan: 5s, condition: {condition}}}");
+        let mut engine = Engine::new(&text);
+        let events = [("a", 0), ("b", 1), ("b", 10), ("a", 20), ("c", 21)];
+        let mut told = Vec::new();
+        for (i, (k, second)) in events.iter().enumerate() {
+            if !engine.take(&json!({"k": k}), at(*second), None).is_empty() {
+                told.push(i);
+            }
+        }
+        let expected: Vec<usize> = if condition == "{gte: 2}" { vec![1, 4] } else { expected };
+        assert_eq!(told, expected, "{condition}");
+    }
+}
+
+#[test]
+fn groups_are_told_apart_whatever_their_fields_hold() {
+    let text = "{type: event_count, rules: a, group-by: [x, y], timespan: 1m, condition: {gte: 2}}";
+    let mut engine = Engine::new(text);
+    for (x, y) in [
+        (json!("a"), json!("1:b")),
+        (json!("a1"), json!("b")),
+        (json!(null), json!("b")),
+        (json!(""), json!("b")),
+    ] {
+        assert_eq!(engine.take(&json!({"k": "a", "x": x, "y": y}), at(0), None), []);
+    }
+    let long = "l".repeat(5_000);
+    for end in ["p", "q", "p"] {
+        let told = engine.take(&json!({"k": "a", "x": format!("{long}{end}")}), at(0), None).len();
+        assert_eq!(told, usize::from(engine.table.len() == 6 && end == "p"), "{end}");
+    }
+    assert_eq!(engine.table.len(), 6);
+}
+
+fn refused(correlation: &str, expected: &str) {
+    let text = format!("{BASE}title: X\nid: x\ncorrelation: {correlation}");
+    let errors = RuleSet::load([("r.yml", text)], &Placeholders::new()).expect_err(correlation);
+    let told: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    assert!(told.iter().any(|error| error.contains(expected)), "{correlation}: {told:?}");
+    assert!(told.iter().all(|error| error.starts_with("r.yml:")), "{told:?}");
+}
+
+#[test]
+fn what_is_not_supported_is_refused() {
+    refused(
+        "{type: event_count, rules: [a], timespan: 365d, condition: {gte: 1}}",
+        "from 1s to 31d",
+    );
+    refused("{type: event_count, rules: [a], timespan: 0s, condition: {gte: 1}}", "from 1s to 31d");
+    refused("{type: event_count, rules: [a], timespan: 5w, condition: {gte: 1}}", "from 1s to 31d");
+    refused(
+        "{type: value_median, rules: [a], timespan: 5m, condition: {gte: 1}}",
+        "expected one of event_count",
+    );
+    refused(
+        "{type: event_count, rules: [zz], timespan: 5m, condition: {gte: 1}}",
+        "no rule loaded",
+    );
+    refused(
+        "{type: event_count, rules: [a, a], timespan: 5m, condition: {gte: 1}}",
+        "appears twice",
+    );
+    refused("{type: event_count, rules: [x], timespan: 5m, condition: {gte: 1}}", "circle");
+    refused("{type: event_count, rules: [a], timespan: 5m}", "missing `condition`");
+    refused("{type: event_count, rules: [a], timespan: 5m, condition: {gte: x}}", "a number");
+    refused(
+        "{type: event_count, rules: [a], timespan: 5m, condition: {field: n, gte: 1}}",
+        "`field` here",
+    );
+    refused(
+        "{type: value_count, rules: [a], timespan: 5m, condition: {gte: 1}}",
+        "missing `field`",
+    );
+    refused(
+        "{type: value_sum, rules: [a], timespan: 5m, condition: {field: [n, m], gte: 1}}",
+        "more than one field",
+    );
+    refused(
+        "{type: value_avg, rules: [a], timespan: 5m, condition: {field: n, percentile: 3, gte: 1}}",
+        "expected one of gt",
+    );
+    refused(
+        "{type: value_percentile, rules: [a], timespan: 5m, condition: {field: n, percentile: 300, gte: 1}}",
+        "0 to 100",
+    );
+    refused(
+        "{type: temporal_ordered, rules: [a, b], timespan: 5m, condition: {gte: 1}}",
+        "temporal_ordered",
+    );
+    refused(
+        "{type: temporal, rules: [a, b], timespan: 5m, condition: {gte: 3}}",
+        "rules that are listed",
+    );
+    refused("{type: temporal, rules: [a, b], timespan: 5m, condition: a and d}", "uses `d`");
+    refused(
+        "{type: temporal, rules: [a, b], timespan: 5m, window: tumbling}",
+        "expected one of type",
+    );
+    refused("{type: temporal, rules: [a], timespan: 5m, aliases: {p: {zz: f}}}", "no rule loaded");
+    refused(
+        "{type: temporal, rules: [a, b], timespan: 5m, group-by: p, aliases: {p: {a: f}}}",
+        "for every rule",
+    );
+    let many: Vec<String> = (0..200).map(|i| format!("r{i}")).collect();
+    refused(
+        &format!("{{type: temporal, rules: [{}], timespan: 5m}}", many.join(", ")),
+        "at most 64",
+    );
+    let twins: String = (0..70)
+        .map(|i| format!("{{type: event_count, rules: a, timespan: 5m, condition: {{gte: 1}}}}\n---\ntitle: Z\nid: z{i}\ncorrelation: "))
+        .collect();
+    refused(
+        &format!("{twins}{{type: event_count, rules: a, timespan: 5m, condition: {{gte: 1}}}}"),
+        "name one rule",
+    );
+}
+
+#[test]
+fn whom_a_record_is_about_is_no_group() {
+    let text = "title: A\nid: a\nlogsource: {product: tidewaiter}\ndetection: {s: {action: read}, condition: s}\n---\ntitle: X\nid: x\ncorrelation: {type: event_count, rules: a, group-by: resource.subject, timespan: 5m, condition: {gte: 1}}";
+    let errors = RuleSet::load([("r.yml", text)], &Placeholders::new()).expect_err("private");
+    assert!(errors[0].to_string().contains("not readable by rules"), "{errors:?}");
+}
+
+#[test]
+fn state_survives_the_reload_of_what_did_not_change() {
+    let text = "{type: event_count, rules: a, group-by: who, timespan: 1m, condition: {gte: 3}}";
+    let changed = "{type: event_count, rules: a, group-by: who, timespan: 2m, condition: {gte: 3}}";
+    for (after, expected) in [(text, 1), (changed, 0)] {
+        let mut engine = Engine::new(text);
+        for second in 0..2 {
+            engine.take(&json!({"k": "a", "who": "x"}), at(second), None);
+        }
+        // Other rules before it, comments, another description: the same correlation.
+        let text = format!(
+            "# new\ntitle: N\nid: n\nlogsource: {{product: p}}\ndetection: {{s: {{k: z}}, condition: s}}\n---\n{BASE}title: X\ndescription: other words\nid: x\ncorrelation: {after}"
+        );
+        engine.set = RuleSet::load([("r.yml", text)], &Placeholders::new()).expect("rules");
+        let told = engine.take(&json!({"k": "a", "who": "x"}), at(2), None);
+        assert_eq!(told.len(), expected, "{after}");
+    }
+}
