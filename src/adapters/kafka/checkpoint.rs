@@ -13,13 +13,12 @@ use super::admin::ensure_changelog;
 use super::assignment::{Change, Partition, answer};
 use super::changelog::{self, Kept, MARK_KEY, PartitionMark};
 use super::lane::Lane;
+use super::saver::{Ended, Save, SaveError};
 use super::sender::SendError;
 use super::transaction::{Change as Write, TransactionError};
 use super::worker::{Worker, WorkerError};
 use crate::engine::shard::{Saved, ShardSaving};
 
-/// How long acknowledgements of findings are waited for before state is saved.
-const FLUSH: Duration = Duration::from_secs(5);
 const LOOK: Duration = Duration::from_secs(5);
 
 /// One partition's part of a save.
@@ -33,53 +32,113 @@ struct Part {
     saving: ShardSaving,
 }
 
+/// A worker's partitions as they were at one moment.
+pub struct Snapshot(Vec<Part>);
+
+impl Save for Snapshot {
+    fn changes(&self) -> impl Iterator<Item = Write<'_>> {
+        self.0.iter().flat_map(|part| {
+            let write = |key, value| Write {
+                topic: &part.changelog,
+                partition: part.partition.1,
+                key,
+                value,
+            };
+            let state =
+                part.records.iter().map(move |saved| write(&saved.key, saved.value.as_deref()));
+            state.chain([write(MARK_KEY, Some(&part.mark))])
+        })
+    }
+
+    fn offsets(&self) -> Result<TopicPartitionList, TransactionError> {
+        let mut list = TopicPartitionList::with_capacity(self.0.len());
+        for part in &self.0 {
+            let (topic, number) = &part.partition;
+            let mut place = list.add_partition(topic, *number);
+            place.set_offset(Offset::Offset(part.next)).map_err(TransactionError::Undone)?;
+            place.set_metadata(part.time_ms.to_string());
+        }
+        Ok(list)
+    }
+}
+
 impl Worker {
-    /// Writes what has changed to the changelogs, with the offsets, once the broker has
-    /// acknowledged everything that was found. True where nothing is left to save.
+    /// Saves everything and waits until it has arrived. True where nothing is left to save.
     pub(super) fn save(&mut self) -> Result<bool, WorkerError> {
-        self.saved_at = Instant::now();
+        if self.end_save(true)? == Some(false) && self.parts.stop.load(Ordering::Relaxed) {
+            return Ok(false);
+        }
         if !self.lanes.values().any(|lane| lane.changed) {
             return Ok(true);
         }
-        match self.sender.flush(FLUSH) {
-            Ok(()) => {}
-            Err(SendError::Pending(records)) => {
+        self.begin_save()?;
+        Ok(self.end_save(true)? == Some(true))
+    }
+
+    /// Takes down what has changed. It is written to the changelogs, with the offsets, once the
+    /// broker has acknowledged everything that was found until now; the worker goes on meanwhile.
+    pub(super) fn begin_save(&mut self) -> Result<(), WorkerError> {
+        self.saved_at = Instant::now();
+        if !self.lanes.values().any(|lane| lane.changed) {
+            return Ok(());
+        }
+        let Some(group) = self.consumer.group_metadata() else { return Ok(()) };
+        let started = Instant::now();
+        let snapshot = Snapshot(self.parts_to_save()?);
+        let found = self.sender.close_lot();
+        self.save_took = started.elapsed();
+        if let Err(refused) = self.saver.begin(snapshot, found, group) {
+            self.saved(refused, false);
+            return Err(WorkerError::Saver);
+        }
+        Ok(())
+    }
+
+    /// Whether the save under way has arrived. None where there is none, or, unless it is to be
+    /// waited for, where it has not ended.
+    pub(super) fn end_save(&mut self, wait: bool) -> Result<Option<bool>, WorkerError> {
+        let Some(Ended { save, outcome, took }) =
+            self.saver.end(wait).map_err(|_| WorkerError::Saver)?
+        else {
+            return Ok(None);
+        };
+        let arrived = outcome.is_ok();
+        let (mut records, mut bytes) = (0, 0);
+        for change in save.changes() {
+            records += 1;
+            bytes += (change.key.len() + change.value.map_or(0, <[u8]>::len)) as u64;
+        }
+        self.parts.telemetry.saved(arrived, records, bytes, took);
+        self.saved(save, arrived);
+        match outcome {
+            Ok(()) => Ok(Some(true)),
+            Err(SaveError::Send(SendError::Pending(records))) => {
                 tracing::warn!(
                     records,
                     "the broker has not acknowledged everything; nothing is saved yet"
                 );
-                return Ok(false);
+                Ok(Some(false))
             }
-            Err(error) => return Err(error.into()),
-        }
-        let Some(group) = self.consumer.group_metadata() else { return Ok(false) };
-        let started = Instant::now();
-        let parts = self.parts_to_save()?;
-        let offsets = offsets(&parts).map_err(WorkerError::Group)?;
-        let done = self.transactions.commit(writes(&parts), &offsets, &group);
-        let records = parts.iter().map(|part| part.records.len() as u64 + 1).sum();
-        let bytes = writes(&parts).map(|w| (w.key.len() + w.value.map_or(0, <[u8]>::len)) as u64);
-        self.parts.telemetry.saved(done.is_ok(), records, bytes.sum(), started.elapsed());
-        let arrived = done.is_ok();
-        self.save_took = started.elapsed();
-        for part in parts {
-            let Some(lane) = self.lanes.get_mut(&part.partition) else { continue };
-            if arrived {
-                lane.shard.saved(part.saving);
-                lane.changed = false;
-            } else {
-                lane.shard.save_again(part.saving);
-            }
-        }
-        match done {
-            Ok(()) => Ok(true),
-            Err(TransactionError::Undone(error)) => {
+            Err(SaveError::Transaction(TransactionError::Undone(error))) => {
                 // The group may be sharing out anew; what is not saved is done again with the
                 // same ids.
                 self.parts.link.note_error(&error, "state not saved; it is tried again");
-                Ok(false)
+                Ok(Some(false))
             }
-            Err(error) => Err(error.into()),
+            Err(SaveError::Send(error)) => Err(error.into()),
+            Err(SaveError::Transaction(error)) => Err(error.into()),
+        }
+    }
+
+    fn saved(&mut self, snapshot: Snapshot, arrived: bool) {
+        for part in snapshot.0 {
+            let Some(lane) = self.lanes.get_mut(&part.partition) else { continue };
+            if arrived {
+                lane.shard.saved(part.saving);
+            } else {
+                lane.shard.save_again(part.saving);
+                lane.changed = true;
+            }
         }
     }
 
@@ -88,6 +147,7 @@ impl Worker {
         for (partition, lane) in self.lanes.iter_mut().filter(|(_, lane)| lane.changed) {
             let mut records = Vec::new();
             let saving = lane.shard.save(&mut records)?;
+            lane.changed = false;
             parts.push(Part {
                 partition: partition.clone(),
                 changelog: self.topics.changelog(&partition.0),
@@ -103,6 +163,10 @@ impl Worker {
 
     /// Does what the group has asked for since the last time.
     pub(super) fn follow_group(&mut self) -> Result<(), WorkerError> {
+        if !self.consumer.context().has_changes() {
+            return Ok(());
+        }
+        self.end_save(true)?;
         for change in self.consumer.context().changes() {
             match change {
                 Change::Assigned(list) => self.take_over(list)?,
@@ -332,24 +396,4 @@ impl Worker {
         }
         Ok(())
     }
-}
-
-fn offsets(parts: &[Part]) -> Result<TopicPartitionList, KafkaError> {
-    let mut list = TopicPartitionList::with_capacity(parts.len());
-    for part in parts {
-        let (topic, number) = &part.partition;
-        let mut place = list.add_partition(topic, *number);
-        place.set_offset(Offset::Offset(part.next))?;
-        place.set_metadata(part.time_ms.to_string());
-    }
-    Ok(list)
-}
-
-fn writes(parts: &[Part]) -> impl Iterator<Item = Write<'_>> {
-    parts.iter().flat_map(|part| {
-        let write =
-            |key, value| Write { topic: &part.changelog, partition: part.partition.1, key, value };
-        let state = part.records.iter().map(move |saved| write(&saved.key, saved.value.as_deref()));
-        state.chain([write(MARK_KEY, Some(&part.mark))])
-    })
 }

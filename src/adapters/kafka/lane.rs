@@ -31,6 +31,8 @@ pub struct Lane {
     pub telemetry: Arc<TopicTelemetry>,
     /// Counts of the batch at hand.
     pub counts: BatchCounts,
+    /// Broker times of the batch's records, for the latency.
+    pub times: Vec<i64>,
     pub mark: PartitionMark,
     /// Something has been judged since the state was last saved.
     pub changed: bool,
@@ -64,6 +66,7 @@ impl Lane {
             shard: Shard::new(vec![stream], config),
             telemetry: telemetry.topic(topic),
             counts: BatchCounts::default(),
+            times: Vec::new(),
             mark,
             changed: false,
             decoder,
@@ -75,16 +78,16 @@ impl Lane {
         offset >= self.mark.next
     }
 
-    /// Takes one record. Its broker time, where it was judged now and not before a restart.
+    /// Takes one record; one that was judged before a restart only fills the flight recorder.
     pub fn take(
         &mut self,
         message: &BorrowedMessage<'_>,
         to: &mut Outlet<'_>,
-    ) -> Result<Option<i64>, LaneError> {
+    ) -> Result<(), LaneError> {
         let payload = message.payload().unwrap_or_default();
         let time_ms = message.timestamp().to_millis().unwrap_or_else(wall_clock_ms);
         let current = self.is_current(message.offset());
-        let Self { shard, decoder, counts, mark, telemetry, .. } = self;
+        let Self { shard, decoder, counts, times, mark, telemetry, .. } = self;
         let decoded = match payload.is_empty() {
             true => Err(Refusal::Empty),
             false => decoder.decode(payload),
@@ -94,12 +97,13 @@ impl Lane {
             if let Ok(Some(event)) = decoded {
                 shard.recall(&incoming(&event, &raw, message, time_ms), to.settings);
             }
-            return Ok(None);
+            return Ok(());
         }
         self.changed = true;
         mark.gaps += (message.offset() - mark.next).unsigned_abs();
         mark.next = message.offset() + 1;
         mark.time_ms = time_ms;
+        times.push(time_ms);
         counts.records_in += 1;
         let event = match decoded {
             Ok(Some(event)) => event,
@@ -107,7 +111,7 @@ impl Lane {
                 // A header or a blank line is no event; it is read, and there is nothing to judge.
                 counts.scored += 1;
                 mark.scored += 1;
-                return Ok(Some(time_ms));
+                return Ok(());
             }
             Err(refusal) => {
                 counts.dead_lettered += 1;
@@ -115,7 +119,7 @@ impl Lane {
                 telemetry.refused(refusal.label());
                 let letter = serde_json::to_vec(&DeadLetter::new(message, &refusal, payload))?;
                 to.sender.send(&to.topics.dead_letter, message.topic(), &letter)?;
-                return Ok(Some(time_ms));
+                return Ok(());
             }
         };
         counts.saturated += u64::from(event.saturated);
@@ -134,7 +138,7 @@ impl Lane {
                 known.map(|d| d.category.as_str()).or(event.resource.category.as_deref());
             telemetry.read(category.unwrap_or("unclassified"), 1, event.records);
         }
-        Ok(Some(time_ms))
+        Ok(())
     }
 
     /// The mark as it is to be kept.

@@ -17,6 +17,7 @@ mod lane;
 mod ledger;
 mod link;
 mod reader;
+mod saver;
 mod sender;
 mod topics;
 mod transaction;

@@ -1,7 +1,7 @@
 //! Records out, in order, acknowledged before anything is committed.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -11,6 +11,8 @@ use rdkafka::{ClientConfig, ClientContext};
 
 use super::link::Link;
 
+/// One look at deliveries while a lot is waited for.
+const TURN: Duration = Duration::from_millis(2);
 /// Room for one wait, so that a shutdown is seen.
 const SLICE: Duration = Duration::from_millis(100);
 /// How long a process that is to stop still waits for room in the queue, while a broker is there.
@@ -29,13 +31,19 @@ pub enum SendError {
     #[error("{0} records were refused by the broker")]
     Refused(u64),
     #[error("{0} records are still unacknowledged")]
-    Pending(i32),
+    Pending(i64),
 }
 
 struct Deliveries {
     link: Arc<Link>,
     refused: AtomicU64,
+    /// Records of each lot that are not acknowledged yet.
+    pending: [AtomicI64; 2],
 }
+
+/// Everything sent between two closings; there are never more than two that matter.
+#[derive(Clone, Copy, Debug)]
+pub struct Lot(usize);
 
 impl ClientContext for Deliveries {
     fn log(&self, level: rdkafka::config::RDKafkaLogLevel, facility: &str, message: &str) {
@@ -48,9 +56,18 @@ impl ClientContext for Deliveries {
 }
 
 impl ProducerContext for Deliveries {
-    type DeliveryOpaque = ();
+    /// The record's lot.
+    type DeliveryOpaque = usize;
 
-    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+    fn delivery(&self, result: &DeliveryResult<'_>, lot: usize) {
+        // After the refusal is counted, so that a lot without pending records has told all of them.
+        struct Done<'a>(&'a AtomicI64);
+        impl Drop for Done<'_> {
+            fn drop(&mut self) {
+                self.0.fetch_sub(1, Ordering::Release);
+            }
+        }
+        let _done = Done(&self.pending[lot & 1]);
         if let Err((error, message)) = result {
             use rdkafka::Message;
             self.refused.fetch_add(1, Ordering::Relaxed);
@@ -68,6 +85,7 @@ impl ProducerContext for Deliveries {
 pub struct Sender {
     producer: BaseProducer<Deliveries>,
     stop: Arc<AtomicBool>,
+    lot: AtomicUsize,
 }
 
 impl Sender {
@@ -83,14 +101,30 @@ impl Sender {
             .set("linger.ms", "5")
             // A record waits for a broker that is away as long as it takes.
             .set("message.timeout.ms", "0");
-        let deliveries = Deliveries { link, refused: AtomicU64::new(0) };
+        let deliveries =
+            Deliveries { link, refused: AtomicU64::new(0), pending: Default::default() };
         let producer = client.create_with_context(deliveries).map_err(SendError::Create)?;
-        Ok(Self { producer, stop })
+        Ok(Self { producer, stop, lot: AtomicUsize::new(0) })
     }
 
     /// Queues a record; waits while the queue is full, unless the process is to stop.
     pub fn send(&self, topic: &str, key: &str, payload: &[u8]) -> Result<(), SendError> {
-        let mut record = BaseRecord::to(topic).key(key).payload(payload);
+        let lot = self.lot.load(Ordering::Relaxed) & 1;
+        let pending = &self.producer.context().pending[lot];
+        pending.fetch_add(1, Ordering::Relaxed);
+        let sent =
+            self.queue(topic, BaseRecord::with_opaque_to(topic, lot).key(key).payload(payload));
+        if sent.is_err() {
+            pending.fetch_sub(1, Ordering::Relaxed);
+        }
+        sent
+    }
+
+    fn queue(
+        &self,
+        topic: &str,
+        mut record: BaseRecord<'_, str, [u8], usize>,
+    ) -> Result<(), SendError> {
         let mut stopping = None;
         loop {
             match self.producer.send(record) {
@@ -118,15 +152,45 @@ impl Sender {
         self.producer.poll(Duration::ZERO);
     }
 
+    /// Closes the lot: what is sent from now on belongs to the next. The lot before must have
+    /// arrived.
+    pub fn close_lot(&self) -> Lot {
+        Lot(self.lot.fetch_add(1, Ordering::Relaxed) & 1)
+    }
+
+    /// Waits until everything of a closed lot is acknowledged, as long as it takes; a process that
+    /// is to stop does not wait for a broker that is away.
+    pub fn wait_for(&self, lot: Lot) -> Result<(), SendError> {
+        let deliveries = self.producer.context();
+        let mut stopping = None;
+        loop {
+            let pending = deliveries.pending[lot.0].load(Ordering::Acquire);
+            if pending <= 0 {
+                return self.refusals();
+            }
+            if self.stop.load(Ordering::Relaxed) {
+                let since = *stopping.get_or_insert_with(Instant::now);
+                if !deliveries.link.is_connected() || since.elapsed() >= STOPPING_MAX {
+                    return Err(SendError::Pending(pending));
+                }
+            }
+            self.producer.poll(TURN);
+        }
+    }
+
     /// Waits until everything queued is acknowledged, at most `timeout`.
     pub fn flush(&self, timeout: Duration) -> Result<(), SendError> {
         let deadline = Instant::now() + timeout;
         while self.producer.in_flight_count() > 0 {
             if Instant::now() >= deadline {
-                return Err(SendError::Pending(self.producer.in_flight_count()));
+                return Err(SendError::Pending(self.producer.in_flight_count().into()));
             }
             let _ = self.producer.flush(SLICE);
         }
+        self.refusals()
+    }
+
+    fn refusals(&self) -> Result<(), SendError> {
         match self.producer.context().refused.swap(0, Ordering::Relaxed) {
             0 => Ok(()),
             refused => Err(SendError::Refused(refused)),

@@ -19,13 +19,15 @@ use tokio::runtime::Handle;
 
 use super::assignment::{Assignment, Partition};
 use super::changelog::ChangelogError;
+use super::checkpoint::Snapshot;
 use super::lane::{Lane, LaneError, Outlet};
 use super::link::{Link, wall_clock_ms};
+use super::saver::Saver;
 use super::sender::{SendError, Sender};
 use super::transaction::{TransactionError, Transactions};
 use super::{InputConfig, KafkaConfig, Start, Topics, TopicsError};
 use crate::adapters::secrets::SecretError;
-use crate::adapters::telemetry::{Telemetry, TopicTelemetry};
+use crate::adapters::telemetry::Telemetry;
 use crate::engine::model::EventTime;
 use crate::engine::shard::{
     EvidenceRecord, Output, Settings, ShardConfig, StateError, StateSize, Watch,
@@ -56,6 +58,10 @@ pub enum WorkerError {
     Topics(#[from] TopicsError),
     #[error("the group cannot be answered: {0}")]
     Group(KafkaError),
+    #[error("cannot start the thread that saves: {0}")]
+    Thread(#[from] std::io::Error),
+    #[error("the thread that saves has ended")]
+    Saver,
 }
 
 /// What a worker is given.
@@ -88,8 +94,8 @@ pub struct Worker {
     pub(super) parts: WorkerParts,
     pub(super) topics: Topics,
     pub(super) consumer: BaseConsumer<Assignment>,
-    pub(super) sender: Sender,
-    pub(super) transactions: Transactions,
+    pub(super) sender: Arc<Sender>,
+    pub(super) saver: Saver<Snapshot>,
     pub(super) lanes: BTreeMap<Partition, Lane>,
     pub(super) saved_at: Instant,
     /// How long the last save kept the worker from its work.
@@ -97,8 +103,8 @@ pub struct Worker {
     /// Input topics whose changelog has this many partitions.
     pub(super) changelogs: BTreeMap<String, i32>,
     out: Output,
-    /// Broker times of the batch's records, for the latency.
-    times: Vec<(Arc<TopicTelemetry>, i64)>,
+    /// The partition of the record at hand: kept, so that no record costs an allocation.
+    place: Partition,
     sized_at: Instant,
     /// The last batch took all there was.
     idle: bool,
@@ -116,9 +122,12 @@ impl Worker {
         let kafka = &parts.kafka;
         let (link, stop) = (Arc::clone(&parts.link), Arc::clone(&parts.stop));
         let sender = Sender::new(kafka.client("detect")?, Arc::clone(&link), Arc::clone(&stop))?;
+        let sender = Arc::new(sender);
         let name = kafka.worker_name(parts.number);
         let transactions =
             Transactions::open(kafka.client("detect")?, &name, Arc::clone(&link), stop)?;
+        let saver =
+            Saver::start(format!("save-{}", parts.number), transactions, Arc::clone(&sender))?;
         let mut client = kafka.client("detect")?;
         client
             .set("group.id", &kafka.group)
@@ -151,11 +160,11 @@ impl Worker {
             topics: kafka.topics(),
             consumer,
             sender,
-            transactions,
+            saver,
+            place: (String::new(), 0),
             lanes: BTreeMap::new(),
             changelogs: BTreeMap::new(),
             out: Output::default(),
-            times: Vec::new(),
             saved_at: Instant::now(),
             save_took: Duration::ZERO,
             sized_at: Instant::now(),
@@ -174,8 +183,10 @@ impl Worker {
             self.report()?;
             let every = Duration::from_millis(self.parts.kafka.commit_interval_ms);
             let every = (self.save_took * SAVE_SHARE).clamp(every, every * SAVE_LATE_MAX);
-            if self.saved_at.elapsed() >= every && self.parts.link.is_connected() {
-                self.save()?;
+            self.end_save(false)?;
+            let due = self.saved_at.elapsed() >= every && !self.saver.is_busy();
+            if due && self.parts.link.is_connected() {
+                self.begin_save()?;
             }
         }
         if self.parts.link.is_connected() && self.save()? {
@@ -202,18 +213,18 @@ impl Worker {
             wait = Duration::ZERO;
             match polled {
                 Ok(message) => {
-                    let partition = (message.topic().to_owned(), message.partition());
+                    self.place.0.clear();
+                    self.place.0.push_str(message.topic());
+                    self.place.1 = message.partition();
                     // Of a partition that is not ours any more, nothing counts.
-                    let Some(lane) = self.lanes.get_mut(&partition) else { continue };
+                    let Some(lane) = self.lanes.get_mut(&self.place) else { continue };
                     let mut to = Outlet {
                         settings: &settings,
                         out: &mut self.out,
                         sender: &self.sender,
                         topics: &self.topics,
                     };
-                    if let Some(time) = lane.take(&message, &mut to)? {
-                        self.times.push((Arc::clone(&lane.telemetry), time));
-                    }
+                    lane.take(&message, &mut to)?;
                 }
                 Err(KafkaError::MessageConsumption(RDKafkaErrorCode::UnknownTopicOrPartition)) => {}
                 Err(error) => self.parts.link.note_error(&error, "cannot consume"),
@@ -224,10 +235,10 @@ impl Worker {
         }
         self.hand_on()?;
         let now = wall_clock_ms();
-        for (telemetry, time) in self.times.drain(..) {
-            telemetry.latency_ms(u64::try_from(now - time).unwrap_or(0), 1);
-        }
         for (partition, lane) in &mut self.lanes {
+            for time in lane.times.drain(..) {
+                lane.telemetry.latency_ms(u64::try_from(now - time).unwrap_or(0), 1);
+            }
             let counts = std::mem::take(&mut lane.counts);
             if counts.records_in > 0 {
                 lane.telemetry.batch(&counts);

@@ -1,9 +1,9 @@
 //! Windows, sessions and shifts end and begin. What ended is learned from.
 
 use super::actor::{ALL, Baseline, HOUR, SHARE, SHIFT, Span, TEN};
-use super::peers::{DRIFTS, KINDS, Peers, SPANS};
+use super::peers::{Context, DRIFTS, KINDS, Peers, SPANS};
 use super::rate::Expected;
-use super::season::{Starts, hour_of_week};
+use super::season::{Season, Starts, hour_of_week};
 use super::slow::{Peered, Slow};
 
 /// Idle minutes after which a read begins a session, and a shift.
@@ -113,28 +113,20 @@ impl Baseline {
             }
         }
         let ratio = count / (expected.mu / context).max(0.1);
-        match which {
-            TEN => role.context.add(span.index, ratio),
-            HOUR => {
-                let rate = expected.mu / factor.max(0.05);
-                let seasonal = count / (rate * context).max(0.1);
-                role.season.add(hour_of_week(span.index), seasonal);
-            }
+        let rate = expected.mu / factor.max(0.05);
+        let seasonal = count / (rate * context).max(0.1);
+        let index = span.index;
+        let compare = |context: &mut Context, season: &mut Season| match which {
+            TEN => context.add(index, ratio),
+            HOUR => season.add(hour_of_week(index), seasonal),
             _ => {}
-        }
+        };
+        compare(&mut role.context, &mut role.season);
         let group = peers.group_mut(places.1);
         for kind in 0..KINDS {
             group.rates[which][kind].add_window(span.counts[kind], &span.expected[kind], factor);
         }
-        match which {
-            TEN => group.context.add(span.index, ratio),
-            HOUR => {
-                let rate = expected.mu / factor.max(0.05);
-                let seasonal = count / (rate * context).max(0.1);
-                group.season.add(hour_of_week(span.index), seasonal);
-            }
-            _ => {}
-        }
+        compare(&mut group.context, &mut group.season);
     }
 
     fn begin_session(&mut self, minute: u32, peers: &mut Peers, (role, group): (u16, u16)) {
