@@ -2,7 +2,7 @@
 //! is as if nothing had happened.
 //!
 //! `make chaos` plays a hundred rounds, or `ROUNDS=n`, from `SEED=n` on: a round that failed is
-//! played again with its own seed. `make test` passes it over.
+//! played again with its own seed. `make test` plays two.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
