@@ -127,3 +127,23 @@ fn a_correlator_that_stands_by_takes_over() {
 fn ids(incidents: &[Value]) -> BTreeSet<String> {
     incidents.iter().map(|incident| incident["id"].as_str().unwrap().to_owned()).collect()
 }
+
+#[test]
+fn two_processes_under_one_name_do_no_harm() {
+    let broker = SharedBroker::get();
+    let it = Installation::new(&broker, "same");
+    let config = it.process("same", "instance = \"same\"", "");
+    let mut first = Monitor::start(&config);
+    first.says("partitions assigned");
+    let traffic = it.simulated.play(&it.setup);
+    it.until_committed(&traffic, 20);
+    let second = Monitor::start(&config);
+    // Whoever was overtaken says why, stops consuming, and ends well when told to.
+    first.says("under the same kafka.instance");
+    second.stop_well();
+    traffic.sent();
+    it.setup.settled();
+    first.stop_well();
+    it.check_undisturbed();
+    check_ledger(&it.setup, &INPUTS);
+}

@@ -58,6 +58,10 @@ pub enum WorkerError {
     Topics(#[from] TopicsError),
     #[error("the group cannot be answered: {0}")]
     Group(KafkaError),
+    #[error(
+        "this worker may no longer consume ({0}): is another process running under the same kafka.instance?"
+    )]
+    Fenced(RDKafkaErrorCode),
     #[error("cannot start the thread that saves: {0}")]
     Thread(#[from] std::io::Error),
     #[error("the thread that saves has ended")]
@@ -227,6 +231,9 @@ impl Worker {
                     lane.take(&message, &mut to)?;
                 }
                 Err(KafkaError::MessageConsumption(RDKafkaErrorCode::UnknownTopicOrPartition)) => {}
+                Err(KafkaError::MessageConsumptionFatal(code)) => {
+                    return Err(WorkerError::Fenced(code));
+                }
                 Err(error) => self.parts.link.note_error(&error, "cannot consume"),
             }
             if self.consumer.context().has_changes() {
