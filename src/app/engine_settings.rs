@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::adapters::secrets::Secret;
 use crate::config::Config;
+use crate::engine::cases::Regimes;
 use crate::engine::detect::baseline::Suite;
 use crate::engine::detect::rules::{Dialect, Mapping, Placeholders, RuleError, RuleSet};
 use crate::engine::detect::{Exceptions, Roster, Rules};
@@ -78,6 +79,14 @@ pub fn load_settings(config: &Config, key: &Secret) -> Result<(Settings, Loaded)
     let suite =
         Suite::new(config.detect.baseline.clone(), config.detect.budget_per_1000_actors_day);
     Ok((Settings { enricher, roster, suite, rules, time: config.time.clone() }, loaded))
+}
+
+/// Laws under which authorities have to be told.
+pub fn load_regimes(config: &Config) -> Result<Regimes, SettingsError> {
+    match &config.data.regimes {
+        Some(path) => parse("regimes", path, Regimes::parse),
+        None => Ok(Regimes::default()),
+    }
 }
 
 fn parse<T>(

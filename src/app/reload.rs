@@ -69,8 +69,8 @@ fn tell_expired(settings: &SharedSettings, telemetry: &Telemetry, before: usize)
     telemetry.exceptions_expired(expired);
     if expired > before {
         for exception in settings.rules.exceptions().expired(now).take(EXPIRED_TOLD_MAX) {
-            let (rule, expires) = (&exception.rule, exception.expires);
-            tracing::warn!(rule, %expires, "an exception has expired; its findings are told again");
+            let (of, expires) = (exception.of(), exception.expires);
+            tracing::warn!(of, %expires, "an exception has expired; its findings are told again");
         }
     }
     expired

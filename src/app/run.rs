@@ -11,10 +11,11 @@ use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 
 use super::correlate::{CorrelateParts, CorrelateRole, LOOK_EVERY};
+use super::engine_settings::load_regimes;
 use super::keep::{Health, Role, keep};
 use super::reload::reload;
 use super::{KeyError, SettingsError, load_settings, pseudonym_key};
-use crate::adapters::http::{HttpState, serve};
+use crate::adapters::http::{HttpSettings, HttpState, Trust, serve};
 use crate::adapters::kafka::{
     From, Link, Reader, SharedSettings, TopicsError, Worker, WorkerParts, ensure_topics,
     look_for_inputs, stand,
@@ -23,6 +24,7 @@ use crate::adapters::secrets::{Secret, SecretError};
 use crate::adapters::store::{Store, StoreError};
 use crate::adapters::telemetry::{Telemetry, now as now_on_the_wall};
 use crate::config::Config;
+use crate::engine::cases::Regimes;
 use crate::engine::shard::Watch;
 
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +65,7 @@ pub struct Hooks {
 pub async fn run(config: Config, stop: Arc<AtomicBool>, hooks: Hooks) -> Result<(), RunError> {
     let key = pseudonym_key(&config, true)?;
     let (settings, loaded) = load_settings(&config, &key)?;
+    let regimes = load_regimes(&config)?;
     let categories: Vec<String> =
         settings.enricher.catalogue.categories().map(str::to_owned).collect();
     let inputs: Vec<String> = config.input.iter().map(|input| input.topic.clone()).collect();
@@ -92,7 +95,9 @@ pub async fn run(config: Config, stop: Arc<AtomicBool>, hooks: Hooks) -> Result<
         tracing::warn!(%bound, "the console is open to the network, without a login");
     }
     let served = store.clone().filter(|_| roles.serve);
-    let state = HttpState { store: served, telemetry: Arc::clone(&telemetry) };
+    let http_settings = Arc::new(http_settings(&config, regimes.clone()));
+    let state =
+        HttpState { store: served, telemetry: Arc::clone(&telemetry), settings: http_settings };
     let http = tokio::spawn(serve(listener, state, stopped(Arc::clone(&stop))));
     (hooks.listening)(bound);
     let signals = stop_on_signals(&stop);
@@ -122,6 +127,13 @@ pub async fn run(config: Config, stop: Arc<AtomicBool>, hooks: Hooks) -> Result<
         Ok(served) => served.map_err(RunError::Http),
         Err(error) => Err(RunError::Http(std::io::Error::other(error))),
     }
+}
+
+fn http_settings(config: &Config, regimes: Regimes) -> HttpSettings {
+    // `check` has refused what is no header's name.
+    let user_header = config.http.user_header.as_deref().and_then(|name| name.parse().ok());
+    let trust = Trust { user_header, origins: config.http.origins.clone() };
+    HttpSettings { trust, regimes, subjects_exact_max: config.correlate.subjects_exact_max }
 }
 
 struct Roles {

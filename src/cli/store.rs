@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 use super::exit::{Exit, Failure, OrExit};
 use crate::adapters::store::{IncidentFilter, Store};
 use crate::config::{Config, Purpose, load};
+use crate::engine::cases::Recorded;
 use crate::engine::model::Severity;
 use crate::engine::timeline::export::{ExportFormat, write};
 use crate::engine::timeline::{fold, lines, sort, visible, visible_json};
@@ -111,6 +112,7 @@ pub fn timeline(arguments: &TimelineArguments) -> Result<Exit, Failure> {
     with_store(&arguments.place, async |store| {
         let incident = find(&store, &arguments.id).await?;
         let mut entries = store.entries(&incident.id).await?;
+        entries.extend(store.acts(&incident.id).await?.iter().map(Recorded::entry));
         sort(&mut entries);
         let folds = arguments.fold.unwrap_or(arguments.format.folds_by_default());
         let lines = if folds { fold(entries) } else { lines(entries) };

@@ -14,7 +14,7 @@ use super::error::ApiError;
 use super::guard::{self, BODY_BYTES_MAX, Hosts};
 use super::state::App;
 use super::{
-    console, findings, health, incidents, metrics, openapi, rules, stats, stream, timeline,
+    acts, console, findings, health, incidents, metrics, openapi, rules, stats, stream, timeline,
 };
 use crate::adapters::telemetry::Telemetry;
 
@@ -24,6 +24,9 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(incidents::list))
         .routes(routes!(incidents::one))
         .routes(routes!(timeline::timeline))
+        .routes(routes!(acts::list, acts::act))
+        .routes(routes!(acts::bulk))
+        .routes(routes!(acts::audit))
         .routes(routes!(findings::list))
         .routes(routes!(stats::stats))
         .routes(routes!(rules::list))

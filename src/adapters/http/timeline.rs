@@ -12,14 +12,21 @@ use super::incidents;
 use super::parameters::{Parameters, refused};
 use super::shapes;
 use super::state::App;
+use crate::engine::cases::Recorded;
 use crate::engine::model::{Entry, EntryKind, Incident};
 use crate::engine::timeline::export::{self, ExportFormat};
 use crate::engine::timeline::{Line, fold, lines, sort, unfold};
 
 pub const PARAMETERS: [&str; 6] = ["format", "fold", "open", "kinds", "limit", "cursor"];
 const LIMIT: u32 = 500;
-pub const KINDS: [EntryKind; 5] =
-    [EntryKind::Access, EntryKind::Auth, EntryKind::Flow, EntryKind::Finding, EntryKind::Severity];
+pub const KINDS: [EntryKind; 6] = [
+    EntryKind::Access,
+    EntryKind::Auth,
+    EntryKind::Flow,
+    EntryKind::Finding,
+    EntryKind::Severity,
+    EntryKind::Act,
+];
 
 /// What is asked for.
 struct Asked {
@@ -60,7 +67,7 @@ struct TimelinePage {
         ("format" = Option<String>, Query, description = "json, csv, markdown or timesketch; default json, the others are files"),
         ("fold" = Option<bool>, Query, description = "Whether like entries are one line; default true for json and markdown"),
         ("open" = Option<String>, Query, description = "A line's `fold`: the single entries behind it; json only"),
-        ("kinds" = Option<String>, Query, description = "Any of access, auth, flow, finding, severity"),
+        ("kinds" = Option<String>, Query, description = "Any of access, auth, flow, finding, severity, act"),
         ("limit" = Option<u32>, Query, description = "From 1; at most 1000 are given; default 500; json only. With format=json and fold=false and none of limit, cursor, open, all lines come as a file"),
         ("cursor" = Option<String>, Query, description = "`next` of the page before; json only"),
     ),
@@ -84,7 +91,8 @@ pub async fn timeline(
     let incident = app.store.incident(&id).await?.ok_or_else(incidents::unknown)?;
     let permit = app.timelines.clone().acquire_owned().await;
     let permit = permit.map_err(|_| ApiError::unavailable("the server is ending"))?;
-    let entries = app.store.entries(&id).await?;
+    let mut entries = app.store.entries(&id).await?;
+    entries.extend(app.store.acts(&id).await?.iter().map(Recorded::entry));
     let told = tokio::task::spawn_blocking(move || {
         let told = tell(&incident, entries, &asked);
         drop(permit);

@@ -54,7 +54,11 @@ async fn a_change_arrives_live_and_the_server_ends_when_told() {
     let address = listener.local_addr().expect("an address");
     let (end, ended) = oneshot::channel::<()>();
     let store = world.app.store.clone();
-    let state = HttpState { store: Some(store.clone()), telemetry: world.app.telemetry.clone() };
+    let state = HttpState {
+        store: Some(store.clone()),
+        telemetry: world.app.telemetry.clone(),
+        settings: world.app.settings.clone(),
+    };
     let server = tokio::spawn(serve(listener, state, async {
         let _ = ended.await;
     }));
