@@ -15,7 +15,7 @@ use super::posted::Posted;
 use super::state::App;
 use crate::adapters::store::ActError;
 use crate::adapters::telemetry::now;
-use crate::engine::cases::{Act, Case, Recorded};
+use crate::engine::cases::{Act, Case, Recorded, Resolution};
 
 /// Incidents acted on in one request.
 const BULK_MAX: usize = 200;
@@ -80,6 +80,8 @@ impl From<Recorded> for Served {
 pub struct Acted {
     pub act: Served,
     pub case: Case,
+    /// Where the exceptions are proposed that keep such incidents quiet, if it was benign.
+    pub proposal: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -259,7 +261,9 @@ async fn perform(
 ) -> Result<Acted, ApiError> {
     checked(app, &act, by)?;
     let done = app.store.act(incident, by, now(), act, seen).await?;
-    Ok(Acted { act: done.act.into(), case: done.case })
+    let benign = matches!(done.act.act, Act::Resolve { resolution: Resolution::Benign, .. });
+    let proposal = benign.then(|| format!("/api/v1/incidents/{incident}/exception-proposal"));
+    Ok(Acted { act: done.act.into(), case: done.case, proposal })
 }
 
 impl From<ActError> for ApiError {

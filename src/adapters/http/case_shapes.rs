@@ -195,6 +195,8 @@ pub struct Recorded {
 pub struct Acted {
     pub act: Recorded,
     pub case: Case,
+    /// Where exceptions are proposed, if it was resolved as benign.
+    pub proposal: Option<String>,
 }
 
 #[derive(ToSchema)]
@@ -232,4 +234,120 @@ pub struct Exception {
     pub reason: String,
     #[schema(format = DateTime)]
     pub expires: String,
+}
+
+/// An exception of the API.
+#[derive(ToSchema)]
+pub struct KeptException {
+    pub id: String,
+    #[serde(flatten)]
+    pub exception: Exception,
+    pub revoked: bool,
+    /// Whether the detectors have been told of it as it is.
+    pub published: bool,
+    /// `holding`, `expired` or `revoked`.
+    pub state: String,
+}
+
+#[derive(ToSchema)]
+pub struct ExceptionList {
+    pub exceptions: Vec<KeptException>,
+}
+
+#[derive(ToSchema)]
+pub struct AddException {
+    pub exception: Exception,
+    /// The incident it comes from, whose timeline then has it.
+    pub incident: Option<String>,
+    /// Who does it; left out where a proxy names who is logged in.
+    pub by: Option<String>,
+}
+
+/// What an exception would have held back.
+#[derive(ToSchema)]
+pub struct Hidden {
+    pub findings: u64,
+    /// Number of findings by incident.
+    pub incidents: std::collections::BTreeMap<String, u64>,
+    /// Incidents among them that were resolved as true positives.
+    pub confirmed: Vec<String>,
+}
+
+#[derive(ToSchema)]
+pub struct Proposed {
+    pub exception: Exception,
+    /// Findings of this incident that it is about.
+    pub findings: Vec<String>,
+    pub hidden: Hidden,
+    /// Why it would not be added.
+    pub refused: Option<String>,
+}
+
+#[derive(ToSchema)]
+pub struct Proposals {
+    pub incident: String,
+    #[schema(format = DateTime)]
+    pub since: String,
+    pub proposals: Vec<Proposed>,
+}
+
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub enum ClockState {
+    Waiting,
+    Running,
+    Warned,
+    Overdue,
+    Met,
+    Late,
+    Void,
+}
+
+#[derive(ToSchema)]
+pub struct Clock {
+    pub regime: String,
+    pub regime_name: String,
+    pub law: String,
+    pub recipient: String,
+    pub phase: String,
+    pub phase_name: String,
+    pub state: ClockState,
+    #[schema(format = DateTime)]
+    pub started: Option<String>,
+    #[schema(format = DateTime)]
+    pub due: Option<String>,
+    #[schema(format = DateTime)]
+    pub notified: Option<String>,
+    /// Below 0 where it is overdue; null where it does not run.
+    pub seconds_left: Option<i64>,
+}
+
+#[derive(ToSchema)]
+pub struct Clocks {
+    pub incident: String,
+    #[schema(format = DateTime)]
+    pub now: String,
+    pub clocks: Vec<Clock>,
+}
+
+#[derive(ToSchema)]
+pub struct NotificationItem {
+    pub title: String,
+    pub lines: Vec<String>,
+    /// What somebody still has to write.
+    pub gaps: Vec<String>,
+}
+
+#[derive(ToSchema)]
+pub struct Notification {
+    pub regime: String,
+    pub law: String,
+    pub recipient: String,
+    pub note: String,
+    pub incident: String,
+    #[schema(format = DateTime)]
+    pub drafted: String,
+    pub clocks: Vec<Clock>,
+    pub items: Vec<NotificationItem>,
+    pub gaps: u64,
 }

@@ -140,15 +140,21 @@ pub async fn one(
     Parameters::read(&uri, &[])?;
     let incident = app.store.incident(&id).await?.ok_or_else(unknown)?;
     let case = app.store.case(&id).await?;
-    let filter = FindingFilter { incident: Some(id), ..FindingFilter::default() };
-    let mut finding_details: Vec<Finding> = Vec::new();
+    let finding_details = findings_of(&app, &id, DETAILS_MAX).await?;
+    Ok(Json(Detailed { incident, case, finding_details }))
+}
+
+/// Findings of an incident, the last first; not many more than `most`.
+pub async fn findings_of(app: &App, id: &str, most: usize) -> Result<Vec<Finding>, ApiError> {
+    let filter = FindingFilter { incident: Some(id.to_owned()), ..FindingFilter::default() };
+    let mut findings: Vec<Finding> = Vec::new();
     let mut cursor = None;
     loop {
         let page = app.store.findings(&filter, LIMIT_MAX, cursor.as_deref()).await?;
-        finding_details.extend(page.items);
+        findings.extend(page.items);
         cursor = page.next;
-        if cursor.is_none() || finding_details.len() >= DETAILS_MAX {
-            return Ok(Json(Detailed { incident, case, finding_details }));
+        if cursor.is_none() || findings.len() >= most {
+            return Ok(findings);
         }
     }
 }

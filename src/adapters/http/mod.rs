@@ -8,9 +8,12 @@
 
 mod acts;
 mod case_shapes;
+mod clocks;
 mod connections;
 mod console;
+mod detectors;
 mod error;
+mod exceptions;
 mod findings;
 mod guard;
 mod health;
@@ -19,6 +22,7 @@ mod metrics;
 mod openapi;
 mod parameters;
 mod posted;
+mod report;
 mod routes;
 mod rules;
 mod serve;

@@ -8,7 +8,7 @@ use utoipa::OpenApi;
 use super::error::ApiError;
 use super::parameters::Parameters;
 use super::routes;
-use super::{acts, incidents, shapes, timeline};
+use super::{acts, clocks, incidents, shapes, timeline};
 use crate::engine::detect::DETECTOR_NAMES;
 use crate::engine::model::Severity;
 use crate::engine::timeline::export::ExportFormat;
@@ -79,6 +79,10 @@ fn complete(mut document: Value) -> Value {
 fn name_words(parameter: &mut Value) {
     let one = |words: &[&str]| json!({"type": "string", "enum": words});
     let many = |words: &[&str]| json!({"type": "array", "items": one(words)});
+    if parameter["description"].as_str().is_some_and(|text| text.starts_with("md, json")) {
+        parameter["schema"] = json!({"type": "string", "enum": clocks::FORMATS});
+        return;
+    }
     let (schema, several) = match parameter["name"].as_str().unwrap_or_default() {
         "state" => (many(&incidents::STATES), true),
         "kind" => (many(&acts::KINDS), true),

@@ -12,6 +12,7 @@ mod feedback;
 mod forget;
 mod office;
 mod query;
+mod regroup;
 mod restore;
 #[allow(clippy::module_inception)]
 mod store;
@@ -23,5 +24,6 @@ pub use feedback::Judged;
 pub use forget::FORGET_PART;
 pub use office::Office;
 pub use query::{FindingFilter, IncidentFilter, IncidentSort, Page};
+pub use regroup::{REQUESTS, Whole};
 pub use restore::Restored;
 pub use store::{Changes, Store, StoreError};

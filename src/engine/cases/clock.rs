@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::act::Resolution;
 use super::case::Case;
 use crate::engine::model::{EventTime, Problems};
 
@@ -172,7 +173,10 @@ impl Regime {
                 Some(before) => case.told(&self.id, before).map(|told| told.at),
             };
             let due = started.map(|started| phase.within.after(started));
-            let state = state(due, told, now, phase.warn_h);
+            let state = match case.resolution {
+                Some(Resolution::TruePositive) | None => state(due, told, now, phase.warn_h),
+                Some(_) => ClockState::Void,
+            };
             let runs =
                 matches!(state, ClockState::Running | ClockState::Warned | ClockState::Overdue);
             Clock {
@@ -227,6 +231,8 @@ pub enum ClockState {
     Met,
     /// Notified after it had run out: reasons have to be given.
     Late,
+    /// The incident was resolved as no breach.
+    Void,
 }
 
 /// One phase of one regime, for one incident.

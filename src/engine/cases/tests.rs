@@ -152,6 +152,8 @@ fn clocks_run_from_awareness_to_notification() {
     clocks("aware gdpr", 73, "gdpr/notification overdue -1");
     clocks("aware gdpr; told gdpr/notification", 80, "gdpr/notification met -");
     clocks("aware gdpr,led; undo 1", 5, "");
+    clocks("aware gdpr; benign", 5, "gdpr/notification void -");
+    clocks("aware gdpr; breach", 5, "gdpr/notification running 67");
     clocks("aware national_hour", 1, "national_hour/notification warned 0");
 }
 
