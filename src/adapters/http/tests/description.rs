@@ -6,19 +6,27 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use super::world::{World, id};
-use crate::adapters::http::{acts, findings, incidents, timeline};
+use crate::adapters::http::{acts, clocks, findings, incidents, report, timeline};
 use crate::adapters::telemetry::now;
 
 /// The contract's routes.
-const ROUTES: [(&str, &[&str]); 14] = [
+const ROUTES: [(&str, &[&str]); 22] = [
     ("/api/v1/acts", &["post"]),
     ("/api/v1/audit", &["get"]),
+    ("/api/v1/detectors", &["get"]),
+    ("/api/v1/exceptions", &["get", "post"]),
+    ("/api/v1/exceptions/{id}/revoke", &["post"]),
     ("/api/v1/findings", &["get"]),
     ("/api/v1/incidents", &["get"]),
     ("/api/v1/incidents/{id}", &["get"]),
     ("/api/v1/incidents/{id}/acts", &["get", "post"]),
+    ("/api/v1/incidents/{id}/clocks", &["get"]),
+    ("/api/v1/incidents/{id}/exception-proposal", &["get"]),
+    ("/api/v1/incidents/{id}/notification", &["get"]),
     ("/api/v1/incidents/{id}/timeline", &["get"]),
     ("/api/v1/openapi.json", &["get"]),
+    ("/api/v1/regimes", &["get"]),
+    ("/api/v1/report", &["get"]),
     ("/api/v1/rules", &["get"]),
     ("/api/v1/stats", &["get"]),
     ("/api/v1/stream", &["get"]),
@@ -68,6 +76,8 @@ async fn names_exactly_the_parameters_taken() {
         ("/api/v1/incidents/{id}", &[]),
         ("/api/v1/incidents/{id}/acts", &[]),
         ("/api/v1/audit", &acts::AUDIT_PARAMETERS[..]),
+        ("/api/v1/report", &report::PARAMETERS[..]),
+        ("/api/v1/incidents/{id}/notification", &clocks::NOTIFICATION_PARAMETERS[..]),
         ("/api/v1/stats", &[]),
         ("/api/v1/stream", &[]),
     ] {
@@ -146,7 +156,13 @@ async fn describes_what_is_served_field_by_field() {
     let document = world.json("/api/v1/openapi.json").await;
     for path in [
         "/api/v1/audit",
+        "/api/v1/detectors",
+        "/api/v1/exceptions",
+        "/api/v1/regimes",
+        "/api/v1/report?incidents={id}",
         "/api/v1/incidents/{id}/acts",
+        "/api/v1/incidents/{id}/clocks",
+        "/api/v1/incidents/{id}/notification?regime=gdpr&format=json",
         "/api/v1/incidents",
         "/api/v1/incidents/{id}",
         "/api/v1/incidents/{id}/timeline",
@@ -154,6 +170,7 @@ async fn describes_what_is_served_field_by_field() {
         "/api/v1/stats",
     ] {
         let served = world.json(&path.replace("{id}", &id(1))).await;
+        let (path, _) = path.split_once('?').unwrap_or((path, ""));
         let described = &document["paths"][path]["get"]["responses"]["200"]["content"];
         check(&document, &described["application/json"]["schema"], &served, path);
     }

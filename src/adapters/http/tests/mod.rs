@@ -2,6 +2,8 @@
 
 mod cases;
 mod description;
+mod duties;
+mod exceptions;
 mod guards;
 mod lists;
 mod live;
