@@ -17,6 +17,10 @@ pub struct CaseWork {
     pub regimes: Arc<Regimes>,
     /// The store's revision up to which resolved incidents were looked at.
     pub looked: i64,
+    /// Number of the last act when the figures were counted; none before.
+    pub counted: Option<i64>,
+    /// The figures as last counted.
+    pub numbers: CaseNumbers,
     /// Its own: a refused alert must not pass for a refused exception.
     pub sender: Sender,
 }
@@ -27,16 +31,27 @@ impl CorrelateRole {
         self.regroup()?;
         let (store, regimes) = (self.parts.store.clone(), Arc::clone(&self.cases.regimes));
         let looked = self.cases.looked;
-        let (newest, numbers) = self.parts.runtime.block_on(async {
+        let counted = self.cases.counted;
+        let (newest, last, clocks, counts) = self.parts.runtime.block_on(async {
             store.follow_merges(now()).await?;
             let newest = store.revision().await?;
             reopen(&store, looked).await?;
             let clocks = warn(&store, &regimes).await?;
             store.note_expired_exceptions(now()).await?;
-            Ok::<_, StoreError>((newest, numbers(&store, clocks).await?))
+            let last = store.last_act().await?;
+            let counts = match counted == Some(last) {
+                true => None,
+                false => Some(count(&store).await?),
+            };
+            Ok::<_, StoreError>((newest, last, clocks, counts))
         })?;
         self.cases.looked = newest;
-        self.parts.telemetry.cases(numbers);
+        self.cases.counted = Some(last);
+        if let Some(counts) = counts {
+            self.cases.numbers = counts;
+        }
+        self.cases.numbers.clocks = clocks;
+        self.parts.telemetry.cases(self.cases.numbers.clone());
         self.tell_exceptions()
     }
 
@@ -54,7 +69,7 @@ impl CorrelateRole {
             let record = ExceptionRecord {
                 id: kept.id.clone(),
                 exception: kept.exception.clone(),
-                revoked: kept.revoked,
+                revoked: !kept.is_told(now()),
             };
             let payload = serde_json::to_vec(&record)?;
             self.cases.sender.send(&self.topics.exceptions, &record.id, &payload)?;
@@ -204,10 +219,8 @@ async fn monitors(store: &Store, incident: &str, act: Act) -> Result<(), StoreEr
     }
 }
 
-async fn numbers(
-    store: &Store,
-    clocks: std::collections::BTreeMap<String, i64>,
-) -> Result<CaseNumbers, StoreError> {
+/// Everything but the clocks.
+async fn count(store: &Store) -> Result<CaseNumbers, StoreError> {
     let (detectors, _) = store.feedback().await?;
     let states = store.cases_by_state().await?;
     let of = |state: State| states.get(state.name()).copied().unwrap_or_default();
@@ -217,6 +230,51 @@ async fn numbers(
             .into_iter()
             .map(|(name, incidents)| (name, Feedback { incidents }))
             .collect(),
-        clocks,
+        ..CaseNumbers::default()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adapters::store::StoreBatch;
+    use crate::engine::model::Incident;
+
+    fn incident() -> Incident {
+        let text = include_str!("../../tests/golden/incident.json");
+        serde_json::from_str(text).expect("the golden incident reads")
+    }
+
+    #[tokio::test]
+    async fn a_clock_is_warned_of_once_and_told_until_somebody_is() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(&folder.path().join("test.db")).await.expect("a store");
+        let office = store.take_office().await.expect("in office");
+        let batch = StoreBatch { incidents: vec![incident()], ..StoreBatch::default() };
+        store.apply(&batch, office).await.expect("applied");
+        let (id, regimes) = (incident().id, Regimes::default());
+        let act = async |act: Act| store.act(&id, "ann", now(), act, None).await.expect("done");
+        let at = Some(now().minus_ms(65 * 3_600_000));
+        let (reason, named) = ("certain".to_owned(), vec!["gdpr".to_owned(), "nis2".to_owned()]);
+        act(Act::Aware { at, regimes: named, reason }).await;
+        for _ in 0..3 {
+            let least = warn(&store, &regimes).await.expect("looked");
+            let hours: Vec<i64> = least.values().map(|left| left.div_euclid(3_600)).collect();
+            assert_eq!(hours, [6, -42], "the first of each regime");
+        }
+        let warned = |acts: &[Recorded]| -> Vec<String> {
+            let of = |act: &Recorded| match &act.act {
+                Act::ClockWarned { regime, phase, .. } => Some(format!("{regime}/{phase}")),
+                _ => None,
+            };
+            acts.iter().filter_map(of).collect()
+        };
+        let told = warned(&store.acts(&id).await.expect("read"));
+        assert_eq!(told, ["gdpr/notification", "nis2/early_warning", "nis2/notification"]);
+        let (regime, phase) = ("gdpr".to_owned(), "notification".to_owned());
+        act(Act::Notified { regime, phase, at: None, reference: None }).await;
+        let least = warn(&store, &regimes).await.expect("looked");
+        assert_eq!(least.keys().collect::<Vec<_>>(), ["nis2"]);
+        assert_eq!(count(&store).await.expect("counted").by_state, [1, 0, 0, 0, 0]);
+    }
 }

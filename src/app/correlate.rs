@@ -19,7 +19,7 @@ use crate::adapters::kafka::{From, KafkaConfig, Link, Reader, SendError, Sender,
 use crate::adapters::publish::{detection_finding, incident_finding};
 use crate::adapters::secrets::SecretError;
 use crate::adapters::store::{FORGET_PART, Office, Outgoing, Store, StoreBatch, StoreError};
-use crate::adapters::telemetry::Telemetry;
+use crate::adapters::telemetry::{CaseNumbers, Telemetry};
 use crate::engine::cases::Regimes;
 use crate::engine::correlate::{CorrelateConfig, Correlated, Correlator, NoticeKind};
 use crate::engine::model::{EventTime, Finding, Severity};
@@ -122,6 +122,8 @@ impl CorrelateRole {
         let cases = CaseWork {
             regimes: Arc::clone(&parts.regimes),
             looked: 0,
+            counted: None,
+            numbers: CaseNumbers::default(),
             sender: Sender::new(
                 parts.kafka.client("exceptions")?,
                 Arc::clone(&parts.link),

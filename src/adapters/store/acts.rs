@@ -205,7 +205,7 @@ impl Store {
     /// Brings the acts of absorbed incidents to those that absorbed them. How many incidents.
     pub async fn follow_merges(&self, time: EventTime) -> Result<u64, StoreError> {
         let rows = sqlx::query(
-            "SELECT DISTINCT i.id AS id FROM acts a JOIN incidents i ON i.id = a.incident
+            "SELECT i.id AS id FROM cases c JOIN incidents i ON i.id = c.incident
              WHERE i.status = 'merged' ORDER BY i.id",
         )
         .fetch_all(&self.pool)

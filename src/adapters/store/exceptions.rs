@@ -9,10 +9,20 @@ use crate::engine::cases::{Act, Hidden, MONITOR, Recorded};
 use crate::engine::detect::Exception;
 use crate::engine::model::{EventTime, IdHasher};
 
-/// Exceptions of the API at once, those revoked and expired counted.
+/// So long after their end exceptions are still told to the detectors, for events that come late
+/// or are read again.
+const REMEMBERED_MS: i64 = 30 * 86_400_000;
+/// Exceptions of the API that are told at once.
 const EXCEPTIONS_MAX: i64 = 10_000;
 /// Findings read at once while looking at what an exception would have hidden.
 const PART: u32 = 1_000;
+
+impl KeptException {
+    /// Whether the detectors need to know of it at `now`.
+    pub fn is_told(&self, now: EventTime) -> bool {
+        !self.revoked && self.exception.expires > now.minus_ms(REMEMBERED_MS)
+    }
+}
 
 /// An exception as it stands.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -60,7 +70,9 @@ impl Store {
     ) -> Result<KeptException, ExceptionError> {
         let mut tx = self.pool.begin().await?;
         let number = next_number(&mut tx).await?;
-        let rows = sqlx::query("SELECT id, expires, body FROM exceptions WHERE revoked = 0")
+        let told = "SELECT id, body FROM exceptions WHERE revoked = 0 AND expires > $1";
+        let rows = sqlx::query(told)
+            .bind(now.minus_ms(REMEMBERED_MS).millis())
             .fetch_all(&mut *tx)
             .await?;
         if rows.len() as i64 >= EXCEPTIONS_MAX {

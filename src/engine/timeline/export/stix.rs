@@ -132,9 +132,14 @@ fn observed(entry: &Entry, objects: &mut Objects) -> Vec<String> {
         let bytes = entry.bytes.to_string();
         parts.push(&bytes);
         let of = id("network-traffic", &parts);
+        // Whether it was TCP is not kept: the layers that are known, the lowest first.
+        let network = if source.starts_with("ipv6") { "ipv6" } else { "ipv4" };
+        let application = entry.system.as_deref().map(str::to_lowercase);
+        let protocols: Vec<String> =
+            std::iter::once(network.to_owned()).chain(application).collect();
         let mut traffic = json!({
             "type": "network-traffic", "spec_version": "2.1", "id": of, "src_ref": source,
-            "protocols": ["tcp"], "src_byte_count": entry.bytes,
+            "protocols": protocols, "src_byte_count": entry.bytes,
         });
         if let Some(far) = &far {
             traffic["dst_ref"] = json!(far);
