@@ -134,7 +134,8 @@ pub struct HttpConfig {
     /// through that proxy, which must set or remove it. Without it, clients say who they are.
     pub user_header: Option<String>,
     /// Origins of pages that may send requests that change something, such as
-    /// `https://monitor.agency.example` of the proxy. The server's own may anyhow.
+    /// `https://monitor.agency.example` of the proxy. Without any, the server's own pages may, by
+    /// whatever name they were reached; with some, only by loopback names.
     pub origins: Vec<String>,
 }
 

@@ -6,6 +6,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde::de::DeserializeOwned;
 
 use super::error::ApiError;
+use super::guard::is_loopback;
 use super::state::App;
 
 /// Who may change something, and from where.
@@ -13,7 +14,8 @@ use super::state::App;
 pub struct Trust {
     /// Header in which a trusted proxy names who is logged in.
     pub user_header: Option<HeaderName>,
-    /// Origins of pages that may post beside the server's own, such as the proxy's.
+    /// Origins of pages that may post. Without any, the server's own by whatever name it was
+    /// reached; with some, by loopback names only.
     pub origins: Vec<String>,
 }
 
@@ -85,7 +87,10 @@ fn admit(headers: &HeaderMap, trust: &Trust) -> Result<(), ApiError> {
         let origin = origin.map_err(|_| ApiError::cross_site())?;
         let host = text(header::HOST).and_then(Result::ok);
         let authority = origin.split_once("://").map(|(_, authority)| authority);
-        let own = authority.is_some() && authority == host;
+        // By a name of the attacker's own, bent to our address, his page would be ours. Where it
+        // is known by which names we are reached, no other counts.
+        let named = trust.origins.is_empty() || host.is_some_and(is_loopback);
+        let own = authority.is_some() && authority == host && named;
         if !own && !trust.origins.iter().any(|allowed| allowed == origin) {
             return Err(ApiError::cross_site());
         }

@@ -293,6 +293,13 @@ async fn a_page_from_elsewhere_can_change_nothing() {
     trust(&mut world, Trust { user_header: None, origins: vec!["https://monitor.example".into()] });
     assert_eq!(sent(&world, &[("origin", "https://monitor.example")]).await, done);
     assert_eq!(sent(&world, &[("origin", "https://monitor.example.evil")]).await, cross);
+    assert_eq!(sent(&world, &[("origin", "http://localhost:9464")]).await, done);
+    // A name bent to our address is not ours once it is known what is.
+    let bent = [("host", "evil.example"), ("origin", "http://evil.example")];
+    world.router = router(world.app.clone(), guard::Hosts::Any);
+    assert_eq!(sent(&world, &bent).await, cross);
+    let proxied = [("host", "10.0.0.5:8080"), ("origin", "https://monitor.example")];
+    assert_eq!(sent(&world, &proxied).await, done);
 }
 
 #[tokio::test]
