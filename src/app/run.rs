@@ -26,6 +26,7 @@ use crate::adapters::store::{Store, StoreError};
 use crate::adapters::telemetry::{Telemetry, now as now_on_the_wall};
 use crate::config::Config;
 use crate::engine::cases::Regimes;
+use crate::engine::detect::DETECTOR_NAMES;
 use crate::engine::shard::Watch;
 
 #[derive(Debug, thiserror::Error)]
@@ -135,7 +136,13 @@ fn http_settings(config: &Config, regimes: Regimes) -> HttpSettings {
     // `check` has refused what is no header's name.
     let user_header = config.http.user_header.as_deref().and_then(|name| name.parse().ok());
     let trust = Trust { user_header, origins: config.http.origins.clone() };
-    HttpSettings { trust, regimes, subjects_exact_max: config.correlate.subjects_exact_max }
+    let mode = |name: &'static str| (name, config.detect.mode_of(name).name());
+    HttpSettings {
+        trust,
+        regimes,
+        modes: DETECTOR_NAMES.into_iter().map(mode).collect(),
+        subjects_exact_max: config.correlate.subjects_exact_max,
+    }
 }
 
 struct Roles {

@@ -33,6 +33,8 @@ impl From<[u64; 4]> for ServedFeedback {
 #[derive(Serialize, ToSchema)]
 pub struct ServedDetector {
     name: &'static str,
+    /// `on`, `shadow`, `off` or `until_learned`, as this process is configured.
+    mode: &'static str,
     /// Told since this process started.
     findings: u64,
     /// Held back by exceptions since then.
@@ -56,7 +58,8 @@ pub async fn list(State(app): State<App>, uri: Uri) -> Result<Json<DetectorList>
     let detectors =
         app.telemetry.detector_counts().into_iter().map(|(name, findings, suppressed)| {
             let feedback = judged.get(name).copied().unwrap_or_default().into();
-            ServedDetector { name, findings, suppressed, feedback }
+            let mode = app.settings.modes.get(name).copied().unwrap_or("on");
+            ServedDetector { name, mode, findings, suppressed, feedback }
         });
     Ok(Json(DetectorList { detectors: detectors.collect() }))
 }

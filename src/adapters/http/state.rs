@@ -1,5 +1,6 @@
 //! What every handler may use.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::FromRef;
@@ -25,6 +26,8 @@ pub struct HttpState {
 pub struct HttpSettings {
     pub trust: Trust,
     pub regimes: Regimes,
+    /// By name: on, shadow, off or until_learned, as this process is configured.
+    pub modes: BTreeMap<&'static str, &'static str>,
     /// Distinct subjects counted exactly in a report.
     pub subjects_exact_max: usize,
 }

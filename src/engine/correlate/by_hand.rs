@@ -105,6 +105,7 @@ impl Correlator {
         let (left_time, split_time) = (left.last_finding, split.last_finding);
         self.groups.insert(id.clone(), left);
         self.groups.insert(to.clone(), split);
+        self.unlink(id, first, &rest);
         self.index(first, &to);
         self.settle(id, left_time, &by_hand(), out);
         self.settle(&to, split_time, &by_hand(), out);
@@ -124,13 +125,41 @@ impl Correlator {
         }
     }
 
-    /// An incident that was taken out of another takes nothing that the other could take.
-    pub(super) fn without_split<'i>(&self, near: Vec<&'i IncidentId>) -> Vec<&'i IncidentId> {
-        let yields = |id: &&IncidentId| {
-            let from = self.groups.get(*id).and_then(|group| group.split_from.as_ref());
-            from.is_some_and(|from| near.contains(&from))
+    /// Of an incident and the one that was taken out of it, one takes what both could: the one
+    /// that has the actor, where only one has; else the older.
+    pub(super) fn without_split<'i>(
+        &self,
+        near: Vec<&'i IncidentId>,
+        has_actor: impl Fn(&IncidentId) -> bool,
+    ) -> Vec<&'i IncidentId> {
+        let origin = |id: &IncidentId| {
+            let from = self.groups.get(id).and_then(|group| group.split_from.as_ref());
+            from.filter(|from| near.contains(from))
         };
-        near.iter().filter(|id| !yields(id)).copied().collect()
+        let stronger = |id: &IncidentId, other: &IncidentId| has_actor(id) && !has_actor(other);
+        let yields = |id: &&&IncidentId| {
+            let to_origin = origin(id).is_some_and(|from| !stronger(id, from));
+            let to_split =
+                near.iter().any(|split| origin(split) == Some(**id) && stronger(split, id));
+            !(to_origin || to_split)
+        };
+        near.iter().filter(yields).copied().collect()
+    }
+
+    /// What leads to the finding taken out and to none of the rest leads here no longer.
+    fn unlink(&mut self, id: &IncidentId, first: &Finding, rest: &[&Finding]) {
+        let ours: Vec<Key> = rest.iter().flat_map(|finding| self.keys(finding)).collect();
+        for key in self.keys(first).into_iter().filter(|key| !ours.contains(key)) {
+            if let Some(ids) = self.by_key.get_mut(&key) {
+                ids.retain(|other| other != id);
+            }
+        }
+        if let Some(session) = &first.session
+            && rest.iter().all(|finding| finding.session.as_ref() != Some(session))
+            && let Some(ids) = self.by_session.get_mut(session)
+        {
+            ids.retain(|other| other != id);
+        }
     }
 
     /// What was taken out of an absorbed incident was taken out of the one that absorbed it.
@@ -340,7 +369,11 @@ mod tests {
         for mut correlator in [world.restart(&[(&to, &from)]), correlator] {
             let mut world = World::default();
             world.take(&mut correlator, "3 bob 10.0.0.1");
-            check(&correlator, "ann+bob x2 1; bob x1 2");
+            check(&correlator, "ann x1 1; bob x2 2");
+            world.take(&mut correlator, "4 ann 10.0.0.1");
+            check(&correlator, "ann x2 1; bob x2 2");
+            world.take(&mut correlator, "5 cas 10.0.0.1");
+            check(&correlator, "ann+cas x3 1; bob x2 2");
         }
     }
 

@@ -74,7 +74,7 @@ pub struct Correlator {
     pub(super) config: CorrelateConfig,
     pub(super) groups: HashMap<IncidentId, Group>,
     pub(super) by_key: HashMap<Key, Vec<IncidentId>>,
-    by_session: HashMap<String, Vec<IncidentId>>,
+    pub(super) by_session: HashMap<String, Vec<IncidentId>>,
     source_actors: HashMap<String, HashSet<String>>,
     /// Two generations, so that the older half is forgotten and never the newest.
     known: HashSet<FindingId>,
@@ -132,7 +132,7 @@ impl Correlator {
                 entry.time >= earliest && entry.time <= group.last_finding.plus_ms(gap_ms)
             })
         });
-        let near = self.without_split(near.collect());
+        let near = self.without_split(near.collect(), |_| false);
         let Some(id) = near.first().copied().cloned() else { return };
         let Some(group) = self.groups.get_mut(&id) else { return };
         if group.take_entry(&key, &entry) {
@@ -293,7 +293,11 @@ impl Correlator {
                 near.push(id);
             }
         }
-        near = self.without_split(near);
+        let of_actor = finding.actor.iter().filter_map(|actor| {
+            self.by_key.get(&Key { kind: KeyKind::Actor, value: actor.clone() })
+        });
+        let of_actor: Vec<&IncidentId> = of_actor.flatten().collect();
+        near = self.without_split(near, |id| of_actor.contains(&id));
         near.sort_by_key(|id| {
             (self.groups.get(*id).map(|g| g.incident.first_finding), (*id).clone())
         });

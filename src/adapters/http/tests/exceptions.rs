@@ -143,6 +143,7 @@ async fn feedback_tells_how_often_a_detector_was_right() {
         json!({"true_positive": 1, "benign": 0, "false_positive": 0, "test": 0, "precision": 1.0})
     );
     assert_eq!(of(&list, "leaver")["precision"], Value::Null);
+    assert_eq!(list["detectors"][0]["mode"], "on");
     world.act(2, json!({"kind": "reopen", "reason": "not so sure"})).await;
     let list = world.json("/api/v1/detectors").await;
     assert_eq!(of(&list, "bulk_read")["precision"], 1.0, "what is open says nothing");
