@@ -6,7 +6,7 @@ use sqlx::{QueryBuilder, Row};
 use super::acts::{next_number, put_act};
 use super::{FindingFilter, Store, StoreError};
 use crate::engine::cases::{Act, Hidden, MONITOR, Recorded};
-use crate::engine::detect::Exception;
+use crate::engine::detect::{Exception, Rules};
 use crate::engine::model::{EventTime, IdHasher};
 
 /// So long after their end exceptions are still told to the detectors, for events that come late
@@ -199,7 +199,7 @@ impl Store {
     ) -> Result<Hidden, StoreError> {
         let mut hidden = Hidden::default();
         let filter = FindingFilter {
-            detector: exception.detector.clone(),
+            detector: Some(exception.detector.clone().unwrap_or_else(|| Rules::NAME.to_owned())),
             actor: exception.actor.clone(),
             source: exception.source.clone(),
             from: Some(since),

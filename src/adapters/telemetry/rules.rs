@@ -112,9 +112,12 @@ impl RuleFigures {
         if self.loaded.len() > SERIES_RULES_MAX {
             put(&mut family, OTHER, rest);
         }
-        to.gauges("tidewaiter_rule_exceptions", "Exceptions in the file, by whether they hold.")
-            .put(&[("state", "holding")], (self.exceptions - self.exceptions_expired) as f64)
-            .put(&[("state", "expired")], self.exceptions_expired as f64);
+        to.gauges(
+            "tidewaiter_rule_exceptions",
+            "Exceptions of the file and of the API, by whether they hold.",
+        )
+        .put(&[("state", "holding")], (self.exceptions - self.exceptions_expired) as f64)
+        .put(&[("state", "expired")], self.exceptions_expired as f64);
     }
 }
 
