@@ -252,6 +252,8 @@ pub struct KeptException {
 #[derive(ToSchema)]
 pub struct ExceptionList {
     pub exceptions: Vec<KeptException>,
+    /// Those of the file, which the API cannot change.
+    pub file: Vec<Exception>,
 }
 
 #[derive(ToSchema)]

@@ -60,6 +60,8 @@ pub struct Listed {
 #[derive(Serialize)]
 pub struct List {
     exceptions: Vec<Listed>,
+    /// Those of the file, which the API cannot change.
+    file: Vec<Exception>,
 }
 
 #[derive(Serialize)]
@@ -79,15 +81,17 @@ pub struct Proposals {
     proposals: Vec<Proposed>,
 }
 
-/// Exceptions made through the API. Those of the file `data.exceptions` are not among them.
+/// Exceptions made through the API, and those of this process's file `data.exceptions`.
 #[utoipa::path(
     get, path = "/api/v1/exceptions", tag = "exceptions",
     responses((status = 200, description = "All of them, revoked and expired ones too", body = shapes::ExceptionList)),
 )]
 pub async fn list(State(app): State<App>, uri: Uri) -> Result<Json<List>, ApiError> {
     Parameters::read(&uri, &[])?;
-    let exceptions = app.store.exceptions().await?.into_iter().map(listed).collect();
-    Ok(Json(List { exceptions }))
+    let exceptions: Vec<Listed> = app.store.exceptions().await?.into_iter().map(listed).collect();
+    let mut file = app.telemetry.exceptions();
+    file.retain(|one| exceptions.iter().all(|listed| listed.kept.exception != *one));
+    Ok(Json(List { exceptions, file }))
 }
 
 /// Adds an exception: within seconds every detector holds back the findings it fits.

@@ -4,6 +4,7 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use super::world::{World, id};
+use crate::engine::detect::{Exceptions, Rules};
 
 /// An exception for what canaries say about off-1.
 fn exception(parts: Value) -> Value {
@@ -160,4 +161,22 @@ async fn an_expired_one_is_noted_once() {
     let audit = world.json("/api/v1/audit?kind=exception_expired").await;
     assert_eq!(audit["items"].as_array().map(Vec::len), Some(1));
     assert_eq!(audit["items"][0]["by"], "tidewaiter");
+}
+
+#[tokio::test]
+async fn those_of_the_file_are_listed_apart() {
+    let world = World::new().await;
+    let added = adds(&world, json!({"detector": "canary", "actor": "off-9"})).await;
+    let text = "[[exception]]\nrule=\"r\"\nkey=\"off-1\"\nowner=\"ann\"\nreason=\"audit\"\nexpires=\"2026-04-01T00:00:00Z\"\n";
+    let mut in_force = Exceptions::parse(text).expect("an exception");
+    // As in a process that detects too: the API's have joined.
+    let kept = world.app.store.exceptions().await.expect("read");
+    in_force.join(kept.into_iter().map(|kept| kept.exception)).expect("joined");
+    let mut rules = Rules::default();
+    rules.except(in_force);
+    world.app.telemetry.rules(&rules, crate::adapters::telemetry::now());
+    let listed = world.json("/api/v1/exceptions").await;
+    assert_eq!(listed["exceptions"][0]["id"], added["id"]);
+    assert_eq!(listed["file"].as_array().map(Vec::len), Some(1));
+    assert_eq!(listed["file"][0]["rule"], "r");
 }
