@@ -33,9 +33,14 @@ impl CorrelateRole {
         let looked = self.cases.looked;
         let counted = self.cases.counted;
         let (newest, last, clocks, counts) = self.parts.runtime.block_on(async {
-            store.follow_merges(now()).await?;
             let newest = store.revision().await?;
-            reopen(&store, looked).await?;
+            // An act may have come to an incident just absorbed: then that is looked at again.
+            if newest != looked || counted != Some(store.last_act().await?) {
+                store.follow_merges(now()).await?;
+            }
+            if newest != looked {
+                reopen(&store, looked).await?;
+            }
             let clocks = warn(&store, &regimes).await?;
             store.note_expired_exceptions(now()).await?;
             let last = store.last_act().await?;

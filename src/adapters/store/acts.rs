@@ -191,10 +191,12 @@ impl Store {
         revision: i64,
     ) -> Result<Vec<IncidentId>, StoreError> {
         let rows = sqlx::query(
-            "SELECT DISTINCT f.incident AS incident FROM findings f
-             JOIN cases c ON c.incident = f.incident
-             WHERE f.revision > $1 AND c.state = 'resolved' AND f.revision > c.resolved_at
-             ORDER BY f.incident",
+            "SELECT c.incident AS incident FROM cases c
+             WHERE c.state = 'resolved'
+               AND c.incident IN (SELECT f.incident FROM findings f WHERE f.revision > $1)
+               AND EXISTS (SELECT 1 FROM findings g
+                           WHERE g.incident = c.incident AND g.revision > c.resolved_at)
+             ORDER BY c.incident",
         )
         .bind(revision)
         .fetch_all(&self.pool)
