@@ -2,7 +2,8 @@
 //!
 //! Comes in: acts, dated and attributed, in the order they were done. Goes out: where the case
 //! stands, what may be done next, the clocks that run, drafts for the authorities. Acts are never
-//! changed: a case is what its acts make of it. Uses the model, and scope from the correlator.
+//! changed: a case is what its acts make of it. Uses the model, the detectors'
+//! exceptions, and the timeline's visible text.
 
 mod act;
 mod case;
