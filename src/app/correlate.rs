@@ -14,11 +14,13 @@ use rdkafka::Message;
 use rdkafka::error::KafkaError;
 use tokio::runtime::Handle;
 
+use super::case_work::CaseWork;
 use crate::adapters::kafka::{From, KafkaConfig, Link, Reader, SendError, Sender, Topics};
 use crate::adapters::publish::{detection_finding, incident_finding};
 use crate::adapters::secrets::SecretError;
 use crate::adapters::store::{FORGET_PART, Office, Outgoing, Store, StoreBatch, StoreError};
-use crate::adapters::telemetry::Telemetry;
+use crate::adapters::telemetry::{CaseNumbers, Telemetry};
+use crate::engine::cases::Regimes;
 use crate::engine::correlate::{CorrelateConfig, Correlated, Correlator, NoticeKind};
 use crate::engine::model::{EventTime, Finding, Severity};
 use crate::engine::shard::{EvidenceRecord, Watch};
@@ -49,6 +51,7 @@ pub struct CorrelateParts {
     pub elected: Arc<AtomicBool>,
     /// How long incidents stay in the store after their last event; none keeps them for ever.
     pub keep_ms: Option<i64>,
+    pub regimes: Arc<Regimes>,
 }
 
 const BATCH_MAX: usize = 2_000;
@@ -62,19 +65,19 @@ const REMIND_EVERY: Duration = Duration::from_secs(15);
 pub(super) const LOOK_EVERY: Duration = Duration::from_secs(20);
 /// How often the store is looked through for what is older than is kept.
 const FORGET_EVERY: Duration = Duration::from_secs(600);
-const PUBLISH: Duration = Duration::from_secs(5);
+pub(super) const PUBLISH: Duration = Duration::from_secs(5);
 const OUTBOX_MAX: u32 = 1_000;
 
 pub struct CorrelateRole {
-    parts: CorrelateParts,
-    office: Office,
-    topics: Topics,
+    pub(super) parts: CorrelateParts,
+    pub(super) office: Office,
+    pub(super) topics: Topics,
     reader: Reader,
     sender: Sender,
-    correlator: Correlator,
-    positions: BTreeMap<(String, i32), i64>,
-    moved: bool,
-    out: Correlated,
+    pub(super) correlator: Correlator,
+    pub(super) positions: BTreeMap<(String, i32), i64>,
+    pub(super) moved: bool,
+    pub(super) out: Correlated,
     advanced_at: Instant,
     reminded_at: Option<Instant>,
     looked_at: Instant,
@@ -82,6 +85,7 @@ pub struct CorrelateRole {
     outbox_pending: bool,
     /// Numbers of what was sent from the outbox and is not acknowledged yet.
     sent: Vec<i64>,
+    pub(super) cases: CaseWork,
 }
 
 impl CorrelateRole {
@@ -115,8 +119,20 @@ impl CorrelateRole {
             Arc::clone(&parts.link),
             Arc::clone(&parts.stop),
         )?;
+        let cases = CaseWork {
+            regimes: Arc::clone(&parts.regimes),
+            looked: 0,
+            counted: None,
+            numbers: CaseNumbers::default(),
+            sender: Sender::new(
+                parts.kafka.client("exceptions")?,
+                Arc::clone(&parts.link),
+                Arc::clone(&parts.stop),
+            )?,
+        };
+        parts.runtime.block_on(parts.store.publish_exceptions_anew())?;
         tracing::info!(incidents = count, "correlator started");
-        Ok(Self {
+        let mut role = Self {
             parts,
             office,
             topics,
@@ -132,7 +148,10 @@ impl CorrelateRole {
             forgot_at: None,
             outbox_pending: true,
             sent: Vec::new(),
-        })
+            cases,
+        };
+        role.keep_apart()?;
+        Ok(role)
     }
 
     /// Works until told to stop, or until another process has taken over.
@@ -154,6 +173,7 @@ impl CorrelateRole {
                 self.advanced_at = Instant::now();
                 let now = self.correlator.now();
                 self.correlator.advance(now, &mut self.out);
+                self.case_work()?;
                 self.report()?;
                 self.remind()?;
                 self.tidy()?;
@@ -219,7 +239,7 @@ impl CorrelateRole {
     }
 
     /// Stores what changed, then asks the shards for more.
-    fn settle(&mut self) -> Result<(), CorrelateError> {
+    pub(super) fn settle(&mut self) -> Result<(), CorrelateError> {
         self.correlator.flush(&mut self.out);
         if !self.moved && self.out.changed.is_empty() && self.out.notices.is_empty() {
             self.out.clear();
@@ -355,6 +375,7 @@ impl CorrelateRole {
         let horizon = now.minus_ms(keep_ms);
         let forgotten = self.parts.runtime.block_on(self.parts.store.forget(horizon))?;
         if forgotten > 0 {
+            self.parts.runtime.block_on(self.parts.store.forget_acts())?;
             tracing::info!(incidents = forgotten, %horizon, "incidents older than store.keep_days were deleted");
         }
         // A full part means there may be more.

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use crate::adapters::secrets::Secret;
 use crate::config::Config;
+use crate::engine::cases::Regimes;
 use crate::engine::detect::baseline::Suite;
 use crate::engine::detect::rules::{Dialect, Mapping, Placeholders, RuleError, RuleSet};
-use crate::engine::detect::{Exceptions, Roster, Rules};
+use crate::engine::detect::{Exception, Exceptions, Roster, Rules};
 use crate::engine::enrich::{Addresses, Catalogue, Directory, Enricher, Pseudonyms};
 use crate::engine::model::Problems;
 use crate::engine::shard::Settings;
@@ -20,6 +21,8 @@ pub enum SettingsError {
     Wrong { what: &'static str, path: PathBuf, problems: Problems },
     #[error("rules.shadow: no rule has the id {ids}")]
     Shadow { ids: String },
+    #[error("exceptions of the API:\n{problems}")]
+    Exceptions { problems: Problems },
     #[error("{} rules were refused:\n{}", errors.len(), told(errors))]
     Rules { errors: Vec<RuleError> },
 }
@@ -47,6 +50,15 @@ pub struct Loaded {
 
 /// Reads every file the configuration names and builds the engine's settings, all or nothing.
 pub fn load_settings(config: &Config, key: &Secret) -> Result<(Settings, Loaded), SettingsError> {
+    load_settings_with(config, key, Vec::new())
+}
+
+/// The same with exceptions that come from elsewhere than the file.
+pub fn load_settings_with(
+    config: &Config,
+    key: &Secret,
+    more: Vec<Exception>,
+) -> Result<(Settings, Loaded), SettingsError> {
     let pseudonyms = Pseudonyms::new(key.bytes());
     let catalogue = match &config.data.catalogue {
         Some(path) => parse("catalogue", path, Catalogue::parse)?,
@@ -66,9 +78,12 @@ pub fn load_settings(config: &Config, key: &Secret) -> Result<(Settings, Loaded)
     if !strangers.is_empty() {
         return Err(SettingsError::Shadow { ids: strangers.join(", ") });
     }
-    if let Some(path) = &config.data.exceptions {
-        rules.except(parse("exceptions", path, Exceptions::parse)?);
-    }
+    let mut excepted = match &config.data.exceptions {
+        Some(path) => parse("exceptions", path, Exceptions::parse)?,
+        None => Exceptions::default(),
+    };
+    excepted.join(more).map_err(|problems| SettingsError::Exceptions { problems })?;
+    rules.except(excepted);
     let exceptions = rules.exceptions().list().len();
     let datasets = catalogue.len();
     let loaded = Loaded { datasets, actors, protected, canaries, rules: rules.len(), exceptions };
@@ -78,6 +93,14 @@ pub fn load_settings(config: &Config, key: &Secret) -> Result<(Settings, Loaded)
     let suite =
         Suite::new(config.detect.baseline.clone(), config.detect.budget_per_1000_actors_day);
     Ok((Settings { enricher, roster, suite, rules, time: config.time.clone() }, loaded))
+}
+
+/// Laws under which authorities have to be told.
+pub fn load_regimes(config: &Config) -> Result<Regimes, SettingsError> {
+    match &config.data.regimes {
+        Some(path) => parse("regimes", path, Regimes::parse),
+        None => Ok(Regimes::default()),
+    }
 }
 
 fn parse<T>(

@@ -16,10 +16,17 @@ pub enum Role {
     Correlator,
     Election,
     WatchReader,
+    ExceptionsReader,
 }
 
 impl Role {
-    const ALL: [Self; 4] = [Self::Detector, Self::Correlator, Self::Election, Self::WatchReader];
+    const ALL: [Self; 5] = [
+        Self::Detector,
+        Self::Correlator,
+        Self::Election,
+        Self::WatchReader,
+        Self::ExceptionsReader,
+    ];
 
     pub const fn name(self) -> &'static str {
         match self {
@@ -27,6 +34,7 @@ impl Role {
             Self::Correlator => "correlator",
             Self::Election => "election",
             Self::WatchReader => "watch reader",
+            Self::ExceptionsReader => "exceptions reader",
         }
     }
 }
@@ -41,7 +49,7 @@ const SLICE: Duration = Duration::from_millis(50);
 /// Which roles have failed lately: the process is not ready while one has.
 pub struct Health {
     telemetry: Arc<Telemetry>,
-    roles: Mutex<[State; 4]>,
+    roles: Mutex<[State; 5]>,
 }
 
 #[derive(Clone, Copy, Default)]

@@ -3,10 +3,12 @@
 //! Uses everything below it; decides nothing about events. Reload and shutdown live here.
 
 mod backtest;
+mod case_work;
 mod correlate;
 pub mod demo;
 mod engine_settings;
 pub mod evaluate;
+mod exceptions;
 mod keep;
 mod key;
 mod reload;

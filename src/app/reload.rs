@@ -6,7 +6,8 @@ use std::sync::{Arc, PoisonError};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use super::load_settings;
+use super::engine_settings::load_settings_with;
+use super::exceptions::LiveExceptions;
 use crate::adapters::kafka::SharedSettings;
 use crate::adapters::secrets::Secret;
 use crate::adapters::telemetry::{ReloadedFile, Telemetry, now as now_on_the_wall};
@@ -17,12 +18,14 @@ const RELOAD_EVERY: Duration = Duration::from_millis(500);
 /// Expired exceptions named at once in the log.
 const EXPIRED_TOLD_MAX: usize = 20;
 
-/// Reads catalogue, directory and rules again when they change, all or nothing, until told to stop.
+/// Reads catalogue, directory and rules again when they or the API's exceptions change, all or
+/// nothing, until told to stop.
 pub fn reload(
     config: &Config,
     key: &Secret,
     settings: &SharedSettings,
     telemetry: &Telemetry,
+    live: &LiveExceptions,
     stop: &AtomicBool,
 ) {
     let files = [
@@ -34,18 +37,24 @@ pub fn reload(
         (ReloadedFile::Exceptions, config.data.exceptions.clone()),
     ];
     let mut expired = 0;
+    let mut version = 0;
     let mut seen = files.each_ref().map(|(_, path)| newest_change(path.as_ref()));
     while !stop.load(Ordering::Relaxed) {
         thread::sleep(RELOAD_EVERY);
         expired = tell_expired(settings, telemetry, expired);
         let now = files.each_ref().map(|(_, path)| newest_change(path.as_ref()));
-        if now == seen {
+        let live_now = live.version();
+        if now == seen && live_now == version {
             continue;
         }
-        let changed: Vec<ReloadedFile> =
+        let mut changed: Vec<ReloadedFile> =
             (0..files.len()).filter(|&i| now[i] != seen[i]).map(|i| files[i].0).collect();
+        if live_now != version && !changed.contains(&ReloadedFile::Exceptions) {
+            changed.push(ReloadedFile::Exceptions);
+        }
         seen = now;
-        match load_settings(config, key) {
+        version = live_now;
+        match load_settings_with(config, key, live.list()) {
             Ok((loaded, counts)) => {
                 telemetry.rules(&loaded.rules, now_on_the_wall());
                 *settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(loaded);
@@ -69,8 +78,8 @@ fn tell_expired(settings: &SharedSettings, telemetry: &Telemetry, before: usize)
     telemetry.exceptions_expired(expired);
     if expired > before {
         for exception in settings.rules.exceptions().expired(now).take(EXPIRED_TOLD_MAX) {
-            let (rule, expires) = (&exception.rule, exception.expires);
-            tracing::warn!(rule, %expires, "an exception has expired; its findings are told again");
+            let (of, expires) = (exception.of(), exception.expires);
+            tracing::warn!(of, %expires, "an exception has expired; its findings are told again");
         }
     }
     expired

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender as Channel, channel};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -11,10 +11,12 @@ use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 
 use super::correlate::{CorrelateParts, CorrelateRole, LOOK_EVERY};
+use super::engine_settings::{load_regimes, load_settings_with};
+use super::exceptions::{CATCH_UP_MAX, LiveExceptions};
 use super::keep::{Health, Role, keep};
 use super::reload::reload;
 use super::{KeyError, SettingsError, load_settings, pseudonym_key};
-use crate::adapters::http::{HttpState, serve};
+use crate::adapters::http::{HttpSettings, HttpState, Trust, serve};
 use crate::adapters::kafka::{
     From, Link, Reader, SharedSettings, TopicsError, Worker, WorkerParts, ensure_topics,
     look_for_inputs, stand,
@@ -23,6 +25,8 @@ use crate::adapters::secrets::{Secret, SecretError};
 use crate::adapters::store::{Store, StoreError};
 use crate::adapters::telemetry::{Telemetry, now as now_on_the_wall};
 use crate::config::Config;
+use crate::engine::cases::Regimes;
+use crate::engine::detect::DETECTOR_NAMES;
 use crate::engine::shard::Watch;
 
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +67,7 @@ pub struct Hooks {
 pub async fn run(config: Config, stop: Arc<AtomicBool>, hooks: Hooks) -> Result<(), RunError> {
     let key = pseudonym_key(&config, true)?;
     let (settings, loaded) = load_settings(&config, &key)?;
+    let regimes = load_regimes(&config)?;
     let categories: Vec<String> =
         settings.enricher.catalogue.categories().map(str::to_owned).collect();
     let inputs: Vec<String> = config.input.iter().map(|input| input.topic.clone()).collect();
@@ -92,7 +97,9 @@ pub async fn run(config: Config, stop: Arc<AtomicBool>, hooks: Hooks) -> Result<
         tracing::warn!(%bound, "the console is open to the network, without a login");
     }
     let served = store.clone().filter(|_| roles.serve);
-    let state = HttpState { store: served, telemetry: Arc::clone(&telemetry) };
+    let http_settings = Arc::new(http_settings(&config, regimes.clone()));
+    let state =
+        HttpState { store: served, telemetry: Arc::clone(&telemetry), settings: http_settings };
     let http = tokio::spawn(serve(listener, state, stopped(Arc::clone(&stop))));
     (hooks.listening)(bound);
     let signals = stop_on_signals(&stop);
@@ -101,6 +108,7 @@ pub async fn run(config: Config, stop: Arc<AtomicBool>, hooks: Hooks) -> Result<
     let roles = Roles {
         config,
         key,
+        regimes: Arc::new(regimes),
         settings,
         telemetry: Arc::clone(&telemetry),
         store: store.clone(),
@@ -124,9 +132,23 @@ pub async fn run(config: Config, stop: Arc<AtomicBool>, hooks: Hooks) -> Result<
     }
 }
 
+fn http_settings(config: &Config, regimes: Regimes) -> HttpSettings {
+    // `check` has refused what is no header's name.
+    let user_header = config.http.user_header.as_deref().and_then(|name| name.parse().ok());
+    let trust = Trust { user_header, origins: config.http.origins.clone() };
+    let mode = |name: &'static str| (name, config.detect.mode_of(name).name());
+    HttpSettings {
+        trust,
+        regimes,
+        modes: DETECTOR_NAMES.into_iter().map(mode).collect(),
+        subjects_exact_max: config.correlate.subjects_exact_max,
+    }
+}
+
 struct Roles {
     config: Config,
     key: Secret,
+    regimes: Arc<Regimes>,
     settings: SharedSettings,
     telemetry: Arc<Telemetry>,
     /// None where the process neither correlates nor serves.
@@ -148,8 +170,13 @@ impl Roles {
             Err(error) => return Err(error.into()),
         }
         let runtime = Handle::current();
-        let (watch_senders, watches): (Vec<_>, Vec<_>) = (0..workers).map(|_| channel()).unzip();
+        let live = Arc::new(LiveExceptions::default());
         let mut threads = Vec::new();
+        if roles.detect {
+            threads.push(self.exceptions(&link, Arc::clone(&live))?);
+            self.catch_up(&live).await;
+        }
+        let (watch_senders, watches): (Vec<_>, Vec<_>) = (0..workers).map(|_| channel()).unzip();
         for (number, watches) in watches.into_iter().enumerate() {
             threads.push(self.detector(number, &link, watches, runtime.clone())?);
         }
@@ -165,7 +192,9 @@ impl Roles {
         let (config, key) = (self.config.clone(), self.key.clone());
         let (settings, telemetry) = (Arc::clone(&self.settings), Arc::clone(&self.telemetry));
         let stop = Arc::clone(&self.stop);
-        threads.push(named("reload", move || reload(&config, &key, &settings, &telemetry, &stop))?);
+        threads.push(named("reload", move || {
+            reload(&config, &key, &settings, &telemetry, &live, &stop);
+        })?);
         let telemetry = Arc::clone(&self.telemetry);
         while !self.stop.load(Ordering::Relaxed) {
             let reasons = unready(&link, &self.health);
@@ -257,6 +286,7 @@ impl Roles {
             Arc::clone(&self.stop),
             Arc::clone(&self.health),
         );
+        let regimes = Arc::clone(&self.regimes);
         named("correlate", move || {
             keep(Role::Correlator, &health, &stop, || {
                 while !elected.load(Ordering::Relaxed) {
@@ -275,6 +305,7 @@ impl Roles {
                     stop: Arc::clone(&stop),
                     elected: Arc::clone(&elected),
                     keep_ms: config.store.keep_ms(),
+                    regimes: Arc::clone(&regimes),
                 })?
                 .run()
             });
@@ -328,6 +359,41 @@ impl Roles {
                 Ok::<(), anyhow::Error>(())
             });
         })
+    }
+
+    /// Reads the API's exceptions for as long as the process runs.
+    fn exceptions(
+        &self,
+        link: &Arc<Link>,
+        live: Arc<LiveExceptions>,
+    ) -> Result<JoinHandle<()>, RunError> {
+        let (kafka, link, stop, health) = (
+            self.config.kafka.clone(),
+            Arc::clone(link),
+            Arc::clone(&self.stop),
+            Arc::clone(&self.health),
+        );
+        named("exceptions", move || {
+            keep(Role::ExceptionsReader, &health, &stop, || live.follow(&kafka, &link, &stop));
+        })
+    }
+
+    /// Before the first record is judged: what the API has excepted so far is in force.
+    async fn catch_up(&self, live: &LiveExceptions) {
+        let until = Instant::now() + CATCH_UP_MAX;
+        while !live.is_caught_up() && !self.stop.load(Ordering::Relaxed) && Instant::now() < until {
+            tokio::time::sleep(STOP_SLICE).await;
+        }
+        if live.version() == 0 {
+            return;
+        }
+        match load_settings_with(&self.config, &self.key, live.list()) {
+            Ok((loaded, _)) => {
+                *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(loaded);
+            }
+            // The reload tries the same and says so.
+            Err(error) => tracing::error!(%error, "the API's exceptions are not in force"),
+        }
     }
 
     /// A topic whose name is mistyped must not pass for a quiet one.

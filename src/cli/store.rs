@@ -1,15 +1,17 @@
 //! `tidewaiter incidents` and `tidewaiter timeline`: what the store holds, without a server.
 
 use std::io::{self, BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use clap::{Args, Subcommand};
 
 use super::exit::{Exit, Failure, OrExit};
 use crate::adapters::store::{IncidentFilter, Store};
 use crate::config::{Config, Purpose, load};
+use crate::engine::cases::Recorded;
 use crate::engine::model::Severity;
-use crate::engine::timeline::export::{ExportFormat, write};
+use crate::engine::timeline::export::{ExportFormat, Manifest, write};
 use crate::engine::timeline::{fold, lines, sort, visible, visible_json};
 
 /// List and show incidents.
@@ -38,17 +40,23 @@ enum IncidentCommand {
     Show { id: String },
 }
 
-/// Write an incident's timeline.
+/// Write an incident's timeline; or, `timeline verify MANIFEST FILE`, check one that was written.
 #[derive(Debug, Args)]
 pub struct TimelineArguments {
     #[command(flatten)]
     place: Place,
-    /// The incident's id, or enough of its beginning.
+    /// The incident's id, or enough of its beginning; or `verify`.
     id: String,
-    /// json, csv, markdown or timesketch.
+    /// With `verify`: the manifest, and the file it is about.
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Write beside it what it holds: hash, counts, where it was read.
+    #[arg(long, value_name = "FILE")]
+    manifest: Option<PathBuf>,
+    /// json, csv, markdown, timesketch, html or stix.
     #[arg(long, default_value = "markdown")]
     format: ExportFormat,
-    /// Fold like entries into one line, or not; by default only Markdown is folded.
+    /// Fold like entries into one line, or not; by default only Markdown and HTML are folded.
     #[arg(long, value_name = "BOOL")]
     fold: Option<bool>,
 }
@@ -108,16 +116,54 @@ pub fn incidents(arguments: &IncidentArguments) -> Result<Exit, Failure> {
 }
 
 pub fn timeline(arguments: &TimelineArguments) -> Result<Exit, Failure> {
+    match (arguments.id.as_str(), arguments.files.as_slice()) {
+        ("verify", [manifest, file]) => return verify(manifest, file).or_exit(Exit::BadInput),
+        ("verify", _) => {
+            return Err(anyhow::anyhow!("timeline verify takes a manifest and a file"))
+                .or_exit(Exit::BadInput);
+        }
+        (_, []) => {}
+        (_, [other, ..]) => {
+            return Err(anyhow::anyhow!("one incident at a time: what is `{}`?", other.display()))
+                .or_exit(Exit::BadInput);
+        }
+    }
     with_store(&arguments.place, async |store| {
         let incident = find(&store, &arguments.id).await?;
         let mut entries = store.entries(&incident.id).await?;
+        entries.extend(store.acts(&incident.id).await?.iter().map(Recorded::entry));
         sort(&mut entries);
         let folds = arguments.fold.unwrap_or(arguments.format.folds_by_default());
         let lines = if folds { fold(entries) } else { lines(entries) };
         let mut out = BufWriter::new(io::stdout().lock());
-        write(arguments.format, &incident, &lines, &mut out)?;
+        let Some(beside) = &arguments.manifest else {
+            write(arguments.format, &incident, &lines, &mut out)?;
+            return Ok(out.flush()?);
+        };
+        let mut file = Vec::new();
+        write(arguments.format, &incident, &lines, &mut file)?;
+        let manifest = Manifest::of(arguments.format, &incident.id, &lines, &file);
+        std::fs::write(beside, serde_json::to_string_pretty(&manifest)? + "\n")
+            .with_context(|| format!("cannot write {}", beside.display()))?;
+        out.write_all(&file)?;
         Ok(out.flush()?)
     })
+}
+
+/// Exit code 1 where the file is not what its manifest says.
+fn verify(manifest: &Path, file: &Path) -> anyhow::Result<Exit> {
+    let read = |path: &Path| {
+        std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+    };
+    let told: Manifest = serde_json::from_slice(&read(manifest)?)
+        .with_context(|| format!("{} is no manifest", manifest.display()))?;
+    let differences = told.differences(&read(file)?);
+    if differences.is_empty() {
+        println!("{}: {} lines, {} entries, unchanged", file.display(), told.lines, told.entries);
+        return Ok(Exit::Fine);
+    }
+    differences.iter().for_each(|difference| eprintln!("{}: {difference}", file.display()));
+    Ok(Exit::Found)
 }
 
 async fn find(store: &Store, id: &str) -> anyhow::Result<crate::engine::model::Incident> {

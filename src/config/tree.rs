@@ -77,12 +77,16 @@ pub struct DataConfig {
     pub placeholders: Option<PathBuf>,
     /// Findings somebody has answered for, by rule and key (TOML).
     pub exceptions: Option<PathBuf>,
+    /// Laws under which authorities have to be told, and how soon (TOML). Read at the start.
+    /// Without it, those that come with Tidewaiter.
+    pub regimes: Option<PathBuf>,
 }
 
 impl DataConfig {
-    fn paths_mut(&mut self) -> [&mut Option<PathBuf>; 6] {
-        let Self { catalogue, directory, rules, rule_mapping, placeholders, exceptions } = self;
-        [catalogue, directory, rules, rule_mapping, placeholders, exceptions]
+    fn paths_mut(&mut self) -> [&mut Option<PathBuf>; 7] {
+        let Self { catalogue, directory, rules, rule_mapping, placeholders, exceptions, regimes } =
+            self;
+        [catalogue, directory, rules, rule_mapping, placeholders, exceptions, regimes]
     }
 }
 
@@ -126,11 +130,36 @@ pub struct HttpConfig {
     /// Address and port to listen on. Anything but loopback shows the console to the network,
     /// without a login.
     pub listen: String,
+    /// Header in which a reverse proxy names who is logged in. Only where every request comes
+    /// through that proxy, which must set or remove it. Without it, clients say who they are.
+    pub user_header: Option<String>,
+    /// Origins of pages that may send requests that change something, such as
+    /// `https://monitor.agency.example` of the proxy. Without any, the server's own pages may, by
+    /// whatever name they were reached; with some, only by loopback names.
+    pub origins: Vec<String>,
+}
+
+impl HttpConfig {
+    fn check(&self, problems: &mut Problems) {
+        if let Some(header) = &self.user_header {
+            let legal = axum::http::HeaderName::try_from(header.as_str()).is_ok();
+            problems.require(legal, "http.user_header", || {
+                format!("must be a header's name such as x-remote-user, got `{header}`")
+            });
+        }
+        for (i, origin) in self.origins.iter().enumerate() {
+            let authority = origin.strip_prefix("https://").or(origin.strip_prefix("http://"));
+            let fine = authority.is_some_and(|a| !a.is_empty() && !a.contains('/'));
+            problems.require(fine, &format!("http.origins[{i}]"), || {
+                format!("must be such as https://monitor.example, got `{origin}`")
+            });
+        }
+    }
 }
 
 impl Default for HttpConfig {
     fn default() -> Self {
-        Self { listen: "127.0.0.1:8080".into() }
+        Self { listen: "127.0.0.1:8080".into(), user_header: None, origins: Vec::new() }
     }
 }
 
@@ -160,6 +189,7 @@ impl Config {
                 self.http.listen
             )
         });
+        self.http.check(problems);
         if let Some(key) = &self.privacy.pseudonym_key {
             key.check("privacy.pseudonym_key", problems);
         }
@@ -170,6 +200,7 @@ impl Config {
             ("data.rule_mapping", &self.data.rule_mapping),
             ("data.placeholders", &self.data.placeholders),
             ("data.exceptions", &self.data.exceptions),
+            ("data.regimes", &self.data.regimes),
         ] {
             if let Some(path) = path {
                 problems

@@ -4,6 +4,7 @@
 //! same findings with the same ids. It uses nothing above itself (`adapters`, `config`,
 //! `app`, `cli`); `tests/it/layers.rs` holds it to that.
 
+pub mod cases;
 pub mod correlate;
 pub mod decode;
 pub mod detect;

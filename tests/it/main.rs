@@ -20,6 +20,7 @@ mod determinism;
 mod evaluate_cli;
 mod golden;
 mod kafka_broker_away;
+mod kafka_cases;
 mod kafka_cloudtrail;
 mod kafka_config;
 mod kafka_hostile;

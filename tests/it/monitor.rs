@@ -114,13 +114,30 @@ impl Monitor {
     /// Asks its HTTP server; status and body.
     #[track_caller]
     pub fn get(&mut self, path: &str) -> (u16, String) {
+        self.ask("GET", path, "")
+    }
+
+    /// Sends JSON to its HTTP server; status and body.
+    #[track_caller]
+    pub fn post(&mut self, path: &str, body: &serde_json::Value) -> (u16, String) {
+        self.ask("POST", path, &body.to_string())
+    }
+
+    #[track_caller]
+    fn ask(&mut self, method: &str, path: &str, body: &str) -> (u16, String) {
         let line = self.says("console at http://");
         let (_, address) = line.split_once("console at http://").unwrap();
         let address = &address[..address.find('/').unwrap()];
         let mut connection = TcpStream::connect(address).unwrap();
         connection.set_read_timeout(Some(DEADLINE)).unwrap();
         // HTTP/1.0: the answer comes whole, and its end is the end of the connection.
-        write!(connection, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n").unwrap();
+        let kind = if body.is_empty() { "" } else { "Content-Type: application/json\r\n" };
+        write!(
+            connection,
+            "{method} {path} HTTP/1.0\r\nHost: {address}\r\n{kind}Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .unwrap();
         let mut answer = String::new();
         connection.read_to_string(&mut answer).unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();

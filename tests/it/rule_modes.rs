@@ -168,7 +168,7 @@ fn an_exception_holds_until_it_expires() {
         "[data]\nexceptions = \"x.toml\"\n",
         &[("x.toml", "[[exception]]\nrule = \"many\"\n")],
     );
-    assert!(desk.settings().err().unwrap().contains("missing field `key`"));
+    assert!(desk.settings().err().unwrap().contains("missing field `owner`"));
 }
 
 #[test]

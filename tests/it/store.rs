@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use tidewaiter::adapters::store::{IncidentFilter, Store, StoreBatch, StoreError};
+use tidewaiter::engine::cases::Act;
 use tidewaiter::engine::model::{EventTime, Finding, Incident};
 
 use crate::monitor::tidewaiter;
@@ -37,8 +38,18 @@ async fn what_is_older_than_is_kept_goes_with_all_it_had_and_the_rest_stays() {
     let office = store.take_office().await.unwrap();
     store.apply(&batch, office).await.unwrap();
 
+    let said = |text: &str| Act::Comment { text: text.to_owned() };
+    for id in ["old", "new"] {
+        store.act(id, "ann", day(11), said("seen"), None).await.unwrap();
+    }
+    store.forget_acts().await.unwrap();
+    assert_eq!(store.acts("old").await.unwrap().len(), 1, "what is kept keeps its acts");
+
     assert_eq!(store.forget(day(5)).await.unwrap(), 1);
     assert_eq!(store.forget(day(5)).await.unwrap(), 0);
+    store.forget_acts().await.unwrap();
+    assert_eq!(store.acts("old").await.unwrap(), []);
+    assert_eq!(store.acts("new").await.unwrap().len(), 1);
     let left = store.incidents(&IncidentFilter::default(), 10, None).await.unwrap();
     assert_eq!(left.items.iter().map(|i| i.id.as_str()).collect::<Vec<_>>(), ["new"]);
     assert!(store.entries("old").await.unwrap().is_empty());
@@ -117,4 +128,44 @@ fn processes_that_start_at_once_make_one_store() {
     for store in opened {
         store.join().unwrap().unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_timeline_and_its_manifest_are_verified() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let store = Store::open(&path).await.unwrap();
+    let time = EventTime::from_millis(1_800_000_000_000).unwrap();
+    let mut batch = StoreBatch::default();
+    put(&mut batch, "0123456789abcdef", time);
+    let office = store.take_office().await.unwrap();
+    store.apply(&batch, office).await.unwrap();
+    let act = Act::Comment { text: "asked the unit".into() };
+    store.act("0123456789abcdef", "ann", time, act, None).await.unwrap();
+    store.close().await;
+    let place = |name: &str| folder.path().join(name).display().to_string();
+    let (manifest, file, store) =
+        (place("m.json"), place("story.html"), path.display().to_string());
+    let told = tidewaiter([
+        "timeline",
+        "0123",
+        "--store",
+        &store,
+        "--format",
+        "html",
+        "--manifest",
+        &manifest,
+    ]);
+    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+    assert!(String::from_utf8_lossy(&told.stdout).contains("ann commented: asked the unit"));
+    std::fs::write(&file, &told.stdout).unwrap();
+    let verified = tidewaiter(["timeline", "verify", &manifest, &file]);
+    assert_eq!(verified.status.code(), Some(0), "{}", String::from_utf8_lossy(&verified.stderr));
+    let mut changed = told.stdout;
+    changed.push(b' ');
+    std::fs::write(&file, &changed).unwrap();
+    let refused = tidewaiter(["timeline", "verify", &manifest, &file]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("SHA-256"));
+    assert_eq!(tidewaiter(["timeline", "verify", &file, &manifest]).status.code(), Some(4));
 }

@@ -15,17 +15,24 @@ pub struct ApiError {
     status: StatusCode,
     code: &'static str,
     message: String,
+    /// What it is now, where the request rested on what it was.
+    current: Option<serde_json::Value>,
 }
 
 /// `{"error": {"code", "message"}}`.
 #[derive(Serialize, ToSchema)]
 pub struct ErrorBody {
     pub error: ErrorDetail,
+    /// With `conflict` and `stale`: the case as it is now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<super::case_shapes::Case>)]
+    pub current: Option<serde_json::Value>,
 }
 
 #[derive(Serialize, ToSchema)]
 pub struct ErrorDetail {
-    /// `bad_request`, `not_found`, `method_not_allowed`, `unavailable` or `internal`.
+    /// `bad_request`, `unauthorized`, `cross_site`, `not_found`, `method_not_allowed`, `conflict`
+    /// (impossible now), `stale` (changed since), `unavailable` or `internal`.
     #[schema(value_type = String)]
     pub code: &'static str,
     /// Names the parameter, the value and what is allowed.
@@ -34,11 +41,21 @@ pub struct ErrorDetail {
 
 impl ApiError {
     pub fn bad_request(message: impl Into<String>) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, code: "bad_request", message: message.into() }
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            code: "bad_request",
+            message: message.into(),
+            current: None,
+        }
     }
 
     pub fn not_found(message: impl Into<String>) -> Self {
-        Self { status: StatusCode::NOT_FOUND, code: "not_found", message: message.into() }
+        Self {
+            status: StatusCode::NOT_FOUND,
+            code: "not_found",
+            message: message.into(),
+            current: None,
+        }
     }
 
     /// The process has no console and no API.
@@ -49,19 +66,72 @@ impl ApiError {
     }
 
     pub fn method_not_allowed() -> Self {
-        let message = "only GET and HEAD are answered".to_owned();
-        Self { status: StatusCode::METHOD_NOT_ALLOWED, code: "method_not_allowed", message }
+        let message =
+            "this path does not take this method; the API's description says which".to_owned();
+        Self {
+            status: StatusCode::METHOD_NOT_ALLOWED,
+            code: "method_not_allowed",
+            message,
+            current: None,
+        }
     }
 
     pub fn too_large(bytes_max: usize) -> Self {
         let message = format!("the request's body is larger than {bytes_max} bytes");
-        Self { status: StatusCode::PAYLOAD_TOO_LARGE, code: "bad_request", message }
+        Self { status: StatusCode::PAYLOAD_TOO_LARGE, code: "bad_request", message, current: None }
     }
 
     /// The request came by a host name that is not ours.
     pub fn misdirected() -> Self {
         let message = "the Host header is none of localhost, 127.0.0.1 and [::1]".to_owned();
-        Self { status: StatusCode::MISDIRECTED_REQUEST, code: "bad_request", message }
+        Self {
+            status: StatusCode::MISDIRECTED_REQUEST,
+            code: "bad_request",
+            message,
+            current: None,
+        }
+    }
+
+    /// A page from elsewhere sent it.
+    pub fn cross_site() -> Self {
+        let message = "the request comes from a page that is not ours (Origin, Sec-Fetch-Site)";
+        Self::new(StatusCode::FORBIDDEN, "cross_site", message)
+    }
+
+    pub fn no_json() -> Self {
+        let message = "the content type must be application/json";
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "bad_request", message)
+    }
+
+    /// The proxy in front of us named nobody.
+    pub fn nobody() -> Self {
+        let message = "the header of http.user_header names nobody; log in at the proxy";
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", message)
+    }
+
+    /// Impossible as things stand.
+    pub fn conflict(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, "conflict", message)
+    }
+
+    /// Things have changed since the caller looked.
+    pub fn stale(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, "stale", message)
+    }
+
+    #[must_use]
+    pub fn with_current(mut self, current: &impl Serialize) -> Self {
+        self.current = serde_json::to_value(current).ok();
+        self
+    }
+
+    /// For a list of what became of several requests.
+    pub fn detail(self) -> ErrorDetail {
+        ErrorDetail { code: self.code, message: self.message }
+    }
+
+    fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into(), current: None }
     }
 
     /// Full, or too slow; worth another try.
@@ -70,6 +140,7 @@ impl ApiError {
             status: StatusCode::SERVICE_UNAVAILABLE,
             code: "unavailable",
             message: message.into(),
+            current: None,
         }
     }
 
@@ -80,6 +151,7 @@ impl ApiError {
             status: StatusCode::INTERNAL_SERVER_ERROR,
             code: "internal",
             message: format!("{what} failed; the log says why"),
+            current: None,
         }
     }
 }
@@ -98,14 +170,15 @@ impl From<StoreError> for ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let body = ErrorBody { error: ErrorDetail { code: self.code, message: self.message } };
+        let error = ErrorDetail { code: self.code, message: self.message };
+        let body = ErrorBody { error, current: self.current };
         let mut response = (self.status, Json(body)).into_response();
         let headers = response.headers_mut();
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
         }
         if self.status == StatusCode::METHOD_NOT_ALLOWED {
-            headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+            headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD, POST"));
         }
         response
     }

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::error::ApiError;
 
-/// Nothing asked of us has a body.
+/// Largest body of a request; acts are small.
 pub const BODY_BYTES_MAX: usize = 16_384;
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 /// A timeline is put together in full before its first byte is sent.
@@ -94,7 +94,7 @@ fn host_header(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// `localhost`, `127.0.0.1` or `[::1]`, with any port.
-fn is_loopback(host: &str) -> bool {
+pub fn is_loopback(host: &str) -> bool {
     ["localhost", "127.0.0.1", "[::1]"].iter().any(|name| {
         let Some((start, rest)) = host.split_at_checked(name.len()) else { return false };
         let port = rest.strip_prefix(':');

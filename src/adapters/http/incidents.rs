@@ -10,16 +10,18 @@ use super::error::{ApiError, ErrorBody};
 use super::parameters::{LIMIT_MAX, Parameters};
 use super::shapes;
 use super::state::App;
-use crate::adapters::store::{FindingFilter, IncidentFilter, IncidentSort, Page};
+use crate::adapters::store::{FindingFilter, IncidentFilter, IncidentSort, Page, StoreError};
+use crate::engine::cases::Case;
 use crate::engine::model::{Finding, Incident, Status};
 
-pub const LIST_PARAMETERS: [&str; 11] = [
-    "status", "severity", "actor", "source", "dataset", "q", "from", "to", "sort", "limit",
-    "cursor",
+pub const LIST_PARAMETERS: [&str; 13] = [
+    "status", "state", "assignee", "severity", "actor", "source", "dataset", "q", "from", "to",
+    "sort", "limit", "cursor",
 ];
 const LIMIT: u32 = 50;
 pub const STATUSES: [&str; 4] =
     [Status::Open.name(), Status::Quiet.name(), Status::Signal.name(), Status::Merged.name()];
+pub const STATES: [&str; 5] = ["new", "acknowledged", "investigating", "contained", "resolved"];
 pub const SORTS: [&str; 6] = ["-updated", "-score", "-opened", "updated", "score", "opened"];
 /// Findings given with an incident; the rest are at `/api/v1/findings?incident=`.
 const DETAILS_MAX: usize = 10_000;
@@ -38,10 +40,19 @@ impl<T> From<Page<T>> for Listed<T> {
     }
 }
 
+/// An incident, and what people made of it.
+#[derive(Serialize)]
+pub struct Served {
+    #[serde(flatten)]
+    pub incident: Incident,
+    pub case: Case,
+}
+
 #[derive(Serialize)]
 pub struct Detailed {
     #[serde(flatten)]
     incident: Incident,
+    case: Case,
     finding_details: Vec<Finding>,
 }
 
@@ -50,6 +61,8 @@ pub struct Detailed {
     get, path = "/api/v1/incidents", tag = "incidents",
     params(
         ("status" = Option<String>, Query, description = "Any of open, quiet, signal, merged; default open,quiet"),
+        ("state" = Option<String>, Query, description = "What people made of it: any of new, acknowledged, investigating, contained, resolved"),
+        ("assignee" = Option<String>, Query, description = "Assigned to this person; - for nobody"),
         ("severity" = Option<String>, Query, description = "Any of informational, low, medium, high, critical"),
         ("actor" = Option<String>, Query, description = "Incidents this actor has a part in"),
         ("source" = Option<String>, Query, description = "Incidents this address has a part in"),
@@ -66,7 +79,7 @@ pub struct Detailed {
         (status = 400, description = "A parameter is wrong", body = ErrorBody),
     ),
 )]
-pub async fn list(State(app): State<App>, uri: Uri) -> Result<Json<Listed<Incident>>, ApiError> {
+pub async fn list(State(app): State<App>, uri: Uri) -> Result<Json<Listed<Served>>, ApiError> {
     let parameters = Parameters::read(&uri, &LIST_PARAMETERS)?;
     let mut statuses = parameters.words("status", &STATUSES)?;
     if statuses.is_empty() {
@@ -75,6 +88,8 @@ pub async fn list(State(app): State<App>, uri: Uri) -> Result<Json<Listed<Incide
     let sort = parameters.word("sort", &SORTS)?.unwrap_or(SORTS[0]);
     let filter = IncidentFilter {
         statuses,
+        states: parameters.words("state", &STATES)?,
+        assignee: parameters.text("assignee"),
         severities: parameters.severities()?,
         actor: parameters.text("actor"),
         source: parameters.text("source"),
@@ -91,7 +106,20 @@ pub async fn list(State(app): State<App>, uri: Uri) -> Result<Json<Listed<Incide
     };
     let limit = parameters.limit(LIMIT)?;
     let page = app.store.incidents(&filter, limit, parameters.cursor()?).await?;
-    Ok(Json(page.into()))
+    let Page { items, next, total } = page;
+    let items = with_cases(&app, items).await?;
+    Ok(Json(Listed { items, next, total }))
+}
+
+/// Each incident with what people made of it.
+pub async fn with_cases(app: &App, incidents: Vec<Incident>) -> Result<Vec<Served>, StoreError> {
+    let ids: Vec<&str> = incidents.iter().map(|incident| incident.id.as_str()).collect();
+    let mut cases = app.store.cases(&ids).await?;
+    let served = incidents.into_iter().map(|incident| {
+        let case = cases.remove(&incident.id).unwrap_or_default();
+        Served { incident, case }
+    });
+    Ok(served.collect())
 }
 
 /// One incident with its findings, the last first.
@@ -111,15 +139,22 @@ pub async fn one(
     let Path(id) = path?;
     Parameters::read(&uri, &[])?;
     let incident = app.store.incident(&id).await?.ok_or_else(unknown)?;
-    let filter = FindingFilter { incident: Some(id), ..FindingFilter::default() };
-    let mut finding_details: Vec<Finding> = Vec::new();
+    let case = app.store.case(&id).await?;
+    let finding_details = findings_of(&app, &id, DETAILS_MAX).await?;
+    Ok(Json(Detailed { incident, case, finding_details }))
+}
+
+/// Findings of an incident, the last first; not many more than `most`.
+pub async fn findings_of(app: &App, id: &str, most: usize) -> Result<Vec<Finding>, ApiError> {
+    let filter = FindingFilter { incident: Some(id.to_owned()), ..FindingFilter::default() };
+    let mut findings: Vec<Finding> = Vec::new();
     let mut cursor = None;
     loop {
         let page = app.store.findings(&filter, LIMIT_MAX, cursor.as_deref()).await?;
-        finding_details.extend(page.items);
+        findings.extend(page.items);
         cursor = page.next;
-        if cursor.is_none() || finding_details.len() >= DETAILS_MAX {
-            return Ok(Json(Detailed { incident, finding_details }));
+        if cursor.is_none() || findings.len() >= most {
+            return Ok(findings);
         }
     }
 }

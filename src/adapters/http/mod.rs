@@ -1,13 +1,19 @@
 //! The HTTP API, its live stream, health, metrics and the console's files.
 //!
 //! Comes in: requests, every parameter of which is checked. Goes out: JSON from the store, the
-//! telemetry's figures, exports, server-sent events, the files of the console. It only reads: no
-//! request changes anything. There is no login; it is meant for loopback or behind a proxy that
+//! telemetry's figures, exports, server-sent events, the files of the console. What the engine
+//! computes it only reads; what people do it adds, each act dated and attributed, and only through
+//! `Posted`, which refuses what a page from elsewhere sends. There is no login; it is meant for loopback or behind a proxy that
 //! has one, and on loopback it refuses host names that are not this machine's.
 
+mod acts;
+mod case_shapes;
+mod clocks;
 mod connections;
 mod console;
+mod detectors;
 mod error;
+mod exceptions;
 mod findings;
 mod guard;
 mod health;
@@ -15,6 +21,8 @@ mod incidents;
 mod metrics;
 mod openapi;
 mod parameters;
+mod posted;
+mod report;
 mod routes;
 mod rules;
 mod serve;
@@ -26,5 +34,6 @@ mod stream;
 mod tests;
 mod timeline;
 
+pub use posted::Trust;
 pub use serve::serve;
-pub use state::HttpState;
+pub use state::{HttpSettings, HttpState};

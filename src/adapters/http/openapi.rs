@@ -8,7 +8,7 @@ use utoipa::OpenApi;
 use super::error::ApiError;
 use super::parameters::Parameters;
 use super::routes;
-use super::{incidents, shapes, timeline};
+use super::{acts, clocks, incidents, shapes, timeline};
 use crate::engine::detect::DETECTOR_NAMES;
 use crate::engine::model::Severity;
 use crate::engine::timeline::export::ExportFormat;
@@ -18,7 +18,7 @@ use crate::engine::timeline::export::ExportFormat;
 #[openapi(
     info(
         title = "Tidewaiter",
-        description = "Incidents, findings and figures of the breach monitor. Read only; times are RFC 3339 in UTC.",
+        description = "Incidents, findings and figures of the breach monitor, and what people do about them. Requests that change something are POST with JSON, from the server's own pages or from no page; times are RFC 3339 in UTC.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     components(schemas(shapes::Incident, shapes::Finding, shapes::Line))
@@ -43,13 +43,21 @@ fn complete(mut document: Value) -> Value {
     let paths = document["paths"].as_object_mut();
     for (path, operations) in paths.into_iter().flatten() {
         let operations = operations.as_object_mut();
-        for operation in operations.into_iter().flat_map(|o| o.values_mut()) {
+        for (method, operation) in operations.into_iter().flatten() {
             let mut refusals = vec![
-                ("405", "A method other than GET and HEAD"),
+                ("405", "A method this path does not take"),
                 ("421", "On loopback: the Host header is none of this machine's names"),
             ];
             if path.starts_with("/api/") {
-                refusals.push(("400", "A parameter, or the path, is wrong"));
+                refusals.push(("400", "A parameter, the path or the body is wrong"));
+            }
+            if method == "post" {
+                refusals.extend([
+                    ("401", "The trusted proxy names nobody"),
+                    ("403", "The request comes from a page that is not ours"),
+                    ("413", "The body is too large"),
+                    ("415", "The content type is not application/json"),
+                ]);
             }
             for (status, description) in refusals {
                 let responses = &mut operation["responses"];
@@ -71,7 +79,13 @@ fn complete(mut document: Value) -> Value {
 fn name_words(parameter: &mut Value) {
     let one = |words: &[&str]| json!({"type": "string", "enum": words});
     let many = |words: &[&str]| json!({"type": "array", "items": one(words)});
+    if parameter["description"].as_str().is_some_and(|text| text.starts_with("md, json")) {
+        parameter["schema"] = json!({"type": "string", "enum": clocks::FORMATS});
+        return;
+    }
     let (schema, several) = match parameter["name"].as_str().unwrap_or_default() {
+        "state" => (many(&incidents::STATES), true),
+        "kind" => (many(&acts::KINDS), true),
         "severity" => (many(&Severity::ALL.map(Severity::name)), true),
         "status" => (many(&incidents::STATUSES), true),
         "kinds" => (many(&timeline::KINDS.map(|kind| kind.name())), true),

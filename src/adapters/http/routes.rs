@@ -14,7 +14,8 @@ use super::error::ApiError;
 use super::guard::{self, BODY_BYTES_MAX, Hosts};
 use super::state::App;
 use super::{
-    console, findings, health, incidents, metrics, openapi, rules, stats, stream, timeline,
+    acts, clocks, console, detectors, exceptions, findings, health, incidents, metrics, openapi,
+    report, rules, stats, stream, timeline,
 };
 use crate::adapters::telemetry::Telemetry;
 
@@ -24,6 +25,17 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(incidents::list))
         .routes(routes!(incidents::one))
         .routes(routes!(timeline::timeline))
+        .routes(routes!(acts::list, acts::act))
+        .routes(routes!(acts::bulk))
+        .routes(routes!(acts::audit))
+        .routes(routes!(exceptions::proposal))
+        .routes(routes!(exceptions::list, exceptions::add))
+        .routes(routes!(exceptions::revoke))
+        .routes(routes!(clocks::clocks))
+        .routes(routes!(clocks::notification))
+        .routes(routes!(clocks::regimes))
+        .routes(routes!(report::report))
+        .routes(routes!(detectors::list))
         .routes(routes!(findings::list))
         .routes(routes!(stats::stats))
         .routes(routes!(rules::list))

@@ -6,15 +6,24 @@ use axum::http::Uri;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::detectors::ServedFeedback;
 use super::error::ApiError;
 use super::parameters::Parameters;
 use super::state::App;
 use crate::adapters::telemetry::RuleStats;
 
+/// A rule, what it did, and how often it was right.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ServedRule {
+    #[serde(flatten)]
+    rule: RuleStats,
+    feedback: ServedFeedback,
+}
+
 /// All rules of a monitor.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct RuleList {
-    pub rules: Vec<RuleStats>,
+    rules: Vec<ServedRule>,
 }
 
 /// Every rule in use, and what each did since this process started.
@@ -24,5 +33,10 @@ pub struct RuleList {
 )]
 pub async fn list(State(app): State<App>, uri: Uri) -> Result<Json<RuleList>, ApiError> {
     Parameters::read(&uri, &[])?;
-    Ok(Json(RuleList { rules: app.telemetry.rule_list() }))
+    let (_, judged) = app.store.feedback().await?;
+    let served = |rule: RuleStats| {
+        let feedback = judged.get(&rule.id).copied().unwrap_or_default().into();
+        ServedRule { rule, feedback }
+    };
+    Ok(Json(RuleList { rules: app.telemetry.rule_list().into_iter().map(served).collect() }))
 }

@@ -30,10 +30,10 @@ pub async fn serve(
     let loopback = listener.local_addr()?.ip().is_loopback();
     let hosts = if loopback { Hosts::Loopback } else { Hosts::Any };
     let (stop, stopping) = watch::channel(false);
-    let HttpState { store, telemetry } = state;
+    let HttpState { store, telemetry, settings } = state;
     let (router, watching) = match store {
         Some(store) => {
-            let app = App::new(store, telemetry, stopping.clone());
+            let app = App::new(store, telemetry, settings, stopping.clone());
             (router(app.clone(), hosts), Some(tokio::spawn(stream::watch(app))))
         }
         None => (own_router(telemetry, hosts), None),

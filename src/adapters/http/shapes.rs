@@ -5,6 +5,8 @@
 
 use utoipa::ToSchema;
 
+use super::case_shapes::{Case, ServedIncident};
+
 #[derive(ToSchema)]
 #[schema(rename_all = "lowercase")]
 pub enum Severity {
@@ -85,13 +87,14 @@ pub struct Incident {
 pub struct IncidentDetail {
     #[serde(flatten)]
     pub incident: Incident,
+    pub case: Case,
     /// The last first.
     pub finding_details: Vec<Finding>,
 }
 
 #[derive(ToSchema)]
 pub struct IncidentPage {
-    pub items: Vec<Incident>,
+    pub items: Vec<ServedIncident>,
     /// Where the next page begins; null on the last.
     pub next: Option<String>,
     /// How many match in all.
@@ -183,6 +186,7 @@ pub enum EntryKind {
     Flow,
     Finding,
     Severity,
+    Act,
 }
 
 /// A timeline entry, or several like ones summed.

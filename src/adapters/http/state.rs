@@ -1,13 +1,16 @@
 //! What every handler may use.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::FromRef;
 use tokio::sync::{Semaphore, broadcast, watch};
 
+use super::posted::Trust;
 use super::stream::{TOLD_MAX, Told};
 use crate::adapters::store::Store;
 use crate::adapters::telemetry::Telemetry;
+use crate::engine::cases::Regimes;
 
 /// What the server serves from.
 #[derive(Clone)]
@@ -15,6 +18,18 @@ pub struct HttpState {
     /// Without one only health and metrics are served: the process has another role.
     pub store: Option<Store>,
     pub telemetry: Arc<Telemetry>,
+    pub settings: Arc<HttpSettings>,
+}
+
+/// What the configuration says to the handlers.
+#[derive(Clone, Debug, Default)]
+pub struct HttpSettings {
+    pub trust: Trust,
+    pub regimes: Regimes,
+    /// By name: on, shadow, off or until_learned, as this process is configured.
+    pub modes: BTreeMap<&'static str, &'static str>,
+    /// Distinct subjects counted exactly in a report.
+    pub subjects_exact_max: usize,
 }
 
 /// Timelines put together at once; each holds all entries of an incident in memory.
@@ -27,6 +42,7 @@ pub const STREAMS_MAX: usize = 500;
 pub struct App {
     pub store: Store,
     pub telemetry: Arc<Telemetry>,
+    pub settings: Arc<HttpSettings>,
     pub timelines: Arc<Semaphore>,
     pub streams: Arc<Semaphore>,
     pub told: broadcast::Sender<Told>,
@@ -35,10 +51,16 @@ pub struct App {
 }
 
 impl App {
-    pub fn new(store: Store, telemetry: Arc<Telemetry>, stopping: watch::Receiver<bool>) -> Self {
+    pub fn new(
+        store: Store,
+        telemetry: Arc<Telemetry>,
+        settings: Arc<HttpSettings>,
+        stopping: watch::Receiver<bool>,
+    ) -> Self {
         Self {
             store,
             telemetry,
+            settings,
             timelines: Arc::new(Semaphore::new(TIMELINES_MAX)),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             told: broadcast::Sender::new(TOLD_MAX),

@@ -15,15 +15,20 @@ use serde::Serialize;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_stream::wrappers::BroadcastStream;
 
+use super::acts::Served;
 use super::error::{ApiError, ErrorBody};
+use super::incidents::with_cases;
 use super::parameters::Parameters;
 use super::state::App;
 use crate::adapters::store::StoreError;
 use crate::adapters::telemetry::now;
+use crate::engine::cases::Case;
 
 /// Events a client may be behind.
 pub const TOLD_MAX: usize = 2_048;
 const LOOK: Duration = Duration::from_millis(250);
+/// Acts told at once; the rest follow at the next look.
+const ACTS_MAX: u32 = 500;
 const LOOKS_PER_STATS: u64 = 4;
 const LOOKS_PER_HEARTBEAT: u64 = 40;
 
@@ -34,12 +39,12 @@ pub enum Told {
     Heartbeat,
 }
 
-/// Live events: `stats` each second, `incident` and `finding` as they are stored, and a comment
-/// every 10 s.
+/// Live events: `stats` each second, `incident` and `finding` as they are stored, `act` as people
+/// do something (or the monitor by itself), and a comment every 10 s.
 #[utoipa::path(
     get, path = "/api/v1/stream", tag = "monitor",
     responses(
-        (status = 200, description = "`stats` (Stats), `incident` (Incident) and `finding` (Finding) events", body = String, content_type = "text/event-stream"),
+        (status = 200, description = "`stats` (Stats), `incident` (ServedIncident), `finding` (Finding) and `act` (Acted; `case` is null where it is about no incident) events", body = String, content_type = "text/event-stream"),
         (status = 503, description = "As many clients as there may be", body = ErrorBody),
     ),
 )]
@@ -77,7 +82,7 @@ pub async fn watch(app: App) {
     let mut stopping = app.stopping.clone();
     let mut looks = interval(LOOK);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut watched = Watched { revision: None, failing: false };
+    let mut watched = Watched { revision: None, act: 0, failing: false };
     let mut n: u64 = 0;
     loop {
         tokio::select! {
@@ -99,6 +104,8 @@ pub async fn watch(app: App) {
 struct Watched {
     /// The last revision told; none before the first look.
     revision: Option<i64>,
+    /// Number of the last act told.
+    act: i64,
     failing: bool,
 }
 
@@ -120,8 +127,10 @@ impl Watched {
         let Some(told) = self.revision.filter(|told| *told <= newest) else {
             app.telemetry.incidents_open(app.store.open_counts().await?);
             self.revision = Some(newest);
+            self.act = app.store.last_act().await?;
             return Ok(());
         };
+        self.acts(app).await?;
         if newest == told {
             return Ok(());
         }
@@ -131,11 +140,35 @@ impl Watched {
             return Ok(());
         }
         let changes = app.store.changes(told).await?;
-        changes.incidents.iter().for_each(|incident| tell(app, "incident", incident));
+        let incidents = with_cases(app, changes.incidents).await?;
+        incidents.iter().for_each(|incident| tell(app, "incident", incident));
         changes.findings.iter().for_each(|finding| tell(app, "finding", finding));
         self.revision = Some(changes.revision);
         Ok(())
     }
+}
+
+impl Watched {
+    /// What people did since the last look, each act with the case as it is now.
+    async fn acts(&mut self, app: &App) -> Result<(), StoreError> {
+        let acts = app.store.acts_after(self.act, &[], ACTS_MAX).await?;
+        let Some(last) = acts.last().map(|act| act.number) else { return Ok(()) };
+        let ids: Vec<&str> = acts.iter().filter_map(|act| act.incident.as_deref()).collect();
+        let cases = app.store.cases(&ids).await?;
+        for act in acts {
+            let case = act.incident.as_ref().and_then(|id| cases.get(id)).cloned();
+            tell(app, "act", &ActTold { act: act.into(), case });
+        }
+        self.act = last;
+        Ok(())
+    }
+}
+
+/// An act as the stream tells it; the case where it is about an incident.
+#[derive(Serialize)]
+struct ActTold {
+    act: Served,
+    case: Option<Case>,
 }
 
 fn tell<T: Serialize>(app: &App, name: &'static str, what: &T) {

@@ -12,14 +12,22 @@ use super::incidents;
 use super::parameters::{Parameters, refused};
 use super::shapes;
 use super::state::App;
+use crate::engine::cases::Recorded;
 use crate::engine::model::{Entry, EntryKind, Incident};
-use crate::engine::timeline::export::{self, ExportFormat};
+use crate::engine::timeline::export::{self, ExportFormat, Manifest};
 use crate::engine::timeline::{Line, fold, lines, sort, unfold};
 
-pub const PARAMETERS: [&str; 6] = ["format", "fold", "open", "kinds", "limit", "cursor"];
+pub const PARAMETERS: [&str; 7] =
+    ["format", "fold", "open", "kinds", "limit", "cursor", "manifest"];
 const LIMIT: u32 = 500;
-pub const KINDS: [EntryKind; 5] =
-    [EntryKind::Access, EntryKind::Auth, EntryKind::Flow, EntryKind::Finding, EntryKind::Severity];
+pub const KINDS: [EntryKind; 6] = [
+    EntryKind::Access,
+    EntryKind::Auth,
+    EntryKind::Flow,
+    EntryKind::Finding,
+    EntryKind::Severity,
+    EntryKind::Act,
+];
 
 /// What is asked for.
 struct Asked {
@@ -32,6 +40,8 @@ struct Asked {
     kinds: Vec<&'static str>,
     limit: usize,
     after: Option<Place>,
+    /// What the file would hold, in its place.
+    manifest: bool,
 }
 
 /// Where a page ended: so many lines of that millisecond were told. Lines that come later in an
@@ -57,17 +67,19 @@ struct TimelinePage {
     get, path = "/api/v1/incidents/{id}/timeline", tag = "incidents",
     params(
         ("id" = String, Path, description = "The incident's id"),
-        ("format" = Option<String>, Query, description = "json, csv, markdown or timesketch; default json, the others are files"),
-        ("fold" = Option<bool>, Query, description = "Whether like entries are one line; default true for json and markdown"),
+        ("format" = Option<String>, Query, description = "json, csv, markdown, timesketch, html or stix; default json, the others are files"),
+        ("fold" = Option<bool>, Query, description = "Whether like entries are one line; default true for json, markdown and html"),
         ("open" = Option<String>, Query, description = "A line's `fold`: the single entries behind it; json only"),
-        ("kinds" = Option<String>, Query, description = "Any of access, auth, flow, finding, severity"),
+        ("kinds" = Option<String>, Query, description = "Any of access, auth, flow, finding, severity, act"),
         ("limit" = Option<u32>, Query, description = "From 1; at most 1000 are given; default 500; json only. With format=json and fold=false and none of limit, cursor, open, all lines come as a file"),
         ("cursor" = Option<String>, Query, description = "`next` of the page before; json only"),
+        ("manifest" = Option<bool>, Query, description = "In place of the file, what it holds: hash, counts, where it was read; for `timeline verify`. Not with format=json"),
     ),
     responses(
         (status = 200, description = "A page, or a file", content(
             (shapes::TimelinePage = "application/json"),
             (String = "text/csv"), (String = "text/markdown"), (String = "application/x-ndjson"),
+            (String = "text/html"), (String = "application/stix+json"),
         )),
         (status = 400, description = "A parameter is wrong", body = ErrorBody),
         (status = 404, description = "No such incident or fold", body = ErrorBody),
@@ -84,7 +96,8 @@ pub async fn timeline(
     let incident = app.store.incident(&id).await?.ok_or_else(incidents::unknown)?;
     let permit = app.timelines.clone().acquire_owned().await;
     let permit = permit.map_err(|_| ApiError::unavailable("the server is ending"))?;
-    let entries = app.store.entries(&id).await?;
+    let mut entries = app.store.entries(&id).await?;
+    entries.extend(app.store.acts(&id).await?.iter().map(Recorded::entry));
     let told = tokio::task::spawn_blocking(move || {
         let told = tell(&incident, entries, &asked);
         drop(permit);
@@ -105,6 +118,10 @@ impl Asked {
                 return Err(refused(only_paged, value, "only with format=json"));
             }
         }
+        let manifest = parameters.flag("manifest")?.unwrap_or(false);
+        if manifest && paged {
+            return Err(refused("manifest", "true", "only with a format that is a file"));
+        }
         let folds = paged || format.folds_by_default();
         let fold = parameters.flag("fold")?.unwrap_or(folds);
         // What somebody saves is never cut: unfolded JSON asked for by name, without a page.
@@ -120,6 +137,7 @@ impl Asked {
             kinds: parameters.words("kinds", &KINDS.map(EntryKind::name))?,
             limit: if whole { usize::MAX } else { parameters.limit(LIMIT)? as usize },
             after: parameters.cursor()?.map(Place::parse).transpose()?,
+            manifest,
         })
     }
 
@@ -161,6 +179,9 @@ fn tell(incident: &Incident, entries: Vec<Entry>, asked: &Asked) -> Result<Respo
     let mut file = Vec::new();
     export::write(asked.format, incident, &all, &mut file)
         .map_err(|error| ApiError::internal("writing the timeline", &error))?;
+    if asked.manifest {
+        return Ok(Json(Manifest::of(asked.format, &incident.id, &all, &file)).into_response());
+    }
     let headers = [(header::CONTENT_TYPE, asked.format.media_type().to_owned()), disposition];
     Ok((headers, file).into_response())
 }

@@ -117,6 +117,16 @@ impl Reader {
         self.consumer.incremental_assign(&added)
     }
 
+    /// Where each partition ends now.
+    pub fn ends(&self) -> KafkaResult<BTreeMap<(String, i32), i64>> {
+        let mut ends = BTreeMap::new();
+        for (topic, partition) in &self.assigned {
+            let (_, end) = self.consumer.fetch_watermarks(topic, *partition, METADATA)?;
+            ends.insert((topic.clone(), *partition), end);
+        }
+        Ok(ends)
+    }
+
     pub fn poll(&self, timeout: Duration) -> Option<KafkaResult<BorrowedMessage<'_>>> {
         self.consumer.poll(timeout)
     }

@@ -13,6 +13,8 @@ pub struct Topics {
     pub alerts: String,
     /// Records no event could be made of.
     pub dead_letter: String,
+    /// Exceptions made through the API, keyed by id, compacted.
+    pub exceptions: String,
     /// First part of the changelogs' names.
     changelog: String,
 }
@@ -26,6 +28,7 @@ impl Topics {
             watch: name("watch"),
             alerts: name("alerts"),
             dead_letter: name("deadletter"),
+            exceptions: name("exceptions"),
             changelog: name("changelog"),
         }
     }
@@ -35,7 +38,8 @@ impl Topics {
         format!("{}.{input}", self.changelog)
     }
 
-    pub fn all(&self) -> [&str; 5] {
-        [&self.findings, &self.evidence, &self.watch, &self.alerts, &self.dead_letter]
+    pub fn all(&self) -> [&str; 6] {
+        let Self { findings, evidence, watch, alerts, dead_letter, exceptions, .. } = self;
+        [findings, evidence, watch, alerts, dead_letter, exceptions]
     }
 }

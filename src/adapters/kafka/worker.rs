@@ -314,6 +314,7 @@ impl Worker {
             return Ok(());
         }
         self.parts.telemetry.findings(&self.out.findings);
+        self.parts.telemetry.suppressed(&self.out.suppressed);
         for finding in &self.out.findings {
             let record = serde_json::to_vec(finding)?;
             self.sender.send(&self.topics.findings, &finding.key.value, &record)?;

@@ -2,19 +2,28 @@
 //!
 //! Comes in: batches from the one correlator, each a transaction together with the positions it
 //! was read up to, so that a crash neither loses nor doubles anything. Goes out: what the API and
-//! the command line ask for. It never interprets an event.
+//! the command line ask for. What people do is kept in tables of its own, which the correlator does
+//! not write. It never interprets an event.
 
+mod acts;
 mod batch;
+mod exceptions;
+mod feedback;
 mod forget;
 mod office;
 mod query;
+mod regroup;
 mod restore;
 #[allow(clippy::module_inception)]
 mod store;
 
+pub use acts::{ActError, Done};
 pub use batch::{Outgoing, StoreBatch};
+pub use exceptions::{ExceptionError, KeptException};
+pub use feedback::Judged;
 pub use forget::FORGET_PART;
 pub use office::Office;
 pub use query::{FindingFilter, IncidentFilter, IncidentSort, Page};
+pub use regroup::{REQUESTS, Whole};
 pub use restore::Restored;
 pub use store::{Changes, Store, StoreError};

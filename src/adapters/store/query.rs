@@ -35,6 +35,10 @@ pub struct IncidentFilter {
     pub text: Option<String>,
     pub from: Option<EventTime>,
     pub to: Option<EventTime>,
+    /// What people made of it.
+    pub states: Vec<&'static str>,
+    /// `-` for nobody.
+    pub assignee: Option<String>,
     pub sort: IncidentSort,
     pub ascending: bool,
 }
@@ -127,6 +131,7 @@ fn incident_where(query: &mut QueryBuilder<Sqlite>, filter: &IncidentFilter) {
         query.push(")");
     }
     severities(query, &filter.severities);
+    case_where(query, filter);
     for (kind, value) in
         [("actor", &filter.actor), ("source", &filter.source), ("dataset", &filter.dataset)]
     {
@@ -143,6 +148,30 @@ fn incident_where(query: &mut QueryBuilder<Sqlite>, filter: &IncidentFilter) {
     }
     if let Some(to) = filter.to {
         query.push(" AND updated < ").push_bind(to.millis());
+    }
+}
+
+/// Where nobody has acted, the incident is new and nobody's.
+fn case_where(query: &mut QueryBuilder<Sqlite>, filter: &IncidentFilter) {
+    if !filter.states.is_empty() {
+        let new = filter.states.contains(&"new");
+        let not = if new { "NOT " } else { "" };
+        query.push(format!(" AND id {not}IN (SELECT incident FROM cases WHERE state {not}IN ("));
+        let mut list = query.separated(", ");
+        for state in &filter.states {
+            list.push_bind(*state);
+        }
+        query.push("))");
+    }
+    match filter.assignee.as_deref() {
+        None => {}
+        Some("-") => {
+            query.push(" AND id NOT IN (SELECT incident FROM cases WHERE assignee IS NOT NULL)");
+        }
+        Some(name) => {
+            query.push(" AND id IN (SELECT incident FROM cases WHERE assignee = ");
+            query.push_bind(name.to_owned()).push(")");
+        }
     }
 }
 

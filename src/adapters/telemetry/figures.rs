@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::OTHER;
+use super::cases::CaseFigures;
 use super::partitions::Partitions;
 use super::rules::RuleFigures;
 use crate::engine::detect::DETECTOR_NAMES;
@@ -75,6 +76,7 @@ pub struct Figures {
     /// By file: applied, refused.
     pub reloads: [[u64; 2]; 6],
     pub rules: RuleFigures,
+    pub cases: CaseFigures,
 }
 
 impl Figures {

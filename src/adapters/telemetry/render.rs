@@ -33,6 +33,7 @@ impl Telemetry {
         silence(&figures, &mut to);
         state(&figures, &mut to);
         saves(&figures, &mut to);
+        figures.cases.render(&mut to);
         drop(figures);
         own_process(&mut to);
         to.text()

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::exposition::Exposition;
 use super::{OTHER, Telemetry};
-use crate::engine::detect::{RuleCounts, Rules};
+use crate::engine::detect::{Exception, RuleCounts, Rules};
 use crate::engine::model::EventTime;
 
 /// Rules with metric series of their own; the rest are counted together. The list of the API has
@@ -46,7 +46,7 @@ pub struct RuleFigures {
     /// In the order of loading; counts are kept apart, since they outlive a reload.
     loaded: Vec<RuleStats>,
     counts: BTreeMap<String, RuleCounts>,
-    pub exceptions: usize,
+    pub exceptions: Vec<Exception>,
     pub exceptions_expired: usize,
 }
 
@@ -112,9 +112,15 @@ impl RuleFigures {
         if self.loaded.len() > SERIES_RULES_MAX {
             put(&mut family, OTHER, rest);
         }
-        to.gauges("tidewaiter_rule_exceptions", "Exceptions in the file, by whether they hold.")
-            .put(&[("state", "holding")], (self.exceptions - self.exceptions_expired) as f64)
-            .put(&[("state", "expired")], self.exceptions_expired as f64);
+        to.gauges(
+            "tidewaiter_rule_exceptions",
+            "Exceptions of the file and of the API, by whether they hold.",
+        )
+        .put(
+            &[("state", "holding")],
+            self.exceptions.len().saturating_sub(self.exceptions_expired) as f64,
+        )
+        .put(&[("state", "expired")], self.exceptions_expired as f64);
     }
 }
 
@@ -136,7 +142,7 @@ impl Telemetry {
         let mut figures = self.figures();
         figures.rules_loaded = rules.len() as u64;
         figures.rules.load(rules);
-        figures.rules.exceptions = rules.exceptions().list().len();
+        figures.rules.exceptions = rules.exceptions().list().to_vec();
         figures.rules.exceptions_expired = rules.exceptions().expired(now).count();
     }
 
@@ -147,6 +153,11 @@ impl Telemetry {
     /// How many exceptions no longer hold.
     pub fn exceptions_expired(&self, n: usize) {
         self.figures().rules.exceptions_expired = n;
+    }
+
+    /// Exceptions in force in this process; where it detects, those of the API are among them.
+    pub fn exceptions(&self) -> Vec<Exception> {
+        self.figures().rules.exceptions.clone()
     }
 
     /// Every rule in use, in the order of loading.

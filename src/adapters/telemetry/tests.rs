@@ -238,10 +238,23 @@ fn tells_what_dashboards_and_alert_rules_rely_on() {
     t.role("detector");
     t.rules(&rules(), EventTime::default());
     t.watermark("access", 0, EventTime::default());
+    t.cases(CaseNumbers { clocks: [("gdpr".to_owned(), 60)].into(), ..CaseNumbers::default() });
     let text = t.render().expect("text");
     let samples = |text: &str| -> std::collections::BTreeSet<_> {
         text.lines().filter(|l| !l.starts_with('#') && !l.is_empty()).map(series).collect()
     };
     let relied_on = samples(include_str!("../../../dashboards/prometheus/metrics.txt"));
     assert_eq!(samples(&text), relied_on);
+}
+
+#[test]
+fn clocks_beyond_the_most_share_one_series() {
+    let t = telemetry();
+    let clocks = (0..40).map(|n| (format!("r{n:02}"), 1_000 - n)).collect();
+    t.cases(CaseNumbers { clocks, ..CaseNumbers::default() });
+    let text = t.render().expect("text");
+    let of = |line: &&str| line.starts_with("tidewaiter_clock_seconds_left{");
+    let lines: Vec<&str> = text.lines().filter(of).collect();
+    assert_eq!(lines.len(), 33);
+    assert!(lines.contains(&"tidewaiter_clock_seconds_left{regime=\"other\"} 961"), "{lines:?}");
 }

@@ -2,11 +2,12 @@
 
 use hashbrown::{HashMap, HashSet};
 
+use super::entries::{finding_entry, is_evidence, severity_entry};
 use super::group::{Group, key_of};
 use super::{Chains, CorrelateConfig};
 use crate::engine::model::{
-    Entry, EntryKind, EventTime, Finding, FindingId, IdHasher, Incident, IncidentId, Key, KeyKind,
-    Severity, Source, Status,
+    Entry, EventTime, Finding, FindingId, IdHasher, Incident, IncidentId, Key, KeyKind, Severity,
+    Source, Status,
 };
 use crate::engine::shard::{Evidence, Watch};
 
@@ -70,10 +71,10 @@ const ACTORS_PER_SOURCE_MAX: usize = 64;
 
 /// Holds the incidents that may still grow.
 pub struct Correlator {
-    config: CorrelateConfig,
-    groups: HashMap<IncidentId, Group>,
-    by_key: HashMap<Key, Vec<IncidentId>>,
-    by_session: HashMap<String, Vec<IncidentId>>,
+    pub(super) config: CorrelateConfig,
+    pub(super) groups: HashMap<IncidentId, Group>,
+    pub(super) by_key: HashMap<Key, Vec<IncidentId>>,
+    pub(super) by_session: HashMap<String, Vec<IncidentId>>,
     source_actors: HashMap<String, HashSet<String>>,
     /// Two generations, so that the older half is forgotten and never the newest.
     known: HashSet<FindingId>,
@@ -125,13 +126,14 @@ impl Correlator {
         let gap_ms = self.config.quiet_gap_ms();
         let Some(ids) = self.by_key.get(&key) else { return };
         // The newest incident that can be meant: evidence belongs to one story only.
-        let near = ids.iter().rev().find(|id| {
+        let near = ids.iter().rev().filter(|id| {
             self.groups.get(*id).is_some_and(|group| {
                 let earliest = group.incident.first_finding.minus_ms(lookback_ms.max(86_400_000));
                 entry.time >= earliest && entry.time <= group.last_finding.plus_ms(gap_ms)
             })
         });
-        let Some(id) = near.cloned() else { return };
+        let near = self.without_split(near.collect(), |_| false);
+        let Some(id) = near.first().copied().cloned() else { return };
         let Some(group) = self.groups.get_mut(&id) else { return };
         if group.take_entry(&key, &entry) {
             // What the past adds to the score, it adds now and not back then.
@@ -291,6 +293,11 @@ impl Correlator {
                 near.push(id);
             }
         }
+        let of_actor = finding.actor.iter().filter_map(|actor| {
+            self.by_key.get(&Key { kind: KeyKind::Actor, value: actor.clone() })
+        });
+        let of_actor: Vec<&IncidentId> = of_actor.flatten().collect();
+        near = self.without_split(near, |id| of_actor.contains(&id));
         near.sort_by_key(|id| {
             (self.groups.get(*id).map(|g| g.incident.first_finding), (*id).clone())
         });
@@ -307,13 +314,14 @@ impl Correlator {
         first.clone()
     }
 
-    fn merge(&mut self, from: &IncidentId, into: &IncidentId, out: &mut Correlated) {
+    pub(super) fn merge(&mut self, from: &IncidentId, into: &IncidentId, out: &mut Correlated) {
         let Some(mut absorbed) = self.groups.remove(from) else { return };
         absorbed.incident.status = Status::Merged;
         absorbed.incident.merged_into = Some(into.clone());
         if let Some(group) = self.groups.get_mut(into) {
             group.absorb(absorbed);
         }
+        self.follow_origin(from, into);
         for ids in self.by_key.values_mut().chain(self.by_session.values_mut()) {
             if let Some(place) = ids.iter().position(|id| id == from) {
                 if ids.contains(into) {
@@ -337,7 +345,7 @@ impl Correlator {
     }
 
     /// What joins a finding to others: its actor, and its source unless that is a gateway.
-    fn keys(&self, finding: &Finding) -> Vec<Key> {
+    pub(super) fn keys(&self, finding: &Finding) -> Vec<Key> {
         let actor = finding.actor.iter().map(|a| Key { kind: KeyKind::Actor, value: a.clone() });
         let source = finding
             .source_ip
@@ -366,7 +374,7 @@ impl Correlator {
         }
     }
 
-    fn index(&mut self, finding: &Finding, id: &IncidentId) {
+    pub(super) fn index(&mut self, finding: &Finding, id: &IncidentId) {
         for key in self.keys(finding) {
             push(self.by_key.entry(key).or_default(), id);
         }
@@ -392,7 +400,13 @@ impl Correlator {
     }
 
     /// Recomputes an incident and tells what that changed.
-    fn settle(&mut self, id: &IncidentId, time: EventTime, source: &Source, out: &mut Correlated) {
+    pub(super) fn settle(
+        &mut self,
+        id: &IncidentId,
+        time: EventTime,
+        source: &Source,
+        out: &mut Correlated,
+    ) {
         let Some(group) = self.groups.get_mut(id) else { return };
         let was_open = group.incident.opened.is_some();
         let before = group.settle(time);
@@ -449,52 +463,4 @@ fn push(ids: &mut Vec<IncidentId>, id: &IncidentId) {
 
 fn notice(incident: &Incident, kind: NoticeKind, time: EventTime) -> Notice {
     Notice { incident: incident.id.clone(), kind, severity: incident.severity, time }
-}
-
-fn is_evidence(entry: &Entry) -> bool {
-    matches!(entry.kind, EntryKind::Access | EntryKind::Auth | EntryKind::Flow)
-}
-
-fn finding_entry(finding: &Finding) -> Entry {
-    Entry {
-        time: finding.time,
-        kind: EntryKind::Finding,
-        action: finding.detector.to_string(),
-        outcome: finding.severity.name().to_owned(),
-        actor: finding.actor.clone(),
-        session: finding.session.clone(),
-        source_ip: finding.source_ip.clone(),
-        dataset: finding.dataset.clone(),
-        category: finding.category.clone(),
-        tier: finding.tier,
-        records: finding.records,
-        bytes: finding.bytes,
-        subjects: u32::try_from(finding.subjects).unwrap_or(u32::MAX),
-        severity: Some(finding.severity),
-        finding: Some(finding.id.clone()),
-        text: finding.why.clone(),
-        ..Entry::at(finding.source.clone())
-    }
-}
-
-fn severity_entry(incident: &Incident, before: Severity, time: EventTime, source: Source) -> Entry {
-    let terms: Vec<String> = incident
-        .score_terms
-        .iter()
-        .map(|t| format!("{} {:.0} ({})", t.term, t.points, t.why))
-        .collect();
-    let after = incident.severity;
-    Entry {
-        time,
-        kind: EntryKind::Severity,
-        action: if after > before { "raised" } else { "lowered" }.to_owned(),
-        outcome: after.name().to_owned(),
-        severity: Some(after),
-        text: format!(
-            "severity {before} → {after}, score {}: {}",
-            incident.score,
-            terms.join(", ")
-        ),
-        ..Entry::at(source)
-    }
 }

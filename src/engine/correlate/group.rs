@@ -37,6 +37,8 @@ pub struct Group {
     settles_at: u64,
     /// What was asked of the shards, by key: until when.
     pub watched: HashMap<Key, EventTime>,
+    /// The incident somebody took this one out of: what both could take is the other's.
+    pub split_from: Option<IncidentId>,
 }
 
 /// What an incident is named after: the same finding in whatever order they arrive. A read that was
@@ -98,6 +100,7 @@ impl Group {
             evidence: 0,
             settles_at: 1,
             watched: HashMap::new(),
+            split_from: None,
         }
     }
 

@@ -5,16 +5,20 @@
 //! (the chains). Uses the model and the shard's wire types. It never reads a clock: time moves
 //! with the findings and with the watermarks it is told.
 
+mod by_hand;
 mod chain;
 mod config;
 mod correlator;
+mod entries;
 mod group;
 mod risk;
 mod scope;
 mod sketch;
 mod title;
 
+pub use by_hand::{Divided, split_id};
 pub use chain::Chains;
 pub use config::CorrelateConfig;
 pub use correlator::{Correlated, Correlator, Notice, NoticeKind};
+pub use scope::Scope;
 pub use sketch::SubjectCount;

@@ -2,21 +2,35 @@
 
 use std::collections::HashMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::engine::model::{EventTime, Finding, Problems};
 
-/// Exceptions of one file.
+/// Exceptions in force at once.
 const EXCEPTIONS_MAX: usize = 10_000;
 
-/// One `[[exception]]`. Everything is required: whoever silences a rule says why, and until when.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+/// One `[[exception]]`: a rule or a detector, whom or what it is silent about, and who answers
+/// for it. Owner, reason and end are required: whoever silences something says why, and until
+/// when. Of `key`, `actor`, `source` and `dataset` those given must all fit the finding.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Exception {
     /// Id of the rule.
-    pub rule: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// Or the detector's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detector: Option<String>,
     /// The finding's key: an actor, or a source address.
-    pub key: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor: Option<String>,
+    /// The source address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dataset: Option<String>,
     /// Who answers for it.
     pub owner: String,
     pub reason: String,
@@ -24,12 +38,12 @@ pub struct Exception {
     pub expires: EventTime,
 }
 
-/// Read from a file, looked at before a finding is told.
+/// Read from a file and from the API's topic, looked at before a finding is told.
 #[derive(Clone, Debug, Default)]
 pub struct Exceptions {
     list: Vec<Exception>,
-    /// By rule, then key: until when.
-    until: HashMap<String, HashMap<String, EventTime>>,
+    /// Places in `list` by rule or detector, then by one of the values a finding must have.
+    places: HashMap<String, HashMap<String, Vec<usize>>>,
 }
 
 #[derive(Deserialize)]
@@ -37,6 +51,70 @@ pub struct Exceptions {
 struct File {
     #[serde(default)]
     exception: Vec<Exception>,
+}
+
+impl Exception {
+    /// Adds what is wrong with it to `problems`, under `place`.
+    pub fn check(&self, place: &str, problems: &mut Problems) {
+        let given = [
+            ("rule", self.rule.as_ref()),
+            ("detector", self.detector.as_ref()),
+            ("key", self.key.as_ref()),
+            ("actor", self.actor.as_ref()),
+            ("source", self.source.as_ref()),
+            ("dataset", self.dataset.as_ref()),
+            ("owner", Some(&self.owner)),
+            ("reason", Some(&self.reason)),
+        ];
+        for (name, text) in given {
+            problems.require(
+                text.is_none_or(|text| !text.trim().is_empty()),
+                &format!("{place}.{name}"),
+                || "must not be empty".into(),
+            );
+        }
+        problems.require(self.rule.is_some() != self.detector.is_some(), place, || {
+            "needs a rule or a detector, and not both".into()
+        });
+        problems.require(self.value().is_some(), place, || {
+            "needs at least one of key, actor, source and dataset".into()
+        });
+    }
+
+    /// What it is silent, be it rule or detector.
+    pub fn of(&self) -> &str {
+        self.rule.as_deref().or(self.detector.as_deref()).unwrap_or_default()
+    }
+
+    /// True where it is about this finding, whatever the time.
+    pub fn fits(&self, finding: &Finding) -> bool {
+        let of = match (&self.rule, &self.detector) {
+            (Some(rule), _) => finding.rule.as_ref() == Some(rule),
+            (None, Some(detector)) => finding.detector == *detector,
+            (None, None) => false,
+        };
+        let fits = |wanted: &Option<String>, has: Option<&String>| {
+            wanted.as_ref().is_none_or(|wanted| has == Some(wanted))
+        };
+        of && self.value().is_some()
+            && fits(&self.key, Some(&finding.key.value))
+            && fits(&self.actor, finding.actor.as_ref())
+            && fits(&self.source, finding.source_ip.as_ref())
+            && fits(&self.dataset, finding.dataset.as_ref())
+    }
+
+    fn value(&self) -> Option<&String> {
+        let first = self.key.as_ref().or(self.actor.as_ref());
+        first.or(self.source.as_ref()).or(self.dataset.as_ref())
+    }
+
+    /// True where it is about the same, whoever answers for it and until when.
+    pub fn is_like(&self, other: &Self) -> bool {
+        let parts = |e: &'_ Self| {
+            [&e.rule, &e.detector, &e.key, &e.actor, &e.source, &e.dataset].map(Clone::clone)
+        };
+        parts(self) == parts(other)
+    }
 }
 
 impl Exceptions {
@@ -53,27 +131,52 @@ impl Exceptions {
                 return Err(problems);
             }
         };
-        problems.require(list.len() <= EXCEPTIONS_MAX, "exception", || {
-            format!("at most {EXCEPTIONS_MAX} exceptions, got {}", list.len())
-        });
-        let mut until: HashMap<String, HashMap<String, EventTime>> = HashMap::new();
-        for (i, exception) in list.iter().enumerate() {
-            let Exception { rule, key, owner, reason, expires } = exception;
-            for (name, text) in [("rule", rule), ("key", key), ("owner", owner), ("reason", reason)]
-            {
-                problems.require(
-                    !text.trim().is_empty(),
-                    &format!("exception[{i}].{name}"),
-                    || "must not be empty".into(),
-                );
+        let mut exceptions = Self::default();
+        for (i, exception) in list.into_iter().enumerate() {
+            let place = format!("exception[{i}]");
+            exception.check(&place, &mut problems);
+            if exceptions.like(&exception).is_some() {
+                problems.add(place, "the same rule and key stand above");
             }
-            let of_rule = until.entry(rule.clone()).or_default();
-            if of_rule.insert(key.clone(), *expires).is_some() {
-                problems.add(format!("exception[{i}]"), "the same rule and key stand above");
-            }
+            exceptions.put(exception);
         }
+        exceptions.check_number(&mut problems);
         problems.into_result()?;
-        Ok(Self { list, until })
+        Ok(exceptions)
+    }
+
+    /// Adds those made through the API, all or none. One that stands here already may be longer.
+    pub fn join(&mut self, more: impl IntoIterator<Item = Exception>) -> Result<(), Problems> {
+        let mut problems = Problems::default();
+        let mut joined = self.clone();
+        for exception in more {
+            exception.check(&format!("exception on {}", exception.of()), &mut problems);
+            joined.put(exception);
+        }
+        joined.check_number(&mut problems);
+        problems.into_result()?;
+        *self = joined;
+        Ok(())
+    }
+
+    fn check_number(&self, problems: &mut Problems) {
+        problems.require(self.list.len() <= EXCEPTIONS_MAX, "exception", || {
+            format!("at most {EXCEPTIONS_MAX} exceptions, got {}", self.list.len())
+        });
+    }
+
+    fn like(&self, exception: &Exception) -> Option<&Exception> {
+        let places = self.places.get(exception.of())?.get(exception.value()?)?;
+        let mut near = places.iter().filter_map(|&place| self.list.get(place));
+        near.find(|near| near.is_like(exception))
+    }
+
+    fn put(&mut self, exception: Exception) {
+        if let Some(value) = exception.value() {
+            let of = self.places.entry(exception.of().to_owned()).or_default();
+            of.entry(value.clone()).or_default().push(self.list.len());
+        }
+        self.list.push(exception);
     }
 
     pub fn list(&self) -> &[Exception] {
@@ -87,10 +190,22 @@ impl Exceptions {
 
     /// Whether the finding of a window that ends at `at` is held back.
     pub fn cover(&self, finding: &Finding, at: EventTime) -> bool {
-        let Some(of_rule) = finding.rule.as_ref().and_then(|rule| self.until.get(rule)) else {
+        if self.list.is_empty() {
             return false;
-        };
-        of_rule.get(&finding.key.value).is_some_and(|until| at < *until)
+        }
+        let rule = finding.rule.as_deref();
+        let names = [rule, Some(finding.detector.as_ref())];
+        let values = [
+            Some(&finding.key.value),
+            finding.actor.as_ref(),
+            finding.source_ip.as_ref(),
+            finding.dataset.as_ref(),
+        ];
+        names.into_iter().flatten().filter_map(|name| self.places.get(name)).any(|of| {
+            let places = values.into_iter().flatten().filter_map(|value| of.get(value)).flatten();
+            let mut near = places.filter_map(|&place| self.list.get(place));
+            near.any(|exception| at < exception.expires && exception.fits(finding))
+        })
     }
 }
 
@@ -125,5 +240,60 @@ mod tests {
         let end = EventTime::parse("2026-04-01T00:00:00Z").expect("a time");
         assert_eq!(exceptions.expired(end).count(), 1);
         assert_eq!(exceptions.expired(end.minus_ms(1)).count(), 0);
+    }
+
+    #[test]
+    fn says_what_it_is_silent_about() {
+        check(
+            &ONE.replace("rule=\"r\"\n", ""),
+            "exception[0]: needs a rule or a detector, and not both",
+        );
+        check(
+            &format!("{ONE}detector=\"canary\"\n"),
+            "exception[0]: needs a rule or a detector, and not both",
+        );
+        check(
+            &ONE.replace("key=\"off-1\"\n", ""),
+            "exception[0]: needs at least one of key, actor, source and dataset",
+        );
+        check(&ONE.replace("key=\"off-1\"", "actor=\"off-1\"\ndataset=\"pnr\""), "1 exceptions");
+    }
+
+    /// `exception` holds the finding of `detector` about off-1 reading `pnr` back, or not.
+    fn covers(exception: &str, at: &str, expected: bool) {
+        let text = format!(
+            "[[exception]]\n{exception}\nowner=\"ann\"\nreason=\"audit\"\nexpires=\"2026-04-01T00:00:00Z\"\n"
+        );
+        let exceptions = Exceptions::parse(&text).expect(exception);
+        let finding: Finding =
+            serde_json::from_str(include_str!("exceptions_finding.json")).expect("a finding");
+        let at = EventTime::parse(at).expect("a time");
+        assert_eq!(exceptions.cover(&finding, at), expected, "{exception} at {at}");
+    }
+
+    #[test]
+    fn every_part_given_must_fit() {
+        let (before, after) = ("2026-03-31T23:59:59Z", "2026-04-01T00:00:00Z");
+        covers("detector=\"bulk_read\"\nactor=\"off-1\"", before, true);
+        covers("detector=\"bulk_read\"\nactor=\"off-1\"", after, false);
+        covers("detector=\"bulk_read\"\nkey=\"off-1\"", before, true);
+        covers("detector=\"bulk_read\"\nactor=\"off-1\"\ndataset=\"pnr\"", before, true);
+        covers("detector=\"bulk_read\"\nactor=\"off-1\"\ndataset=\"cargo\"", before, false);
+        covers("detector=\"bulk_read\"\nsource=\"10.0.0.1\"", before, true);
+        covers("detector=\"bulk_read\"\nsource=\"10.0.0.2\"", before, false);
+        covers("detector=\"canary\"\nactor=\"off-1\"", before, false);
+        covers("rule=\"bulk_read\"\nactor=\"off-1\"", before, false);
+    }
+
+    #[test]
+    fn those_of_the_api_join_all_or_none() {
+        let mut exceptions = Exceptions::parse(ONE).expect("an exception");
+        let one = exceptions.list()[0].clone();
+        let wrong = Exception { owner: " ".into(), ..one.clone() };
+        let told = exceptions.join([one.clone(), wrong]).expect_err("no owner").to_string();
+        assert_eq!(told, "exception on r.owner: must not be empty");
+        assert_eq!(exceptions.list().len(), 1);
+        exceptions.join([one]).expect("joined");
+        assert_eq!(exceptions.list().len(), 2);
     }
 }

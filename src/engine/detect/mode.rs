@@ -17,6 +17,15 @@ pub enum Mode {
 }
 
 impl Mode {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::On => "on",
+            Self::Shadow => "shadow",
+            Self::Off => "off",
+            Self::UntilLearned => "until_learned",
+        }
+    }
+
     /// True where it judges; `learned` says whether the learned detectors have.
     pub const fn judges(self, learned: bool) -> bool {
         match self {
@@ -24,5 +33,45 @@ impl Mode {
             Self::Off => false,
             Self::UntilLearned => !learned,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::detect::{DETECTOR_NAMES, DetectConfig};
+
+    #[test]
+    fn every_detector_with_a_setting_tells_its_mode() {
+        let off = |section: &str| format!("[{section}]\nmode = \"off\"\n");
+        let learned = [
+            "unusual_volume",
+            "unusual_unexplained",
+            "slow_drift",
+            "novelty",
+            "session_start",
+            "sequence",
+            "id_block",
+            "subject_fan_in",
+        ];
+        let mut text = String::from("[baseline]\n");
+        learned.iter().for_each(|name| text += &format!("{name} = \"off\"\n"));
+        for section in [
+            "bulk_read",
+            "no_case",
+            "watched_subject",
+            "leaver",
+            "first_seen",
+            "enumeration",
+            "denied_burst",
+            "no_actor",
+            "outbound_bytes",
+        ] {
+            text += &off(section);
+        }
+        let config: DetectConfig = toml::from_str(&text).expect("a configuration");
+        let on: Vec<&str> =
+            DETECTOR_NAMES.into_iter().filter(|name| config.mode_of(name) == Mode::On).collect();
+        assert_eq!(on, ["read_then_outflow", "silent_source", "rule"]);
     }
 }

@@ -71,6 +71,30 @@ impl DetectConfig {
         self.no_actor.check(problems);
         self.outbound_bytes.check(problems);
     }
+
+    /// The mode of the detector of this name. Chains, silence and rules have none: they are on.
+    pub fn mode_of(&self, detector: &str) -> Mode {
+        match detector {
+            baseline::VOLUME => self.baseline.unusual_volume,
+            baseline::UNEXPLAINED_READS => self.baseline.unusual_unexplained,
+            baseline::SLOW_DRIFT => self.baseline.slow_drift,
+            baseline::NOVELTY => self.baseline.novelty,
+            baseline::SESSION_START => self.baseline.session_start,
+            baseline::SEQUENCE => self.baseline.sequence,
+            baseline::ID_BLOCK => self.baseline.id_block,
+            baseline::SUBJECT_FAN_IN => self.baseline.subject_fan_in,
+            BulkRead::NAME => self.bulk_read.mode,
+            NoCase::NAME => self.no_case.mode,
+            WatchedSubject::CANARY | WatchedSubject::PROTECTED => self.watched_subject.mode,
+            Leaver::NAME => self.leaver.mode,
+            FirstSeen::NAME => self.first_seen.mode,
+            Enumeration::NAME => self.enumeration.mode,
+            DeniedBurst::NAME => self.denied_burst.mode,
+            NoActor::NAME => self.no_actor.mode,
+            OutboundBytes::NAME => self.outbound_bytes.mode,
+            _ => Mode::On,
+        }
+    }
 }
 
 /// The detectors in use, in the order they speak.

@@ -46,6 +46,8 @@ pub enum EntryKind {
     Finding,
     /// The incident opened, or its severity changed.
     Severity,
+    /// What somebody did about it, or the monitor by itself.
+    Act,
 }
 
 impl EntryKind {
@@ -56,6 +58,7 @@ impl EntryKind {
             Self::Flow => "flow",
             Self::Finding => "finding",
             Self::Severity => "severity",
+            Self::Act => "act",
         }
     }
 }

@@ -48,12 +48,15 @@ pub struct Watch {
 pub struct Output {
     pub findings: Vec<Finding>,
     pub evidence: Vec<Evidence>,
+    /// Detectors whose findings were held back by an exception, once for each finding.
+    pub suppressed: Vec<std::borrow::Cow<'static, str>>,
 }
 
 impl Output {
     pub fn clear(&mut self) {
         self.findings.clear();
         self.evidence.clear();
+        self.suppressed.clear();
     }
 
     pub fn is_empty(&self) -> bool {

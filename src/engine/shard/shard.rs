@@ -12,7 +12,7 @@ use super::{
 use crate::engine::detect::baseline::Peers;
 use crate::engine::detect::rules::{GroupState, Groups};
 use crate::engine::detect::state::{ActorState, Evictable, Saving, SourceState, Table, cut};
-use crate::engine::detect::{Judged, RuleBooks, RuleCounts, RuleScratch, Stream};
+use crate::engine::detect::{Exceptions, Judged, RuleBooks, RuleCounts, RuleScratch, Stream};
 use crate::engine::model::{Event, EventTime, Finding, Key, KeyKind, Origin, Problems};
 
 /// `[state]`: how much a shard remembers.
@@ -249,6 +249,7 @@ impl Shard {
                 state.chain
             }
         };
+        hold_back(settings.rules.exceptions(), found_before, out);
         for finding in &mut out.findings[found_before..] {
             let since = finding.window.start;
             let ids = self.recorder.ids(head, since, EVIDENCE_IDS_MAX, &self.streams);
@@ -430,6 +431,22 @@ fn save_table<S: Evictable + Serialize>(
 fn send(recorder: &Recorder, streams: &[Stream], key: Key, entries: &[u64], out: &mut Output) {
     let entries = entries.iter().filter_map(|&at| recorder.entry(at, streams));
     out.evidence.extend(entries.map(|entry| Evidence { key: key.clone(), entry }));
+}
+
+/// Takes out what somebody has answered for. Rules have looked at their own by then.
+fn hold_back(exceptions: &Exceptions, from: usize, out: &mut Output) {
+    if exceptions.list().is_empty() {
+        return;
+    }
+    let mut place = from;
+    while let Some(finding) = out.findings.get(place) {
+        if finding.rule.is_none() && exceptions.cover(finding, finding.window.end) {
+            let held = out.findings.remove(place);
+            out.suppressed.push(held.detector);
+        } else {
+            place += 1;
+        }
+    }
 }
 
 /// Weighs findings for eviction: a notice at informational is no reason to keep an actor.

@@ -41,13 +41,13 @@ pub fn lines(entries: Vec<Entry>) -> Vec<Line> {
 /// Like entries folded. `entries` are in the story's order; so are the lines, by their first entry.
 ///
 /// Like are evidence entries of one kind, action, outcome, actor, session, address, system,
-/// dataset and destination, at most 5 min apart and within 1 h. A finding or a change of severity
-/// ends every fold, so that what led to it stands before it.
+/// dataset and destination, at most 5 min apart and within 1 h. A finding, a change of severity
+/// or an act ends every fold, so that what led to it stands before it.
 pub fn fold(entries: Vec<Entry>) -> Vec<Line> {
     let mut lines: Vec<Line> = Vec::new();
     let mut open: HashMap<Likeness, Open> = HashMap::new();
     for entry in entries {
-        if matches!(entry.kind, EntryKind::Finding | EntryKind::Severity) {
+        if matches!(entry.kind, EntryKind::Finding | EntryKind::Severity | EntryKind::Act) {
             open.clear();
             lines.push(single(entry));
             continue;

@@ -9,7 +9,7 @@ pub fn sentence(entry: &Entry, folded: u64) -> String {
         EntryKind::Access => access(entry, folded),
         EntryKind::Auth => auth(entry, folded),
         EntryKind::Flow => flow(entry, folded),
-        EntryKind::Finding | EntryKind::Severity => entry.text.clone(),
+        EntryKind::Finding | EntryKind::Severity | EntryKind::Act => entry.text.clone(),
     }
 }
 

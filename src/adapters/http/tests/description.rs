@@ -6,22 +6,33 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use super::world::{World, id};
-use crate::adapters::http::{findings, incidents, timeline};
+use crate::adapters::http::{acts, clocks, findings, incidents, report, timeline};
 use crate::adapters::telemetry::now;
 
 /// The contract's routes.
-const ROUTES: [&str; 11] = [
-    "/api/v1/findings",
-    "/api/v1/incidents",
-    "/api/v1/incidents/{id}",
-    "/api/v1/incidents/{id}/timeline",
-    "/api/v1/openapi.json",
-    "/api/v1/rules",
-    "/api/v1/stats",
-    "/api/v1/stream",
-    "/healthz",
-    "/metrics",
-    "/readyz",
+const ROUTES: [(&str, &[&str]); 22] = [
+    ("/api/v1/acts", &["post"]),
+    ("/api/v1/audit", &["get"]),
+    ("/api/v1/detectors", &["get"]),
+    ("/api/v1/exceptions", &["get", "post"]),
+    ("/api/v1/exceptions/{id}/revoke", &["post"]),
+    ("/api/v1/findings", &["get"]),
+    ("/api/v1/incidents", &["get"]),
+    ("/api/v1/incidents/{id}", &["get"]),
+    ("/api/v1/incidents/{id}/acts", &["get", "post"]),
+    ("/api/v1/incidents/{id}/clocks", &["get"]),
+    ("/api/v1/incidents/{id}/exception-proposal", &["get"]),
+    ("/api/v1/incidents/{id}/notification", &["get"]),
+    ("/api/v1/incidents/{id}/timeline", &["get"]),
+    ("/api/v1/openapi.json", &["get"]),
+    ("/api/v1/regimes", &["get"]),
+    ("/api/v1/report", &["get"]),
+    ("/api/v1/rules", &["get"]),
+    ("/api/v1/stats", &["get"]),
+    ("/api/v1/stream", &["get"]),
+    ("/healthz", &["get"]),
+    ("/metrics", &["get"]),
+    ("/readyz", &["get"]),
 ];
 
 fn keys(object: &Value) -> BTreeSet<String> {
@@ -33,9 +44,13 @@ async fn lists_exactly_the_routes() {
     let world = World::new().await;
     let document = world.json("/api/v1/openapi.json").await;
     let paths = keys(&document["paths"]);
-    assert_eq!(paths, ROUTES.map(ToOwned::to_owned).into());
-    for path in &paths {
-        assert_eq!(keys(&document["paths"][path]), ["get".to_owned()].into(), "{path}");
+    assert_eq!(paths, ROUTES.map(|(path, _)| path.to_owned()).into());
+    for (path, methods) in ROUTES {
+        let described = keys(&document["paths"][path]);
+        assert_eq!(described, methods.iter().map(|m| (*m).to_owned()).collect(), "{path}");
+        if !methods.contains(&"get") {
+            continue;
+        }
         let request = path.replace("{id}", &id(1));
         let response =
             tower::ServiceExt::oneshot(world.router.clone(), super::world::get(&request));
@@ -59,6 +74,10 @@ async fn names_exactly_the_parameters_taken() {
         ("/api/v1/findings", &findings::LIST_PARAMETERS[..]),
         ("/api/v1/incidents/{id}/timeline", &timeline::PARAMETERS[..]),
         ("/api/v1/incidents/{id}", &[]),
+        ("/api/v1/incidents/{id}/acts", &[]),
+        ("/api/v1/audit", &acts::AUDIT_PARAMETERS[..]),
+        ("/api/v1/report", &report::PARAMETERS[..]),
+        ("/api/v1/incidents/{id}/notification", &clocks::NOTIFICATION_PARAMETERS[..]),
         ("/api/v1/stats", &[]),
         ("/api/v1/stream", &[]),
     ] {
@@ -132,8 +151,18 @@ fn check(document: &Value, schema: &Value, value: &Value, place: &str) {
 #[tokio::test]
 async fn describes_what_is_served_field_by_field() {
     let world = World::new().await;
+    world.act(1, json!({"kind": "aware", "regimes": ["gdpr"], "reason": "certain"})).await;
+    world.act(1, json!({"kind": "link", "url": "https://tickets.example/7"})).await;
     let document = world.json("/api/v1/openapi.json").await;
     for path in [
+        "/api/v1/audit",
+        "/api/v1/detectors",
+        "/api/v1/exceptions",
+        "/api/v1/regimes",
+        "/api/v1/report?incidents={id}",
+        "/api/v1/incidents/{id}/acts",
+        "/api/v1/incidents/{id}/clocks",
+        "/api/v1/incidents/{id}/notification?regime=gdpr&format=json",
         "/api/v1/incidents",
         "/api/v1/incidents/{id}",
         "/api/v1/incidents/{id}/timeline",
@@ -141,6 +170,7 @@ async fn describes_what_is_served_field_by_field() {
         "/api/v1/stats",
     ] {
         let served = world.json(&path.replace("{id}", &id(1))).await;
+        let (path, _) = path.split_once('?').unwrap_or((path, ""));
         let described = &document["paths"][path]["get"]["responses"]["200"]["content"];
         check(&document, &described["application/json"]["schema"], &served, path);
     }
@@ -152,10 +182,11 @@ async fn describes_what_is_served_field_by_field() {
 async fn describes_the_refusals_and_the_words_taken() {
     let world = World::new().await;
     let document = world.json("/api/v1/openapi.json").await;
-    for path in ROUTES {
-        let responses = keys(&document["paths"][path]["get"]["responses"]);
-        for status in ["405", "421"] {
-            assert!(responses.contains(status), "{path} does not describe {status}");
+    for (path, method) in ROUTES.iter().flat_map(|(path, all)| all.iter().map(move |m| (path, m))) {
+        let responses = keys(&document["paths"][path][method]["responses"]);
+        let posted: &[&str] = if *method == "post" { &["401", "403", "413", "415"] } else { &[] };
+        for status in ["405", "421"].iter().chain(posted) {
+            assert!(responses.contains(*status), "{method} {path} does not describe {status}");
         }
         assert_eq!(responses.contains("400"), path.starts_with("/api/"), "{path}");
     }
@@ -164,6 +195,8 @@ async fn describes_the_refusals_and_the_words_taken() {
         ("/api/v1/incidents", "severity"),
         ("/api/v1/incidents", "status"),
         ("/api/v1/incidents", "sort"),
+        ("/api/v1/incidents", "state"),
+        ("/api/v1/audit", "kind"),
         ("/api/v1/findings", "severity"),
         ("/api/v1/findings", "detector"),
         ("/api/v1/incidents/{id}/timeline", "format"),

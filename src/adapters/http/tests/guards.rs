@@ -75,7 +75,7 @@ async fn a_host_name_from_elsewhere_is_refused_on_loopback() {
 }
 
 #[tokio::test]
-async fn only_reading_is_answered() {
+async fn other_methods_are_refused() {
     let world = World::new().await;
     for method in ["POST", "PUT", "DELETE", "PATCH"] {
         for path in ["/api/v1/incidents", "/healthz", "/", "/incidents/abc"] {
@@ -86,6 +86,8 @@ async fn only_reading_is_answered() {
             check(path, &answer);
         }
     }
+    let answer = world.get("/api/v1/acts").await;
+    assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "GET of what is only posted to");
     let head = Request::head("/api/v1/incidents").header("host", "localhost");
     let answer = world.send(head.body(Body::empty()).expect("a request")).await;
     assert_eq!((answer.status, answer.body.len()), (StatusCode::OK, 0));

@@ -14,6 +14,7 @@ use crate::adapters::http::state::STREAMS_MAX;
 use crate::adapters::http::{HttpState, serve, stream};
 use crate::adapters::store::StoreBatch;
 use crate::adapters::telemetry::BatchCounts;
+use crate::engine::cases::Act;
 use crate::engine::model::{Severity, Status};
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -54,7 +55,11 @@ async fn a_change_arrives_live_and_the_server_ends_when_told() {
     let address = listener.local_addr().expect("an address");
     let (end, ended) = oneshot::channel::<()>();
     let store = world.app.store.clone();
-    let state = HttpState { store: Some(store.clone()), telemetry: world.app.telemetry.clone() };
+    let state = HttpState {
+        store: Some(store.clone()),
+        telemetry: world.app.telemetry.clone(),
+        settings: world.app.settings.clone(),
+    };
     let server = tokio::spawn(serve(listener, state, async {
         let _ = ended.await;
     }));
@@ -72,6 +77,12 @@ async fn a_change_arrives_live_and_the_server_ends_when_told() {
     assert!(seen.contains("event: finding\ndata: {\"id\":\"f-99\""), "{seen}");
     assert!(seen.contains(&format!("event: incident\ndata: {{\"id\":\"{}\"", id(99))), "{seen}");
     assert!(!seen.contains(&id(7)), "what was there before is no change");
+
+    let said = Act::Comment { text: "seen".into() };
+    store.act(&id(99), "ann", super::world::at(0), said, None).await.expect("done");
+    read_until(&mut live, &mut seen, "ann commented: seen").await;
+    let (_, told) = seen.rsplit_once("event: act\ndata: ").expect("an act");
+    assert!(told.contains("\"case\":{\"state\":\"new\""), "{told}");
 
     let mut elsewhere = ask(address, "rebound.example", "/api/v1/stats").await;
     let mut refused = String::new();

@@ -1,6 +1,9 @@
 //! The server, asked over its router and over a real socket, with a store of its own.
 
+mod cases;
 mod description;
+mod duties;
+mod exceptions;
 mod guards;
 mod lists;
 mod live;

@@ -4,6 +4,7 @@ use axum::http::StatusCode;
 use serde_json::Value;
 
 use super::world::{World, id};
+use crate::engine::timeline::export::Manifest;
 
 fn path(query: &str) -> String {
     format!("/api/v1/incidents/{}/timeline{query}", id(1))
@@ -69,6 +70,8 @@ async fn every_file_has_its_name_its_type_and_all_of_the_story() {
         ("csv&fold=true", "csv", "text/csv; charset=utf-8", 5),
         ("timesketch", "jsonl", "application/x-ndjson", 42),
         ("timesketch&kinds=finding", "jsonl", "application/x-ndjson", 1),
+        // Beside the 42 lines: an account, author, marking, incident, technique and its link, group.
+        ("stix", "stix.json", "application/stix+json;version=2.1", 49),
     ] {
         let answer = world.get(&path(&format!("?format={format}"))).await;
         assert_eq!(answer.status, StatusCode::OK, "{format}");
@@ -92,10 +95,44 @@ async fn every_file_has_its_name_its_type_and_all_of_the_story() {
 }
 
 #[tokio::test]
+async fn a_page_to_print_stands_alone_and_obeys_nobody() {
+    let world = World::new().await;
+    let said = serde_json::json!({"kind": "comment", "text": "<script>alert(1)</script>"});
+    world.act(1, said).await;
+    let page = world.get(&path("?format=html")).await;
+    assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
+    let text = page.text();
+    for never in ["<script", "http://", "https://", "src=", "href="] {
+        assert!(!text.contains(never), "{never} in {text}");
+    }
+    assert!(text.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
+    assert!(text.contains("in 20 requests"), "folded by default");
+}
+
+#[tokio::test]
+async fn a_manifest_says_what_the_file_holds() {
+    let world = World::new().await;
+    for format in ["csv", "html", "markdown", "timesketch", "stix"] {
+        let file = world.get(&path(&format!("?format={format}"))).await.body;
+        let told = world.json(&path(&format!("?format={format}&manifest=true"))).await;
+        let manifest: Manifest = serde_json::from_value(told).expect("a manifest");
+        assert_eq!(manifest.differences(&file), [""; 0], "{format}");
+        assert_eq!(manifest.entries, 42, "{format}");
+        assert_eq!(manifest.sources["access/0"].0, 0, "{format}");
+        let mut changed = file.clone();
+        changed[10] ^= 1;
+        assert_eq!(manifest.differences(&changed).len(), 1, "{format}: one bit");
+        assert_eq!(manifest.differences(&file[1..]).len(), 2, "{format}: one byte less");
+    }
+}
+
+#[tokio::test]
 async fn what_makes_no_sense_together_is_refused() {
     let world = World::new().await;
     for query in [
         "?format=pdf",
+        "?manifest=true",
+        "?format=csv&manifest=perhaps",
         "?fold=maybe",
         "?kinds=access,rumour",
         "?cursor=12",

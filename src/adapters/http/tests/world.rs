@@ -54,7 +54,7 @@ impl World {
         let store = Store::open(&folder.path().join("test.db")).await.expect("a store");
         let telemetry = Telemetry::new(&["access".to_owned()], ["travel".to_owned()]);
         let (stop, stopping) = watch::channel(false);
-        let app = App::new(store, Arc::clone(&telemetry), stopping);
+        let app = App::new(store, Arc::clone(&telemetry), Arc::default(), stopping);
         Self { router: router(app.clone(), Hosts::Loopback), app, stop, _folder: folder }
     }
 
@@ -71,6 +71,18 @@ impl World {
         let (parts, body) = response.into_parts();
         let body = axum::body::to_bytes(body, 100_000_000).await.expect("a body").to_vec();
         Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        self.send(post(path, &body)).await
+    }
+
+    /// Does an act to incident `n`, as ann; it must be done.
+    pub async fn act(&self, n: u32, act: Value) -> Value {
+        let body = serde_json::json!({"act": act, "by": "ann"});
+        let answer = self.post(&format!("/api/v1/incidents/{}/acts", id(n)), body).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{act}: {}", answer.text());
+        answer.json()
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -104,6 +116,14 @@ impl World {
 
 pub fn get(path: &str) -> Request<Body> {
     Request::get(path).header("host", "localhost:9464").body(Body::empty()).expect("a request")
+}
+
+pub fn post(path: &str, body: &Value) -> Request<Body> {
+    Request::post(path)
+        .header("host", "localhost:9464")
+        .header("content-type", "application/json")
+        .body(Body::from(body.to_string()))
+        .expect("a request")
 }
 
 pub fn at(second: i64) -> EventTime {

@@ -1,9 +1,14 @@
 //! The story as files other people's tools read. One file a format.
 
 mod csv;
+mod html;
 mod json;
+mod manifest;
 mod markdown;
+mod stix;
 mod timesketch;
+
+pub use manifest::Manifest;
 
 use std::io::{self, Write};
 use std::str::FromStr;
@@ -19,10 +24,15 @@ pub enum ExportFormat {
     Markdown,
     /// Timesketch's JSON lines.
     Timesketch,
+    /// One page, to print.
+    Html,
+    /// A STIX 2.1 bundle.
+    Stix,
 }
 
 impl ExportFormat {
-    pub const ALL: [Self; 4] = [Self::Json, Self::Csv, Self::Markdown, Self::Timesketch];
+    pub const ALL: [Self; 6] =
+        [Self::Json, Self::Csv, Self::Markdown, Self::Timesketch, Self::Html, Self::Stix];
 
     pub const fn name(self) -> &'static str {
         match self {
@@ -30,6 +40,8 @@ impl ExportFormat {
             Self::Csv => "csv",
             Self::Markdown => "markdown",
             Self::Timesketch => "timesketch",
+            Self::Html => "html",
+            Self::Stix => "stix",
         }
     }
 
@@ -39,6 +51,8 @@ impl ExportFormat {
             Self::Csv => "text/csv; charset=utf-8",
             Self::Markdown => "text/markdown; charset=utf-8",
             Self::Timesketch => "application/x-ndjson",
+            Self::Html => "text/html; charset=utf-8",
+            Self::Stix => "application/stix+json;version=2.1",
         }
     }
 
@@ -49,18 +63,20 @@ impl ExportFormat {
             Self::Csv => "csv",
             Self::Markdown => "md",
             Self::Timesketch => "jsonl",
+            Self::Html => "html",
+            Self::Stix => "stix.json",
         }
     }
 
     /// Only what people read is folded unless asked for.
     pub const fn folds_by_default(self) -> bool {
-        matches!(self, Self::Markdown)
+        matches!(self, Self::Markdown | Self::Html)
     }
 }
 
 /// The word was none of the formats.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("format must be json, csv, markdown or timesketch")]
+#[error("format must be json, csv, markdown, timesketch, html or stix")]
 pub struct UnknownFormat;
 
 impl FromStr for ExportFormat {
@@ -83,5 +99,7 @@ pub fn write(
         ExportFormat::Csv => csv::write(lines, to),
         ExportFormat::Markdown => markdown::write(incident, lines, to),
         ExportFormat::Timesketch => timesketch::write(incident, lines, to),
+        ExportFormat::Html => html::write(incident, lines, to),
+        ExportFormat::Stix => stix::write(incident, lines, to),
     }
 }

@@ -26,7 +26,7 @@ pub fn write(incident: &Incident, lines: &[Line], to: &mut dyn Write) -> io::Res
     for line in lines {
         let entry = &line.entry;
         let who = match entry.kind {
-            EntryKind::Severity => "incident",
+            EntryKind::Severity | EntryKind::Act => "incident",
             _ => entry.actor.as_deref().or(entry.source_ip.as_deref()).unwrap_or("nobody"),
         };
         let severity = entry.severity.iter().map(|s| format!("severity-{s}"));
@@ -53,5 +53,6 @@ fn description(entry: &Entry) -> &'static str {
         EntryKind::Flow => "Network Flow Time",
         EntryKind::Finding => "Detection Time",
         EntryKind::Severity => "Severity Change Time",
+        EntryKind::Act => "Response Time",
     }
 }

@@ -1,0 +1,285 @@
+//! What the one correlator does about cases: brings acts along where incidents merge, reopens
+//! what goes on, works off what people say about grouping, warns of clocks, and tells the
+//! detectors of exceptions.
+
+use std::sync::Arc;
+
+use super::correlate::{CorrelateError, CorrelateRole, PUBLISH};
+use super::exceptions::ExceptionRecord;
+use crate::adapters::kafka::Sender;
+use crate::adapters::store::{ActError, REQUESTS, Store, StoreError};
+use crate::adapters::telemetry::{CaseNumbers, Feedback, now};
+use crate::engine::cases::{Act, ClockState, MONITOR, Recorded, Regimes, State};
+use crate::engine::correlate::{Correlated, split_id};
+
+/// What is kept between two looks.
+pub struct CaseWork {
+    pub regimes: Arc<Regimes>,
+    /// The store's revision up to which resolved incidents were looked at.
+    pub looked: i64,
+    /// Number of the last act when the figures were counted; none before.
+    pub counted: Option<i64>,
+    /// The figures as last counted.
+    pub numbers: CaseNumbers,
+    /// Its own: a refused alert must not pass for a refused exception.
+    pub sender: Sender,
+}
+
+impl CorrelateRole {
+    /// Once a second. What is written here is written once, whoever does it again.
+    pub(super) fn case_work(&mut self) -> Result<(), CorrelateError> {
+        self.regroup()?;
+        let (store, regimes) = (self.parts.store.clone(), Arc::clone(&self.cases.regimes));
+        let looked = self.cases.looked;
+        let counted = self.cases.counted;
+        let (newest, last, clocks, counts) = self.parts.runtime.block_on(async {
+            let newest = store.revision().await?;
+            // An act may have come to an incident just absorbed: then that is looked at again.
+            if newest != looked || counted != Some(store.last_act().await?) {
+                store.follow_merges(now()).await?;
+            }
+            if newest != looked {
+                reopen(&store, looked).await?;
+            }
+            let clocks = warn(&store, &regimes).await?;
+            store.note_expired_exceptions(now()).await?;
+            let last = store.last_act().await?;
+            let counts = match counted == Some(last) {
+                true => None,
+                false => Some(count(&store).await?),
+            };
+            Ok::<_, StoreError>((newest, last, clocks, counts))
+        })?;
+        self.cases.looked = newest;
+        self.cases.counted = Some(last);
+        if let Some(counts) = counts {
+            self.cases.numbers = counts;
+        }
+        self.cases.numbers.clocks = clocks;
+        self.parts.telemetry.cases(self.cases.numbers.clone());
+        self.tell_exceptions()
+    }
+
+    /// Told to the detectors' topic, acknowledged, and only then noted as told.
+    fn tell_exceptions(&mut self) -> Result<(), CorrelateError> {
+        if !self.parts.link.is_connected() {
+            return Ok(());
+        }
+        let store = &self.parts.store;
+        let waiting = self.parts.runtime.block_on(store.unpublished_exceptions())?;
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        for kept in &waiting {
+            let record = ExceptionRecord {
+                id: kept.id.clone(),
+                exception: kept.exception.clone(),
+                revoked: !kept.is_told(now()),
+            };
+            let payload = serde_json::to_vec(&record)?;
+            self.cases.sender.send(&self.topics.exceptions, &record.id, &payload)?;
+        }
+        match self.cases.sender.flush(PUBLISH) {
+            Ok(()) => self.parts.runtime.block_on(store.exceptions_published(&waiting))?,
+            Err(error) => tracing::warn!(%error, "exceptions wait to be told to the detectors"),
+        }
+        Ok(())
+    }
+
+    /// Works off requests to absorb and to split, in their order.
+    fn regroup(&mut self) -> Result<(), CorrelateError> {
+        let place = (REQUESTS.to_owned(), 0);
+        let last = self.positions.get(&place).copied().unwrap_or(0);
+        let store = self.parts.store.clone();
+        let requests = self.parts.runtime.block_on(store.regroupings_after(last))?;
+        for request in requests {
+            // What is stored and what is at hand are the same from here on.
+            self.settle()?;
+            let done = match &request.act {
+                Act::Absorb { incident } => self.absorb(&request, incident)?,
+                Act::Split { finding } => self.split(&request, finding)?,
+                _ => true,
+            };
+            if !done {
+                tracing::warn!(
+                    act = request.number,
+                    "a request to regroup incidents could not be followed: one is no longer there"
+                );
+            }
+            self.positions.insert(place.clone(), request.number);
+            self.moved = true;
+            self.settle()?;
+        }
+        Ok(())
+    }
+
+    fn absorb(&mut self, request: &Recorded, other: &str) -> Result<bool, CorrelateError> {
+        let Some(into) = request.incident.clone() else { return Ok(false) };
+        let at_hand = self.fetch(&into)? && self.fetch(other)?;
+        let other = other.to_owned();
+        Ok(at_hand && self.correlator.absorb_by_hand(&other, &into, &mut self.out))
+    }
+
+    fn split(&mut self, request: &Recorded, finding: &str) -> Result<bool, CorrelateError> {
+        let Some(id) = request.incident.clone() else { return Ok(false) };
+        if !self.fetch(&id)? {
+            return Ok(false);
+        }
+        let (store, runtime) = (self.parts.store.clone(), self.parts.runtime.clone());
+        let Some(whole) = runtime.block_on(store.whole(&id))? else { return Ok(false) };
+        let mut made = Correlated::default();
+        let divided = self.correlator.split_by_hand(
+            &id,
+            finding,
+            split_id(request.number),
+            &whole.restored.findings,
+            &whole.restored.entries,
+            &mut made,
+        );
+        let Some(divided) = divided else { return Ok(false) };
+        let numbers: Vec<i64> =
+            divided.entries.iter().filter_map(|&place| whole.numbers.get(place)).copied().collect();
+        runtime.block_on(store.divide(
+            &divided,
+            finding,
+            &numbers,
+            &made.entries,
+            request.number,
+            self.office,
+        ))?;
+        self.out.notices.append(&mut made.notices);
+        self.out.changed.append(&mut made.changed);
+        Ok(true)
+    }
+
+    /// Takes an incident back from the store where it was let go. False where it is not there.
+    fn fetch(&mut self, id: &str) -> Result<bool, CorrelateError> {
+        if self.correlator.incident(id).is_none() {
+            let whole = self.parts.runtime.block_on(self.parts.store.whole(id))?;
+            if let Some(whole) = whole.filter(|w| w.restored.incident.merged_into.is_none()) {
+                let kept = whole.restored;
+                self.correlator.restore(kept.incident, &kept.findings, &kept.entries);
+            }
+        }
+        Ok(self.correlator.incident(id).is_some())
+    }
+
+    /// After a start: what was split off stays so.
+    pub(super) fn keep_apart(&mut self) -> Result<(), CorrelateError> {
+        let last = self.positions.get(&(REQUESTS.to_owned(), 0)).copied().unwrap_or(0);
+        let mut after = 0;
+        loop {
+            let acts = self.parts.store.regroupings_after(after);
+            let acts = self.parts.runtime.block_on(acts)?;
+            let Some(end) = acts.last().map(|act| act.number) else { return Ok(()) };
+            for act in acts.iter().filter(|act| act.number <= last) {
+                if let (Act::Split { .. }, Some(from)) = (&act.act, &act.incident) {
+                    self.correlator.keep_apart(&split_id(act.number), from);
+                }
+            }
+            after = end;
+        }
+    }
+}
+
+/// Reopens resolved incidents that go on.
+async fn reopen(store: &Store, looked: i64) -> Result<(), StoreError> {
+    for incident in store.grown_after_resolution(looked).await? {
+        let reason = "new findings came after it was resolved".to_owned();
+        monitors(store, &incident, Act::Reopen { reason }).await?;
+    }
+    Ok(())
+}
+
+/// Warns, once each, of clocks that run out soon. Seconds left of each regime's first.
+async fn warn(
+    store: &Store,
+    regimes: &Regimes,
+) -> Result<std::collections::BTreeMap<String, i64>, StoreError> {
+    let mut least = std::collections::BTreeMap::new();
+    for (incident, case) in store.cases_with_clocks().await? {
+        for clock in regimes.clocks(&case, now()) {
+            let (Some(left), Some(due)) = (clock.seconds_left, clock.due) else { continue };
+            let first = least.entry(clock.regime.clone()).or_insert(left);
+            *first = left.min(*first);
+            let soon = matches!(clock.state, ClockState::Warned | ClockState::Overdue);
+            if soon && !case.was_warned(&clock.regime, &clock.phase) {
+                let act = Act::ClockWarned { regime: clock.regime, phase: clock.phase, due };
+                monitors(store, &incident, act).await?;
+            }
+        }
+    }
+    Ok(least)
+}
+
+/// An act of the monitor's own. One that has become impossible since is not needed.
+async fn monitors(store: &Store, incident: &str, act: Act) -> Result<(), StoreError> {
+    match store.act(incident, MONITOR, now(), act, None).await {
+        Ok(_) => Ok(()),
+        Err(ActError::Store(error)) => Err(error),
+        Err(error) => {
+            tracing::info!(incident, %error, "the monitor's own act was not needed");
+            Ok(())
+        }
+    }
+}
+
+/// Everything but the clocks.
+async fn count(store: &Store) -> Result<CaseNumbers, StoreError> {
+    let (detectors, _) = store.feedback().await?;
+    let states = store.cases_by_state().await?;
+    let of = |state: State| states.get(state.name()).copied().unwrap_or_default();
+    Ok(CaseNumbers {
+        by_state: State::ALL.map(of),
+        by_detector: detectors
+            .into_iter()
+            .map(|(name, incidents)| (name, Feedback { incidents }))
+            .collect(),
+        ..CaseNumbers::default()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adapters::store::StoreBatch;
+    use crate::engine::model::Incident;
+
+    fn incident() -> Incident {
+        let text = include_str!("../../tests/golden/incident.json");
+        serde_json::from_str(text).expect("the golden incident reads")
+    }
+
+    #[tokio::test]
+    async fn a_clock_is_warned_of_once_and_told_until_somebody_is() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(&folder.path().join("test.db")).await.expect("a store");
+        let office = store.take_office().await.expect("in office");
+        let batch = StoreBatch { incidents: vec![incident()], ..StoreBatch::default() };
+        store.apply(&batch, office).await.expect("applied");
+        let (id, regimes) = (incident().id, Regimes::default());
+        let act = async |act: Act| store.act(&id, "ann", now(), act, None).await.expect("done");
+        let at = Some(now().minus_ms(65 * 3_600_000));
+        let (reason, named) = ("certain".to_owned(), vec!["gdpr".to_owned(), "nis2".to_owned()]);
+        act(Act::Aware { at, regimes: named, reason }).await;
+        for _ in 0..3 {
+            let least = warn(&store, &regimes).await.expect("looked");
+            let hours: Vec<i64> = least.values().map(|left| left.div_euclid(3_600)).collect();
+            assert_eq!(hours, [6, -42], "the first of each regime");
+        }
+        let warned = |acts: &[Recorded]| -> Vec<String> {
+            let of = |act: &Recorded| match &act.act {
+                Act::ClockWarned { regime, phase, .. } => Some(format!("{regime}/{phase}")),
+                _ => None,
+            };
+            acts.iter().filter_map(of).collect()
+        };
+        let told = warned(&store.acts(&id).await.expect("read"));
+        assert_eq!(told, ["gdpr/notification", "nis2/early_warning", "nis2/notification"]);
+        let (regime, phase) = ("gdpr".to_owned(), "notification".to_owned());
+        act(Act::Notified { regime, phase, at: None, reference: None }).await;
+        let least = warn(&store, &regimes).await.expect("looked");
+        assert_eq!(least.keys().collect::<Vec<_>>(), ["nis2"]);
+        assert_eq!(count(&store).await.expect("counted").by_state, [1, 0, 0, 0, 0]);
+    }
+}

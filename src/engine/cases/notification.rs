@@ -1,0 +1,267 @@
+//! A draft of what an authority is told, filled from the incident; gaps are marked plainly.
+
+use std::fmt::Write;
+
+use serde::Serialize;
+
+use super::clock::{Clock, Regime};
+use super::{Case, Recorded, Resolution};
+use crate::engine::model::{EventTime, Incident};
+use crate::engine::timeline::visible;
+
+const GAP: &str = "[TO BE COMPLETED]";
+
+/// One required content.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NotificationItem {
+    pub title: String,
+    pub lines: Vec<String>,
+    /// What somebody still has to write.
+    pub gaps: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Notification {
+    pub regime: String,
+    pub law: String,
+    pub recipient: String,
+    pub note: String,
+    pub incident: String,
+    pub drafted: EventTime,
+    pub clocks: Vec<Clock>,
+    pub items: Vec<NotificationItem>,
+    /// Gaps in all items.
+    pub gaps: u64,
+}
+
+impl Notification {
+    pub fn draft(
+        regime: &Regime,
+        incident: &Incident,
+        case: &Case,
+        acts: &[Recorded],
+        clocks: Vec<Clock>,
+        now: EventTime,
+    ) -> Self {
+        let items = vec![
+            nature(incident, case),
+            awareness(regime, case),
+            numbers(incident),
+            consequences(incident),
+            measures(case, acts),
+            contact(case),
+        ];
+        let gaps = items.iter().map(|item| item.gaps.len() as u64).sum();
+        let clocks = clocks.into_iter().filter(|clock| clock.regime == regime.id).collect();
+        Self {
+            regime: regime.name.clone(),
+            law: regime.law.clone(),
+            recipient: regime.recipient.clone(),
+            note: regime.note.clone(),
+            incident: incident.id.clone(),
+            drafted: now,
+            clocks,
+            items,
+            gaps,
+        }
+    }
+
+    pub fn markdown(&self) -> String {
+        let mut out = format!("# Draft notification: {}\n\n", plain(&self.regime));
+        let _ = writeln!(
+            out,
+            "To: {}. Basis: {}. Incident {}. Drafted {}. **{} gaps are to be completed.**\n\n{}",
+            plain(&self.recipient),
+            plain(&self.law),
+            self.incident,
+            self.drafted,
+            self.gaps,
+            plain(&self.note)
+        );
+        for clock in &self.clocks {
+            let due = clock.due.map_or_else(|| "not started".into(), |due| format!("due {due}"));
+            let _ = writeln!(out, "\n- {}: {due}", plain(&clock.phase_name));
+        }
+        for item in &self.items {
+            let _ = writeln!(out, "\n## {}\n", plain(&item.title));
+            for line in &item.lines {
+                let _ = writeln!(out, "- {}", plain(line));
+            }
+            for gap in &item.gaps {
+                let _ = writeln!(out, "- **{GAP}** {}", plain(gap));
+            }
+        }
+        out
+    }
+
+    /// A page that prints; no script, no style from elsewhere.
+    pub fn html(&self) -> String {
+        let mut out =
+            String::from("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">");
+        let _ = write!(
+            out,
+            "<title>Draft notification: {regime}</title></head><body><h1>Draft notification: {regime}</h1>\
+             <p>To: {}. Basis: {}. Incident {}. Drafted {}.</p><p><strong>{} gaps are to be completed.</strong></p><p>{}</p><ul>",
+            escaped(&self.recipient),
+            escaped(&self.law),
+            escaped(&self.incident),
+            self.drafted,
+            self.gaps,
+            escaped(&self.note),
+            regime = escaped(&self.regime),
+        );
+        for clock in &self.clocks {
+            let due = clock.due.map_or_else(|| "not started".into(), |due| format!("due {due}"));
+            let _ = write!(out, "<li>{}: {due}</li>", escaped(&clock.phase_name));
+        }
+        out += "</ul>";
+        for item in &self.items {
+            let _ = write!(out, "<h2>{}</h2><ul>", escaped(&item.title));
+            for line in &item.lines {
+                let _ = write!(out, "<li>{}</li>", escaped(line));
+            }
+            for gap in &item.gaps {
+                let _ =
+                    write!(out, "<li><mark><strong>{GAP}</strong> {}</mark></li>", escaped(gap));
+            }
+            out += "</ul>";
+        }
+        out + "</body></html>\n"
+    }
+}
+
+fn item(title: &str, lines: Vec<String>, gaps: &[&str]) -> NotificationItem {
+    let gaps = gaps.iter().map(|&gap| gap.to_owned()).collect();
+    NotificationItem { title: title.to_owned(), lines, gaps }
+}
+
+fn nature(incident: &Incident, case: &Case) -> NotificationItem {
+    let judged = match case.resolution {
+        Some(Resolution::TruePositive) => "confirmed by an analyst",
+        Some(_) => "resolved as something else than a breach: check before sending",
+        None => "under investigation",
+    };
+    let lines = vec![
+        incident.title.clone(),
+        incident.why.clone(),
+        format!(
+            "From {} to {}; first found {}",
+            incident.first_event, incident.last_event, incident.first_finding
+        ),
+        format!("Severity {}, score {} of 100; {judged}", incident.severity, incident.score),
+        format!("Techniques (ATT&CK): {}", listed(&incident.attack)),
+    ];
+    let gaps = [
+        "whether confidentiality, integrity or availability is affected, and how it came about",
+        "whether it is suspected to be malicious, and whether it crosses borders",
+    ];
+    item("Nature of the breach", lines, &gaps)
+}
+
+fn awareness(regime: &Regime, case: &Case) -> NotificationItem {
+    let aware = case.aware.iter().filter(|aware| aware.regimes.contains(&regime.id));
+    let lines: Vec<String> = aware
+        .map(|aware| format!("Aware since {}, decided by {}: {}", aware.at, aware.by, aware.reason))
+        .collect();
+    let gaps: &[&str] =
+        if lines.is_empty() { &["the decision that we are aware, and since when"] } else { &[] };
+    item("Awareness", lines, gaps)
+}
+
+fn numbers(incident: &Incident) -> NotificationItem {
+    let people = match incident.subjects_error {
+        error if error > 0.0 => {
+            format!("About {} people and consignments (± {:.1}%)", incident.subjects, error * 100.0)
+        }
+        _ => format!("{} people and consignments", incident.subjects),
+    };
+    let mut lines = vec![people, format!("{} records", incident.records)];
+    lines.extend(incident.datasets.iter().map(|d| {
+        format!(
+            "{}: {} (tier T{}), {} records of {} people and consignments",
+            d.dataset, d.category, d.tier, d.records, d.subjects
+        )
+    }));
+    let gaps = [
+        "categories of the people concerned (travellers, children, staff, traders), which the logs do not say",
+        "how many of the subjects are people, and how many consignments",
+    ];
+    item("Categories and approximate numbers of people and of records", lines, &gaps)
+}
+
+fn consequences(incident: &Incident) -> NotificationItem {
+    let tier = incident.datasets.iter().map(|d| d.tier).max();
+    let lines = match tier {
+        Some(3) => vec!["Data of the highest tier is concerned (biometrics, special categories, children, watch lists, release codes)".into()],
+        Some(2) => vec!["Identity, travel or payment data is concerned: identity fraud and profiling are possible".into()],
+        Some(_) => vec!["Contact or commercial data is concerned: targeted fraud and commercial harm are possible".into()],
+        None => Vec::new(),
+    };
+    let gaps = [
+        "the likely consequences for the people concerned, and how high the risk is",
+        "whether the people concerned are told, when and how, or why not",
+    ];
+    item("Likely consequences", lines, &gaps)
+}
+
+fn measures(case: &Case, acts: &[Recorded]) -> NotificationItem {
+    let done = ["acknowledge", "investigate", "contain", "resolve", "reopen", "notified"];
+    let undone: Vec<i64> = acts
+        .iter()
+        .filter_map(|act| match act.act {
+            super::Act::Undo { act } => Some(act),
+            _ => None,
+        })
+        .collect();
+    let mut lines: Vec<String> = acts
+        .iter()
+        .filter(|act| done.contains(&act.act.name()) && !undone.contains(&act.number))
+        .map(|act| format!("{}: {}", act.time, act.sentence()))
+        .collect();
+    lines.push(format!("The incident is {} now", case.state.name()));
+    item(
+        "Measures taken or proposed",
+        lines,
+        &["measures proposed, and measures against a repetition"],
+    )
+}
+
+fn contact(case: &Case) -> NotificationItem {
+    let lines = case.assignee.iter().map(|who| format!("Handled by {who}")).collect();
+    item(
+        "Contact",
+        lines,
+        &["name and contact details of the data protection officer or contact point"],
+    )
+}
+
+fn listed(all: &[String]) -> String {
+    if all.is_empty() { "none told".into() } else { all.join(", ") }
+}
+
+/// Text from logs may become neither links nor HTML.
+fn plain(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in visible(text).chars() {
+        if matches!(c, '|' | '\\' | '`' | '*' | '[' | ']' | '<' | '>' | '#' | '!' | '_') {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
+}
+
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in visible(text).chars() {
+        match c {
+            '&' => out += "&amp;",
+            '<' => out += "&lt;",
+            '>' => out += "&gt;",
+            '"' => out += "&quot;",
+            '\'' => out += "&#39;",
+            c => out.push(c),
+        }
+    }
+    out
+}

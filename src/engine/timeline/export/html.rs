@@ -1,0 +1,105 @@
+//! A page that stands alone and prints: no script, nothing from elsewhere.
+
+use std::io::{self, Write};
+
+use crate::engine::model::Incident;
+use crate::engine::timeline::{Line, visible};
+
+const STYLE: &str = "body{font:14px/1.45 system-ui,sans-serif;color:#111;background:#fff;margin:2rem auto;max-width:70rem;padding:0 1rem}\
+h1{font-size:1.5rem;margin:0 0 .3rem}h2{font-size:1.1rem;margin:1.6rem 0 .4rem}\
+table{border-collapse:collapse;width:100%}th,td{border-bottom:1px solid #bbb;padding:.25rem .5rem;text-align:left;vertical-align:top}\
+th{font-weight:600}td.n{text-align:right;font-variant-numeric:tabular-nums}td.t{white-space:nowrap;font-variant-numeric:tabular-nums}\
+td{overflow-wrap:anywhere}tr.finding td,tr.severity td{font-weight:600}tr.act td{font-style:italic}\
+@page{margin:15mm}@media print{body{margin:0;max-width:none;font-size:10pt}thead{display:table-header-group}tr{break-inside:avoid}h2{break-after:avoid}}";
+
+pub fn write(incident: &Incident, lines: &[Line], to: &mut dyn Write) -> io::Result<()> {
+    let title = escaped(&incident.title);
+    write!(
+        to,
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title}</title>\
+         <style>{STYLE}</style></head><body>\n<h1>{title}</h1>\n<p>{}.</p>\n<table><tbody>\n",
+        escaped(&incident.why)
+    )?;
+    for (name, value) in facts(incident) {
+        writeln!(to, "<tr><th scope=\"row\">{name}</th><td>{}</td></tr>", escaped(&value))?;
+    }
+    to.write_all(
+        b"</tbody></table>\n<h2>Data</h2>\n<table><thead><tr><th>Dataset</th><th>Category</th><th>Tier</th>\
+          <th>Records</th><th>Subjects</th></tr></thead><tbody>\n",
+    )?;
+    for d in &incident.datasets {
+        writeln!(
+            to,
+            "<tr><td>{}</td><td>{}</td><td>T{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",
+            escaped(&d.dataset),
+            escaped(&d.category),
+            d.tier,
+            d.records,
+            d.subjects
+        )?;
+    }
+    to.write_all(b"</tbody></table>\n<h2>Score</h2>\n<ul>\n")?;
+    for term in &incident.score_terms {
+        let (name, why) = (escaped(&term.term), escaped(&term.why));
+        writeln!(to, "<li>{name}: {:.1} ({why})</li>", term.points)?;
+    }
+    to.write_all(
+        b"</ul>\n<h2>Timeline (UTC)</h2>\n<table><thead><tr><th>Time</th><th>Kind</th><th>Actor</th>\
+          <th>Source</th><th>What</th><th>Where</th></tr></thead><tbody>\n",
+    )?;
+    for line in lines {
+        let e = &line.entry;
+        let until =
+            if line.folded > 1 { format!("<br>\u{2013} {}", line.until) } else { String::new() };
+        writeln!(
+            to,
+            "<tr class=\"{kind}\"><td class=\"t\">{}{until}</td><td>{kind}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+            e.time,
+            escaped(e.actor.as_deref().unwrap_or("")),
+            escaped(e.source_ip.as_deref().unwrap_or("")),
+            escaped(&e.text),
+            escaped(&e.source.to_string()),
+            kind = e.kind.name(),
+        )?;
+    }
+    to.write_all(b"</tbody></table>\n</body></html>\n")
+}
+
+fn facts(incident: &Incident) -> [(&'static str, String); 12] {
+    let opened = incident.opened.map_or_else(|| "not opened (signal)".into(), |t| t.to_string());
+    let subjects = if incident.subjects_error > 0.0 {
+        format!("about {} (\u{b1} {:.1}%)", incident.subjects, incident.subjects_error * 100.0)
+    } else {
+        incident.subjects.to_string()
+    };
+    [
+        ("Incident", incident.id.clone()),
+        ("Severity", format!("{} (score {})", incident.severity, incident.score)),
+        ("Status", incident.status.name().to_owned()),
+        ("Opened", opened),
+        ("First event", incident.first_event.to_string()),
+        ("First finding", incident.first_finding.to_string()),
+        ("Last event", incident.last_event.to_string()),
+        ("Actors", incident.actors.join(", ")),
+        ("Sources", incident.sources.join(", ")),
+        ("Subjects", subjects),
+        ("Records", incident.records.to_string()),
+        ("ATT&amp;CK", incident.attack.join(", ")),
+    ]
+}
+
+/// Text from logs may not become HTML.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in visible(text).chars() {
+        match c {
+            '&' => out += "&amp;",
+            '<' => out += "&lt;",
+            '>' => out += "&gt;",
+            '"' => out += "&quot;",
+            '\'' => out += "&#39;",
+            c => out.push(c),
+        }
+    }
+    out
+}
