@@ -9,6 +9,7 @@ mod engine_settings;
 pub mod evaluate;
 mod keep;
 mod key;
+mod open_store;
 mod reload;
 pub mod replay;
 mod rule_records;
@@ -20,5 +21,6 @@ pub use engine_settings::{
     shipped_tests,
 };
 pub use key::{KeyError, pseudonym_key};
+pub use open_store::{OpenStoreError, open_store};
 pub use rule_records::RawRecord;
 pub use run::{Hooks, RunError, run, stop_on_signals};

@@ -12,6 +12,7 @@ use tokio::runtime::Handle;
 
 use super::correlate::{CorrelateParts, CorrelateRole, LOOK_EVERY};
 use super::keep::{Health, Role, keep};
+use super::open_store::{OpenStoreError, open_patiently};
 use super::reload::reload;
 use super::{KeyError, SettingsError, load_settings, pseudonym_key};
 use crate::adapters::http::{HttpState, serve};
@@ -20,7 +21,7 @@ use crate::adapters::kafka::{
     look_for_inputs, stand,
 };
 use crate::adapters::secrets::{Secret, SecretError};
-use crate::adapters::store::{Store, StoreError};
+use crate::adapters::store::Store;
 use crate::adapters::telemetry::{Telemetry, now as now_on_the_wall};
 use crate::config::Config;
 use crate::engine::shard::Watch;
@@ -32,7 +33,7 @@ pub enum RunError {
     #[error(transparent)]
     Settings(#[from] SettingsError),
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(#[from] OpenStoreError),
     #[error(transparent)]
     Secret(#[from] SecretError),
     #[error(transparent)]
@@ -80,7 +81,7 @@ pub async fn run(config: Config, stop: Arc<AtomicBool>, hooks: Hooks) -> Result<
     );
     let roles = config.roles;
     let store = match roles.correlate || roles.serve {
-        true => Some(Store::open(&config.store.path).await?),
+        true => open_patiently(&config.store, &stop).await?,
         false => None,
     };
     let address = config.http.listen.clone();
