@@ -26,6 +26,7 @@ struct Server {
 /// A database of its own.
 pub struct Database {
     pub url: String,
+    folder: &'static Path,
 }
 
 impl Database {
@@ -36,7 +37,14 @@ impl Database {
         let name = format!("test{}", COUNT.fetch_add(1, Ordering::Relaxed));
         let made = client("createdb", folder).arg(&name).output().unwrap();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        Self { url: format!("postgres://tidewaiter@localhost/{name}?host={}", folder.display()) }
+        let url = format!("postgres://tidewaiter@localhost/{name}?host={}", folder.display());
+        Self { url, folder }
+    }
+
+    /// What goes below `[store]`.
+    pub fn section(&self) -> String {
+        let password = self.folder.join("password");
+        format!("url = \"{}\"\npassword = {{ file = \"{}\" }}", self.url, password.display())
     }
 
     pub async fn open(&self) -> Store {

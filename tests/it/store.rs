@@ -1,6 +1,7 @@
 //! What the store keeps, and for how long.
 
 use serde_json::Value;
+use tidewaiter::adapters::secrets::Secret;
 use tidewaiter::adapters::store::{IncidentFilter, Store, StoreBatch, StoreError};
 use tidewaiter::engine::model::{EventTime, Finding, Incident};
 
@@ -152,6 +153,18 @@ async fn is_found(store: Store) {
     assert_eq!((&one["status"], &one["merged_into"]), (&"merged".into(), &"two".into()));
     assert_eq!(store.changes(before).await.unwrap().incidents.len(), 1);
     store.close().await;
+}
+
+/// What is away may be back and is tried again; what is wrong is told at once.
+#[tokio::test]
+async fn a_database_that_is_away_is_told_from_one_that_refuses() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("postgres://tidewaiter@localhost/tide?host={}", folder.path().display());
+    let away = Store::connect(&url, None).await.unwrap_err();
+    assert!(away.is_away(), "{away}");
+    let wrong = Secret::new("low-tide-4711".into());
+    let refused = Store::connect(&Database::new().url, Some(&wrong)).await.unwrap_err();
+    assert!(!refused.is_away() && !refused.to_string().contains("4711"), "{refused}");
 }
 
 /// Both databases have the same tables: the second folder differs in nothing but types.
