@@ -48,6 +48,9 @@ pub enum RunError {
     Demo(String),
 }
 
+/// How often the store is asked whether it is there, and how long it may take to answer.
+const ASK_STORE_EVERY: Duration = Duration::from_secs(2);
+const ASK_STORE_MAX: Duration = Duration::from_secs(3);
 const STOP_SLICE: Duration = Duration::from_millis(50);
 
 /// Whoever wants to know that the process serves.
@@ -168,8 +171,15 @@ impl Roles {
         let stop = Arc::clone(&self.stop);
         threads.push(named("reload", move || reload(&config, &key, &settings, &telemetry, &stop))?);
         let telemetry = Arc::clone(&self.telemetry);
+        let mut asked_at: Option<Instant> = None;
+        let mut away = false;
         while !self.stop.load(Ordering::Relaxed) {
-            let reasons = unready(&link, &self.health);
+            if asked_at.is_none_or(|at| at.elapsed() >= ASK_STORE_EVERY) {
+                away = is_away(self.store.as_ref(), away).await;
+                asked_at = Some(Instant::now());
+            }
+            let mut reasons = unready(&link, &self.health);
+            reasons.extend(away.then(|| "the store cannot be reached".to_owned()));
             if reasons.is_empty() {
                 self.watching.store(true, Ordering::Relaxed);
             }
@@ -366,6 +376,22 @@ fn request(message: &rdkafka::message::BorrowedMessage<'_>) -> Option<Watch> {
 }
 
 /// Why records are not being watched just now.
+/// Whether the store does not answer; each change is said once.
+async fn is_away(store: Option<&Store>, before: bool) -> bool {
+    let Some(store) = store else { return false };
+    let now = match tokio::time::timeout(ASK_STORE_MAX, store.revision()).await {
+        Ok(Ok(_)) => None,
+        Ok(Err(error)) => Some(error.to_string()),
+        Err(_) => Some(format!("no answer within {ASK_STORE_MAX:?}")),
+    };
+    match &now {
+        Some(error) if !before => tracing::warn!(%error, "the store cannot be reached"),
+        None if before => tracing::info!("the store is back"),
+        _ => {}
+    }
+    now.is_some()
+}
+
 fn unready(link: &Link, health: &Health) -> Vec<String> {
     let connected = (!link.is_connected()).then(|| "Kafka cannot be reached".to_owned());
     let assigned = (!link.is_assigned()).then(|| "no partitions are assigned yet".to_owned());

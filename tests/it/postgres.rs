@@ -86,7 +86,7 @@ impl Server {
             read -r _
             kill -QUIT $server
             wait $server
-            rm -rf "$1"/*"#;
+            cd / && rm -rf "$1""#;
         let shell = command(Path::new("sh"))
             .args(["-c", script, "sh"])
             .arg(&folder)
