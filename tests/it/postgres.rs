@@ -26,6 +26,7 @@ struct Server {
 /// A database of its own.
 pub struct Database {
     pub url: String,
+    name: String,
     folder: &'static Path,
 }
 
@@ -38,7 +39,23 @@ impl Database {
         let made = client("createdb", folder).arg(&name).output().unwrap();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         let url = format!("postgres://tidewaiter@localhost/{name}?host={}", folder.display());
-        Self { url, folder }
+        Self { url, name, folder }
+    }
+
+    /// Ends every connection to the database, and lets none in until it is `back`.
+    pub fn goes_away(&self) {
+        self.ask("ALTER DATABASE {} ALLOW_CONNECTIONS false");
+        self.ask("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'");
+    }
+
+    pub fn back(&self) {
+        self.ask("ALTER DATABASE {} ALLOW_CONNECTIONS true");
+    }
+
+    fn ask(&self, sql: &str) {
+        let sql = sql.replace("{}", &self.name);
+        let asked = client("psql", self.folder).args(["-c", &sql, "postgres"]).output().unwrap();
+        assert!(asked.status.success(), "{}", String::from_utf8_lossy(&asked.stderr));
     }
 
     /// What goes below `[store]`.
