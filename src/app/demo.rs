@@ -97,9 +97,9 @@ fn config(
         .map(|kind| InputConfig { topic: topic_of(kind).into(), format: "native".into() })
         .to_vec();
     config.http.listen.clone_from(&options.listen);
-    config.store.path = options.folder.join("tidewaiter.db");
+    config.store.path = Some(options.folder.join("tidewaiter.db"));
     // What SQLite keeps beside it gets the same rights.
-    private(&config.store.path).map_err(demo_error)?;
+    private(&config.store.file()).map_err(demo_error)?;
     config.data.catalogue =
         Some(write(&options.folder, "catalogue.toml", &simulation.catalogue_toml())?);
     config.data.directory =

@@ -28,7 +28,7 @@ pub fn pseudonym_key(config: &Config, keep: bool) -> Result<Secret, KeyError> {
     if let Some(source) = &config.privacy.pseudonym_key {
         return long_enough(source.read()?);
     }
-    let path = config.store.path.with_file_name("pseudonym.key");
+    let path = config.store.file().with_file_name("pseudonym.key");
     let kept = |path: &Path| -> Result<Secret, KeyError> {
         let source = SecretSource { file: Some(path.to_owned()), env: None };
         long_enough(source.read()?)

@@ -11,6 +11,7 @@ pub mod evaluate;
 mod exceptions;
 mod keep;
 mod key;
+mod open_store;
 mod reload;
 pub mod replay;
 mod rule_records;
@@ -22,5 +23,6 @@ pub use engine_settings::{
     shipped_tests,
 };
 pub use key::{KeyError, pseudonym_key};
+pub use open_store::{OpenStoreError, open_store};
 pub use rule_records::RawRecord;
 pub use run::{Hooks, RunError, run, stop_on_signals};

@@ -14,6 +14,7 @@ use super::correlate::{CorrelateParts, CorrelateRole, LOOK_EVERY};
 use super::engine_settings::{load_regimes, load_settings_with};
 use super::exceptions::{CATCH_UP_MAX, LiveExceptions};
 use super::keep::{Health, Role, keep};
+use super::open_store::{OpenStoreError, open_patiently};
 use super::reload::reload;
 use super::{KeyError, SettingsError, load_settings, pseudonym_key};
 use crate::adapters::http::{HttpSettings, HttpState, Trust, serve};
@@ -22,7 +23,7 @@ use crate::adapters::kafka::{
     look_for_inputs, stand,
 };
 use crate::adapters::secrets::{Secret, SecretError};
-use crate::adapters::store::{Store, StoreError};
+use crate::adapters::store::Store;
 use crate::adapters::telemetry::{Telemetry, now as now_on_the_wall};
 use crate::config::Config;
 use crate::engine::cases::Regimes;
@@ -36,7 +37,7 @@ pub enum RunError {
     #[error(transparent)]
     Settings(#[from] SettingsError),
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(#[from] OpenStoreError),
     #[error(transparent)]
     Secret(#[from] SecretError),
     #[error(transparent)]
@@ -51,6 +52,9 @@ pub enum RunError {
     Demo(String),
 }
 
+/// How often the store is asked whether it is there, and how long it may take to answer.
+const ASK_STORE_EVERY: Duration = Duration::from_secs(2);
+const ASK_STORE_MAX: Duration = Duration::from_secs(3);
 const STOP_SLICE: Duration = Duration::from_millis(50);
 
 /// Whoever wants to know that the process serves.
@@ -85,7 +89,7 @@ pub async fn run(config: Config, stop: Arc<AtomicBool>, hooks: Hooks) -> Result<
     );
     let roles = config.roles;
     let store = match roles.correlate || roles.serve {
-        true => Some(Store::open(&config.store.path).await?),
+        true => open_patiently(&config.store, &stop).await?,
         false => None,
     };
     let address = config.http.listen.clone();
@@ -196,8 +200,15 @@ impl Roles {
             reload(&config, &key, &settings, &telemetry, &live, &stop);
         })?);
         let telemetry = Arc::clone(&self.telemetry);
+        let mut asked_at: Option<Instant> = None;
+        let mut away = false;
         while !self.stop.load(Ordering::Relaxed) {
-            let reasons = unready(&link, &self.health);
+            if asked_at.is_none_or(|at| at.elapsed() >= ASK_STORE_EVERY) {
+                away = is_away(self.store.as_ref(), away).await;
+                asked_at = Some(Instant::now());
+            }
+            let mut reasons = unready(&link, &self.health);
+            reasons.extend(away.then(|| "the store cannot be reached".to_owned()));
             if reasons.is_empty() {
                 self.watching.store(true, Ordering::Relaxed);
             }
@@ -431,6 +442,22 @@ fn request(message: &rdkafka::message::BorrowedMessage<'_>) -> Option<Watch> {
 }
 
 /// Why records are not being watched just now.
+/// Whether the store does not answer; each change is said once.
+async fn is_away(store: Option<&Store>, before: bool) -> bool {
+    let Some(store) = store else { return false };
+    let now = match tokio::time::timeout(ASK_STORE_MAX, store.revision()).await {
+        Ok(Ok(_)) => None,
+        Ok(Err(error)) => Some(error.to_string()),
+        Err(_) => Some(format!("no answer within {ASK_STORE_MAX:?}")),
+    };
+    match &now {
+        Some(error) if !before => tracing::warn!(%error, "the store cannot be reached"),
+        None if before => tracing::info!("the store is back"),
+        _ => {}
+    }
+    now.is_some()
+}
+
 fn unready(link: &Link, health: &Health) -> Vec<String> {
     let connected = (!link.is_connected()).then(|| "Kafka cannot be reached".to_owned());
     let assigned = (!link.is_assigned()).then(|| "no partitions are assigned yet".to_owned());

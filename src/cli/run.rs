@@ -89,6 +89,7 @@ pub fn run_until_stopped(
                 RunError::Key(_)
                 | RunError::Settings(_)
                 | RunError::Secret(_)
+                | RunError::Store(app::OpenStoreError::Password(_))
                 | RunError::Topics(_)
                 | RunError::Listen { .. } => Exit::BadConfig,
                 _ => Exit::Internal,

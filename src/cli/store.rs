@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 
 use super::exit::{Exit, Failure, OrExit};
 use crate::adapters::store::{IncidentFilter, Store};
+use crate::app::open_store;
 use crate::config::{Config, Purpose, load};
 use crate::engine::cases::Recorded;
 use crate::engine::model::Severity;
@@ -184,12 +185,15 @@ fn with_store(
     place: &Place,
     work: impl AsyncFnOnce(Store) -> anyhow::Result<()>,
 ) -> Result<Exit, Failure> {
-    let path = match (&place.store, &place.config) {
-        (Some(path), _) => path.clone(),
-        (None, Some(config)) => load(config, Purpose::Replay).or_exit(Exit::BadConfig)?.store.path,
-        (None, None) => Config::default().store.path,
+    let mut settings = match (&place.store, &place.config) {
+        (None, Some(config)) => load(config, Purpose::Replay).or_exit(Exit::BadConfig)?.store,
+        _ => Config::default().store,
     };
-    if !path.exists() {
+    if let Some(path) = &place.store {
+        settings.path = Some(path.clone());
+    }
+    let path = settings.file();
+    if settings.url.is_none() && !path.exists() {
         return Err(anyhow::anyhow!("there is no store at {}: give --store or -c", path.display()))
             .or_exit(Exit::BadInput);
     }
@@ -198,7 +202,7 @@ fn with_store(
         .build()
         .or_exit(Exit::Internal)?;
     runtime.block_on(async {
-        let store = Store::open(&path).await.or_exit(Exit::Internal)?;
+        let store = open_store(&settings).await.or_exit(Exit::Internal)?;
         match work(store).await {
             Err(error)
                 if error

@@ -83,7 +83,7 @@ fn parse(text: &str, problems: &mut Problems) -> Result<(Config, bool), Problems
 }
 
 /// Keys that say where a secret is, and what they want.
-const SECRETS: [&str; 2] = ["kafka.sasl.password", "privacy.pseudonym_key"];
+const SECRETS: [&str; 3] = ["kafka.sasl.password", "privacy.pseudonym_key", "store.password"];
 const SECRET_WANTED: &str =
     "must be { file = \"...\" } or { env = \"...\" }: a secret does not stand in this file";
 

@@ -104,13 +104,51 @@ pub struct PrivacyConfig {
 #[serde(deny_unknown_fields, default)]
 pub struct StoreConfig {
     /// The SQLite file; its folder also holds a generated pseudonym key.
-    pub path: PathBuf,
+    pub path: Option<PathBuf>,
+    /// PostgreSQL instead, such as `postgres://user@host/db`, without its password.
+    pub url: Option<String>,
+    /// The password of the URL's user.
+    pub password: Option<SecretSource>,
     /// Days of event time for which an incident is kept after its last event, with its findings
     /// and timeline. 0 keeps everything.
     pub keep_days: u32,
+    /// The configuration file's folder.
+    #[serde(skip)]
+    base: PathBuf,
 }
 
 impl StoreConfig {
+    /// The SQLite file, given or not.
+    pub fn file(&self) -> PathBuf {
+        self.path.clone().unwrap_or_else(|| self.base.join("data/tidewaiter.db"))
+    }
+
+    fn check(&self, problems: &mut Problems) {
+        problems.require(self.path.is_none() || self.url.is_none(), "store.url", || {
+            "give `store.path` (SQLite) or `store.url` (PostgreSQL), not both".into()
+        });
+        if let Some(url) = &self.url {
+            let rest =
+                url.split_once("://").filter(|(s, _)| matches!(*s, "postgres" | "postgresql"));
+            problems.require(rest.is_some(), "store.url", || {
+                "must begin with postgres://, as in postgres://user@host/db".into()
+            });
+            let (_, rest) = rest.unwrap_or_default();
+            let user = rest.split('/').next().and_then(|part| part.rsplit_once('@'));
+            let open =
+                user.is_some_and(|(user, _)| user.contains(':')) || rest.contains("password=");
+            problems.require(!open, "store.url", || {
+                "a password does not stand in this file: give `store.password`".into()
+            });
+        }
+        if let Some(password) = &self.password {
+            password.check("store.password", problems);
+            problems.require(self.url.is_some(), "store.password", || {
+                "goes with `store.url`, which is not given".into()
+            });
+        }
+    }
+
     /// The same in milliseconds; none keeps everything.
     pub fn keep_ms(&self) -> Option<i64> {
         (self.keep_days > 0).then(|| i64::from(self.keep_days) * 86_400_000)
@@ -119,7 +157,7 @@ impl StoreConfig {
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        Self { path: PathBuf::from("data/tidewaiter.db"), keep_days: 730 }
+        Self { path: None, url: None, password: None, keep_days: 730, base: PathBuf::new() }
     }
 }
 
@@ -190,6 +228,7 @@ impl Config {
             )
         });
         self.http.check(problems);
+        self.store.check(problems);
         if let Some(key) = &self.privacy.pseudonym_key {
             key.check("privacy.pseudonym_key", problems);
         }
@@ -228,7 +267,9 @@ impl Config {
             }
         };
         self.data.paths_mut().into_iter().flatten().for_each(resolve);
-        resolve(&mut self.store.path);
+        self.store.path.iter_mut().for_each(resolve);
+        self.store.password.iter_mut().filter_map(|p| p.file.as_mut()).for_each(resolve);
+        self.store.base = base.to_owned();
         if let Some(key) = &mut self.privacy.pseudonym_key {
             key.file.iter_mut().for_each(resolve);
         }

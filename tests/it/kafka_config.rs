@@ -25,6 +25,10 @@ ca_file = "nowhere.pem"
 mechanism = "PLAIN"
 username = "tidewaiter"
 password = "low-tide-4711"
+[store]
+path = "a.db"
+url = "postgres://tidewaiter:low-tide-4711@localhost/tide"
+password = "low-tide-4711"
 [data]
 catalogue = "missing.toml"
 directory = 7
@@ -42,7 +46,7 @@ topc = "auth"
 "#;
 
 /// Key, and what is said of it: the value or what is allowed.
-const NAMED: [(&str, &str); 18] = [
+const NAMED: [(&str, &str); 21] = [
     ("kafka.brokers", "broker-without-port"),
     ("kafka.brokers", "host:port"),
     ("kafka.partitions", "three"),
@@ -56,6 +60,9 @@ const NAMED: [(&str, &str); 18] = [
     ("kafka.commit_interval_ms", "10 to 60000 milliseconds, got 5"),
     ("kafka.tls.ca_file", "nowhere.pem"),
     ("kafka.sasl.password", "file"),
+    ("store.url", "give `store.path` (SQLite) or `store.url` (PostgreSQL), not both"),
+    ("store.url", "a password does not stand in this file"),
+    ("store.password", "file"),
     ("data.catalogue", "missing.toml"),
     ("http.listen", "everywhere"),
     ("time.allowed_lateness_s", "0 to 86400 seconds, got 999999"),

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use crate::monitor::{Monitor, until};
+use crate::postgres::Database;
 use crate::setup::{Setup, assert_same_findings, check_ledger, titles};
 use crate::simulated::{Simulated, Traffic};
 use crate::stream::SharedBroker;
@@ -94,7 +95,44 @@ fn detectors_come_and_die_and_nothing_is_lost_or_told_twice() {
 #[test]
 fn a_correlator_that_stands_by_takes_over() {
     let broker = SharedBroker::get();
-    let it = Installation::new(&broker, "standby");
+    takes_over(&Installation::new(&broker, "standby"));
+}
+
+#[test]
+fn a_correlator_that_stands_by_takes_over_on_postgresql() {
+    let broker = SharedBroker::get();
+    let mut it = Installation::new(&broker, "standby-pg");
+    it.setup.database = Some(Database::new());
+    takes_over(&it);
+    assert!(!it.setup.store().exists(), "nothing went to a file");
+}
+
+#[test]
+fn a_database_that_goes_away_for_a_while_loses_and_doubles_nothing() {
+    let broker = SharedBroker::get();
+    let mut it = Installation::new(&broker, "store-away");
+    it.setup.database = Some(Database::new());
+    let mut monitor = Monitor::start(&it.process("all", "", ""));
+    let traffic = it.simulated.play(&it.setup);
+    it.until_committed(&traffic, 30);
+    let database = it.setup.database.as_ref().unwrap();
+    database.goes_away();
+    monitor.says("the store cannot be reached");
+    until("not ready", || match monitor.get("/readyz") {
+        (200, body) => Err(body),
+        (_, body) if body.contains("store") => Ok(()),
+        (status, body) => Err(format!("{status} {body}")),
+    });
+    database.back();
+    monitor.says("the store is back");
+    traffic.sent();
+    it.setup.settled();
+    monitor.stop_well();
+    it.check_undisturbed();
+}
+
+/// The active correlator is killed half-way.
+fn takes_over(it: &Installation) {
     let detect = it.process("detect", "", "correlate = false\nserve = false");
     let correlate = it.process("correlate", "", "detect = false\nserve = false");
     let detector = Monitor::start(&detect);

@@ -6,6 +6,7 @@
 #[path = "../broker/mod.rs"]
 mod broker;
 mod monitor;
+mod postgres;
 mod replayed;
 mod setup;
 mod simulated;

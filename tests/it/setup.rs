@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::broker::Broker;
 use crate::monitor::{succeed, tidewaiter, until};
+use crate::postgres::Database;
 use crate::stream::Stream;
 
 pub struct Setup {
@@ -17,6 +18,8 @@ pub struct Setup {
     /// Prefix of the monitor's own topics, its group, and the beginning of its inputs' names.
     pub name: String,
     inputs: Vec<String>,
+    /// In place of the SQLite file.
+    pub database: Option<Database>,
 }
 
 impl Setup {
@@ -36,6 +39,7 @@ impl Setup {
             stream: Stream::new(broker.client_config()),
             name: name.to_owned(),
             inputs: inputs.iter().map(|(input, _)| format!("{name}-{input}")).collect(),
+            database: None,
         };
         setup.configure(broker.bootstrap(), "", "");
         setup
@@ -45,10 +49,11 @@ impl Setup {
     pub fn configure(&self, brokers: &str, kafka: &str, rest: &str) {
         let mut text = format!(
             "[http]\nlisten = \"127.0.0.1:0\"\n\
-             [store]\npath = \"data/store.db\"\n\
+             [store]\n{1}\n\
              [kafka]\nbrokers = \"{brokers}\"\ngroup = \"{0}\"\nprefix = \"{0}\"\n\
              commit_interval_ms = 200\n{kafka}\n",
-            self.name
+            self.name,
+            self.database.as_ref().map_or("path = \"data/store.db\"".into(), Database::section)
         );
         for input in &self.inputs {
             let _ = writeln!(text, "[[input]]\ntopic = \"{input}\"");
@@ -95,12 +100,14 @@ impl Setup {
     /// All incidents in the store, signals too.
     #[track_caller]
     pub fn incidents(&self) -> Vec<Value> {
-        let store = self.store();
+        let (option, place) = match self.database {
+            Some(_) => ("-c", self.config()),
+            None => ("--store", self.store()),
+        };
         let all =
             ["incidents", "list", "--json", "--severity", "informational", "--limit", "10000"];
-        let output = tidewaiter(
-            all.iter().map(AsRef::as_ref).chain(["--store".as_ref(), store.as_os_str()]),
-        );
+        let output =
+            tidewaiter(all.iter().map(AsRef::as_ref).chain([option.as_ref(), place.as_os_str()]));
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "incidents list: {said}");
         lines(std::str::from_utf8(&output.stdout).unwrap())
@@ -156,7 +163,7 @@ impl Setup {
     /// Ids of the findings the store's incidents list.
     #[track_caller]
     pub fn stored_findings(&self) -> BTreeSet<String> {
-        if !self.store().exists() {
+        if self.database.is_none() && !self.store().exists() {
             return BTreeSet::new();
         }
         let mut ids = BTreeSet::new();

@@ -1,11 +1,13 @@
 //! What the store keeps, and for how long.
 
 use serde_json::Value;
+use tidewaiter::adapters::secrets::Secret;
 use tidewaiter::adapters::store::{IncidentFilter, Store, StoreBatch, StoreError};
 use tidewaiter::engine::cases::Act;
 use tidewaiter::engine::model::{EventTime, Finding, Incident};
 
 use crate::monitor::tidewaiter;
+use crate::postgres::Database;
 use crate::replayed::{config_of, replay_files, scenarios};
 
 /// The incident of a scenario under another id, with its findings and entries, moved to `last`.
@@ -26,10 +28,19 @@ fn put(batch: &mut StoreBatch, id: &str, last: EventTime) {
     batch.incidents.push(incident);
 }
 
+/// A new store in a file.
+async fn in_a_file(folder: &tempfile::TempDir) -> Store {
+    Store::open(&folder.path().join("store.db")).await.unwrap()
+}
+
 #[tokio::test]
 async fn what_is_older_than_is_kept_goes_with_all_it_had_and_the_rest_stays() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(&folder.path().join("store.db")).await.unwrap();
+    goes_when_old(in_a_file(&folder).await).await;
+    goes_when_old(Database::new().open().await).await;
+}
+
+async fn goes_when_old(store: Store) {
     let day = |n: i64| EventTime::from_millis(1_800_000_000_000 + n * 86_400_000).unwrap();
     let mut batch = StoreBatch::default();
     put(&mut batch, "old", day(0));
@@ -95,7 +106,11 @@ async fn what_a_terminal_would_obey_is_shown_and_not_printed() {
 #[tokio::test]
 async fn only_the_correlator_that_took_office_last_can_write() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(&folder.path().join("store.db")).await.unwrap();
+    only_the_last_writes(in_a_file(&folder).await).await;
+    only_the_last_writes(Database::new().open().await).await;
+}
+
+async fn only_the_last_writes(store: Store) {
     let mut batch = StoreBatch::default();
     put(&mut batch, "one", EventTime::from_millis(1_800_000_000_000).unwrap());
     let before = store.take_office().await.unwrap();
@@ -108,26 +123,130 @@ async fn only_the_correlator_that_took_office_last_can_write() {
     store.close().await;
 }
 
+/// Whatever a log's writer puts into a name is found again, and stops nothing.
+#[tokio::test]
+async fn lists_are_narrowed_by_what_stands_in_them_and_merged_incidents_say_so() {
+    let folder = tempfile::tempdir().unwrap();
+    is_found(in_a_file(&folder).await).await;
+    is_found(Database::new().open().await).await;
+}
+
+async fn is_found(store: Store) {
+    const NAME: &str = "a\0b%c_d\\'e";
+    let mut batch = StoreBatch::default();
+    for (id, day) in [("one", 1), ("two", 2)] {
+        put(&mut batch, id, EventTime::from_millis(1_800_000_000_000 + day).unwrap());
+    }
+    batch.incidents[0].title = format!("{NAME} read");
+    batch.incidents[0].actors = vec![NAME.to_owned()];
+    batch.positions.push(("findings".into(), 3, 17));
+    let office = store.take_office().await.unwrap();
+    store.apply(&batch, office).await.unwrap();
+    store.apply(&batch, office).await.unwrap();
+    let count =
+        async |filter: IncidentFilter| store.incidents(&filter, 10, None).await.unwrap().total;
+    assert_eq!(count(IncidentFilter::default()).await, 2);
+    let text = |text: &str| IncidentFilter { text: Some(text.into()), ..Default::default() };
+    assert_eq!(count(text("B%C_D\\'")).await, 1);
+    assert_eq!(count(text("b%c%d")).await, 0, "a wildcard is a letter like any other");
+    let actor = IncidentFilter { actor: Some(NAME.into()), ..Default::default() };
+    assert_eq!(count(actor).await, 1);
+    let first = store.incidents(&IncidentFilter::default(), 1, None).await.unwrap();
+    let rest = store.incidents(&IncidentFilter::default(), 1, first.next.as_deref()).await.unwrap();
+    assert_ne!(first.items[0].id, rest.items[0].id);
+    assert!(rest.next.is_none());
+    assert_eq!(store.positions().await.unwrap()[&("findings".into(), 3)], 17);
+    assert_eq!(store.incidents_beginning("on").await.unwrap().len(), 1);
+    let before = store.revision().await.unwrap();
+    let merged = StoreBatch { merged: vec![("one".into(), "two".into())], ..StoreBatch::default() };
+    store.apply(&merged, office).await.unwrap();
+    let one = serde_json::to_value(store.incident("one").await.unwrap()).unwrap();
+    assert_eq!((&one["status"], &one["merged_into"]), (&"merged".into(), &"two".into()));
+    assert_eq!(store.changes(before).await.unwrap().incidents.len(), 1);
+    store.close().await;
+}
+
+/// What is away may be back and is tried again; what is wrong is told at once.
+#[tokio::test]
+async fn a_database_that_is_away_is_told_from_one_that_refuses() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("postgres://tidewaiter@localhost/tide?host={}", folder.path().display());
+    let away = Store::connect(&url, None).await.unwrap_err();
+    assert!(away.is_away(), "{away}");
+    let wrong = Secret::new("low-tide-4711".into());
+    let refused = Store::connect(&Database::new().url, Some(&wrong)).await.unwrap_err();
+    assert!(!refused.is_away() && !refused.to_string().contains("4711"), "{refused}");
+}
+
+/// Both databases have the same tables: the second folder differs in nothing but types.
+#[test]
+fn the_two_schemas_are_in_step() {
+    let read = |folder: &str| -> Vec<(std::ffi::OsString, String)> {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/adapters/store");
+        let mut files: Vec<_> = std::fs::read_dir(root.join(folder))
+            .unwrap()
+            .map(|entry| entry.unwrap())
+            .map(|entry| (entry.file_name(), std::fs::read_to_string(entry.path()).unwrap()))
+            .collect();
+        files.sort();
+        files
+    };
+    let postgres = read("migrations_postgres").into_iter().map(|(name, text)| {
+        let number = "BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY";
+        let text = text.replace(number, "INTEGER PRIMARY KEY").replace(" COLLATE \"C\"", "");
+        (name, text)
+    });
+    assert_eq!(read("migrations"), postgres.collect::<Vec<_>>());
+}
+
 #[test]
 fn processes_that_start_at_once_make_one_store() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("store.db");
-    let opened: Vec<_> = (0..4)
-        .map(|_| {
-            let path = path.clone();
-            std::thread::spawn(move || {
+    let database = Database::new();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
                 runtime.unwrap().block_on(async {
-                    let store = Store::open(&path).await.map_err(|error| error.to_string())?;
-                    store.close().await;
-                    Ok::<(), String>(())
-                })
-            })
-        })
-        .collect();
-    for store in opened {
-        store.join().unwrap().unwrap();
+                    in_a_file(&folder).await.close().await;
+                    database.open().await.close().await;
+                });
+            });
+        }
+    });
+}
+
+/// Four correlators take office in turns and write: each batch counts or is refused, none is lost.
+#[tokio::test]
+async fn offices_taken_at_once_leave_every_revision_to_one_writer() {
+    let database = Database::new();
+    let first = database.open().await;
+    let mut writers = tokio::task::JoinSet::new();
+    for writer in 0..4 {
+        let store = database.open().await;
+        writers.spawn(async move {
+            let mut written = 0_i64;
+            for round in 0..20 {
+                let office = store.take_office().await.unwrap();
+                let mut batch = StoreBatch::default();
+                let time = EventTime::from_millis(1_800_000_000_000).unwrap();
+                if round == 0 {
+                    put(&mut batch, &format!("w{writer}"), time);
+                }
+                batch.positions.push((format!("t{writer}"), 0, round));
+                match store.apply(&batch, office).await {
+                    Ok(()) => written += i64::from(round == 0),
+                    Err(StoreError::Superseded) => {}
+                    Err(error) => panic!("{error}"),
+                }
+            }
+            store.close().await;
+            written
+        });
     }
+    let written: i64 = writers.join_all().await.into_iter().sum();
+    assert_eq!(first.revision().await.unwrap(), written);
+    first.close().await;
 }
 
 #[tokio::test]

@@ -3,14 +3,15 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::{QueryBuilder, Row, Sqlite, Transaction};
+use sqlx::any::AnyRow;
+use sqlx::{Any, Row, Transaction};
 
+use super::sql::{Sql, text};
 use super::{Store, StoreError};
 use crate::engine::cases::{Act, Case, MONITOR, Recorded, Refusal, State};
 use crate::engine::model::{EventTime, Incident, IncidentId, Status};
 
-pub(super) type Tx<'a> = Transaction<'a, Sqlite>;
-pub(super) type SqlRow = sqlx::sqlite::SqliteRow;
+pub(super) type Tx<'a> = Transaction<'a, Any>;
 
 /// Acts of one incident; further ones are refused.
 const ACTS_MAX: usize = 10_000;
@@ -63,7 +64,7 @@ impl Store {
         act: Act,
         seen: Option<u64>,
     ) -> Result<Done, ActError> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.begin().await?;
         let number = next_number(&mut tx).await?;
         let row = sqlx::query("SELECT status, body FROM incidents WHERE id = $1")
             .bind(incident)
@@ -118,11 +119,11 @@ impl Store {
         kinds: &[&str],
         limit: u32,
     ) -> Result<Vec<Recorded>, StoreError> {
-        let mut query = QueryBuilder::new("SELECT * FROM acts WHERE number > ");
-        query.push_bind(number);
+        let mut query = Sql::new("SELECT * FROM acts WHERE number > ");
+        query.bind(number);
         narrow(&mut query, kinds);
-        query.push(" ORDER BY number LIMIT ").push_bind(i64::from(limit));
-        let rows = query.build().fetch_all(&self.pool).await?;
+        query.push(" ORDER BY number LIMIT ").bind(i64::from(limit));
+        let rows = query.rows(&self.pool).await?;
         rows.iter().map(read_act).collect()
     }
 
@@ -134,14 +135,14 @@ impl Store {
         kinds: &[&str],
         limit: u32,
     ) -> Result<Vec<Recorded>, StoreError> {
-        let mut query = QueryBuilder::new("SELECT * FROM acts WHERE number < ");
-        query.push_bind(number);
+        let mut query = Sql::new("SELECT * FROM acts WHERE number < ");
+        query.bind(number);
         narrow(&mut query, kinds);
         if let Some(by) = by {
-            query.push(" AND who = ").push_bind(by.to_owned());
+            query.push(" AND who = ").bind(text(by));
         }
-        query.push(" ORDER BY number DESC LIMIT ").push_bind(i64::from(limit));
-        let rows = query.build().fetch_all(&self.pool).await?;
+        query.push(" ORDER BY number DESC LIMIT ").bind(i64::from(limit));
+        let rows = query.rows(&self.pool).await?;
         rows.iter().map(read_act).collect()
     }
 
@@ -159,14 +160,9 @@ impl Store {
     pub async fn cases(&self, incidents: &[&str]) -> Result<BTreeMap<String, Case>, StoreError> {
         let mut cases = BTreeMap::new();
         for chunk in incidents.chunks(IDS_MAX) {
-            let mut query =
-                QueryBuilder::new("SELECT incident, body FROM cases WHERE incident IN (");
-            let mut list = query.separated(", ");
-            chunk.iter().for_each(|id| {
-                list.push_bind((*id).to_owned());
-            });
-            let rows = query.push(")").build().fetch_all(&self.pool).await?;
-            for row in rows {
+            let mut query = Sql::new("SELECT incident, body FROM cases WHERE incident IN (");
+            query.list(chunk.iter().map(|id| text(id))).push(")");
+            for row in query.rows(&self.pool).await? {
                 let case = serde_json::from_str(row.try_get("body")?)?;
                 cases.insert(row.try_get("incident")?, case);
             }
@@ -223,7 +219,7 @@ impl Store {
 
     /// Deletes the acts of incidents that are no longer kept.
     pub async fn forget_acts(&self) -> Result<(), StoreError> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.begin().await?;
         for table in ["acts", "cases", "feedback"] {
             sqlx::query(sqlx::AssertSqlSafe(format!(
                 "DELETE FROM {table} WHERE incident <> '' AND NOT EXISTS
@@ -258,7 +254,7 @@ impl Store {
         survivor: &str,
         time: EventTime,
     ) -> Result<(), StoreError> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.begin().await?;
         let number = next_number(&mut tx).await?;
         sqlx::query("UPDATE acts SET incident = $2 WHERE incident = $1")
             .bind(absorbed)
@@ -286,16 +282,11 @@ impl Store {
     }
 }
 
-fn narrow(query: &mut QueryBuilder<Sqlite>, kinds: &[&str]) {
-    if kinds.is_empty() {
-        return;
+fn narrow(query: &mut Sql, kinds: &[&str]) {
+    if !kinds.is_empty() {
+        query.push(" AND kind IN (");
+        query.list(kinds.iter().map(|kind| (*kind).to_owned())).push(")");
     }
-    query.push(" AND kind IN (");
-    let mut list = query.separated(", ");
-    kinds.iter().for_each(|kind| {
-        list.push_bind((*kind).to_owned());
-    });
-    query.push(")");
 }
 
 /// The number of the act to be added. Whoever else adds one waits until this transaction ends.
@@ -313,7 +304,7 @@ pub(super) async fn put_act(tx: &mut Tx<'_>, act: &Recorded) -> Result<(), Store
     .bind(act.incident.clone().unwrap_or_default())
     .bind(act.origin.clone().unwrap_or_default())
     .bind(act.time.millis())
-    .bind(&act.by)
+    .bind(text(&act.by))
     .bind(act.act.name())
     .bind(serde_json::to_string(&act.act)?)
     .execute(&mut **tx)
@@ -329,7 +320,7 @@ async fn acts_of(tx: &mut Tx<'_>, incident: &str) -> Result<Vec<Recorded>, Store
     rows.iter().map(read_act).collect()
 }
 
-pub(super) fn read_act(row: &SqlRow) -> Result<Recorded, StoreError> {
+pub(super) fn read_act(row: &AnyRow) -> Result<Recorded, StoreError> {
     let some = |text: String| Some(text).filter(|text| !text.is_empty());
     Ok(Recorded {
         number: row.try_get("number")?,
@@ -371,7 +362,7 @@ async fn put_case(tx: &mut Tx<'_>, incident: &str, acts: &[Recorded]) -> Result<
     .bind(incident)
     .bind(case.state.name())
     .bind(case.resolution.map(|resolution| resolution.name()))
-    .bind(&case.assignee)
+    .bind(case.assignee.as_deref().map(text))
     .bind(i64::from(!case.aware.is_empty()))
     .bind(resolved_at)
     .bind(serde_json::to_string(&case)?)

@@ -1,8 +1,9 @@
 //! Writing: one batch, one transaction.
 
-use sqlx::{QueryBuilder, Row, Sqlite, Transaction};
+use sqlx::{Any, Row, Transaction};
 
-use super::{Office, Store, StoreError, office};
+use super::sql::{Sql, text};
+use super::{Office, Store, StoreError, office, store};
 use crate::engine::model::{Entry, Finding, Incident, IncidentId};
 
 /// Everything one round of the correlator gave rise to.
@@ -38,15 +39,15 @@ impl StoreBatch {
     }
 }
 
-/// Rows in one INSERT; SQLite takes 32,766 parameters.
+/// Rows in one INSERT; SQLite takes 32,766 parameters, PostgreSQL 65,535.
 const ROWS_MAX: usize = 1_000;
 
 impl Store {
     /// Writes the batch, all or nothing, if `office` is still ours.
     pub async fn apply(&self, batch: &StoreBatch, office: Office) -> Result<(), StoreError> {
-        let revision = self.revision().await? + 1;
-        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut tx = self.begin().await?;
         office::check(&mut tx, office).await?;
+        let revision = store::newest_revision(&mut *tx).await? + 1;
         for (absorbed, by) in &batch.merged {
             merge(&mut tx, absorbed, by, revision).await?;
         }
@@ -60,17 +61,17 @@ impl Store {
                 "INSERT INTO positions (topic, partition, next) VALUES ($1, $2, $3)
                  ON CONFLICT (topic, partition) DO UPDATE SET next = excluded.next",
             )
-            .bind(topic)
-            .bind(partition)
-            .bind(next)
+            .bind(text(topic))
+            .bind(*partition)
+            .bind(*next)
             .execute(&mut *tx)
             .await?;
         }
         for outgoing in &batch.outgoing {
             sqlx::query("INSERT INTO outbox (topic, key, payload) VALUES ($1, $2, $3)")
-                .bind(&outgoing.topic)
-                .bind(&outgoing.key)
-                .bind(&outgoing.payload)
+                .bind(text(&outgoing.topic))
+                .bind(text(&outgoing.key))
+                .bind(text(&outgoing.payload))
                 .execute(&mut *tx)
                 .await?;
         }
@@ -82,7 +83,7 @@ impl Store {
     pub async fn outbox(&self, records_max: u32) -> Result<Vec<(i64, Outgoing)>, StoreError> {
         let rows =
             sqlx::query("SELECT number, topic, key, payload FROM outbox ORDER BY number LIMIT $1")
-                .bind(records_max)
+                .bind(i64::from(records_max))
                 .fetch_all(&self.pool)
                 .await?;
         rows.iter()
@@ -100,12 +101,9 @@ impl Store {
     /// The broker has these.
     pub async fn published(&self, numbers: &[i64]) -> Result<(), StoreError> {
         for chunk in numbers.chunks(ROWS_MAX) {
-            let mut query = QueryBuilder::new("DELETE FROM outbox WHERE number IN (");
-            let mut list = query.separated(", ");
-            chunk.iter().for_each(|number| {
-                list.push_bind(*number);
-            });
-            query.push(")").build().execute(&self.pool).await?;
+            let mut query = Sql::new("DELETE FROM outbox WHERE number IN (");
+            query.list(chunk.iter().copied()).push(")");
+            query.execute(&self.pool).await?;
         }
         Ok(())
     }
@@ -116,7 +114,7 @@ impl Store {
     }
 }
 
-type Tx<'a> = Transaction<'a, Sqlite>;
+type Tx<'a> = Transaction<'a, Any>;
 
 async fn merge(tx: &mut Tx<'_>, absorbed: &str, by: &str, revision: i64) -> Result<(), StoreError> {
     for sql in [
@@ -129,20 +127,27 @@ async fn merge(tx: &mut Tx<'_>, absorbed: &str, by: &str, revision: i64) -> Resu
         .bind(absorbed)
         .execute(&mut **tx)
         .await?;
-    sqlx::query(
-        "UPDATE incidents SET status = 'merged', revision = $3,
-             body = json_set(body, '$.status', 'merged', '$.merged_into', $2)
-         WHERE id = $1",
-    )
-    .bind(absorbed)
-    .bind(by)
-    .bind(revision)
-    .execute(&mut **tx)
-    .await?;
+    // The body is changed here and not by the database, whose JSON functions differ.
+    let row = sqlx::query("SELECT body FROM incidents WHERE id = $1")
+        .bind(absorbed)
+        .fetch_optional(&mut **tx)
+        .await?;
+    let Some(row) = row else { return Ok(()) };
+    let mut body: serde_json::Value = serde_json::from_str(row.try_get("body")?)?;
+    if let Some(fields) = body.as_object_mut() {
+        fields.insert("status".into(), "merged".into());
+        fields.insert("merged_into".into(), by.into());
+    }
+    sqlx::query("UPDATE incidents SET status = 'merged', revision = $2, body = $3 WHERE id = $1")
+        .bind(absorbed)
+        .bind(revision)
+        .bind(body.to_string())
+        .execute(&mut **tx)
+        .await?;
     Ok(())
 }
 
-async fn put_incident(
+pub(super) async fn put_incident(
     tx: &mut Tx<'_>,
     incident: &Incident,
     revision: i64,
@@ -156,14 +161,14 @@ async fn put_incident(
              score = excluded.score, status = excluded.status, search = excluded.search,
              body = excluded.body, revision = excluded.revision",
     )
-    .bind(&incident.id)
+    .bind(incident.id.as_str())
     .bind(incident.opened.map(|time| time.millis()))
     .bind(incident.updated.millis())
     .bind(incident.last_event.millis())
     .bind(incident.severity as i64)
     .bind(i64::from(incident.score))
     .bind(incident.status.name())
-    .bind(search)
+    .bind(text(&search))
     .bind(serde_json::to_string(incident)?)
     .bind(revision)
     .execute(&mut **tx)
@@ -173,12 +178,13 @@ async fn put_incident(
     let datasets = incident.datasets.iter().map(|d| ("dataset", &d.dataset));
     let keys: Vec<(&str, &String)> = actors.chain(sources).chain(datasets).collect();
     for chunk in keys.chunks(ROWS_MAX) {
-        let mut query =
-            QueryBuilder::new("INSERT OR IGNORE INTO incident_keys (incident, kind, value) ");
-        query.push_values(chunk, |mut row, (kind, value)| {
-            row.push_bind(&incident.id).push_bind(*kind).push_bind(*value);
-        });
-        query.build().execute(&mut **tx).await?;
+        let mut query = Sql::new("INSERT INTO incident_keys (incident, kind, value) VALUES ");
+        for (place, (kind, value)) in chunk.iter().enumerate() {
+            query.push(if place > 0 { ", (" } else { "(" });
+            query.list([incident.id.clone(), (*kind).to_owned(), text(value)]).push(")");
+        }
+        query.push(" ON CONFLICT DO NOTHING");
+        query.execute(&mut **tx).await?;
     }
     Ok(())
 }
@@ -190,16 +196,16 @@ async fn put_findings(
 ) -> Result<(), StoreError> {
     for (incident, finding) in findings {
         sqlx::query(
-            "INSERT OR IGNORE INTO findings (id, incident, time, detector, severity, actor, source_ip, body, revision)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            "INSERT INTO findings (id, incident, time, detector, severity, actor, source_ip, body, revision)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING",
         )
-        .bind(&finding.id)
-        .bind(incident)
+        .bind(finding.id.as_str())
+        .bind(incident.as_str())
         .bind(finding.time.millis())
         .bind(finding.detector.as_ref())
         .bind(finding.severity as i64)
-        .bind(&finding.actor)
-        .bind(&finding.source_ip)
+        .bind(finding.actor.as_deref().map(text))
+        .bind(finding.source_ip.as_deref().map(text))
         .bind(serde_json::to_string(finding)?)
         .bind(revision)
         .execute(&mut **tx)
@@ -214,11 +220,13 @@ async fn put_entries(tx: &mut Tx<'_>, entries: &[(IncidentId, Entry)]) -> Result
             .iter()
             .map(|(_, entry)| serde_json::to_string(entry))
             .collect::<Result<_, _>>()?;
-        let mut query = QueryBuilder::new("INSERT INTO entries (incident, time, body) ");
-        query.push_values(chunk.iter().zip(bodies), |mut row, ((incident, entry), body)| {
-            row.push_bind(incident).push_bind(entry.time.millis()).push_bind(body);
-        });
-        query.build().execute(&mut **tx).await?;
+        let mut query = Sql::new("INSERT INTO entries (incident, time, body) VALUES ");
+        for (place, ((incident, entry), body)) in chunk.iter().zip(bodies).enumerate() {
+            query.push(if place > 0 { ", (" } else { "(" });
+            query.bind(incident.clone()).push(", ").bind(entry.time.millis());
+            query.push(", ").bind(body).push(")");
+        }
+        query.execute(&mut **tx).await?;
     }
     Ok(())
 }

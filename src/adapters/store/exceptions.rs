@@ -1,9 +1,11 @@
 //! Exceptions made through the API, and the acts that made and ended them.
 
 use serde::Serialize;
-use sqlx::{QueryBuilder, Row};
+use sqlx::Row;
+use sqlx::any::AnyRow;
 
 use super::acts::{next_number, put_act};
+use super::sql::Sql;
 use super::{FindingFilter, Store, StoreError};
 use crate::engine::cases::{Act, Hidden, MONITOR, Recorded};
 use crate::engine::detect::{Exception, Rules};
@@ -68,7 +70,7 @@ impl Store {
         by: &str,
         now: EventTime,
     ) -> Result<KeptException, ExceptionError> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.begin().await?;
         let number = next_number(&mut tx).await?;
         let told = "SELECT id, body FROM exceptions WHERE revoked = 0 AND expires > $1";
         let rows = sqlx::query(told)
@@ -112,7 +114,7 @@ impl Store {
         by: &str,
         now: EventTime,
     ) -> Result<KeptException, ExceptionError> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.begin().await?;
         let number = next_number(&mut tx).await?;
         let row = sqlx::query("SELECT * FROM exceptions WHERE id = $1")
             .bind(id)
@@ -151,7 +153,7 @@ impl Store {
 
     /// The broker has these, as they were read; one revoked since then is told again.
     pub async fn exceptions_published(&self, told: &[KeptException]) -> Result<(), StoreError> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.begin().await?;
         for kept in told {
             sqlx::query("UPDATE exceptions SET published = 1 WHERE id = $1 AND revoked = $2")
                 .bind(&kept.id)
@@ -175,7 +177,7 @@ impl Store {
         let rows = sqlx::query(due).bind(now.millis()).fetch_all(&self.pool).await?;
         for row in rows {
             let id: String = row.try_get("id")?;
-            let mut tx = self.pool.begin().await?;
+            let mut tx = self.begin().await?;
             let number = next_number(&mut tx).await?;
             let noted =
                 sqlx::query("UPDATE exceptions SET expired = 1 WHERE id = $1 AND expired = 0")
@@ -234,14 +236,9 @@ impl Store {
 
     async fn count_incidents(&self, findings: &[&str], to: &mut Hidden) -> Result<(), StoreError> {
         for chunk in findings.chunks(500) {
-            let mut query =
-                QueryBuilder::new("SELECT incident, COUNT(*) AS n FROM findings WHERE id IN (");
-            let mut list = query.separated(", ");
-            chunk.iter().for_each(|id| {
-                list.push_bind((*id).to_owned());
-            });
-            query.push(") GROUP BY incident");
-            for row in query.build().fetch_all(&self.pool).await? {
+            let mut query = Sql::new("SELECT incident, COUNT(*) AS n FROM findings WHERE id IN (");
+            query.list(chunk.iter().map(|id| (*id).to_owned())).push(") GROUP BY incident");
+            for row in query.rows(&self.pool).await? {
                 let n: i64 = row.try_get("n")?;
                 *to.incidents.entry(row.try_get("incident")?).or_default() += n as u64;
             }
@@ -255,7 +252,7 @@ fn said(number: i64, incident: Option<&str>, by: &str, time: EventTime, act: Act
     Recorded { number, origin: incident.clone(), incident, time, by: by.to_owned(), act }
 }
 
-fn read(row: &super::acts::SqlRow) -> Result<KeptException, StoreError> {
+fn read(row: &AnyRow) -> Result<KeptException, StoreError> {
     let flag = |column: &str| Ok::<bool, sqlx::Error>(row.try_get::<i64, _>(column)? != 0);
     Ok(KeptException {
         id: row.try_get("id")?,

@@ -1,7 +1,8 @@
 //! What is older than is kept.
 
-use sqlx::{QueryBuilder, Row};
+use sqlx::Row;
 
+use super::sql::Sql;
 use super::{Store, StoreError};
 use crate::engine::model::EventTime;
 
@@ -22,19 +23,16 @@ impl Store {
         if ids.is_empty() {
             return Ok(0);
         }
-        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut tx = self.begin().await?;
         for (table, column) in [
             ("entries", "incident"),
             ("findings", "incident"),
             ("incident_keys", "incident"),
             ("incidents", "id"),
         ] {
-            let mut query = QueryBuilder::new(format!("DELETE FROM {table} WHERE {column} IN ("));
-            let mut list = query.separated(", ");
-            ids.iter().for_each(|id| {
-                list.push_bind(id);
-            });
-            query.push(")").build().execute(&mut *tx).await?;
+            let mut query = Sql::new(format!("DELETE FROM {table} WHERE {column} IN ("));
+            query.list(ids.iter().cloned()).push(")");
+            query.execute(&mut *tx).await?;
         }
         tx.commit().await?;
         Ok(ids.len() as u64)

@@ -1,4 +1,4 @@
-//! The store: incidents, findings, timelines, positions and the outbox, in SQLite.
+//! The store: incidents, findings, timelines, positions and the outbox, in SQLite or PostgreSQL.
 //!
 //! Comes in: batches from the one correlator, each a transaction together with the positions it
 //! was read up to, so that a crash neither loses nor doubles anything. Goes out: what the API and
@@ -14,6 +14,7 @@ mod office;
 mod query;
 mod regroup;
 mod restore;
+mod sql;
 #[allow(clippy::module_inception)]
 mod store;
 

@@ -1,6 +1,6 @@
 //! Who writes: the one correlator that took office last.
 
-use sqlx::{Row, Sqlite, Transaction};
+use sqlx::{Any, Row, Transaction};
 
 use super::{Store, StoreError};
 
@@ -11,7 +11,7 @@ pub struct Office(i64);
 impl Store {
     /// From now on whoever held office before can write no more.
     pub async fn take_office(&self) -> Result<Office, StoreError> {
-        let mut tx = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut tx = self.begin().await?;
         sqlx::query("UPDATE office SET number = number + 1").execute(&mut *tx).await?;
         let number = number(&mut tx).await?;
         tx.commit().await?;
@@ -20,14 +20,11 @@ impl Store {
 }
 
 /// Fails where another correlator has taken office since.
-pub(super) async fn check(
-    tx: &mut Transaction<'_, Sqlite>,
-    office: Office,
-) -> Result<(), StoreError> {
+pub(super) async fn check(tx: &mut Transaction<'_, Any>, office: Office) -> Result<(), StoreError> {
     if number(tx).await? == office.0 { Ok(()) } else { Err(StoreError::Superseded) }
 }
 
-async fn number(tx: &mut Transaction<'_, Sqlite>) -> Result<i64, StoreError> {
+async fn number(tx: &mut Transaction<'_, Any>) -> Result<i64, StoreError> {
     let row = sqlx::query("SELECT number FROM office").fetch_one(&mut **tx).await?;
     Ok(row.try_get("number")?)
 }

@@ -1,7 +1,8 @@
 //! Reading: lists with filters and pages.
 
-use sqlx::{QueryBuilder, Row, Sqlite};
+use sqlx::Row;
 
+use super::sql::{Sql, anywhere, text};
 use super::{Store, StoreError};
 use crate::engine::model::{EventTime, Finding, Incident, Severity};
 
@@ -57,7 +58,7 @@ pub struct FindingFilter {
 impl Store {
     pub async fn incident(&self, id: &str) -> Result<Option<Incident>, StoreError> {
         let row = sqlx::query("SELECT body FROM incidents WHERE id = $1")
-            .bind(id)
+            .bind(text(id))
             .fetch_optional(&self.pool)
             .await?;
         row.map(|row| Ok(serde_json::from_str(row.try_get("body")?)?)).transpose()
@@ -66,8 +67,8 @@ impl Store {
     /// Incidents whose id begins so, at most ten.
     pub async fn incidents_beginning(&self, id: &str) -> Result<Vec<Incident>, StoreError> {
         let rows = sqlx::query("SELECT body FROM incidents WHERE substr(id, 1, $2) = $1 LIMIT 10")
-            .bind(id)
-            .bind(id.len() as i64)
+            .bind(text(id))
+            .bind(i32::try_from(id.chars().count()).unwrap_or(i32::MAX))
             .fetch_all(&self.pool)
             .await?;
         rows.iter().map(|row| Ok(serde_json::from_str(row.try_get("body")?)?)).collect()
@@ -86,8 +87,7 @@ impl Store {
             IncidentSort::Opened => "COALESCE(opened, 0)",
         };
         let total = count("incidents", |query| incident_where(query, filter), self).await?;
-        let mut query =
-            QueryBuilder::new(format!("SELECT id, body, {column} AS place FROM incidents"));
+        let mut query = Sql::new(format!("SELECT id, body, {column} AS place FROM incidents"));
         incident_where(&mut query, filter);
         after(&mut query, column, filter.ascending, cursor);
         let rows = page(query, column, filter.ascending, limit, self).await?;
@@ -101,7 +101,7 @@ impl Store {
         cursor: Option<&str>,
     ) -> Result<Page<Finding>, StoreError> {
         let total = count("findings", |query| finding_where(query, filter), self).await?;
-        let mut query = QueryBuilder::new("SELECT id, body, time AS place FROM findings");
+        let mut query = Sql::new("SELECT id, body, time AS place FROM findings");
         finding_where(&mut query, filter);
         after(&mut query, "time", false, cursor);
         let rows = page(query, "time", false, limit, self).await?;
@@ -111,24 +111,21 @@ impl Store {
 
 async fn count(
     table: &str,
-    narrow: impl FnOnce(&mut QueryBuilder<Sqlite>),
+    narrow: impl FnOnce(&mut Sql),
     store: &Store,
 ) -> Result<u64, StoreError> {
-    let mut query = QueryBuilder::new(format!("SELECT COUNT(*) AS n FROM {table}"));
+    let mut query = Sql::new(format!("SELECT COUNT(*) AS n FROM {table}"));
     narrow(&mut query);
-    let row = query.build().fetch_one(&store.pool).await?;
+    let rows = query.rows(&store.pool).await?;
+    let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
     Ok(row.try_get::<i64, _>("n")? as u64)
 }
 
-fn incident_where(query: &mut QueryBuilder<Sqlite>, filter: &IncidentFilter) {
+fn incident_where(query: &mut Sql, filter: &IncidentFilter) {
     query.push(" WHERE 1 = 1");
     if !filter.statuses.is_empty() {
         query.push(" AND status IN (");
-        let mut list = query.separated(", ");
-        for status in &filter.statuses {
-            list.push_bind(*status);
-        }
-        query.push(")");
+        query.list(filter.statuses.iter().map(|status| (*status).to_owned())).push(")");
     }
     severities(query, &filter.severities);
     case_where(query, filter);
@@ -137,31 +134,27 @@ fn incident_where(query: &mut QueryBuilder<Sqlite>, filter: &IncidentFilter) {
     {
         if let Some(value) = value {
             query.push(" AND id IN (SELECT incident FROM incident_keys WHERE kind = ");
-            query.push_bind(kind).push(" AND value = ").push_bind(value.clone()).push(")");
+            query.bind(kind.to_owned()).push(" AND value = ").bind(text(value)).push(")");
         }
     }
-    if let Some(text) = &filter.text {
-        query.push(" AND instr(search, ").push_bind(text.to_lowercase()).push(") > 0");
+    if let Some(wanted) = &filter.text {
+        query.push(" AND search LIKE ").bind(anywhere(&wanted.to_lowercase())).push(" ESCAPE '\\'");
     }
     if let Some(from) = filter.from {
-        query.push(" AND updated >= ").push_bind(from.millis());
+        query.push(" AND updated >= ").bind(from.millis());
     }
     if let Some(to) = filter.to {
-        query.push(" AND updated < ").push_bind(to.millis());
+        query.push(" AND updated < ").bind(to.millis());
     }
 }
 
 /// Where nobody has acted, the incident is new and nobody's.
-fn case_where(query: &mut QueryBuilder<Sqlite>, filter: &IncidentFilter) {
+fn case_where(query: &mut Sql, filter: &IncidentFilter) {
     if !filter.states.is_empty() {
         let new = filter.states.contains(&"new");
         let not = if new { "NOT " } else { "" };
-        query.push(format!(" AND id {not}IN (SELECT incident FROM cases WHERE state {not}IN ("));
-        let mut list = query.separated(", ");
-        for state in &filter.states {
-            list.push_bind(*state);
-        }
-        query.push("))");
+        query.push(&format!(" AND id {not}IN (SELECT incident FROM cases WHERE state {not}IN ("));
+        query.list(filter.states.iter().map(|state| (*state).to_owned())).push("))");
     }
     match filter.assignee.as_deref() {
         None => {}
@@ -170,12 +163,12 @@ fn case_where(query: &mut QueryBuilder<Sqlite>, filter: &IncidentFilter) {
         }
         Some(name) => {
             query.push(" AND id IN (SELECT incident FROM cases WHERE assignee = ");
-            query.push_bind(name.to_owned()).push(")");
+            query.bind(text(name)).push(")");
         }
     }
 }
 
-fn finding_where(query: &mut QueryBuilder<Sqlite>, filter: &FindingFilter) {
+fn finding_where(query: &mut Sql, filter: &FindingFilter) {
     query.push(" WHERE 1 = 1");
     for (column, value) in [
         ("incident", &filter.incident),
@@ -184,50 +177,44 @@ fn finding_where(query: &mut QueryBuilder<Sqlite>, filter: &FindingFilter) {
         ("detector", &filter.detector),
     ] {
         if let Some(value) = value {
-            query.push(format!(" AND {column} = ")).push_bind(value.clone());
+            query.push(&format!(" AND {column} = ")).bind(text(value));
         }
     }
     severities(query, &filter.severities);
     if let Some(from) = filter.from {
-        query.push(" AND time >= ").push_bind(from.millis());
+        query.push(" AND time >= ").bind(from.millis());
     }
     if let Some(to) = filter.to {
-        query.push(" AND time < ").push_bind(to.millis());
+        query.push(" AND time < ").bind(to.millis());
     }
 }
 
-fn severities(query: &mut QueryBuilder<Sqlite>, severities: &[Severity]) {
+fn severities(query: &mut Sql, severities: &[Severity]) {
     if !severities.is_empty() {
         query.push(" AND severity IN (");
-        let mut list = query.separated(", ");
-        for severity in severities {
-            list.push_bind(*severity as i64);
-        }
-        query.push(")");
+        query.list(severities.iter().map(|severity| *severity as i64)).push(")");
     }
 }
 
 /// A cursor is `<value>:<id>` of the last row of the page before.
-fn after(query: &mut QueryBuilder<Sqlite>, column: &str, ascending: bool, cursor: Option<&str>) {
+fn after(query: &mut Sql, column: &str, ascending: bool, cursor: Option<&str>) {
     let Some((place, id)) = cursor.and_then(|c| c.split_once(':')) else { return };
     let Ok(place) = place.parse::<i64>() else { return };
     let than = if ascending { ">" } else { "<" };
-    query.push(format!(" AND ({column}, id) {than} ("));
-    query.push_bind(place).push(", ").push_bind(id.to_owned()).push(")");
+    query.push(&format!(" AND ({column}, id) {than} ("));
+    query.bind(place).push(", ").bind(text(id)).push(")");
 }
 
 async fn page(
-    mut query: QueryBuilder<Sqlite>,
+    mut query: Sql,
     column: &str,
     ascending: bool,
     limit: u32,
     store: &Store,
 ) -> Result<Vec<(String, i64, String)>, StoreError> {
     let way = if ascending { "ASC" } else { "DESC" };
-    query
-        .push(format!(" ORDER BY {column} {way}, id {way} LIMIT "))
-        .push_bind(i64::from(limit) + 1);
-    let rows = query.build().fetch_all(&store.pool).await?;
+    query.push(&format!(" ORDER BY {column} {way}, id {way} LIMIT ")).bind(i64::from(limit) + 1);
+    let rows = query.rows(&store.pool).await?;
     rows.iter()
         .map(|row| Ok((row.try_get("id")?, row.try_get("place")?, row.try_get("body")?)))
         .collect()

@@ -1,13 +1,14 @@
 //! What people say about grouping, as requests the correlator works off, and a split as one
 //! transaction.
 
-use sqlx::{QueryBuilder, Row};
+use sqlx::Row;
 
-use super::acts::Tx;
-use super::{Office, Restored, Store, StoreError, office};
+use super::batch::put_incident;
+use super::sql::Sql;
+use super::{Office, Restored, Store, StoreError, office, store};
 use crate::engine::cases::Recorded;
 use crate::engine::correlate::Divided;
-use crate::engine::model::{Entry, EventTime, Finding, Incident, IncidentId};
+use crate::engine::model::{Entry, EventTime, Finding, IncidentId};
 
 /// Where the number of the last request worked off stands among the positions.
 pub const REQUESTS: &str = "(acts)";
@@ -64,9 +65,9 @@ impl Store {
         request: i64,
         office: Office,
     ) -> Result<(), StoreError> {
-        let revision = self.revision().await? + 1;
-        let mut tx = self.pool.begin().await?;
-        // Written first, so that the transaction holds the store from its beginning.
+        let mut tx = self.begin().await?;
+        office::check(&mut tx, office).await?;
+        let revision = store::newest_revision(&mut *tx).await? + 1;
         sqlx::query(
             "INSERT INTO positions (topic, partition, next) VALUES ($1, 0, $2)
              ON CONFLICT (topic, partition) DO UPDATE SET next = excluded.next",
@@ -75,8 +76,12 @@ impl Store {
         .bind(request)
         .execute(&mut *tx)
         .await?;
-        office::check(&mut tx, office).await?;
         for incident in [&divided.from, &divided.to] {
+            // What the incident touches may have become less.
+            sqlx::query("DELETE FROM incident_keys WHERE incident = $1")
+                .bind(incident.id.as_str())
+                .execute(&mut *tx)
+                .await?;
             put_incident(&mut tx, incident, revision).await?;
         }
         sqlx::query("UPDATE findings SET incident = $2 WHERE id = $1")
@@ -85,13 +90,10 @@ impl Store {
             .execute(&mut *tx)
             .await?;
         for chunk in numbers.chunks(NUMBERS_MAX) {
-            let mut query = QueryBuilder::new("UPDATE entries SET incident = ");
-            query.push_bind(divided.to.id.clone()).push(" WHERE number IN (");
-            let mut list = query.separated(", ");
-            chunk.iter().for_each(|number| {
-                list.push_bind(*number);
-            });
-            query.push(")").build().execute(&mut *tx).await?;
+            let mut query = Sql::new("UPDATE entries SET incident = ");
+            query.bind(divided.to.id.clone()).push(" WHERE number IN (");
+            query.list(chunk.iter().copied()).push(")");
+            query.execute(&mut *tx).await?;
         }
         for (incident, entry) in added {
             sqlx::query("INSERT INTO entries (incident, time, body) VALUES ($1, $2, $3)")
@@ -112,52 +114,4 @@ impl Store {
         let millis: Option<i64> = row.try_get("time")?;
         Ok(millis.and_then(|millis| EventTime::from_millis(millis).ok()))
     }
-}
-
-async fn put_incident(
-    tx: &mut Tx<'_>,
-    incident: &Incident,
-    revision: i64,
-) -> Result<(), StoreError> {
-    let search = format!("{} {} {}", incident.title, incident.why, incident.id).to_lowercase();
-    sqlx::query(
-        "INSERT INTO incidents (id, opened, updated, last_finding, severity, score, status, search, body, revision)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-         ON CONFLICT (id) DO UPDATE SET opened = excluded.opened, updated = excluded.updated,
-             last_finding = excluded.last_finding, severity = excluded.severity,
-             score = excluded.score, status = excluded.status, search = excluded.search,
-             body = excluded.body, revision = excluded.revision",
-    )
-    .bind(&incident.id)
-    .bind(incident.opened.map(|time| time.millis()))
-    .bind(incident.updated.millis())
-    .bind(incident.last_event.millis())
-    .bind(incident.severity as i64)
-    .bind(i64::from(incident.score))
-    .bind(incident.status.name())
-    .bind(search)
-    .bind(serde_json::to_string(incident)?)
-    .bind(revision)
-    .execute(&mut **tx)
-    .await?;
-    // What the incident touches may have become less.
-    sqlx::query("DELETE FROM incident_keys WHERE incident = $1")
-        .bind(&incident.id)
-        .execute(&mut **tx)
-        .await?;
-    let actors = incident.actors.iter().map(|value| ("actor", value));
-    let sources = incident.sources.iter().map(|value| ("source", value));
-    let datasets = incident.datasets.iter().map(|d| ("dataset", &d.dataset));
-    for (kind, value) in actors.chain(sources).chain(datasets) {
-        sqlx::query(
-            "INSERT INTO incident_keys (incident, kind, value) VALUES ($1, $2, $3)
-             ON CONFLICT (kind, value, incident) DO NOTHING",
-        )
-        .bind(&incident.id)
-        .bind(kind)
-        .bind(value)
-        .execute(&mut **tx)
-        .await?;
-    }
-    Ok(())
 }

@@ -3,19 +3,21 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Row, SqlitePool};
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::migrate::MigrateError;
+use sqlx::{Any, AnyPool, Executor, Row, Transaction};
 
+use crate::adapters::secrets::Secret;
 use crate::engine::model::{Finding, Incident};
 
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     #[error("cannot make {}: {source}", path.display())]
     Folder { path: PathBuf, source: std::io::Error },
-    #[error("cannot open the store {}: {source}", path.display())]
-    Open { path: PathBuf, source: sqlx::Error },
-    #[error("the store {} was written by another version: {source}", path.display())]
-    Migrate { path: PathBuf, source: sqlx::migrate::MigrateError },
+    #[error("cannot open the store {place}: {source}")]
+    Open { place: String, source: sqlx::Error },
+    #[error("the store {place} was written by another version: {source}")]
+    Migrate { place: String, source: MigrateError },
     #[error("another correlator has taken over")]
     Superseded,
     #[error("the store: {0}")]
@@ -24,13 +26,42 @@ pub enum StoreError {
     Body(#[from] serde_json::Error),
 }
 
+impl StoreError {
+    /// Whether the database is away, rather than wrong: it may be back at the next attempt.
+    pub fn is_away(&self) -> bool {
+        let source = match self {
+            Self::Open { source, .. } | Self::Sql(source) => source,
+            Self::Migrate { source: MigrateError::Execute(source), .. } => source,
+            _ => return false,
+        };
+        match source {
+            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::WorkerCrashed => true,
+            // Classes 08 (connection), 53 (resources) and 57 (shut down, starting up).
+            sqlx::Error::Database(error) => error
+                .code()
+                .is_some_and(|code| ["08", "53", "57"].iter().any(|c| code.starts_with(c))),
+            _ => false,
+        }
+    }
+}
+
 /// Connections that read while the correlator writes.
 const READERS_MAX: u32 = 4;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Sqlite,
+    Postgres,
+}
+
+/// How long a connection may take to come about.
+const CONNECT_MAX: Duration = Duration::from_secs(10);
 
 /// A handle; clones share the connections.
 #[derive(Clone, Debug)]
 pub struct Store {
-    pub(super) pool: SqlitePool,
+    pub(super) pool: AnyPool,
+    kind: Kind,
 }
 
 /// What has changed since a revision, for the live stream.
@@ -60,19 +91,30 @@ impl Store {
             file.map_err(|source| StoreError::Folder { path: path.to_owned(), source })
         };
         made(path)?;
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            // With WAL, a crash of the process loses nothing; a power cut may lose the last
-            // transaction, positions included, which is then done again.
-            .synchronous(SqliteSynchronous::Normal)
-            .busy_timeout(Duration::from_secs(10));
-        let pool = SqlitePoolOptions::new()
+        sqlx::any::install_default_drivers();
+        let place = path.display().to_string();
+        let whole = path
+            .canonicalize()
+            .map_err(|source| StoreError::Folder { path: path.to_owned(), source })?;
+        let options = options(&format!("sqlite://{}?mode=rwc", escaped(&whole)), &place)?;
+        let pool = AnyPoolOptions::new()
             .max_connections(READERS_MAX + 1)
+            .after_connect(|connection, _| {
+                Box::pin(async move {
+                    // With WAL, a crash of the process loses nothing; a power cut may lose the
+                    // last transaction, positions included, which is then done again.
+                    connection
+                        .execute(
+                            "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL;
+                             PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;",
+                        )
+                        .await
+                        .map(drop)
+                })
+            })
             .connect_with(options)
             .await
-            .map_err(|source| StoreError::Open { path: path.to_owned(), source })?;
+            .map_err(|source| StoreError::Open { place: place.clone(), source })?;
         // SQLite has no lock of its own for this, and several processes may start at once.
         let beside = lock_path(path);
         let lock = made(&beside)?;
@@ -80,20 +122,53 @@ impl Store {
         sqlx::migrate!("src/adapters/store/migrations")
             .run(&pool)
             .await
-            .map_err(|source| StoreError::Migrate { path: path.to_owned(), source })?;
+            .map_err(|source| StoreError::Migrate { place, source })?;
         drop(lock);
-        Ok(Self { pool })
+        Ok(Self { pool, kind: Kind::Sqlite })
+    }
+
+    /// Connects to PostgreSQL and brings the schema up to date, under the database's own lock.
+    /// `url` holds no password, so that it can be told.
+    pub async fn connect(url: &str, password: Option<&Secret>) -> Result<Self, StoreError> {
+        sqlx::any::install_default_drivers();
+        let mut options = options(url, url)?;
+        if let Some(password) = password {
+            let refused = || sqlx::Error::Configuration("the URL takes no password".into());
+            options
+                .database_url
+                .set_password(Some(&password.text()))
+                .map_err(|()| StoreError::Open { place: url.to_owned(), source: refused() })?;
+        }
+        let pool = AnyPoolOptions::new()
+            .max_connections(READERS_MAX + 1)
+            .acquire_timeout(CONNECT_MAX)
+            .connect_with(options)
+            .await
+            .map_err(|source| StoreError::Open { place: url.to_owned(), source })?;
+        sqlx::migrate!("src/adapters/store/migrations_postgres")
+            .run(&pool)
+            .await
+            .map_err(|source| StoreError::Migrate { place: url.to_owned(), source })?;
+        Ok(Self { pool, kind: Kind::Postgres })
+    }
+
+    /// A transaction that writes. One at a time, whichever process: on SQLite by the file's lock,
+    /// on PostgreSQL by the lock of the office's row. So whoever has passed the office's check
+    /// stays in office until it commits, and revisions become visible in their order.
+    pub(super) async fn begin(&self) -> Result<Transaction<'static, Any>, StoreError> {
+        match self.kind {
+            Kind::Sqlite => Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?),
+            Kind::Postgres => {
+                let mut tx = self.pool.begin().await?;
+                sqlx::query("SELECT number FROM office FOR UPDATE").fetch_one(&mut *tx).await?;
+                Ok(tx)
+            }
+        }
     }
 
     /// The newest revision.
     pub async fn revision(&self) -> Result<i64, StoreError> {
-        let row = sqlx::query(
-            "SELECT MAX(COALESCE((SELECT MAX(revision) FROM incidents), 0),
-                        COALESCE((SELECT MAX(revision) FROM findings), 0)) AS revision",
-        )
-        .fetch_one(&self.pool)
-        .await?;
-        Ok(row.try_get("revision")?)
+        newest_revision(&self.pool).await
     }
 
     /// Incidents and findings stored after `revision`, oldest first.
@@ -154,6 +229,36 @@ impl Store {
     pub async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+pub(super) async fn newest_revision<'c>(
+    on: impl Executor<'c, Database = Any>,
+) -> Result<i64, StoreError> {
+    let row = sqlx::query(
+        "SELECT COALESCE(MAX(newest), 0) AS revision FROM (
+             SELECT MAX(revision) AS newest FROM incidents
+             UNION ALL SELECT MAX(revision) FROM findings) AS tables",
+    )
+    .fetch_one(on)
+    .await?;
+    Ok(row.try_get("revision")?)
+}
+
+fn options(url: &str, place: &str) -> Result<AnyConnectOptions, StoreError> {
+    url.parse().map_err(|source| StoreError::Open { place: place.to_owned(), source })
+}
+
+/// A path as it stands in a URL.
+fn escaped(path: &Path) -> String {
+    use std::os::unix::ffi::OsStrExt;
+    let bytes = path.as_os_str().as_bytes().iter();
+    bytes
+        .map(|&byte| match byte {
+            b'/' | b'.' | b'-' | b'_' => char::from(byte).to_string(),
+            byte if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
+            byte => format!("%{byte:02X}"),
+        })
+        .collect()
 }
 
 /// Held while the schema is brought up to date.
