@@ -12,6 +12,7 @@ mod exceptions;
 mod keep;
 mod key;
 mod open_store;
+mod readiness;
 mod reload;
 pub mod replay;
 mod rule_records;

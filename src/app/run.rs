@@ -15,6 +15,7 @@ use super::engine_settings::{load_regimes, load_settings_with};
 use super::exceptions::{CATCH_UP_MAX, LiveExceptions};
 use super::keep::{Health, Role, keep};
 use super::open_store::{OpenStoreError, open_patiently};
+use super::readiness::{is_away, unready};
 use super::reload::reload;
 use super::{KeyError, SettingsError, load_settings, pseudonym_key};
 use crate::adapters::http::{HttpSettings, HttpState, Trust, serve};
@@ -52,9 +53,8 @@ pub enum RunError {
     Demo(String),
 }
 
-/// How often the store is asked whether it is there, and how long it may take to answer.
+/// How often the store is asked whether it is there.
 const ASK_STORE_EVERY: Duration = Duration::from_secs(2);
-const ASK_STORE_MAX: Duration = Duration::from_secs(3);
 const STOP_SLICE: Duration = Duration::from_millis(50);
 
 /// Whoever wants to know that the process serves.
@@ -439,37 +439,6 @@ fn request(message: &rdkafka::message::BorrowedMessage<'_>) -> Option<Watch> {
             );
         })
         .ok()
-}
-
-/// Why records are not being watched just now.
-/// Whether the store does not answer; each change is said once.
-async fn is_away(store: Option<&Store>, before: bool) -> bool {
-    let Some(store) = store else { return false };
-    let now = match tokio::time::timeout(ASK_STORE_MAX, store.revision()).await {
-        Ok(Ok(_)) => None,
-        Ok(Err(error)) => Some(error.to_string()),
-        Err(_) => Some(format!("no answer within {ASK_STORE_MAX:?}")),
-    };
-    match &now {
-        Some(error) if !before => tracing::warn!(%error, "the store cannot be reached"),
-        None if before => tracing::info!("the store is back"),
-        _ => {}
-    }
-    now.is_some()
-}
-
-fn unready(link: &Link, health: &Health) -> Vec<String> {
-    let connected = (!link.is_connected()).then(|| "Kafka cannot be reached".to_owned());
-    let assigned = (!link.is_assigned()).then(|| "no partitions are assigned yet".to_owned());
-    let failing = health
-        .failing()
-        .into_iter()
-        .map(|role| format!("the {role} failed and is being started again; its log line says why"));
-    let restoring = link.is_restoring().then(|| "state is being restored".to_owned());
-    let missing = link.missing().into_iter().map(|topic| {
-        format!("input topic `{topic}` does not exist; nothing of it is judged until it does")
-    });
-    connected.into_iter().chain(assigned).chain(restoring).chain(missing).chain(failing).collect()
 }
 
 fn named(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, RunError> {

@@ -42,4 +42,5 @@ mod saved_state;
 mod scenarios;
 mod silence;
 mod store;
+mod store_cases;
 mod wild_clocks;

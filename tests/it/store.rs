@@ -11,7 +11,7 @@ use crate::postgres::Database;
 use crate::replayed::{config_of, replay_files, scenarios};
 
 /// The incident of a scenario under another id, with its findings and entries, moved to `last`.
-fn put(batch: &mut StoreBatch, id: &str, last: EventTime) {
+pub fn put(batch: &mut StoreBatch, id: &str, last: EventTime) {
     let folder = scenarios().join("canary");
     let said = replay_files(&config_of(&folder), &[("events", &folder.join("events.ndjson"))]);
     let first = &said.incidents[0];
@@ -29,7 +29,7 @@ fn put(batch: &mut StoreBatch, id: &str, last: EventTime) {
 }
 
 /// A new store in a file.
-async fn in_a_file(folder: &tempfile::TempDir) -> Store {
+pub async fn in_a_file(folder: &tempfile::TempDir) -> Store {
     Store::open(&folder.path().join("store.db")).await.unwrap()
 }
 
