@@ -165,7 +165,7 @@ fn the_shipped_rules_pass_check_and_test() {
     let told = stdout(&tidewaiter(desk.path(), "rules test", 0));
     assert!(told.contains(" 0 failed, 0 rule files without tests"), "{told}");
     let listed = lines(&tidewaiter(desk.path(), "rules list --json", 0));
-    assert!(listed.len() >= 34 && listed.iter().all(|rule| rule["id"].is_string()));
+    assert!(listed.len() >= 50 && listed.iter().all(|rule| rule["id"].is_string()));
 }
 
 #[test]

@@ -26,6 +26,9 @@ pub struct RuleStats {
     pub status: &'static str,
     pub file: String,
     pub attack: Vec<String>,
+    pub falsepositives: Vec<String>,
+    /// What to do next.
+    pub response: String,
     /// It counts, and tells nobody.
     pub shadow: bool,
     /// It only feeds correlations.
@@ -66,6 +69,8 @@ impl RuleFigures {
                 status: rule.status.map_or("", |status| status.name()),
                 file: rule.file.to_string(),
                 attack: rule.attack.clone(),
+                falsepositives: rule.falsepositives.clone(),
+                response: rule.response.clone(),
                 shadow,
                 silent: !tells,
                 evaluated: 0,

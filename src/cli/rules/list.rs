@@ -33,7 +33,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
             let line = json!({
                 "id": rule.id, "title": rule.title, "type": kind, "level": rule.level.name(),
                 "status": rule.status.map(|status| status.name()), "logsource": source,
-                "attack": rule.attack, "tags": rule.tags,
+                "attack": rule.attack, "tags": rule.tags, "response": rule.response,
                 "rules": correlation.map(|c| &c.references),
                 "file": &*rule.file, "line": rule.line,
             });

@@ -59,6 +59,8 @@ pub struct Rule {
     /// Technique ids among the tags: `T1213.006`.
     pub attack: Vec<String>,
     pub falsepositives: Vec<String>,
+    /// What to do next, in the rule's own words: a key of ours, which Sigma leaves room for.
+    pub response: String,
     pub references: Vec<String>,
     pub logsource: LogSourceFilter,
     pub file: Arc<str>,
@@ -193,6 +195,7 @@ pub(super) fn metadata(
         attack,
         tags,
         falsepositives: texts("falsepositives"),
+        response: text("response").map(|text| text.trim().to_owned()).unwrap_or_default(),
         references: texts("references"),
         logsource: LogSourceFilter::default(),
         file: Arc::clone(file),

@@ -71,7 +71,9 @@ fn every_rule_passes_its_own_tests() {
     assert_eq!(failures, [] as [String; 0]);
     // Rules that only feed correlations are tested by what they feed.
     let feeders = set.rules().iter().zip(0..).filter(|(_, i)| !set.tells(*i)).map(|(r, _)| &r.id);
-    let feeders: BTreeSet<&String> = feeders.collect();
+    let feeding = set.correlations().iter().zip(0..).filter(|(_, i)| !set.correlation_tells(*i));
+    let feeding = feeding.map(|(correlation, _)| &correlation.rule.id);
+    let feeders: BTreeSet<&String> = feeders.chain(feeding).collect();
     for rule in all.filter(|rule| !feeders.contains(&rule.id)) {
         for positive in [true, false] {
             let found = cases.get(&(rule.id.clone(), positive)).copied().unwrap_or(0);
@@ -84,8 +86,23 @@ fn every_rule_passes_its_own_tests() {
 
 #[test]
 fn every_rule_says_what_a_reader_needs() {
-    let files = pack();
-    for rule in rules().rules() {
+    let (files, set) = (pack(), rules());
+    let told = set.rules().iter().zip(0..).filter(|(_, i)| set.tells(*i)).map(|(rule, _)| rule);
+    let told: Vec<&Rule> = told.collect();
+    let fired: Vec<&Rule> = set
+        .correlations()
+        .iter()
+        .map(|c| &c.rule)
+        .filter(|r| r.level > Severity::Informational)
+        .collect();
+    assert!(
+        told.len() + fired.len() >= 50,
+        "{} rules and {} correlations",
+        told.len(),
+        fired.len()
+    );
+    assert!(fired.len() >= 8, "{} correlations", fired.len());
+    for rule in told.iter().chain(&fired) {
         let file = &*rule.file;
         let id: Vec<&str> = rule.id.split('-').collect();
         let lengths: Vec<usize> = id.iter().map(|part| part.len()).collect();
@@ -95,13 +112,19 @@ fn every_rule_says_what_a_reader_needs() {
         assert!(!rule.attack.is_empty(), "{file}: no ATT&CK technique");
         assert!(!rule.falsepositives.is_empty(), "{file}: no false positives");
         assert!(rule.status.is_some(), "{file}: no status");
+        assert!(rule.tags.iter().any(|tag| tag.starts_with("d3fend.")), "{file}: no D3FEND tag");
+        assert!(rule.response.len() > 40, "{file}: does not say what to do next");
+        assert!(rule.level > Severity::Informational, "{file}: no level");
+        let text = files[file].to_lowercase();
+        assert!(!text.contains("useragent") && !text.contains("user_agent"), "{file}: user agent");
+    }
+    for rule in told {
+        let file = &*rule.file;
         let folder = Path::new(file).parent().expect("a folder");
         let source = source(rule);
         let below = source.service.or(source.categories.first().copied()).expect("a source");
         let expected = PathBuf::from(source.product.expect("a product")).join(below);
         assert_eq!(folder, expected, "{file}: folder names the log source");
-        let text = files[file].to_lowercase();
-        assert!(!text.contains("useragent") && !text.contains("user_agent"), "{file}: user agent");
     }
 }
 
