@@ -6,7 +6,6 @@ use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
 use super::{NotifyConfig, Webhook};
-use crate::adapters::secrets::SecretError;
 use crate::adapters::store::{Office, Store, StoreError, StoredNotice};
 use crate::adapters::telemetry::now;
 use crate::engine::model::IdHasher;
@@ -23,18 +22,22 @@ pub struct Deliveries {
 }
 
 impl Deliveries {
-    pub fn start(
-        config: &NotifyConfig,
-        store: &Store,
-        office: Office,
-        runtime: &Handle,
-    ) -> Result<Self, SecretError> {
+    pub fn start(config: &NotifyConfig, store: &Store, office: Office, runtime: &Handle) -> Self {
         let mut tasks = JoinSet::new();
         let age_max_ms = i64::from(config.age_max_s) * 1_000;
         for sink in &config.sink {
-            tasks.spawn_on(serve(Webhook::new(sink)?, store.clone(), office, age_max_ms), runtime);
+            match Webhook::new(sink) {
+                Ok(hook) => {
+                    let served = serve(hook, store.clone(), office, age_max_ms);
+                    tasks.spawn_on(served, runtime);
+                }
+                // Incidents go on being made; the notices wait.
+                Err(error) => {
+                    tracing::error!(sink = sink.name, %error, "a sink is not served");
+                }
+            }
         }
-        Ok(Self { _tasks: tasks })
+        Self { _tasks: tasks }
     }
 }
 

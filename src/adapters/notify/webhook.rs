@@ -19,8 +19,6 @@ const ANSWER_MAX: Duration = Duration::from_secs(10);
 /// Says nothing of what was sent, nor to which address.
 #[derive(Debug, thiserror::Error)]
 pub enum SinkError {
-    #[error(transparent)]
-    Secret(#[from] SecretError),
     #[error("answered {0}")]
     Status(u16),
     #[error("did not answer in time")]
