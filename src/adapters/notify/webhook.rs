@@ -4,6 +4,7 @@
 //! the body.
 
 use std::fmt::Write;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -43,7 +44,10 @@ pub struct Webhook {
 
 impl Webhook {
     pub fn new(config: &SinkConfig) -> Result<Self, SecretError> {
-        let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
+        let tls = TlsConfig::builder()
+            .root_certs(RootCerts::PlatformVerifier)
+            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .build();
         let agent = Agent::config_builder()
             .timeout_global(Some(ANSWER_MAX))
             .http_status_as_error(false)
