@@ -16,10 +16,11 @@ use tokio::runtime::Handle;
 
 use super::case_work::CaseWork;
 use crate::adapters::kafka::{From, KafkaConfig, Link, Reader, SendError, Sender, Topics};
+use crate::adapters::notify::{Deliveries, NotifyConfig, notices};
 use crate::adapters::publish::{detection_finding, incident_finding};
 use crate::adapters::secrets::SecretError;
 use crate::adapters::store::{FORGET_PART, Office, Outgoing, Store, StoreBatch, StoreError};
-use crate::adapters::telemetry::{CaseNumbers, Telemetry};
+use crate::adapters::telemetry::{CaseNumbers, Telemetry, now as now_on_the_wall};
 use crate::engine::cases::Regimes;
 use crate::engine::correlate::{CorrelateConfig, Correlated, Correlator, NoticeKind};
 use crate::engine::model::{EventTime, Finding, Severity};
@@ -52,6 +53,7 @@ pub struct CorrelateParts {
     /// How long incidents stay in the store after their last event; none keeps them for ever.
     pub keep_ms: Option<i64>,
     pub regimes: Arc<Regimes>,
+    pub notify: NotifyConfig,
 }
 
 const BATCH_MAX: usize = 2_000;
@@ -86,6 +88,8 @@ pub struct CorrelateRole {
     /// Numbers of what was sent from the outbox and is not acknowledged yet.
     sent: Vec<i64>,
     pub(super) cases: CaseWork,
+    /// Sends notices for as long as this stands.
+    _deliveries: Deliveries,
 }
 
 impl CorrelateRole {
@@ -132,6 +136,7 @@ impl CorrelateRole {
         };
         parts.runtime.block_on(parts.store.publish_exceptions_anew())?;
         tracing::info!(incidents = count, "correlator started");
+        let deliveries = Deliveries::start(&parts.notify, &parts.store, office, &parts.runtime);
         let mut role = Self {
             parts,
             office,
@@ -149,6 +154,7 @@ impl CorrelateRole {
             outbox_pending: true,
             sent: Vec::new(),
             cases,
+            _deliveries: deliveries,
         };
         role.keep_apart()?;
         Ok(role)
@@ -253,6 +259,12 @@ impl CorrelateRole {
             merged: out.merged,
             ..StoreBatch::default()
         };
+        let wall_ms = now_on_the_wall().millis();
+        for notice in &out.notices {
+            if let Some(incident) = self.correlator.incident(&notice.incident) {
+                batch.notices.extend(notices(&self.parts.notify, incident, notice, wall_ms));
+            }
+        }
         let changed = out.changed.iter().filter_map(|id| self.correlator.incident(id));
         batch.incidents = changed.chain(&out.let_go).cloned().collect();
         batch.positions = self

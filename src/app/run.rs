@@ -317,6 +317,7 @@ impl Roles {
                     elected: Arc::clone(&elected),
                     keep_ms: config.store.keep_ms(),
                     regimes: Arc::clone(&regimes),
+                    notify: config.notify.clone(),
                 })?
                 .run()
             });

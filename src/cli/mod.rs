@@ -6,6 +6,7 @@ mod evaluate;
 mod exit;
 mod health;
 mod ledger;
+mod notify;
 mod replay;
 mod rules;
 mod run;
@@ -36,6 +37,7 @@ enum Command {
     Evaluate(evaluate::Arguments),
     Incidents(store::IncidentArguments),
     Timeline(store::TimelineArguments),
+    Notify(notify::Arguments),
     Ledger(ledger::Arguments),
     Config(config::Arguments),
     Health(health::Arguments),
@@ -60,6 +62,7 @@ pub fn main() -> Exit {
         Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::Incidents(arguments) => store::incidents(&arguments),
         Command::Timeline(arguments) => store::timeline(&arguments),
+        Command::Notify(arguments) => notify::run(&arguments),
         Command::Ledger(arguments) => ledger::run(&arguments),
         Command::Config(arguments) => config::run(&arguments),
         Command::Health(arguments) => health::run(&arguments),

@@ -66,7 +66,9 @@ fn parse(text: &str, problems: &mut Problems) -> Result<(Config, bool), Problems
                 sound = false;
                 let path = error.path().to_string();
                 // The parser's words would show what stands there.
-                if SECRETS.contains(&path.as_str()) {
+                if SECRETS.contains(&path.as_str())
+                    || path.starts_with("notify.sink[") && path.ends_with(".secret")
+                {
                     problems.add(path.clone(), SECRET_WANTED);
                 } else if path.starts_with(CLIENT) {
                     problems.add(path.clone(), "must be text between quotes");

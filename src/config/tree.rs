@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::adapters::kafka::{InputConfig, KafkaConfig};
+use crate::adapters::notify::NotifyConfig;
 use crate::adapters::secrets::SecretSource;
 use crate::engine::correlate::CorrelateConfig;
 use crate::engine::detect::DetectConfig;
@@ -33,6 +34,7 @@ pub struct Config {
     pub detect: DetectConfig,
     pub rules: RulesConfig,
     pub correlate: CorrelateConfig,
+    pub notify: NotifyConfig,
 }
 
 /// `[roles]`: what this process does. One process does everything unless told otherwise.
@@ -229,6 +231,7 @@ impl Config {
         });
         self.http.check(problems);
         self.store.check(problems);
+        self.notify.check(problems);
         if let Some(key) = &self.privacy.pseudonym_key {
             key.check("privacy.pseudonym_key", problems);
         }
@@ -274,6 +277,7 @@ impl Config {
             key.file.iter_mut().for_each(resolve);
         }
         self.kafka.paths_mut().into_iter().for_each(resolve);
+        self.notify.paths_mut().for_each(resolve);
     }
 
     /// The shard's settings with the recorder's beside them.

@@ -3,7 +3,7 @@
 use sqlx::{Any, Row, Transaction};
 
 use super::sql::{Sql, text};
-use super::{Office, Store, StoreError, office, store};
+use super::{Office, Store, StoreError, StoredNotice, notices, office, store};
 use crate::engine::model::{Entry, Finding, Incident, IncidentId};
 
 /// Everything one round of the correlator gave rise to.
@@ -18,6 +18,8 @@ pub struct StoreBatch {
     /// Topic, partition, next offset.
     pub positions: Vec<(String, i32, i64)>,
     pub outgoing: Vec<Outgoing>,
+    /// For sinks.
+    pub notices: Vec<StoredNotice>,
 }
 
 /// A record to be published.
@@ -36,6 +38,7 @@ impl StoreBatch {
             && self.merged.is_empty()
             && self.positions.is_empty()
             && self.outgoing.is_empty()
+            && self.notices.is_empty()
     }
 }
 
@@ -75,6 +78,7 @@ impl Store {
                 .execute(&mut *tx)
                 .await?;
         }
+        notices::put(&mut tx, &batch.notices).await?;
         tx.commit().await?;
         Ok(())
     }

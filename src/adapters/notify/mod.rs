@@ -1,0 +1,18 @@
+//! Notices to people's systems: what happened to an incident, told to each configured sink.
+//!
+//! Comes in: notices the correlator stored together with their incidents. Goes out: one request a
+//! notice, at least once, under a key that stays the same at every attempt. Each sink is served by
+//! itself. It decides nothing about incidents, and no error of it says what a notice is about.
+
+mod config;
+mod deliver;
+mod text;
+mod webhook;
+
+#[cfg(test)]
+mod tests;
+
+pub use config::{NotifyConfig, SinkConfig, SinkKind};
+pub use deliver::{Deliveries, deliver_due};
+pub use text::notices;
+pub use webhook::{SinkError, Webhook};

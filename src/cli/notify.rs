@@ -1,0 +1,77 @@
+//! `tidewaiter notify`: notices that no sink took.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::exit::{Exit, Failure, OrExit};
+use crate::adapters::notify::Webhook;
+use crate::adapters::telemetry::now;
+use crate::app::open_store;
+use crate::config::{Purpose, load};
+use crate::engine::model::EventTime;
+use crate::engine::timeline::visible;
+
+/// List and retry notices that were given up, and try a sink out.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// The configuration file.
+    #[arg(short, long, value_name = "FILE", global = true, default_value = "tidewaiter.toml")]
+    config: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Dead letters, the oldest first.
+    List,
+    /// Let all dead letters wait for their sinks anew.
+    Retry,
+    /// Send one notice that says it is a test, and tell what came back.
+    Test {
+        /// The sink's name.
+        sink: String,
+    },
+}
+
+pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    let config = load(&arguments.config, Purpose::Replay).or_exit(Exit::BadConfig)?;
+    if let Command::Test { sink } = &arguments.command {
+        let Some(found) = config.notify.sink.iter().find(|s| s.name == *sink) else {
+            return Err(anyhow::anyhow!("no sink `{sink}` in the configuration"))
+                .or_exit(Exit::BadInput);
+        };
+        let hook = Webhook::new(found).or_exit(Exit::BadConfig)?;
+        let now_ms = now().millis();
+        let body = r#"{"kind":"test","title":"A test of this sink"}"#;
+        return match hook.send(&format!("test-{now_ms}"), body, now_ms) {
+            Ok(()) => {
+                println!("{sink}: taken");
+                Ok(Exit::Fine)
+            }
+            Err(error) => {
+                println!("{sink}: {error}");
+                Ok(Exit::Found)
+            }
+        };
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .or_exit(Exit::Internal)?;
+    runtime.block_on(async {
+        let store = open_store(&config.store).await.or_exit(Exit::Internal)?;
+        if matches!(arguments.command, Command::Retry) {
+            let count = store.retry_notices(now().millis()).await.or_exit(Exit::Internal)?;
+            println!("{count} notices wait anew");
+            return Ok(Exit::Fine);
+        }
+        for dead in store.notices_dead().await.or_exit(Exit::Internal)? {
+            let since = EventTime::from_millis(dead.created_ms).unwrap_or_default();
+            let (sink, error) = (visible(&dead.sink), visible(&dead.last_error));
+            println!("{since}  {sink}  {}  {} attempts  {error}", dead.key, dead.attempts);
+        }
+        Ok(Exit::Fine)
+    })
+}
