@@ -26,6 +26,7 @@ mod kafka_cloudtrail;
 mod kafka_config;
 mod kafka_hostile;
 mod kafka_native;
+mod kafka_notify;
 mod kafka_reader;
 mod kafka_reload;
 mod kafka_restart;
