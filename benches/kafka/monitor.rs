@@ -11,7 +11,8 @@ use serde_json::Value;
 
 use super::broker::{Broker, TOPIC};
 
-const LOOK: Duration = Duration::from_millis(20);
+/// Seldom: to answer costs the monitor more than many records do.
+const LOOK: Duration = Duration::from_millis(200);
 const PATIENCE: Duration = Duration::from_secs(300);
 
 struct Running(Child);
