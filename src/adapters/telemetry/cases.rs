@@ -70,8 +70,12 @@ impl CaseFigures {
         }
         let mut family = to.gauges(
             "tidewaiter_clock_seconds_left",
-            "Of the clock that runs out first under a regime; below 0 it has run out. Absent where none runs.",
+            "Of the clock that runs out first under a regime; below 0 it has run out. Infinite where none runs.",
         );
+        if self.numbers.clocks.is_empty() {
+            // A series that is always there tells that nothing runs from nobody counting.
+            family.put(&[("regime", "none")], f64::INFINITY);
+        }
         let mut shared: Option<i64> = None;
         for (place, (regime, &left)) in self.numbers.clocks.iter().enumerate() {
             if place < REGIMES_MAX {
