@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use tidewaiter::simulate::Simulated;
 
 pub const TOPIC: &str = "events";
-pub const PARTITIONS: i32 = 4;
+const PARTITIONS: i32 = 4;
 const START: Duration = Duration::from_secs(60);
 
 pub struct Broker {
@@ -98,4 +98,13 @@ pub fn client(address: &str) -> ClientConfig {
     let mut client = ClientConfig::new();
     client.set("bootstrap.servers", address);
     client
+}
+
+/// All partitions, from their beginning.
+pub fn everything() -> TopicPartitionList {
+    let mut all = TopicPartitionList::new();
+    for partition in 0..PARTITIONS {
+        all.add_partition_offset(TOPIC, partition, Offset::Beginning).expect("an offset");
+    }
+    all
 }

@@ -6,9 +6,9 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::{Message as _, Offset, TopicPartitionList, bindings};
+use rdkafka::{Message as _, bindings};
 
-use super::broker::{PARTITIONS, TOPIC, client};
+use super::broker::{client, everything};
 
 const BATCH: usize = 1_000;
 
@@ -21,11 +21,7 @@ pub fn consumer(address: &str) -> BaseConsumer {
         .set("queued.max.messages.kbytes", "16384")
         .create()
         .expect("a consumer");
-    let mut all = TopicPartitionList::new();
-    for partition in 0..PARTITIONS {
-        all.add_partition_offset(TOPIC, partition, Offset::Beginning).expect("an offset");
-    }
-    consumer.assign(&all).expect("all partitions");
+    consumer.assign(&everything()).expect("all partitions");
     consumer
 }
 

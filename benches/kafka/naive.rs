@@ -6,12 +6,12 @@ use std::hint::black_box;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
+use rdkafka::Message as _;
 use rdkafka::consumer::{Consumer as _, DefaultConsumerContext, StreamConsumer};
 use rdkafka::util::AsyncRuntime;
-use rdkafka::{Message as _, Offset, TopicPartitionList};
 use serde_json::Value;
 
-use super::broker::{PARTITIONS, TOPIC, client};
+use super::broker::{client, everything};
 
 /// What the stream consumer wants of a runtime.
 struct Tokio;
@@ -115,11 +115,7 @@ pub fn run(address: &str, events: u64) -> Duration {
         .set("enable.auto.commit", "false")
         .create()
         .expect("a consumer");
-    let mut all = TopicPartitionList::new();
-    for partition in 0..PARTITIONS {
-        all.add_partition_offset(TOPIC, partition, Offset::Beginning).expect("an offset");
-    }
-    consumer.assign(&all).expect("all partitions");
+    consumer.assign(&everything()).expect("all partitions");
     runtime.block_on(async {
         let (mut first, mut count, mut state) = (None, 0, State::default());
         while count < events {

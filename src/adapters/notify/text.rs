@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::NotifyConfig;
 use crate::adapters::store::StoredNotice;
-use crate::engine::correlate::{Notice, NoticeKind};
+use crate::engine::correlate::Notice;
 use crate::engine::model::{IdHasher, Incident};
 
 /// One notice for each sink that wants it.
@@ -14,11 +14,7 @@ pub fn notices(
     notice: &Notice,
     now_ms: i64,
 ) -> Vec<StoredNotice> {
-    let kind = match notice.kind {
-        NoticeKind::Opened => "opened",
-        NoticeKind::SeverityRaised => "severity_raised",
-        NoticeKind::Quiet => "quiet",
-    };
+    let kind = notice.kind.name();
     let key = IdHasher::new("notice")
         .part(incident.id.as_bytes())
         .part(kind.as_bytes())

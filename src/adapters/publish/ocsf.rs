@@ -95,11 +95,7 @@ pub fn incident_finding(incident: &Incident, notice: &Notice) -> Value {
         "unmapped": {
             "incident": incident.id, "score": incident.score, "status": incident.status,
             "subjects": incident.subjects, "records": incident.records, "bytes": incident.bytes,
-            "datasets": incident.datasets, "opened": incident.opened, "kind": match notice.kind {
-                NoticeKind::Opened => "opened",
-                NoticeKind::SeverityRaised => "severity_raised",
-                NoticeKind::Quiet => "quiet",
-            },
+            "datasets": incident.datasets, "opened": incident.opened, "kind": notice.kind.name(),
         },
     })
 }

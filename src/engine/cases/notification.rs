@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::clock::{Clock, Regime};
 use super::{Case, Recorded, Resolution};
 use crate::engine::model::{EventTime, Incident};
-use crate::engine::timeline::visible;
+use crate::engine::timeline::{escaped, visible};
 
 const GAP: &str = "[TO BE COMPLETED]";
 
@@ -247,21 +247,6 @@ fn plain(text: &str) -> String {
             out.push('\\');
         }
         out.push(c);
-    }
-    out
-}
-
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in visible(text).chars() {
-        match c {
-            '&' => out += "&amp;",
-            '<' => out += "&lt;",
-            '>' => out += "&gt;",
-            '"' => out += "&quot;",
-            '\'' => out += "&#39;",
-            c => out.push(c),
-        }
     }
     out
 }

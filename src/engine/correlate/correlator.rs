@@ -60,6 +60,16 @@ pub enum NoticeKind {
     Quiet,
 }
 
+impl NoticeKind {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Opened => "opened",
+            Self::SeverityRaised => "severity_raised",
+            Self::Quiet => "quiet",
+        }
+    }
+}
+
 /// Findings remembered against repeats: at least the last so many.
 const FINDINGS_KNOWN_MAX: usize = 500_000;
 /// Source addresses whose actors are remembered; beyond it only gateways are kept.

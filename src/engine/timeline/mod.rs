@@ -11,4 +11,4 @@ pub mod export;
 
 pub use fold::{Line, fold, lines, sort, unfold};
 pub use sentence::sentence;
-pub use visible::{visible, visible_json, visible_lines};
+pub use visible::{escaped, visible, visible_json, visible_lines};

@@ -2,8 +2,9 @@
 
 use std::io::{self, Write};
 
+use super::facts::facts;
 use crate::engine::model::Incident;
-use crate::engine::timeline::{Line, visible};
+use crate::engine::timeline::{Line, escaped};
 
 const STYLE: &str = "body{font:14px/1.45 system-ui,sans-serif;color:#111;background:#fff;margin:2rem auto;max-width:70rem;padding:0 1rem}\
 h1{font-size:1.5rem;margin:0 0 .3rem}h2{font-size:1.1rem;margin:1.6rem 0 .4rem}\
@@ -21,7 +22,12 @@ pub fn write(incident: &Incident, lines: &[Line], to: &mut dyn Write) -> io::Res
         escaped(&incident.why)
     )?;
     for (name, value) in facts(incident) {
-        writeln!(to, "<tr><th scope=\"row\">{name}</th><td>{}</td></tr>", escaped(&value))?;
+        writeln!(
+            to,
+            "<tr><th scope=\"row\">{}</th><td>{}</td></tr>",
+            escaped(name),
+            escaped(&value)
+        )?;
     }
     to.write_all(
         b"</tbody></table>\n<h2>Data</h2>\n<table><thead><tr><th>Dataset</th><th>Category</th><th>Tier</th>\
@@ -63,43 +69,4 @@ pub fn write(incident: &Incident, lines: &[Line], to: &mut dyn Write) -> io::Res
         )?;
     }
     to.write_all(b"</tbody></table>\n</body></html>\n")
-}
-
-fn facts(incident: &Incident) -> [(&'static str, String); 12] {
-    let opened = incident.opened.map_or_else(|| "not opened (signal)".into(), |t| t.to_string());
-    let subjects = if incident.subjects_error > 0.0 {
-        format!("about {} (\u{b1} {:.1}%)", incident.subjects, incident.subjects_error * 100.0)
-    } else {
-        incident.subjects.to_string()
-    };
-    [
-        ("Incident", incident.id.clone()),
-        ("Severity", format!("{} (score {})", incident.severity, incident.score)),
-        ("Status", incident.status.name().to_owned()),
-        ("Opened", opened),
-        ("First event", incident.first_event.to_string()),
-        ("First finding", incident.first_finding.to_string()),
-        ("Last event", incident.last_event.to_string()),
-        ("Actors", incident.actors.join(", ")),
-        ("Sources", incident.sources.join(", ")),
-        ("Subjects", subjects),
-        ("Records", incident.records.to_string()),
-        ("ATT&amp;CK", incident.attack.join(", ")),
-    ]
-}
-
-/// Text from logs may not become HTML.
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in visible(text).chars() {
-        match c {
-            '&' => out += "&amp;",
-            '<' => out += "&lt;",
-            '>' => out += "&gt;",
-            '"' => out += "&quot;",
-            '\'' => out += "&#39;",
-            c => out.push(c),
-        }
-    }
-    out
 }

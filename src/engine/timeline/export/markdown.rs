@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use super::facts::facts;
 use crate::engine::model::Incident;
 use crate::engine::timeline::{Line, visible};
 
@@ -9,26 +10,7 @@ pub fn write(incident: &Incident, lines: &[Line], to: &mut dyn Write) -> io::Res
     writeln!(to, "# {}\n", plain(&incident.title))?;
     writeln!(to, "{}.\n", plain(&incident.why))?;
     writeln!(to, "| | |\n|---|---|")?;
-    let opened = incident.opened.map_or_else(|| "not opened (signal)".into(), |t| t.to_string());
-    let subjects = if incident.subjects_error > 0.0 {
-        format!("about {} (± {:.1}%)", incident.subjects, incident.subjects_error * 100.0)
-    } else {
-        incident.subjects.to_string()
-    };
-    for (name, value) in [
-        ("Incident", incident.id.clone()),
-        ("Severity", format!("{} (score {})", incident.severity, incident.score)),
-        ("Status", incident.status.name().to_owned()),
-        ("Opened", opened),
-        ("First event", incident.first_event.to_string()),
-        ("First finding", incident.first_finding.to_string()),
-        ("Last event", incident.last_event.to_string()),
-        ("Actors", incident.actors.join(", ")),
-        ("Sources", incident.sources.join(", ")),
-        ("Subjects", subjects),
-        ("Records", incident.records.to_string()),
-        ("ATT&CK", incident.attack.join(", ")),
-    ] {
+    for (name, value) in facts(incident) {
         writeln!(to, "| {name} | {} |", plain(&value))?;
     }
     writeln!(

@@ -1,6 +1,7 @@
 //! The story as files other people's tools read. One file a format.
 
 mod csv;
+mod facts;
 mod html;
 mod json;
 mod manifest;
