@@ -300,12 +300,14 @@ impl Rules {
             span(correlation.timespan_ms),
             shown(correlation.threshold()),
         );
+        // A late event may complete two windows.
+        let variant = format!("{} until {}", rule.id, firing.at.millis());
         let finding = match source_of(firing) {
             Some(ip) => {
                 let key = Key { kind: KeyKind::Source, value: ip.to_owned() };
-                judged.finding_on(key, Self::NAME, &rule.id, score(rule.level), why)
+                judged.finding_on(key, Self::NAME, &variant, score(rule.level), why)
             }
-            None => judged.finding(Self::NAME, &rule.id, score(rule.level), why),
+            None => judged.finding(Self::NAME, &variant, score(rule.level), why),
         };
         let mut finding = told(finding, rule);
         finding.window.start = firing.window_start;

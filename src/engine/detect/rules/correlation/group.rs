@@ -1,6 +1,7 @@
 //! What is remembered of one group.
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use super::{
     books::{Books, Note, Span},
@@ -34,6 +35,10 @@ struct Slot {
     books: Books,
 }
 
+/// Ends of the windows to be told, and what each holds. One event's windows end within a timespan
+/// of it, and those told lie a timespan apart: there are at most two.
+pub(super) type Told = SmallVec<[(EventTime, f64); 2]>;
+
 /// When an event happened, and how far time has got.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Moment {
@@ -59,8 +64,8 @@ impl Evictable for GroupState {
 }
 
 impl GroupState {
-    /// Notes what an event says to `plan`. Gives the end of the first window that holds the event
-    /// and is to be told, and what it holds. `is_known` tells correlations in use by fingerprint:
+    /// Notes what an event says to `plan`. Gives the windows that hold the event and are to be told,
+    /// the first to end first. `is_known` tells correlations in use by fingerprint:
     /// the books of others are given up when room is made for a new one.
     pub(super) fn note(
         &mut self,
@@ -69,7 +74,7 @@ impl GroupState {
         notes: &[Note],
         is_known: impl Fn(u64) -> bool,
         ends: &mut Vec<u32>,
-    ) -> Option<(EventTime, f64)> {
+    ) -> Told {
         self.touched = self.touched.max(moment.at);
         let place = self.slots.iter().position(|slot| slot.correlation == plan.fingerprint);
         let place = place.unwrap_or_else(|| {
@@ -78,8 +83,9 @@ impl GroupState {
             self.slots.push(Slot::new(plan, moment));
             self.slots.len() - 1
         });
-        let told = self.slots.get_mut(place)?.note(plan, moment, notes, ends);
-        self.risk = self.risk.saturating_add(u8::from(told.is_some()));
+        let Some(slot) = self.slots.get_mut(place) else { return Told::new() };
+        let told = slot.note(plan, moment, notes, ends);
+        self.risk = self.risk.saturating_add(u8::from(!told.is_empty()));
         told
     }
 }
@@ -100,13 +106,14 @@ impl Slot {
         moment: Moment,
         notes: &[Note],
         ends: &mut Vec<u32>,
-    ) -> Option<(EventTime, f64)> {
+    ) -> Told {
         let at = match self.offset(moment.at) {
             Some(at) => at,
             None => {
                 // Far from what is remembered. Books follow the watermark, not one clock.
                 self.rebase(base(plan, moment));
-                self.offset(moment.at)?
+                let Some(at) = self.offset(moment.at) else { return Told::new() };
+                at
             }
         };
         let window = plan.timespan_ms;
@@ -114,17 +121,17 @@ impl Slot {
         let span = Span { window, lateness: moment.lateness_ms, mark };
         notes.iter().for_each(|note| self.books.add(at, *note, span));
         self.books.ends(at, window, ends);
+        let mut told = Told::new();
         for &end in ends.iter() {
             if self.is_told(end, window) {
                 continue;
             }
             if let Some(value) = self.books.judge(plan, end.saturating_sub(window), end) {
                 self.tell(end);
-                let told = EventTime::default().plus_ms(self.base + i64::from(end));
-                return Some((told, value));
+                told.push((EventTime::default().plus_ms(self.base + i64::from(end)), value));
             }
         }
-        None
+        told
     }
 
     fn offset(&self, at: EventTime) -> Option<u32> {

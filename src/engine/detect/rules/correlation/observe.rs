@@ -77,8 +77,7 @@ impl RuleSet {
         let at = groups.at;
         for rule in matched {
             for link in plan.of_rule.get(*rule as usize).into_iter().flatten() {
-                let firing = self.note(link, at, fields, groups, scratch);
-                out.extend(firing);
+                self.note(link, at, fields, groups, scratch, out);
             }
         }
         let mut next = first;
@@ -88,8 +87,7 @@ impl RuleSet {
                 let firing = firing.clone();
                 let fields = Grouped { firing: &firing, event: fields };
                 for link in links.into_iter().flatten() {
-                    let firing = self.note(link, firing.at, &fields, groups, scratch);
-                    out.extend(firing);
+                    self.note(link, firing.at, &fields, groups, scratch, out);
                 }
             }
             next += 1;
@@ -103,32 +101,34 @@ impl RuleSet {
         fields: &F,
         groups: &mut Groups<'_>,
         scratch: &mut GroupScratch,
-    ) -> Option<Firing> {
+        out: &mut Vec<Firing>,
+    ) {
         let plan = self.plan();
-        let correlation = plan.correlations.get(link.correlation as usize)?;
+        let Some(correlation) = plan.correlations.get(link.correlation as usize) else { return };
         read_notes(correlation, link, fields, groups.seed, scratch);
         if scratch.notes.is_empty() {
-            return None;
+            return;
         }
         write_key(correlation, link, fields, scratch);
         let state = groups.table.entry(&scratch.key);
         let mark = groups.watermark.map_or(at, |mark| mark.min(at));
         let moment = Moment { at, mark, lateness_ms: groups.lateness_ms };
         let is_known = |fingerprint: u64| self.knows(fingerprint);
-        let (end, value) =
-            state.note(correlation, moment, &scratch.notes, is_known, &mut scratch.ends)?;
-        let names = correlation.group_by.iter().cloned();
-        let values = link.group_by.iter().map(|field| {
-            text(&fields.value(field), &mut scratch.number, &mut scratch.text)
-                .then(|| scratch.text.clone())
-        });
-        Some(Firing {
-            correlation: link.correlation,
-            at: end,
-            window_start: end.minus_ms(i64::from(correlation.timespan_ms)),
-            value,
-            group: names.zip(values).collect(),
-        })
+        let told = state.note(correlation, moment, &scratch.notes, is_known, &mut scratch.ends);
+        for (end, value) in told {
+            let names = correlation.group_by.iter().cloned();
+            let values = link.group_by.iter().map(|field| {
+                text(&fields.value(field), &mut scratch.number, &mut scratch.text)
+                    .then(|| scratch.text.clone())
+            });
+            out.push(Firing {
+                correlation: link.correlation,
+                at: end,
+                window_start: end.minus_ms(i64::from(correlation.timespan_ms)),
+                value,
+                group: names.zip(values).collect(),
+            });
+        }
     }
 }
 

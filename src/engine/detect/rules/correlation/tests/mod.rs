@@ -209,6 +209,18 @@ fn close(a: &[(String, i64, f64)], b: &[(String, i64, f64)]) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(same)
 }
 
+/// The two windows that hold it end a timespan apart: each is told.
+#[test]
+fn a_late_event_may_complete_two_windows() {
+    let mut engine = Engine::new(
+        "{type: event_count, rules: [a], group-by: [who], timespan: 60s, condition: {gte: 3}}",
+    );
+    let event = |second| Happening { second, who: 0, rule: 0, number: 0 };
+    let told = engine.run(&[90, 95, 159, 160, 100].map(event));
+    let expected = [("w0".to_owned(), 100, 3.0), ("w0".to_owned(), 160, 3.0)];
+    assert_eq!(told, expected[..]);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
