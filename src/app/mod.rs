@@ -18,7 +18,9 @@ pub mod replay;
 mod rule_records;
 mod run;
 
-pub use backtest::{Backtest, backtest};
+pub use backtest::{
+    Backtest, PastIncidents, Trial, backtest_files, backtest_kafka, closed_incidents,
+};
 pub use engine_settings::{
     Loaded, SettingsError, is_rule, load_dialect, load_settings, read_rules, shipped_rules,
     shipped_tests,

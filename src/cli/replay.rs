@@ -159,14 +159,17 @@ fn write_lines<T: serde::Serialize>(
 
 /// On a terminal only; bytes of the files as they lie on disk.
 pub(super) fn bar(files: &[PathBuf]) -> ProgressBar {
+    let total = files.iter().filter_map(|path| std::fs::metadata(path).ok()).map(|m| m.len()).sum();
+    bar_of(total, "{bar:40} {bytes}/{total_bytes}, {msg}, {elapsed} ({eta} left)")
+}
+
+/// On a terminal; elsewhere nothing is drawn.
+pub(super) fn bar_of(total: u64, template: &str) -> ProgressBar {
     if !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let total = files.iter().filter_map(|path| std::fs::metadata(path).ok()).map(|m| m.len()).sum();
-    let bar = ProgressBar::new(total);
-    let template = "{bar:40} {bytes}/{total_bytes}, {msg}, {elapsed} ({eta} left)";
-    bar.set_style(ProgressStyle::with_template(template).unwrap_or(ProgressStyle::default_bar()));
-    bar
+    let style = ProgressStyle::with_template(template).unwrap_or(ProgressStyle::default_bar());
+    ProgressBar::new(total).with_style(style)
 }
 
 fn print_summary(summary: &Summary) {

@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 use super::exit::{Exit, Failure, OrExit};
 use crate::adapters::store::{IncidentFilter, Store};
 use crate::app::open_store;
-use crate::config::{Config, Purpose, load};
+use crate::config::{Config, Purpose, StoreConfig, load};
 use crate::engine::cases::Recorded;
 use crate::engine::model::Severity;
 use crate::engine::timeline::export::{ExportFormat, Manifest, write};
@@ -192,6 +192,24 @@ fn with_store(
     if let Some(path) = &place.store {
         settings.path = Some(path.clone());
     }
+    let worked = read_store(&settings, async |store| match work(store).await {
+        Err(error)
+            if error
+                .downcast_ref::<io::Error>()
+                .is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe) =>
+        {
+            Ok(())
+        }
+        worked => worked,
+    });
+    worked.map(|()| Exit::Fine)
+}
+
+/// Opens a store that is there, and works on it.
+pub(super) fn read_store<T>(
+    settings: &StoreConfig,
+    work: impl AsyncFnOnce(Store) -> anyhow::Result<T>,
+) -> Result<T, Failure> {
     let path = settings.file();
     if settings.url.is_none() && !path.exists() {
         return Err(anyhow::anyhow!("there is no store at {}: give --store or -c", path.display()))
@@ -202,16 +220,7 @@ fn with_store(
         .build()
         .or_exit(Exit::Internal)?;
     runtime.block_on(async {
-        let store = open_store(&settings).await.or_exit(Exit::Internal)?;
-        match work(store).await {
-            Err(error)
-                if error
-                    .downcast_ref::<io::Error>()
-                    .is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe) =>
-            {
-                Ok(Exit::Fine)
-            }
-            worked => worked.map(|()| Exit::Fine).or_exit(Exit::BadInput),
-        }
+        let store = open_store(settings).await.or_exit(Exit::Internal)?;
+        work(store).await.or_exit(Exit::BadInput)
     })
 }

@@ -20,6 +20,7 @@ mod demo;
 mod determinism;
 mod evaluate_cli;
 mod golden;
+mod kafka_backtest;
 mod kafka_broker_away;
 mod kafka_cases;
 mod kafka_cloudtrail;

@@ -13,6 +13,7 @@ mod config;
 mod dead_letter;
 mod election;
 mod embedded;
+mod history;
 mod lane;
 mod ledger;
 mod link;
@@ -30,6 +31,7 @@ pub use config::{
 };
 pub use election::stand;
 pub use embedded::EmbeddedBroker;
+pub use history::{History, HistoryError};
 pub use ledger::{LedgerError, LedgerLine, ledger};
 pub use link::{Link, wall_clock_ms};
 pub use reader::{From, Reader};

@@ -8,16 +8,23 @@ use clap::Args;
 
 use super::{Exit, Failure, OrExit, config_of, whole_set};
 use crate::adapters::files::{Lines, Merge};
-use crate::app::{self, backtest, load_dialect};
-use crate::cli::replay::bar;
+use crate::adapters::kafka::{History, Link};
+use crate::adapters::telemetry::{Telemetry, init_logging};
+use crate::app::{self, PastIncidents, Trial, load_dialect};
+use crate::cli::replay::{bar, bar_of};
+use crate::cli::store::read_store;
+use crate::config::{Config, Purpose, load};
+use crate::engine::cases::Resolution;
 use crate::engine::decode::{Decoder, Expected};
 use crate::engine::detect::Rules;
 use crate::engine::model::EventTime;
 
-/// Run a rule over recorded events: how often it would have fired, on whom, and how many alerts a
-/// day that is.
+/// Run a rule over recorded events: how often it would have fired, on whom, how many alerts a day
+/// that is, and what people had made of the same days.
 ///
-/// Keys are shown as pseudonyms. Exits with 2 where the rule is refused.
+/// Events come from log files, or with --kafka from what the configured input topics still hold.
+/// Nothing is written and no offset is committed. Keys are shown as pseudonyms. Exits with 2 where
+/// the rule is refused.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Rule file, or a folder. A correlation needs the rules it names in the same file, or by
@@ -25,16 +32,24 @@ pub struct Arguments {
     #[arg(value_name = "RULE")]
     rule: PathBuf,
     /// Log files, .gz and .zst too.
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required_unless_present = "kafka", conflicts_with = "kafka", value_name = "FILE")]
     files: Vec<PathBuf>,
+    /// The configuration's input topics instead of files, each partition judged by itself as it is
+    /// when it comes in.
+    #[arg(long, requires = "config")]
+    kafka: bool,
+    /// Hold the findings against the incidents in the configuration's store that people resolved:
+    /// how many confirmed breaches the rule would have seen, how many false alarms it would share.
+    #[arg(long, requires = "config")]
+    incidents: bool,
     /// More rules, which RULE names and which are not counted.
     #[arg(long, value_name = "PATH")]
     with: Vec<PathBuf>,
-    /// Configuration file: catalogue, directory, placeholders and mapping.
+    /// Configuration file: catalogue, directory, placeholders and mapping; topics and store.
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// auto, native, ocsf, cloudtrail or zeek.
-    #[arg(long, default_value = "auto")]
+    /// auto, native, ocsf, cloudtrail or zeek. Topics have theirs in the configuration.
+    #[arg(long, default_value = "auto", conflicts_with = "kafka")]
     format: Expected,
     /// Only events from this instant on, RFC 3339.
     #[arg(long, value_name = "TIME", value_parser = EventTime::parse)]
@@ -49,9 +64,14 @@ pub struct Arguments {
 
 /// Keys shown, those with most findings first.
 const KEYS_SHOWN: usize = 10;
+/// Incidents that were not seen, shown.
+const MISSED_SHOWN: usize = 10;
 
 pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
-    let config = config_of(arguments.config.as_deref())?;
+    let config = match &arguments.config {
+        Some(path) if arguments.kafka => load(path, Purpose::Run).or_exit(Exit::BadConfig)?,
+        path => config_of(path.as_deref())?,
+    };
     let dialect = load_dialect(&config)?;
     let mut files = app::read_rules(&arguments.rule)?;
     let wanted: Vec<String> = files.iter().map(|(name, _)| name.clone()).collect();
@@ -66,25 +86,22 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         .collect();
     let key = app::pseudonym_key(&config, false).or_exit(Exit::BadConfig)?;
     let (mut settings, _) = app::load_settings(&config, &key)?;
-    let read = Arc::new(AtomicU64::new(0));
-    let mut opened = Vec::new();
-    for path in &arguments.files {
-        let lines = Lines::open(path, Arc::clone(&read)).or_exit(Exit::BadInput)?;
-        opened.push((lines, Decoder::new(arguments.format)));
-    }
-    let decoders = arguments.files.iter().map(|_| Decoder::new(arguments.format)).collect();
-    let bar = bar(&arguments.files);
     let bounds = (arguments.from, arguments.to);
-    let mut found =
-        backtest(&mut Merge::new(opened), decoders, &mut settings, rules, bounds, |records| {
-            bar.set_position(read.load(Ordering::Relaxed));
-            bar.set_message(format!("{records} records"));
-        })
-        .or_exit(Exit::BadInput)?;
-    bar.finish_and_clear();
-    if !arguments.with.is_empty() {
-        found.findings.retain(|id, _| counted.iter().any(|(counted, _)| counted == id));
-    }
+    let past = match arguments.incidents {
+        true => {
+            let closed = read_store(&config.store, async |store| {
+                Ok(app::closed_incidents(&store, bounds).await?)
+            })?;
+            Some(PastIncidents::new(closed))
+        }
+        false => None,
+    };
+    let ids = counted.iter().map(|(id, _)| id.clone()).collect();
+    let trial = Trial::new(&mut settings, rules, ids, bounds, past);
+    let found = match arguments.kafka {
+        true => over_kafka(&config, trial, arguments.from)?,
+        false => over_files(arguments, trial)?,
+    };
     if arguments.json {
         println!("{}", as_json(&found));
     } else {
@@ -94,13 +111,59 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     Ok(if nothing { Exit::BadInput } else { Exit::Fine })
 }
 
+fn over_files(arguments: &Arguments, trial: Trial<'_>) -> Result<app::Backtest, Failure> {
+    let read = Arc::new(AtomicU64::new(0));
+    let mut opened = Vec::new();
+    for path in &arguments.files {
+        let lines = Lines::open(path, Arc::clone(&read)).or_exit(Exit::BadInput)?;
+        opened.push((lines, Decoder::new(arguments.format)));
+    }
+    let decoders = arguments.files.iter().map(|_| Decoder::new(arguments.format)).collect();
+    let bar = bar(&arguments.files);
+    let found = app::backtest_files(trial, &mut Merge::new(opened), decoders, |records| {
+        bar.set_position(read.load(Ordering::Relaxed));
+        bar.set_message(format!("{records} records"));
+    });
+    bar.finish_and_clear();
+    found.or_exit(Exit::BadInput)
+}
+
+fn over_kafka(
+    config: &Config,
+    trial: Trial<'_>,
+    from: Option<EventTime>,
+) -> Result<app::Backtest, Failure> {
+    init_logging(false);
+    let topics: Vec<String> = config.input.iter().map(|input| input.topic.clone()).collect();
+    let link = Arc::new(Link::new(Telemetry::new(&[], [])));
+    let history = History::open(&config.kafka, &topics, from, &link).or_exit(Exit::BadInput)?;
+    let bar = bar_of(history.total(), "{bar:40} {pos}/{len} records, {elapsed} ({eta} left)");
+    let progress = |records| bar.set_position(records);
+    let found = app::backtest_kafka(trial, history, &config.input, progress);
+    bar.finish_and_clear();
+    found.or_exit(Exit::BadInput)
+}
+
 fn as_json(found: &app::Backtest) -> serde_json::Value {
     serde_json::json!({
         "records": found.records, "rejected": found.rejected, "judged": found.judged,
         "first": found.first, "last": found.last, "findings": found.total(),
         "findings_per_day": found.per_day(), "findings_by_rule": found.findings,
         "keys": found.keys.len(), "findings_by_key": found.keys, "findings_by_day": found.days,
+        "incidents": found.past.as_ref().map(past_json),
     })
+}
+
+fn past_json(past: &PastIncidents) -> serde_json::Value {
+    let by_resolution: serde_json::Map<String, serde_json::Value> = Resolution::ALL
+        .into_iter()
+        .map(|resolution| {
+            let (all, met, missed) = past.of(resolution);
+            let value = serde_json::json!({"closed": all, "seen": met, "missed": missed});
+            (resolution.name().to_owned(), value)
+        })
+        .collect();
+    serde_json::json!({"by_resolution": by_resolution, "findings": past.findings()})
 }
 
 fn print(found: &app::Backtest, counted: &[(String, String)]) {
@@ -127,4 +190,20 @@ fn print(found: &app::Backtest, counted: &[(String, String)]) {
     for (day, n) in &found.days {
         println!("on {day} {n}");
     }
+    if let Some(past) = &found.past {
+        print_past(past);
+    }
+}
+
+fn print_past(past: &PastIncidents) {
+    for resolution in Resolution::ALL {
+        let (all, met, missed) = past.of(resolution);
+        println!("incidents closed as {}: {met} of {all} seen", resolution.name());
+        if resolution == Resolution::TruePositive {
+            missed.iter().take(MISSED_SHOWN).for_each(|id| println!("missed    {id}"));
+        }
+    }
+    let list: Vec<String> = past.findings().iter().map(|(name, n)| format!("{name} {n}")).collect();
+    let list = if list.is_empty() { "none".to_owned() } else { list.join(", ") };
+    println!("findings by what their incident turned out to be: {list}");
 }

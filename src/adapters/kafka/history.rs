@@ -1,0 +1,166 @@
+//! The input topics' retained past, read once, without a group.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::message::BorrowedMessage;
+use rdkafka::{Message, Offset, TopicPartitionList};
+
+use super::KafkaConfig;
+use super::link::{Link, Linked};
+use crate::adapters::secrets::SecretError;
+use crate::engine::model::EventTime;
+
+#[derive(Debug, thiserror::Error)]
+pub enum HistoryError {
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    #[error("cannot read the past of {topic}: {source}")]
+    Topic { topic: String, source: KafkaError },
+    #[error("cannot reach Kafka: {0}")]
+    Client(KafkaError),
+    #[error("the broker has sent nothing for {0} s; {1} partitions are not at their end")]
+    Silent(u64, usize),
+}
+
+const LOOK: Duration = Duration::from_secs(10);
+const POLL: Duration = Duration::from_millis(500);
+/// Without a record and without an end.
+const SILENCE: Duration = Duration::from_secs(30);
+
+/// Stands before the first record asked for; partitions end where they ended when it was opened.
+pub struct History {
+    consumer: BaseConsumer<Linked>,
+    topics: BTreeMap<String, Vec<Stretch>>,
+}
+
+/// From an offset to before another, of one partition.
+struct Stretch {
+    partition: i32,
+    start: i64,
+    end: i64,
+}
+
+impl History {
+    /// Every partition of `topics`, from the first record appended at `from` on: what is appended
+    /// earlier does not tell of what happened later. What was appended long after it happened does,
+    /// so there is no such bound to the other side.
+    pub fn open(
+        kafka: &KafkaConfig,
+        topics: &[String],
+        from: Option<EventTime>,
+        link: &Arc<Link>,
+    ) -> Result<Self, HistoryError> {
+        let mut client = kafka.client("history")?;
+        client
+            .set("group.id", "tidewaiter-history")
+            .set("enable.auto.commit", "false")
+            .set("enable.partition.eof", "true")
+            .set("auto.offset.reset", "earliest")
+            .set("isolation.level", "read_committed");
+        let consumer: BaseConsumer<Linked> =
+            client.create_with_context(Linked(Arc::clone(link))).map_err(HistoryError::Client)?;
+        let mut history = Self { consumer, topics: BTreeMap::new() };
+        for topic in topics {
+            let stretches = history.stretches(topic, from);
+            let stretches =
+                stretches.map_err(|source| HistoryError::Topic { topic: topic.clone(), source })?;
+            history.topics.insert(topic.clone(), stretches);
+        }
+        Ok(history)
+    }
+
+    fn stretches(&self, topic: &str, from: Option<EventTime>) -> Result<Vec<Stretch>, KafkaError> {
+        let metadata = self.consumer.fetch_metadata(Some(topic), LOOK)?;
+        let found = metadata.topics().first();
+        if let Some(error) = found.and_then(|found| found.error()) {
+            return Err(KafkaError::MetadataFetch(error.into()));
+        }
+        let mut stretches = Vec::new();
+        for partition in found.into_iter().flat_map(|found| found.partitions()) {
+            let id = partition.id();
+            let (low, high) = self.consumer.fetch_watermarks(topic, id, LOOK)?;
+            let start = match from {
+                Some(from) => self.offset_at(topic, id, from.millis())?.unwrap_or(high),
+                None => low,
+            };
+            stretches.push(Stretch { partition: id, start, end: high });
+        }
+        stretches.retain(|stretch| stretch.start < stretch.end);
+        Ok(stretches)
+    }
+
+    /// Offset of the first record appended at or after `time`.
+    fn offset_at(&self, topic: &str, id: i32, time: i64) -> Result<Option<i64>, KafkaError> {
+        let mut wanted = TopicPartitionList::new();
+        wanted.add_partition_offset(topic, id, Offset::Offset(time.max(0)))?;
+        let found = self.consumer.offsets_for_times(wanted, LOOK)?;
+        let offset = found.find_partition(topic, id).map(|found| found.offset());
+        Ok(offset.and_then(|offset| match offset {
+            Offset::Offset(offset) if offset >= 0 => Some(offset),
+            _ => None,
+        }))
+    }
+
+    /// Records there are at most.
+    pub fn total(&self) -> u64 {
+        self.topics.values().flatten().map(|stretch| stretch.start.abs_diff(stretch.end)).sum()
+    }
+
+    /// Hands every record to `take`, topic by topic, each partition's in its order.
+    pub fn each(self, mut take: impl FnMut(&BorrowedMessage<'_>)) -> Result<(), HistoryError> {
+        for (topic, stretches) in &self.topics {
+            let failed = |source| HistoryError::Topic { topic: topic.clone(), source };
+            let mut assigned = TopicPartitionList::new();
+            for stretch in stretches {
+                let start = Offset::Offset(stretch.start);
+                assigned.add_partition_offset(topic, stretch.partition, start).map_err(failed)?;
+            }
+            self.consumer.assign(&assigned).map_err(failed)?;
+            self.read(topic, stretches, &mut take)?;
+        }
+        Ok(())
+    }
+
+    fn read(
+        &self,
+        topic: &str,
+        stretches: &[Stretch],
+        take: &mut impl FnMut(&BorrowedMessage<'_>),
+    ) -> Result<(), HistoryError> {
+        let mut ends: BTreeMap<i32, i64> = stretches.iter().map(|s| (s.partition, s.end)).collect();
+        let mut silent = Duration::ZERO;
+        while !ends.is_empty() {
+            let Some(polled) = self.consumer.poll(POLL) else {
+                silent += POLL;
+                if silent >= SILENCE {
+                    return Err(HistoryError::Silent(SILENCE.as_secs(), ends.len()));
+                }
+                continue;
+            };
+            silent = Duration::ZERO;
+            match polled {
+                Ok(message) => {
+                    let Some(&end) = ends.get(&message.partition()) else { continue };
+                    if message.offset() < end {
+                        take(&message);
+                    }
+                    if message.offset() + 1 >= end {
+                        ends.remove(&message.partition());
+                    }
+                }
+                // At the last offsets there may be a transaction's marks, and no record.
+                Err(KafkaError::PartitionEOF(partition)) => {
+                    ends.remove(&partition);
+                }
+                Err(source) => {
+                    return Err(HistoryError::Topic { topic: topic.to_owned(), source });
+                }
+            }
+        }
+        Ok(())
+    }
+}
