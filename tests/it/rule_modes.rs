@@ -2,6 +2,7 @@
 //! shard.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tidewaiter::adapters::secrets::Secret;
 use tidewaiter::app::load_settings;
@@ -141,6 +142,7 @@ fn shadow_counts_and_tells_nobody() {
         findings,
         suppressed: 0,
         shadow,
+        spent_ns: 0,
     };
     assert_eq!(counts["printed"], expected(5, 5, 0, 0));
     assert_eq!(counts["many"], expected(0, 1, 0, 1));
@@ -149,6 +151,26 @@ fn shadow_counts_and_tells_nobody() {
     let refused =
         Desk::new("[data]\n[rules]\nshadow = [\"mnay\"]\n", &[]).settings().err().unwrap();
     assert!(refused.contains("rules.shadow: no rule has the id mnay"), "{refused}");
+}
+
+/// A clock that tells only how often it is asked: the time is what looking at the rules takes.
+#[test]
+fn what_rules_cost_is_estimated_and_changes_nothing() {
+    static ASKED: AtomicU64 = AtomicU64::new(0);
+    let settings = Desk::new("[data]\n", &[]).settings().unwrap();
+    let (mut timed, mut plain) = (shard(), shard());
+    timed.time_rules_with(|| ASKED.fetch_add(1_000, Ordering::Relaxed).pow(2));
+    let many: Vec<String> = (0..200).map(|id| print(id, id, "a")).collect();
+    assert_eq!(
+        ids(&judge(&mut timed, &settings, &many)),
+        ids(&judge(&mut plain, &settings, &many))
+    );
+    let mut spent = BTreeMap::new();
+    timed.take_rule_counts(|id, counts| {
+        spent.insert(id.to_owned(), counts.spent_ns);
+    });
+    assert!(spent["printed"] > 0 && spent["many"] > 0, "{spent:?}");
+    plain.take_rule_counts(|id, counts| assert_eq!(counts.spent_ns, 0, "{id}"));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use rdkafka::message::BorrowedMessage;
 use super::assignment::Partition;
 use super::changelog::PartitionMark;
 use super::dead_letter::DeadLetter;
-use super::link::wall_clock_ms;
+use super::link::{ticks, wall_clock_ms};
 use super::sender::{SendError, Sender};
 use super::{InputConfig, Topics};
 use crate::adapters::telemetry::{BatchCounts, Telemetry, TopicTelemetry};
@@ -62,8 +62,10 @@ impl Lane {
         if let Some(header) = &mark.header {
             decoder.restore_header(header);
         }
+        let mut shard = Shard::new(vec![stream], config);
+        shard.time_rules_with(ticks);
         Self {
-            shard: Shard::new(vec![stream], config),
+            shard,
             telemetry: telemetry.topic(topic),
             counts: BatchCounts::default(),
             times: Vec::new(),

@@ -1,8 +1,8 @@
 //! The client's own voice: whether the brokers can be reached, told to telemetry and the log.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -138,6 +138,12 @@ fn is_due(last_ms: &AtomicI64) -> bool {
         last_ms.store(now, Ordering::Relaxed);
     }
     due
+}
+
+/// Nanoseconds since this was first asked, by a clock that never goes back.
+pub fn ticks() -> u64 {
+    static FIRST: OnceLock<Instant> = OnceLock::new();
+    u64::try_from(FIRST.get_or_init(Instant::now).elapsed().as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Milliseconds since the epoch by our own clock.

@@ -41,6 +41,8 @@ pub struct RuleStats {
     pub suppressed: u64,
     /// Findings it would have told, were it not in the shadow.
     pub shadow_findings: u64,
+    /// Microseconds spent on it, estimated from one event in 64.
+    pub spent_us: u64,
 }
 
 /// The rules in use, and what the exceptions are.
@@ -78,6 +80,7 @@ impl RuleFigures {
                 findings: 0,
                 suppressed: 0,
                 shadow_findings: 0,
+                spent_us: 0,
             }
         };
         self.loaded = rules.all().zip(told.chain(fired)).map(stats).collect();
@@ -95,27 +98,39 @@ impl RuleFigures {
                 findings: counts.findings,
                 suppressed: counts.suppressed,
                 shadow_findings: counts.shadow,
+                spent_us: counts.spent_ns / 1_000,
                 ..rule.clone()
             }
         };
         self.loaded.iter().map(counted).collect()
     }
 
+    /// What is counted of each rule that has series of its own, and of all others together.
+    fn series(&self) -> Vec<(&str, RuleCounts)> {
+        let of = |rule: &RuleStats| self.counts.get(&rule.id).copied().unwrap_or_default();
+        let own = self.loaded.iter().take(SERIES_RULES_MAX);
+        let mut all: Vec<_> = own.map(|rule| (rule.id.as_str(), of(rule))).collect();
+        if let Some(others) = self.loaded.get(SERIES_RULES_MAX..).filter(|rest| !rest.is_empty()) {
+            let mut rest = RuleCounts::default();
+            others.iter().for_each(|rule| rest.add(of(rule)));
+            all.push((OTHER, rest));
+        }
+        all
+    }
+
     pub(super) fn render(&self, to: &mut Exposition) {
+        let all = self.series();
         let mut family = to.counters(
             "tidewaiter_rule_events_total",
             "What each rule did: events looked at closely and matched; findings told, held back by exceptions, or kept in the shadow.",
         );
-        let mut rest = RuleCounts::default();
-        for (place, rule) in self.loaded.iter().enumerate() {
-            let counts = self.counts.get(&rule.id).copied().unwrap_or_default();
-            match place < SERIES_RULES_MAX {
-                true => put(&mut family, &rule.id, counts),
-                false => rest.add(counts),
-            }
-        }
-        if self.loaded.len() > SERIES_RULES_MAX {
-            put(&mut family, OTHER, rest);
+        all.iter().for_each(|(rule, counts)| put(&mut family, rule, *counts));
+        let mut family = to.counters(
+            "tidewaiter_rule_seconds_total",
+            "Time spent on each rule, estimated from one event in 64.",
+        );
+        for (rule, counts) in &all {
+            family.put(&[("rule", rule)], counts.spent_ns as f64 / 1e9);
         }
         to.gauges(
             "tidewaiter_rule_exceptions",

@@ -147,11 +147,19 @@ fn rules() -> Rules {
 fn what_a_rule_did_outlives_a_reload_and_ends_with_the_rule() {
     let t = telemetry();
     t.rules(&rules(), EventTime::default());
-    let counts = RuleCounts { evaluated: 9, matched: 3, findings: 2, suppressed: 1, shadow: 0 };
+    let counts = RuleCounts {
+        evaluated: 9,
+        matched: 3,
+        findings: 2,
+        suppressed: 1,
+        shadow: 0,
+        spent_ns: 1_500_000,
+    };
     t.rule_counts("r", counts);
     t.rules(&rules(), EventTime::default());
     t.rule_counts("r", counts);
     check(&t, "tidewaiter_rule_events_total{rule=\"r\",outcome=\"matched\"} 6");
+    check(&t, "tidewaiter_rule_seconds_total{rule=\"r\"} 0.003");
     let listed = t.rule_list();
     assert_eq!((listed.len(), listed[0].evaluated, listed[0].suppressed), (1, 18, 2));
     t.rules(&Rules::default(), EventTime::default());

@@ -11,7 +11,7 @@ use super::exceptions::Exceptions;
 use super::rule_noise::RuleNoise;
 use super::rules::{
     Correlation, EventFields, Firing, GroupScratch, Groups, Known, Rule, RuleIndex, RuleSet, Scope,
-    Scratch, Slot,
+    Scratch, Slot, Ticks,
 };
 use crate::engine::model::{EventTime, Finding, Format, IdHasher, Key, KeyKind, Kind, Severity};
 
@@ -78,6 +78,8 @@ pub struct RuleCounts {
     pub suppressed: u64,
     /// Findings that would have been told, were the rule not in the shadow.
     pub shadow: u64,
+    /// Nanoseconds, from one event in some.
+    pub spent_ns: u64,
 }
 
 impl RuleCounts {
@@ -87,6 +89,7 @@ impl RuleCounts {
         self.findings += other.findings;
         self.suppressed += other.suppressed;
         self.shadow += other.shadow;
+        self.spent_ns += other.spent_ns;
     }
 }
 
@@ -109,11 +112,19 @@ pub struct RuleScratch {
     /// Counts of the rules in use, and whose they are.
     counts: Vec<RuleCounts>,
     ids: Arc<[String]>,
+    /// How many of them are no correlations; those come after.
+    detections: usize,
     /// Counts of rules that were in use before a reload.
     left: Vec<(Arc<[String]>, Vec<RuleCounts>)>,
 }
 
 impl RuleScratch {
+    /// Has the rules timed, by one event in some.
+    pub fn time_with(&mut self, ticks: Ticks) {
+        self.scratch.time_with(ticks);
+        self.groups.time_with(ticks);
+    }
+
     /// Hands out all counts by rule id, and starts them anew.
     pub fn take_counts(&mut self, mut of: impl FnMut(&str, RuleCounts)) {
         self.settle();
@@ -136,11 +147,17 @@ impl RuleScratch {
                 counts.evaluated += u64::from(times);
             }
         });
+        self.scratch.take_spent(|rule, ns| count(counts, rule, |counts| counts.spent_ns += ns));
+        let detections = self.detections;
+        self.groups.take_spent(|correlation, ns| {
+            count(counts, detections + correlation, |counts| counts.spent_ns += ns);
+        });
     }
 
-    fn follow(&mut self, ids: &Arc<[String]>) {
+    fn follow(&mut self, ids: &Arc<[String]>, detections: usize) {
         if !Arc::ptr_eq(&self.ids, ids) {
             self.settle();
+            self.detections = detections;
             let counts = std::mem::replace(&mut self.counts, vec![Default::default(); ids.len()]);
             self.left.push((std::mem::replace(&mut self.ids, Arc::clone(ids)), counts));
         }
@@ -214,7 +231,7 @@ impl Rules {
         findings: &mut Vec<Finding>,
     ) {
         let RuleBooks { told: state, groups, noise } = books;
-        scratch.follow(&self.ids);
+        scratch.follow(&self.ids, self.set.rules().len());
         let scope = &self.scopes[judged.event.format as usize][judged.event.kind as usize];
         let known = Known {
             tier: Some(judged.facts.tier),

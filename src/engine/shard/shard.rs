@@ -10,7 +10,7 @@ use super::{
     StateError, Verdict, Watch,
 };
 use crate::engine::detect::baseline::Peers;
-use crate::engine::detect::rules::{GroupState, Groups};
+use crate::engine::detect::rules::{GroupState, Groups, Ticks};
 use crate::engine::detect::state::{ActorState, Evictable, Saving, SourceState, Table, cut};
 use crate::engine::detect::{Exceptions, Judged, RuleBooks, RuleCounts, RuleScratch, Stream};
 use crate::engine::model::{Event, EventTime, Finding, Key, KeyKind, Origin, Problems};
@@ -258,6 +258,11 @@ impl Shard {
             }
         }
         if late { Verdict::Late } else { Verdict::Scored }
+    }
+
+    /// Has the rules timed, by one event in some. Nothing that is judged rests on it.
+    pub fn time_rules_with(&mut self, ticks: Ticks) {
+        self.rules.time_with(ticks);
     }
 
     /// Hands out what the rules did since this was last asked, rule by rule.

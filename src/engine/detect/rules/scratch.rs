@@ -4,6 +4,7 @@ use super::{
     fields::{Field, Fields},
     fold,
     matcher::Buffers,
+    meter::{Meter, Ticks},
     value::{Leaf, Value},
 };
 
@@ -20,6 +21,7 @@ pub struct Scratch {
     rules: Vec<u32>,
     /// By rule: how often its condition was looked at.
     pub(super) evaluated: Vec<u32>,
+    pub(super) meter: Meter,
     pub(super) candidates: Vec<u32>,
     pub(super) buffers: Buffers,
     pub(super) keyword: String,
@@ -72,6 +74,16 @@ impl Scratch {
         for (rule, count) in self.evaluated.iter_mut().enumerate().filter(|(_, n)| **n > 0) {
             of(rule, std::mem::take(count));
         }
+    }
+
+    /// Has the rules timed, by one event in some.
+    pub fn time_with(&mut self, ticks: Ticks) {
+        self.meter.use_clock(ticks);
+    }
+
+    /// By rule index: nanoseconds spent on its condition since this was last asked.
+    pub fn take_spent(&mut self, of: impl FnMut(usize, u64)) {
+        self.meter.take(of);
     }
 
     /// Looks at field `id`, once an event.

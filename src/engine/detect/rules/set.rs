@@ -167,6 +167,7 @@ impl RuleSet {
         }
         let mut candidates = std::mem::take(&mut scratch.candidates);
         let first = out.len();
+        let mut timing = scratch.meter.begin();
         for rule in &candidates {
             let Some(start) = self.starts.get(*rule as usize) else { continue };
             if let Some(evaluated) = scratch.evaluated.get_mut(*rule as usize) {
@@ -174,6 +175,9 @@ impl RuleSet {
             }
             if self.program.run(*start, |predicate| self.test(predicate, fields, scratch)) {
                 out.push(*rule);
+            }
+            if let Some(timing) = &mut timing {
+                scratch.meter.lap(timing, *rule as usize);
             }
         }
         if let Some(matched) = out.get_mut(first..) {

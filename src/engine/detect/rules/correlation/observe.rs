@@ -6,6 +6,7 @@ use smallvec::SmallVec;
 
 use super::super::{
     fields::{Field, Fields},
+    meter::{Meter, Ticks},
     set::{RuleIndex, RuleSet},
     value::Value,
 };
@@ -57,6 +58,19 @@ pub struct GroupScratch {
     text: String,
     notes: Vec<Note>,
     ends: Vec<u32>,
+    meter: Meter,
+}
+
+impl GroupScratch {
+    /// Has the correlations timed, by one event in some.
+    pub fn time_with(&mut self, ticks: Ticks) {
+        self.meter.use_clock(ticks);
+    }
+
+    /// By correlation: nanoseconds spent on it since this was last asked.
+    pub fn take_spent(&mut self, of: impl FnMut(usize, u64)) {
+        self.meter.take(of);
+    }
 }
 
 impl RuleSet {
@@ -75,9 +89,13 @@ impl RuleSet {
         }
         let first = out.len();
         let at = groups.at;
+        let mut timing = scratch.meter.begin();
         for rule in matched {
             for link in plan.of_rule.get(*rule as usize).into_iter().flatten() {
                 self.note(link, at, fields, groups, scratch, out);
+                if let Some(timing) = &mut timing {
+                    scratch.meter.lap(timing, link.correlation as usize);
+                }
             }
         }
         let mut next = first;
@@ -88,6 +106,9 @@ impl RuleSet {
                 let fields = Grouped { firing: &firing, event: fields };
                 for link in links.into_iter().flatten() {
                     self.note(link, firing.at, &fields, groups, scratch, out);
+                    if let Some(timing) = &mut timing {
+                        scratch.meter.lap(timing, link.correlation as usize);
+                    }
                 }
             }
             next += 1;
