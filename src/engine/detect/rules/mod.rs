@@ -46,6 +46,7 @@ mod tests;
 mod text_set;
 mod time_part;
 mod value;
+mod vocabulary;
 mod yaml;
 
 pub use compile::{Dialect, Placeholders};

@@ -29,6 +29,8 @@ pub(super) struct Prefilter {
 #[derive(Clone, Debug)]
 pub(super) struct Words {
     pub target: Target,
+    /// Which of the rule set's words these are.
+    pub number: u32,
     whole: HashMap<Box<str>, Box<[u32]>>,
     /// Set where some whole word is a number: texts that are one are looked up as such too.
     pub has_numbers: bool,
@@ -37,10 +39,11 @@ pub(super) struct Words {
 }
 
 impl Prefilter {
-    /// `rules`: index and condition of each.
+    /// `rules`: index and condition of each. `numbers` counts the words of the rule set.
     pub fn new<'e>(
         rules: impl Iterator<Item = (u32, &'e Expression)> + Clone,
         predicates: &[Predicate],
+        numbers: &mut u32,
     ) -> Self {
         let mentions = mentions(rules.clone().map(|(_, expression)| expression), predicates);
         let cost = |atom: &Atom| {
@@ -77,8 +80,11 @@ impl Prefilter {
         });
         let mut prefilter = Self { always: Vec::new(), words: Vec::new() };
         for (target, needs) in words {
-            match Words::new(target, &needs) {
-                Some(words) => prefilter.words.push(words),
+            match Words::new(target, *numbers, &needs) {
+                Some(words) => {
+                    *numbers += 1;
+                    prefilter.words.push(words);
+                }
                 // Too many words for an automaton: looking at their rules always is right too.
                 None => always.extend(needs.iter().flat_map(|(_, rules)| rules)),
             }
@@ -91,7 +97,7 @@ impl Prefilter {
 }
 
 impl Words {
-    fn new(target: Target, needs: &[(&Need, Vec<u32>)]) -> Option<Self> {
+    fn new(target: Target, number: u32, needs: &[(&Need, Vec<u32>)]) -> Option<Self> {
         let mut whole: HashMap<Box<str>, Box<[u32]>> = HashMap::new();
         let mut parts = Vec::new();
         let mut rules_of_part = Vec::new();
@@ -115,7 +121,7 @@ impl Words {
             parts => Some(AhoCorasick::builder().kind(Some(kind)).build(parts).ok()?),
         };
         let has_numbers = whole.keys().any(|text| Number::parse(text).is_some());
-        Some(Self { target, whole, has_numbers, parts, rules_of_part })
+        Some(Self { target, number, whole, has_numbers, parts, rules_of_part })
     }
 
     /// Gives `found` the rules that hang on a word `text` holds. `text` must be folded.

@@ -1,11 +1,14 @@
 //! What matching remembers of the event in hand, so that nothing is worked out twice.
 
+use std::sync::Arc;
+
 use super::{
     fields::{Field, Fields},
     fold,
     matcher::Buffers,
     meter::{Meter, Ticks},
     value::{Leaf, Value},
+    vocabulary::Vocabulary,
 };
 
 /// Bytes of a folded field that are kept from event to event; larger ones are given back.
@@ -14,6 +17,8 @@ const KEPT_MAX: usize = 64 * 1024;
 /// Reused from event to event. Any rule set may use any scratch.
 #[derive(Debug, Default)]
 pub struct Scratch {
+    /// Whose vocabularies these are.
+    set: Option<Arc<()>>,
     /// Counts events; what carries another number is of an earlier one.
     event: u32,
     pub(super) fields: Vec<Seen>,
@@ -34,6 +39,9 @@ pub(super) struct Seen {
     pub state: State,
     /// Where the state is `Text`.
     pub folded: String,
+    /// Where the state is `Known`: the text's place in the vocabulary.
+    place: u32,
+    pub vocabulary: Vocabulary,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,12 +50,28 @@ pub(super) enum State {
     Absent,
     /// One text, kept folded.
     Text,
+    /// One text of the field's vocabulary.
+    Known,
     /// Anything else.
     Other,
 }
 
+impl Seen {
+    fn folded(&self) -> &str {
+        match self.state {
+            State::Known => self.vocabulary.known(self.place).map_or("", |known| &known.folded),
+            _ => &self.folded,
+        }
+    }
+}
+
 impl Scratch {
-    pub(super) fn begin(&mut self, fields: usize, predicates: usize, rules: usize) {
+    /// `set` stands for the rule set: fields and rules are numbered by it.
+    pub(super) fn begin(&mut self, set: &Arc<()>, fields: usize, predicates: usize, rules: usize) {
+        if self.set.as_ref().is_none_or(|last| !Arc::ptr_eq(last, set)) {
+            self.set = Some(Arc::clone(set));
+            self.fields.iter_mut().for_each(|seen| seen.vocabulary = Vocabulary::default());
+        }
         self.event = self.event.wrapping_add(1);
         if self.event == 0 {
             // After four thousand million events the numbers start again: forget the old ones.
@@ -99,8 +123,16 @@ impl Scratch {
         seen.state = match fields.value(field) {
             Value::Absent => State::Absent,
             Value::Leaf(Leaf::Text(text)) => {
-                fold::fold_into(text, &mut seen.folded);
-                State::Text
+                match seen.vocabulary.look(text, |folded| fold::push_folded(text, folded)) {
+                    Some(place) => {
+                        seen.place = place;
+                        State::Known
+                    }
+                    None => {
+                        fold::fold_into(text, &mut seen.folded);
+                        State::Text
+                    }
+                }
             }
             _ => State::Other,
         };
@@ -108,7 +140,7 @@ impl Scratch {
     }
 
     pub(super) fn folded(&self, id: u32) -> &str {
-        self.fields.get(id as usize).map_or("", |seen| &seen.folded)
+        self.fields.get(id as usize).map_or("", Seen::folded)
     }
 
     pub(super) fn result(&self, predicate: u32) -> Option<bool> {
@@ -124,11 +156,37 @@ impl Scratch {
 
     /// Puts `rule` among the candidates unless it is there.
     pub(super) fn propose(&mut self, rule: u32) {
-        if let Some(event) = self.rules.get_mut(rule as usize)
-            && *event != self.event
-        {
-            *event = self.event;
-            self.candidates.push(rule);
+        propose(&mut self.rules, self.event, &mut self.candidates, rule);
+    }
+
+    /// Proposes the rules that `words` (by number) bring up for field `id`'s text, where its
+    /// vocabulary knows; `work_out` gives them where that was not asked before.
+    pub(super) fn propose_known(
+        &mut self,
+        id: u32,
+        words: u32,
+        work_out: impl FnOnce(&str, &mut Vec<u32>),
+    ) {
+        let Some(seen) = self.fields.get_mut(id as usize) else { return };
+        let Some(known) = seen.vocabulary.known_mut(seen.place) else { return };
+        if known.proposed(words).is_none() {
+            let mut rules = Vec::new();
+            work_out(&known.folded, &mut rules);
+            known.propose(words, &rules);
         }
+        let Some(rules) = known.proposed(words) else { return };
+        for rule in rules {
+            propose(&mut self.rules, self.event, &mut self.candidates, *rule);
+        }
+    }
+}
+
+/// Puts `rule` among the candidates unless it is there.
+fn propose(rules: &mut [u32], event: u32, candidates: &mut Vec<u32>, rule: u32) {
+    if let Some(seen) = rules.get_mut(rule as usize)
+        && *seen != event
+    {
+        *seen = event;
+        candidates.push(rule);
     }
 }

@@ -31,6 +31,8 @@ pub type RuleIndex = u32;
 /// Rules, ready to be matched. Never changes: other rules are another set.
 #[derive(Debug, Default)]
 pub struct RuleSet {
+    /// Tells this set from others to whoever keeps something that goes by its numbers.
+    identity: Arc<()>,
     rules: Vec<Rule>,
     fields: Vec<Field>,
     predicates: Vec<Predicate>,
@@ -158,7 +160,7 @@ impl RuleSet {
         if scope.0.is_empty() {
             return;
         }
-        scratch.begin(self.fields.len(), self.predicates.len(), self.rules.len());
+        scratch.begin(&self.identity, self.fields.len(), self.predicates.len(), self.rules.len());
         for group in scope.0.iter().filter_map(|index| self.groups.get(*index as usize)) {
             group.prefilter.always.iter().for_each(|rule| scratch.propose(*rule));
             for words in &group.prefilter.words {
@@ -202,6 +204,9 @@ impl RuleSet {
         let Some(field) = self.fields.get(id as usize) else { return };
         match scratch.look(id, field, fields) {
             State::Absent => {}
+            State::Known => scratch.propose_known(id, words.number, |folded, rules| {
+                look_up_text(words, folded, &mut String::new(), &mut |rule| rules.push(rule));
+            }),
             State::Text => {
                 let folded = scratch.fields.get_mut(id as usize).map(|seen| &mut seen.folded);
                 let folded = folded.map(std::mem::take).unwrap_or_default();
@@ -250,7 +255,7 @@ impl RuleSet {
             (Matcher::Exists(wanted), _) => (state != State::Absent) == *wanted,
             (Matcher::Values(values), State::Absent) => values.null,
             (_, State::Absent) => false,
-            (Matcher::Values(values), State::Text) if !values.cased => {
+            (Matcher::Values(values), State::Text | State::Known) if !values.cased => {
                 values.take_folded(scratch.folded(id))
             }
             (matcher, _) => {
@@ -265,14 +270,19 @@ impl RuleSet {
 }
 
 fn propose_text(words: &Words, folded: &str, scratch: &mut Scratch) {
-    words.look_up(folded, &mut |rule| scratch.propose(rule));
+    let mut number = std::mem::take(&mut scratch.buffers.other);
+    look_up_text(words, folded, &mut number, &mut |rule| scratch.propose(rule));
+    scratch.buffers.other = number;
+}
+
+/// Gives `found` the rules that hang on what a field's text holds, or on the number it is.
+fn look_up_text(words: &Words, folded: &str, number: &mut String, found: &mut impl FnMut(u32)) {
+    words.look_up(folded, found);
     if words.has_numbers
-        && let Some(number) = super::value::Number::parse(folded)
+        && let Some(parsed) = super::value::Number::parse(folded)
     {
-        let mut text = std::mem::take(&mut scratch.buffers.other);
-        number.canonical(&mut text);
-        words.look_up_whole(&text, &mut |rule| scratch.propose(rule));
-        scratch.buffers.other = text;
+        parsed.canonical(number);
+        words.look_up_whole(number, found);
     }
 }
 
@@ -390,9 +400,10 @@ impl<'p> Loading<'p> {
             });
             members[group].1.push(index);
         }
+        let mut words = 0;
         for (logsource, rules) in members {
             let rules = rules.iter().map(|rule| (*rule, &self.drafts[*rule as usize].expression));
-            let prefilter = Prefilter::new(rules, &set.predicates);
+            let prefilter = Prefilter::new(rules, &set.predicates, &mut words);
             set.groups.push(Group { logsource, prefilter });
         }
         let (plan, errors) =
