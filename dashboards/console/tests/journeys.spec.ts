@@ -63,7 +63,7 @@ test('the timeline is filtered by kind and by span, and both are in the link', a
   await expect(page.getByTestId('line').first()).toBeVisible();
   const all = await page.getByTestId('line').count();
   await page.getByRole('group', { name: 'Show' }).getByRole('button', { name: 'Access' }).click();
-  await expect(page).toHaveURL(/kinds=auth,flow,finding,severity/);
+  await expect(page).toHaveURL(/kinds=auth,flow,finding,severity,act/);
   await expect.poll(() => page.getByTestId('line').count()).toBeLessThan(all);
 
   await page.goto(`/incidents/${id}`);

@@ -14,8 +14,8 @@ use super::error::ApiError;
 use super::guard::{self, BODY_BYTES_MAX, Hosts};
 use super::state::App;
 use super::{
-    acts, clocks, console, detectors, exceptions, findings, health, incidents, me, metrics, openapi,
-    report, rules, stats, stream, timeline,
+    acts, clocks, console, detectors, exceptions, findings, health, incidents, me, metrics,
+    openapi, report, rules, stats, stream, timeline,
 };
 use crate::adapters::telemetry::Telemetry;
 

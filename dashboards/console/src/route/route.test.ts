@@ -62,7 +62,7 @@ describe('timeline filters', () => {
   }
   it('show everything by default', () => {
     check('', '');
-    check('kinds=access,auth,flow,finding,severity', '');
+    check('kinds=access,auth,flow,finding,severity,act', '');
   });
   it('carry kinds and a span', () => {
     const link = '?kinds=finding&from=2026-03-02T09:00:00.000Z&to=2026-03-02T10:00:00.000Z';

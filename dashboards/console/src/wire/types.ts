@@ -1,5 +1,7 @@
 /** What the HTTP API says, as it says it. Times are RFC 3339, UTC, with milliseconds. */
 
+import type { Case } from './cases';
+
 export const SEVERITIES = ['critical', 'high', 'medium', 'low', 'informational'] as const;
 export type Severity = (typeof SEVERITIES)[number];
 
@@ -29,7 +31,7 @@ export const DETECTORS = [
   'rule',
 ] as const;
 
-export const KINDS = ['access', 'auth', 'flow', 'finding', 'severity'] as const;
+export const KINDS = ['access', 'auth', 'flow', 'finding', 'severity', 'act'] as const;
 export type Kind = (typeof KINDS)[number];
 
 export interface DatasetScope {
@@ -71,6 +73,8 @@ export interface Incident {
   timeline_length: number;
   score_terms: ScoreTerm[];
   merged_into: string | null;
+  /** What people made of it. */
+  case: Case;
 }
 
 export interface IncidentDetail extends Incident {
