@@ -144,12 +144,13 @@ export interface Draft {
 }
 
 export interface Exception {
-  rule: string | null;
-  detector: string | null;
-  key: string | null;
-  actor: string | null;
-  source: string | null;
-  dataset: string | null;
+  /** One of these two; of the others, all that are there must fit. */
+  rule?: string;
+  detector?: string;
+  key?: string;
+  actor?: string;
+  source?: string;
+  dataset?: string;
   owner: string;
   reason: string;
   expires: string;
