@@ -18,6 +18,8 @@ export interface Toast {
 }
 
 const TOASTS_MAX = 3;
+/** Incidents the API acts on at once. */
+const BULK_MAX = 200;
 /** Long enough to think again; the list of acts undoes later. Refusals stay until they are read. */
 const SHOWN_MS = 15_000;
 
@@ -59,7 +61,11 @@ class Doing {
     if (by === null || incidents.length === 0) return [];
     this.busy = true;
     try {
-      const { results } = await api.actOnAll(incidents, by, act);
+      const results: BulkResult[] = [];
+      for (let at = 0; at < incidents.length; at += BULK_MAX) {
+        const answer = await api.actOnAll(incidents.slice(at, at + BULK_MAX), by, act);
+        results.push(...answer.results);
+      }
       const done = results.flatMap(({ incident, done }) =>
         done ? [{ incident, act: done.act.number }] : [],
       );

@@ -3,6 +3,7 @@
  * sparsely, since people share them: what is at its default is left out.
  */
 
+import { STATES, type State } from '../wire/cases';
 import {
   DETECTORS,
   KINDS,
@@ -20,6 +21,10 @@ export type Sort = (typeof SORTS)[number];
 export interface IncidentFilters {
   severity: Severity[];
   status: Status[];
+  /** What people made of it; empty means all. */
+  state: State[];
+  /** A name, `-` for nobody, or empty for all. */
+  assignee: string;
   q: string;
   actor: string;
   source: string;
@@ -35,6 +40,8 @@ export function readIncidentFilters(search: URLSearchParams): IncidentFilters {
   return {
     severity: list(search, 'severity', SEVERITIES),
     status: status.length > 0 ? status : [...STATUS_DEFAULT],
+    state: list(search, 'state', STATES),
+    assignee: text(search, 'assignee'),
     q: text(search, 'q'),
     actor: text(search, 'actor'),
     source: text(search, 'source'),
@@ -48,6 +55,8 @@ export function writeIncidentFilters(filters: IncidentFilters): string {
   return written({
     severity: filters.severity.join(),
     status: atDefault ? '' : filters.status.join(),
+    state: filters.state.join(),
+    assignee: filters.assignee,
     q: filters.q,
     actor: filters.actor,
     source: filters.source,

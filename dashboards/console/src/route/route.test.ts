@@ -47,6 +47,7 @@ describe('incident filters', () => {
   it('survive the way there and back', () => {
     check('severity=critical,high&q=bulk+read&actor=off-1', '?severity=critical,high&q=bulk+read&actor=off-1');
     check('status=signal&sort=-score', '?status=signal&sort=-score');
+    check('state=new,resolved&assignee=-', '?state=new,resolved&assignee=-');
   });
   it('drop what they do not know', () => {
     check('severity=urgent,high,high&sort=random&colour=red', '?severity=high');
