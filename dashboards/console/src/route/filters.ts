@@ -112,6 +112,23 @@ export function writeTimelineFilters(filters: TimelineFilters): string {
   });
 }
 
+/** Whether a rule tells: by itself, to nobody, or only to correlations. */
+export const RULE_MODES = ['on', 'shadow', 'silent'] as const;
+export type RuleMode = (typeof RULE_MODES)[number];
+
+export interface RuleFilters {
+  q: string;
+  mode: RuleMode[];
+}
+
+export function readRuleFilters(search: URLSearchParams): RuleFilters {
+  return { q: text(search, 'q'), mode: list(search, 'mode', RULE_MODES) };
+}
+
+export function writeRuleFilters(filters: RuleFilters): string {
+  return written({ q: filters.q, mode: filters.mode.join() });
+}
+
 /** `word` in or out of `words`, in the order of `all`. */
 export function toggled<T extends string>(words: readonly T[], word: T, all: readonly T[]): T[] {
   const chosen = new Set(words);
