@@ -62,6 +62,7 @@ const detectors: Record<string, string> = {
   no_actor: 'No actor',
   outbound_bytes: 'Outbound bytes',
   read_then_outflow: 'Read, then outflow',
+  silent_source: 'Silent source',
   rule: 'Rule',
 };
 

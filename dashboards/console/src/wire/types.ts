@@ -28,6 +28,7 @@ export const DETECTORS = [
   'no_actor',
   'outbound_bytes',
   'read_then_outflow',
+  'silent_source',
   'rule',
 ] as const;
 
