@@ -67,6 +67,8 @@ test('the timeline is filtered by kind and by span, and both are in the link', a
   await expect.poll(() => page.getByTestId('line').count()).toBeLessThan(all);
 
   await page.goto(`/incidents/${id}`);
+  await expect(page.getByTestId('line').first()).toBeVisible();
+  await page.getByTestId('overview').scrollIntoViewIfNeeded();
   const box = await page.getByTestId('strip').boundingBox();
   if (!box) throw new Error('the strip is not drawn');
   await page.mouse.move(box.x + box.width * 0.3, box.y + box.height / 2);
