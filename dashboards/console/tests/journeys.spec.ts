@@ -49,7 +49,7 @@ test('from the list to an incident, its timeline, a fold and an export', async (
   const exported = JSON.parse(await readFile(await (await downloading).path(), 'utf8'));
   expect(exported.incident).toBe(id);
   expect(exported.lines.length).toBeGreaterThan(0);
-  for (const format of ['csv', 'markdown', 'timesketch']) {
+  for (const format of ['csv', 'markdown', 'timesketch', 'stix', 'html']) {
     const href = await page.getByTestId(`export-${format}`).getAttribute('href');
     const answer = await request.get(href ?? '');
     expect(answer.status(), format).toBe(200);

@@ -20,7 +20,10 @@ export interface Toast {
 const TOASTS_MAX = 3;
 /** Incidents the API acts on at once. */
 const BULK_MAX = 200;
-/** Long enough to think again; the list of acts undoes later. Refusals stay until they are read. */
+/**
+ * Long enough to think again, or until something else is done; the list of acts undoes later.
+ * Refusals stay until they are read.
+ */
 const SHOWN_MS = 15_000;
 
 class Doing {
@@ -104,7 +107,8 @@ class Doing {
 
   say(kind: Toast['kind'], text: string, acts: Toast['acts'] = []): void {
     const toast = { id: this.#next++, kind, text, acts };
-    this.toasts = [...this.toasts, toast].slice(-TOASTS_MAX);
+    const rest = this.toasts.filter((other) => kind === 'refused' || other.kind === 'refused');
+    this.toasts = [...rest, toast].slice(-TOASTS_MAX);
     if (kind === 'done') setTimeout(() => this.dismiss(toast.id), SHOWN_MS);
   }
 
