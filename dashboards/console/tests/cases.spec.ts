@@ -162,10 +162,10 @@ test('two people see what the other does, at once', async ({ page, browser, base
   await ben.close();
 });
 
-test.describe('when somebody was faster', () => {
+test.describe('when it is refused', () => {
   test.use({ allowed: [/Failed to load resource/] });
 
-  test('it is said, and the page shows what is', async ({ page, request, fresh }) => {
+  test('because somebody was faster, it is said, and the page shows what is', async ({ page, request, fresh }) => {
     const [{ id }] = (await fresh(1)) as [Found];
     await as(page, 'ann');
     await page.route('**/api/v1/stream', (route) => route.abort());
@@ -177,6 +177,19 @@ test.describe('when somebody was faster', () => {
     await expect(state(page)).toHaveText('Acknowledged');
     await page.getByRole('button', { name: 'Investigate' }).click();
     await expect(state(page)).toHaveText('Investigating');
+  });
+
+  test('the proxy alone says who acts, and nobody is asked', async ({ page, fresh }) => {
+    const [{ id }] = (await fresh(1)) as [Found];
+    await page.route('**/api/v1/me', (route) => route.fulfill({ json: { user: 'cas', by_proxy: true } }));
+    await page.goto(`/incidents/${id}`);
+    await expect(page.getByText('cas', { exact: true })).toBeVisible();
+    await expect(page.getByTestId('me')).toHaveCount(0);
+    const asked = page.waitForRequest((request) => request.method() === 'POST');
+    await page.getByRole('button', { name: 'Acknowledge' }).click();
+    expect((await asked).postDataJSON()).toEqual({ revision: expect.any(Number), act: { kind: 'acknowledge' } });
+    // This server has no proxy before it, and so wants a name.
+    await expect(toast(page, 'Not done.')).toContainText('`by` is missing');
   });
 
   test('a refused exception says why', async ({ page, fresh }) => {
