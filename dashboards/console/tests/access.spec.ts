@@ -30,7 +30,7 @@ for (const theme of ['light', 'dark'] as const) {
   test.describe(`in the ${theme} theme`, () => {
     test.use({ colorScheme: theme });
 
-    for (const path of ['/', '/incidents', '/findings', '/rules', '/actors/nobody', '/no/such/page']) {
+    for (const path of ['/', '/incidents', '/findings', '/rules', '/actors/nobody', '/report', '/no/such/page']) {
       test(`${path} can be used by everybody`, async ({ page, request }) => {
         await incidentWithFold(request);
         await page.goto(path);
@@ -49,10 +49,10 @@ for (const theme of ['light', 'dark'] as const) {
       expect(await violations(page)).toEqual([]);
     });
 
-    test('its forms, its draft and its actor can be used by everybody', async ({ page, request }) => {
+    test('its forms, draft, report and actor can be used by everybody', async ({ page, request }) => {
       const { id, actors } = await incidentWithFold(request);
       await page.goto(`/incidents/${id}`);
-      for (const name of ['We are aware …', 'Assign …', 'Who are you?']) {
+      for (const name of [/aware .*…$/i, 'Assign …', 'Who are you?']) {
         await page.getByRole('button', { name }).click();
         await expect(page.getByRole('dialog')).toBeVisible();
         expect(await violations(page)).toEqual([]);
@@ -60,6 +60,9 @@ for (const theme of ['light', 'dark'] as const) {
       }
       await page.goto(`/incidents/${id}/notification/gdpr`);
       await expect(page.getByTestId('gap').first()).toBeVisible();
+      expect(await violations(page)).toEqual([]);
+      await page.goto(`/report?incidents=${id}`);
+      await expect(page.getByTestId('report-people')).toBeVisible();
       expect(await violations(page)).toEqual([]);
       await page.goto(`/actors/${encodeURIComponent(actors[0] ?? '')}`);
       await expect(page.getByTestId('line').first()).toBeVisible();

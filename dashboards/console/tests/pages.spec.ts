@@ -54,6 +54,20 @@ test('from an incident to its actor, and what they did', async ({ page, request 
   await expect(page.getByTestId('incident-findings').getByRole('row')).not.toHaveCount(1);
 });
 
+test('a report over several incidents counts everybody once', async ({ page, request }) => {
+  await incidentWithFold(request);
+  await page.goto('/incidents?sort=-score');
+  const ticks = page.getByTestId('incidents').getByRole('checkbox');
+  await ticks.nth(1).check();
+  const several = (await ticks.count()) > 2;
+  if (several) await ticks.nth(2).check();
+  await page.getByRole('link', { name: 'Report' }).click();
+  await expect(page).toHaveURL(/\/report\?incidents=\w+/);
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText(`Report over ${several ? '2 incidents' : '1 incident'}`);
+  await expect(page.getByTestId('report-people')).toHaveText(/[1-9]/);
+  await expect(page.getByTestId('report-incidents').locator('tbody').getByRole('row')).toHaveCount(several ? 2 : 1);
+});
+
 test('an actor nobody knows is said to be unknown', async ({ page }) => {
   await page.goto('/actors/nobody%40example');
   await expect(page.getByRole('heading', { level: 1 })).toHaveText('nobody@example');

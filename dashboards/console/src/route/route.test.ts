@@ -13,6 +13,7 @@ describe('addresses', () => {
     check('/incidents/5f', '["incident","5f"]');
     check('/findings', '["findings"]');
     check('/rules', '["rules"]');
+    check('/report', '["report"]');
     check('/actors/off-1', '["actor","off-1"]');
     check('/incidents/5f/notification/gdpr', '["draft","5f","gdpr"]');
   });

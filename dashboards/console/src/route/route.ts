@@ -7,6 +7,7 @@ export type Route =
   | { page: 'draft'; id: string; regime: string }
   | { page: 'findings' }
   | { page: 'rules' }
+  | { page: 'report' }
   | { page: 'actor'; actor: string }
   | { page: 'not-found'; path: string };
 
@@ -17,6 +18,7 @@ export function route(path: string): Route {
   if (parts.length === 1 && first === 'incidents') return { page: 'incidents' };
   if (parts.length === 1 && first === 'findings') return { page: 'findings' };
   if (parts.length === 1 && first === 'rules') return { page: 'rules' };
+  if (parts.length === 1 && first === 'report') return { page: 'report' };
   const name = second === undefined ? null : decoded(second);
   if (name !== null && parts.length === 2) {
     if (first === 'incidents') return { page: 'incident', id: name };
@@ -45,6 +47,12 @@ export function isServers(path: string): boolean {
 export const incidentPath = (id: string) => `/incidents/${encodeURIComponent(id)}`;
 
 export const actorPath = (actor: string) => `/actors/${encodeURIComponent(actor)}`;
+
+/** Incidents in one report: as many as the API takes. */
+export const REPORT_MAX = 15;
+
+export const reportPath = (ids: readonly string[]) =>
+  `/report?incidents=${ids.map(encodeURIComponent).join(',')}`;
 
 export const draftPath = (id: string, regime: string) =>
   `${incidentPath(id)}/notification/${encodeURIComponent(regime)}`;

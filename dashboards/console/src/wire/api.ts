@@ -17,7 +17,7 @@ import type {
   Regime,
   Rule,
 } from './cases';
-import type { Finding, Incident, IncidentDetail, Page, Stats, Timeline } from './types';
+import type { Finding, Incident, IncidentDetail, Page, Report, Stats, Timeline } from './types';
 
 export class ApiError extends Error {
   constructor(
@@ -147,3 +147,7 @@ export const detectors = (signal?: AbortSignal) =>
   get<{ detectors: Detector[] }>('/api/v1/detectors', signal);
 
 export const rules = (signal?: AbortSignal) => get<{ rules: Rule[] }>('/api/v1/rules', signal);
+
+/** `incidents`: ids with commas between. */
+export const report = (incidents: string, signal?: AbortSignal) =>
+  get<Report>(`/api/v1/report${query({ incidents })}`, signal);

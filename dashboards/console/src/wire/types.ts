@@ -192,3 +192,20 @@ export interface Stats {
   state: { actors: number; sources: number; bytes: number; evicted: number };
   rules: { loaded: number; error: string | null };
 }
+
+/** Several incidents as one. */
+export interface Report {
+  incidents: Incident[];
+  /** Distinct over all of them. */
+  subjects: number;
+  subjects_error: number;
+  /** The incidents' own numbers summed. */
+  subjects_summed: number;
+  /** Counted by entries that do not name them. */
+  subjects_unnamed: number;
+  records: number;
+  bytes: number;
+  bytes_out: number;
+  datasets: DatasetScope[];
+  entries: number;
+}
