@@ -51,11 +51,17 @@ await step('3-incident', 'acknowledged, assigned, commented', async () => {
   await page.keyboard.press('Enter');
   await page.getByTestId('acts').getByText('ann commented').waitFor();
 });
+// The whole page at a glance, for those who only look at one picture.
+await page.setViewportSize({ width: 1366, height: 1180 });
+await page.getByTestId('overview').waitFor();
+await page.screenshot({ path: `${into}/../console.png` });
+await page.setViewportSize({ width: 1366, height: 768 });
 await step('4-timeline', 'ten minutes of what happened', async () => {
   await page.getByLabel('How wide to look').selectOption({ label: '10 minutes' });
   await page.locator('#i-timeline').evaluate((title) => title.scrollIntoView());
   await page.getByTestId('line').first().waitFor();
-  for (const close of await page.getByRole('button', { name: 'Dismiss' }).all()) await close.click({ timeout: 1000 }).catch(() => {});
+  const told = page.getByRole('button', { name: 'Dismiss' });
+  while ((await told.count()) > 0) await told.first().click();
 });
 await step('5-clocks', 'we are aware', async () => {
   await page.evaluate(() => scrollTo(0, 0));
