@@ -1,11 +1,11 @@
 import { defineConfig } from '@playwright/test';
 
 /**
- * BASE_URL names a running Tidewaiter. Without it the mock server is started, which serves `dist`,
- * so build first. The browser is the system's; none is downloaded.
+ * BASE_URL names a running Tidewaiter, such as `tidewaiter demo`: the journeys are held to the real
+ * engine. The browser is the system's; none is downloaded.
  */
 const given = process.env.BASE_URL;
-const mock = 'http://127.0.0.1:8765';
+if (!given) throw new Error('BASE_URL must name a running Tidewaiter; scripts/test-console starts one');
 
 export default defineConfig({
   testDir: 'tests',
@@ -17,7 +17,7 @@ export default defineConfig({
   timeout: 120_000,
   expect: { timeout: 15_000 },
   use: {
-    baseURL: given ?? mock,
+    baseURL: given,
     viewport: { width: 1366, height: 768 },
     browserName: 'chromium',
     launchOptions: {
@@ -35,5 +35,4 @@ export default defineConfig({
       ],
     },
   },
-  ...(given ? {} : { webServer: { command: 'node dev/mock.mjs 8765', url: `${mock}/healthz` } }),
 });

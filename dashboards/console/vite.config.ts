@@ -1,8 +1,11 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vitest/config';
 
-/** `npm run dev` asks this server for /api: a Tidewaiter, or `npm run mock`. */
+/** `npm run dev` and `npm run preview` ask this server for /api: a Tidewaiter, or `npm run mock`. */
 const target = process.env.TIDEWAITER_URL ?? 'http://127.0.0.1:8765';
+const proxy = Object.fromEntries(
+  ['/api', '/healthz', '/readyz', '/metrics'].map((path) => [path, { target }]),
+);
 
 export default defineConfig({
   plugins: [svelte()],
@@ -16,9 +19,14 @@ export default defineConfig({
   server: {
     host: '127.0.0.1',
     port: 5173,
-    proxy: Object.fromEntries(
-      ['/api', '/healthz', '/readyz', '/metrics'].map((path) => [path, { target }]),
-    ),
+    proxy,
+  },
+  // What was built, under the policy it is served with.
+  preview: {
+    host: '127.0.0.1',
+    port: 4173,
+    proxy,
+    headers: { 'content-security-policy': "default-src 'self'; base-uri 'none'; frame-ancestors 'none'" },
   },
   test: { include: ['src/**/*.test.ts'], environment: 'node' },
 });

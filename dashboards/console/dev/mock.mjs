@@ -9,12 +9,15 @@ import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Cases } from './cases.mjs';
 import { World } from './world.mjs';
 
 const port = Number(process.argv[2] ?? process.env.PORT ?? 8765);
 const dist = fileURLToPath(new URL('../dist', import.meta.url));
 const world = new World({ empty: process.env.MOCK_EMPTY === '1', linesMin: Number(process.env.MOCK_LINES ?? 0) });
+const cases = new Cases();
 const streams = new Set();
+const withCase = (incident) => ({ ...incident, case: cases.of(incident.id) });
 
 const TYPES = {
   '.html': 'text/html; charset=utf-8',
@@ -53,6 +56,8 @@ function listIncidents(search) {
   const down = sort.startsWith('-') ? -1 : 1;
   return world.incidents
     .filter((i) => status.includes(i.status))
+    .filter((i) => !search.get('state') || search.get('state').split(',').includes(cases.of(i.id).state))
+    .filter((i) => !search.get('assignee') || (cases.of(i.id).assignee ?? '-') === search.get('assignee'))
     .filter((i) => severity.length === 0 || severity.includes(i.severity))
     .filter((i) => !search.get('actor') || i.actors.some((a) => has(a, search.get('actor'))))
     .filter((i) => !search.get('source') || i.sources.some((s) => has(s, search.get('source'))))
@@ -75,7 +80,7 @@ function listFindings(search) {
 
 function timeline(response, incident, search) {
   const format = search.get('format') ?? 'json';
-  const kinds = (search.get('kinds') ?? 'access,auth,flow,finding,severity').split(',');
+  const kinds = (search.get('kinds') || 'access,auth,flow,finding,severity').split(',');
   const entries = world.entries(incident).filter((e) => kinds.includes(e.kind));
   const open = search.get('open');
   const single = open ? entries.filter((e) => e.in === open) : entries;
@@ -112,18 +117,33 @@ function asLine(entry) {
   return { ...entry, folded: 1, until: entry.time, fold: null };
 }
 
+async function act(request, response, id) {
+  const body = JSON.parse(Buffer.concat(await request.toArray()).toString());
+  const told = (incident) => {
+    const done = cases.do(incident, body.by, body.act);
+    for (const send of streams) send('act', done);
+    return done;
+  };
+  if (id) return json(response, told(id), 201);
+  return json(response, { results: body.incidents.map((incident) => ({ incident, done: told(incident), error: null })) });
+}
+
 function api(request, response, url) {
   const { pathname: path, searchParams: search } = url;
+  const about = decodeURIComponent(/^\/api\/v1\/incidents\/([^/]+)\//.exec(path)?.[1] ?? '');
+  if (request.method === 'POST' && path.endsWith('/acts')) return act(request, response, about);
+  const known = cases.get(path, about, world.stats().findings_by_detector);
+  if (known) return json(response, known);
   const one = /^\/api\/v1\/incidents\/([^/]+)(\/timeline)?$/.exec(path);
   if (path === '/api/v1/stats') return json(response, world.stats());
   if (path === '/api/v1/stream') return stream(request, response);
-  if (path === '/api/v1/incidents') return json(response, page(listIncidents(search), search, 50));
+  if (path === '/api/v1/incidents') return json(response, page(listIncidents(search).map(withCase), search, 50));
   if (path === '/api/v1/findings') return json(response, page(listFindings(search), search, 100));
   if (one) {
     const incident = world.incidents.find((i) => i.id === decodeURIComponent(one[1]));
     if (!incident) return refuse(response, 404, 'not_found', `no incident \`${one[1]}\``);
     if (one[2]) return timeline(response, incident, search);
-    return json(response, { ...incident, finding_details: world.findings.filter((f) => incident.findings.includes(f.id)) });
+    return json(response, { ...withCase(incident), finding_details: world.findings.filter((f) => incident.findings.includes(f.id)) });
   }
   return refuse(response, 404, 'not_found', `no such path ${path}`);
 }
@@ -141,7 +161,7 @@ setInterval(() => {
   for (const send of streams) {
     send('stats', world.stats());
     if (finding) send('finding', finding);
-    if (incident) send('incident', incident);
+    if (incident) send('incident', withCase(incident));
   }
 }, 1000);
 

@@ -1,6 +1,6 @@
 /** A `test` that also fails on console errors, uncaught errors and requests to other hosts. */
 
-import { test as base, expect, type APIRequestContext } from '@playwright/test';
+import { test as base, expect, type APIRequestContext, type Page } from '@playwright/test';
 
 export const test = base.extend<{ allowed: RegExp[]; guard: void }>({
   /** Console errors a test provokes on purpose. */
@@ -9,16 +9,7 @@ export const test = base.extend<{ allowed: RegExp[]; guard: void }>({
   },
   guard: [
     async ({ page, baseURL, allowed }, use) => {
-      const own = new URL(baseURL ?? '').host;
-      const problems: string[] = [];
-      page.on('console', (message) => {
-        if (message.type() === 'error') problems.push(`console: ${message.text()}`);
-      });
-      page.on('pageerror', (error) => problems.push(`uncaught: ${error.message}`));
-      page.on('request', (request) => {
-        const url = new URL(request.url());
-        if (url.protocol !== 'blob:' && url.host !== own) problems.push(`foreign: ${request.url()}`);
-      });
+      const problems = watched(page, new URL(baseURL ?? '').host);
       await use();
       const left = problems.filter((problem) => !allowed.some((pattern) => pattern.test(problem)));
       expect(left, 'errors and foreign requests of this page').toEqual([]);
@@ -26,6 +17,20 @@ export const test = base.extend<{ allowed: RegExp[]; guard: void }>({
     { auto: true },
   ],
 });
+
+/** What goes wrong on a page from now on. */
+export function watched(page: Page, own: string): string[] {
+  const problems: string[] = [];
+  page.on('console', (message) => {
+    if (message.type() === 'error') problems.push(`console: ${message.text()}`);
+  });
+  page.on('pageerror', (error) => problems.push(`uncaught: ${error.message}`));
+  page.on('request', (request) => {
+    const url = new URL(request.url());
+    if (url.protocol !== 'blob:' && url.host !== own) problems.push(`foreign: ${request.url()}`);
+  });
+  return problems;
+}
 
 export { expect };
 

@@ -49,7 +49,7 @@ test('from the list to an incident, its timeline, a fold and an export', async (
   const exported = JSON.parse(await readFile(await (await downloading).path(), 'utf8'));
   expect(exported.incident).toBe(id);
   expect(exported.lines.length).toBeGreaterThan(0);
-  for (const format of ['csv', 'markdown', 'timesketch']) {
+  for (const format of ['csv', 'markdown', 'timesketch', 'stix', 'html']) {
     const href = await page.getByTestId(`export-${format}`).getAttribute('href');
     const answer = await request.get(href ?? '');
     expect(answer.status(), format).toBe(200);
@@ -63,10 +63,12 @@ test('the timeline is filtered by kind and by span, and both are in the link', a
   await expect(page.getByTestId('line').first()).toBeVisible();
   const all = await page.getByTestId('line').count();
   await page.getByRole('group', { name: 'Show' }).getByRole('button', { name: 'Access' }).click();
-  await expect(page).toHaveURL(/kinds=auth,flow,finding,severity/);
+  await expect(page).toHaveURL(/kinds=auth,flow,finding,severity,act/);
   await expect.poll(() => page.getByTestId('line').count()).toBeLessThan(all);
 
   await page.goto(`/incidents/${id}`);
+  await expect(page.getByTestId('line').first()).toBeVisible();
+  await page.getByTestId('overview').scrollIntoViewIfNeeded();
   const box = await page.getByTestId('strip').boundingBox();
   if (!box) throw new Error('the strip is not drawn');
   await page.mouse.move(box.x + box.width * 0.3, box.y + box.height / 2);

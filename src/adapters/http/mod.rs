@@ -18,6 +18,7 @@ mod findings;
 mod guard;
 mod health;
 mod incidents;
+mod me;
 mod metrics;
 mod openapi;
 mod parameters;

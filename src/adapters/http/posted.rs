@@ -19,6 +19,13 @@ pub struct Trust {
     pub origins: Vec<String>,
 }
 
+impl Trust {
+    /// Whom the proxy names, where one is trusted to.
+    pub fn user(&self, headers: &HeaderMap) -> Option<String> {
+        self.user_header.as_ref().and_then(|name| named(headers, name))
+    }
+}
+
 /// A body that may be acted on. Only handlers that take one change anything.
 ///
 /// A page from elsewhere cannot send JSON without asking first, and is never allowed to: there
@@ -53,7 +60,7 @@ impl<T: DeserializeOwned> FromRequest<App> for Posted<T> {
     async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
         let trust = &app.settings.trust;
         admit(request.headers(), trust)?;
-        let user = trust.user_header.as_ref().and_then(|name| named(request.headers(), name));
+        let user = trust.user(request.headers());
         let asked = trust.user_header.is_some();
         let bytes = Bytes::from_request(request, app)
             .await

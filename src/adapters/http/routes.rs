@@ -14,8 +14,8 @@ use super::error::ApiError;
 use super::guard::{self, BODY_BYTES_MAX, Hosts};
 use super::state::App;
 use super::{
-    acts, clocks, console, detectors, exceptions, findings, health, incidents, metrics, openapi,
-    report, rules, stats, stream, timeline,
+    acts, clocks, console, detectors, exceptions, findings, health, incidents, me, metrics,
+    openapi, report, rules, stats, stream, timeline,
 };
 use crate::adapters::telemetry::Telemetry;
 
@@ -34,6 +34,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(clocks::clocks))
         .routes(routes!(clocks::notification))
         .routes(routes!(clocks::regimes))
+        .routes(routes!(me::me))
         .routes(routes!(report::report))
         .routes(routes!(detectors::list))
         .routes(routes!(findings::list))

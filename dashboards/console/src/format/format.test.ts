@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { bytes, count, estimate, milliseconds, plural, quantity, short } from './number';
-import { clock, dayAndClock, span, when } from './time';
+import { clock, dayAndClock, parseUtc, span, when } from './time';
 import { detectorWord, origin, some } from './words';
 
 function check(actual: string, expected: string) {
@@ -89,5 +89,22 @@ describe('words', () => {
   it('cuts long lists of names and says so', () => {
     check(some(['a', 'b']), 'a, b');
     check(some(['a', 'b', 'c', 'd']), 'a, b and 2 more');
+  });
+});
+
+describe('a time that somebody writes', () => {
+  const read = (text: string, expected: string | null) => {
+    const ms = parseUtc(text);
+    expect(ms === null ? null : new Date(ms).toISOString()).toBe(expected);
+  };
+  it('is read as UTC', () => {
+    read('2026-03-02 09:14', '2026-03-02T09:14:00.000Z');
+    read(' 2026-03-02T09:14:07Z ', '2026-03-02T09:14:07.000Z');
+    read('2026-03-02', '2026-03-02T00:00:00.000Z');
+  });
+  it('is nothing where it is none', () => {
+    read('yesterday', null);
+    read('2026-13-02', null);
+    read('09:14', null);
   });
 });

@@ -46,3 +46,11 @@ export function when(time: string, nowMs: number): string {
   if (ms >= MS.d || ms < -2 * MS.s) return dayAndClock(time).slice(0, 16);
   return ms < 2 * MS.s ? 'now' : `${span(ms)} ago`;
 }
+
+/** `2026-03-02 09:14`, with seconds or a `T` and `Z` too: ms since the epoch. Always read as UTC. */
+export function parseUtc(text: string): number | null {
+  const parts = /^(\d{4}-\d\d-\d\d)(?:[ T](\d\d:\d\d(?::\d\d)?))?Z?$/.exec(text.trim());
+  if (!parts) return null;
+  const ms = Date.parse(`${parts[1]}T${parts[2] ?? '00:00'}Z`);
+  return Number.isNaN(ms) ? null : ms;
+}

@@ -1,5 +1,6 @@
 /** The API's words as people say them. */
 
+import type { Resolution, State } from '../wire/cases';
 import type { Kind, Origin, Severity, Status } from '../wire/types';
 
 export const severityWord: Record<Severity, string> = {
@@ -23,6 +24,22 @@ export const kindWord: Record<Kind, string> = {
   flow: 'Flow',
   finding: 'Finding',
   severity: 'Severity',
+  act: 'People',
+};
+
+export const stateWord: Record<State, string> = {
+  new: 'New',
+  acknowledged: 'Acknowledged',
+  investigating: 'Investigating',
+  contained: 'Contained',
+  resolved: 'Resolved',
+};
+
+export const resolutionWord: Record<Resolution, string> = {
+  true_positive: 'True positive',
+  benign: 'Benign',
+  false_positive: 'False positive',
+  test: 'Test',
 };
 
 const detectors: Record<string, string> = {
@@ -45,6 +62,7 @@ const detectors: Record<string, string> = {
   no_actor: 'No actor',
   outbound_bytes: 'Outbound bytes',
   read_then_outflow: 'Read, then outflow',
+  silent_source: 'Silent source',
   rule: 'Rule',
 };
 

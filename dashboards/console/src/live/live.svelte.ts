@@ -4,10 +4,11 @@
  */
 
 import * as api from '../wire/api';
+import type { ActTold } from '../wire/cases';
 import type { Finding, Incident, Stats } from '../wire/types';
 import { append, type Sample } from './history';
 import { begin, failed, heard, isDead, opened, trust, type Link } from './link';
-import { upsertFinding, upsertIncident } from './newest';
+import { newerCase, upsertFinding, upsertIncident } from './newest';
 
 const TICK_MS = 1_000;
 
@@ -28,6 +29,8 @@ class Live {
 
   #source: EventSource | null = null;
   #listeners = new Set<(incident: Incident) => void>();
+  #actListeners = new Set<(told: ActTold) => void>();
+  #connectListeners = new Set<() => void>();
 
   start(): () => void {
     this.#connect();
@@ -41,6 +44,18 @@ class Live {
   onIncident(listener: (incident: Incident) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** What people do, ourselves too. */
+  onAct(listener: (told: ActTold) => void): () => void {
+    this.#actListeners.add(listener);
+    return () => this.#actListeners.delete(listener);
+  }
+
+  /** Each time the stream is there: at first, and after an outage, during which nothing was heard. */
+  onConnect(listener: () => void): () => void {
+    this.#connectListeners.add(listener);
+    return () => this.#connectListeners.delete(listener);
   }
 
   retryNow(): void {
@@ -62,6 +77,7 @@ class Live {
     source.onopen = () => {
       this.#link = opened(this.#link, Date.now());
       void this.#loadLists();
+      for (const listener of this.#connectListeners) listener();
     };
     source.onerror = () => this.#drop();
     this.#listen<Stats>(source, 'stats', (stats) => {
@@ -71,6 +87,15 @@ class Live {
     this.#listen<Incident>(source, 'incident', (incident) => {
       this.incidents = upsertIncident(this.incidents, incident);
       for (const listener of this.#listeners) listener(incident);
+    });
+    this.#listen<ActTold>(source, 'act', (told) => {
+      const about = told.case;
+      if (about) {
+        this.incidents = this.incidents.map((incident) =>
+          incident.id === told.act.incident ? newerCase(incident, about) : incident,
+        );
+      }
+      for (const listener of this.#actListeners) listener(told);
     });
     this.#listen<Finding>(source, 'finding', (finding) => {
       this.findings = upsertFinding(this.findings, finding);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Finding, Incident } from '../wire/types';
-import { upsertFinding, upsertIncident } from './newest';
+import { newerCase, upsertFinding, upsertIncident } from './newest';
 
 const at = (minute: number) => `2026-03-02T09:${String(minute).padStart(2, '0')}:00.000Z`;
 const incident = (id: string, minute: number, status = 'open') =>
@@ -24,6 +24,14 @@ describe('the newest incidents', () => {
     const many = Array.from({ length: 59 }, (_, n) => incident(`i${n}`, n));
     expect(many.reduce<Incident[]>(upsertIncident, []).length).toBe(30);
   });
+});
+
+describe('a case', () => {
+  const held = { id: 'a', case: { revision: 3, state: 'contained' } } as Incident;
+  const check = (revision: number, state: string) =>
+    expect(newerCase(held, { ...held.case, revision, state: 'resolved' }).case.state).toBe(state);
+  it('goes forward', () => check(4, 'resolved'));
+  it('does not go back', () => check(2, 'contained'));
 });
 
 describe('the newest findings', () => {

@@ -1,5 +1,6 @@
 /** Short lists of the newest, kept up one by one. */
 
+import type { Case } from '../wire/cases';
 import type { Finding, Incident } from '../wire/types';
 
 const NEWEST_MAX = 30;
@@ -16,6 +17,11 @@ export function upsertIncident(list: readonly Incident[], incident: Incident): I
 export function upsertFinding(list: readonly Finding[], finding: Finding): Finding[] {
   const rest = list.filter((item) => item.id !== finding.id);
   return newest([...rest, finding], (item) => item.time);
+}
+
+/** The incident with this case, unless it has a later one. */
+export function newerCase<T extends Incident>(incident: T, about: Case): T {
+  return about.revision < incident.case.revision ? incident : { ...incident, case: about };
 }
 
 /** RFC 3339 in UTC with milliseconds sorts as text. */

@@ -39,7 +39,7 @@ class Keyboard {
     if (!this.on || event.defaultPrevented || event.repeat && event.key !== 'j' && event.key !== 'k') return;
     if (event.ctrlKey || event.metaKey || event.altKey || this.help) return;
     const target = event.target as HTMLElement | null;
-    if (target?.closest('input, select, textarea, dialog')) return;
+    if (target?.closest('input:not([type="checkbox"]), select, textarea, dialog')) return;
     const handler = this.#handlers.get(event.key);
     if (!handler) return;
     event.preventDefault();

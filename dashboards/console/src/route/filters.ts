@@ -3,6 +3,7 @@
  * sparsely, since people share them: what is at its default is left out.
  */
 
+import { STATES, type State } from '../wire/cases';
 import {
   DETECTORS,
   KINDS,
@@ -20,6 +21,10 @@ export type Sort = (typeof SORTS)[number];
 export interface IncidentFilters {
   severity: Severity[];
   status: Status[];
+  /** What people made of it; empty means all. */
+  state: State[];
+  /** A name, `-` for nobody, or empty for all. */
+  assignee: string;
   q: string;
   actor: string;
   source: string;
@@ -35,6 +40,8 @@ export function readIncidentFilters(search: URLSearchParams): IncidentFilters {
   return {
     severity: list(search, 'severity', SEVERITIES),
     status: status.length > 0 ? status : [...STATUS_DEFAULT],
+    state: list(search, 'state', STATES),
+    assignee: text(search, 'assignee'),
     q: text(search, 'q'),
     actor: text(search, 'actor'),
     source: text(search, 'source'),
@@ -48,6 +55,8 @@ export function writeIncidentFilters(filters: IncidentFilters): string {
   return written({
     severity: filters.severity.join(),
     status: atDefault ? '' : filters.status.join(),
+    state: filters.state.join(),
+    assignee: filters.assignee,
     q: filters.q,
     actor: filters.actor,
     source: filters.source,
@@ -101,6 +110,23 @@ export function writeTimelineFilters(filters: TimelineFilters): string {
     from: filters.span ? new Date(filters.span.fromMs).toISOString() : '',
     to: filters.span ? new Date(filters.span.toMs).toISOString() : '',
   });
+}
+
+/** Whether a rule tells: by itself, to nobody, or only to correlations. */
+export const RULE_MODES = ['on', 'shadow', 'silent'] as const;
+export type RuleMode = (typeof RULE_MODES)[number];
+
+export interface RuleFilters {
+  q: string;
+  mode: RuleMode[];
+}
+
+export function readRuleFilters(search: URLSearchParams): RuleFilters {
+  return { q: text(search, 'q'), mode: list(search, 'mode', RULE_MODES) };
+}
+
+export function writeRuleFilters(filters: RuleFilters): string {
+  return written({ q: filters.q, mode: filters.mode.join() });
 }
 
 /** `word` in or out of `words`, in the order of `all`. */

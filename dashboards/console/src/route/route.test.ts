@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import * as filters from './filters';
-import { incidentPath, isServers, route } from './route';
+import { actorPath, draftPath, incidentPath, isServers, route } from './route';
 
 describe('addresses', () => {
   function check(path: string, expected: string) {
@@ -12,14 +12,21 @@ describe('addresses', () => {
     check('/incidents/', '["incidents"]');
     check('/incidents/5f', '["incident","5f"]');
     check('/findings', '["findings"]');
+    check('/rules', '["rules"]');
+    check('/report', '["report"]');
+    check('/actors/off-1', '["actor","off-1"]');
+    check('/incidents/5f/notification/gdpr', '["draft","5f","gdpr"]');
   });
   it('name no page that does not exist', () => {
     check('/incident', '["not-found","/incident"]');
+    check('/incidents/5f/notification', '["not-found","/incidents/5f/notification"]');
     check('/incidents/5f/more', '["not-found","/incidents/5f/more"]');
     check('/incidents/%E0%A4%A', '["not-found","/incidents/%E0%A4%A"]');
   });
   it('carry any id there and back', () => {
     check(incidentPath('a/b c?'), '["incident","a/b c?"]');
+    check(actorPath('ann@x/y'), '["actor","ann@x/y"]');
+    check(draftPath('a/b', 'g?'), '["draft","a/b","g?"]');
   });
   it('leave the server its own', () => {
     expect(isServers('/api/v1/incidents/5f/timeline')).toBe(true);
@@ -41,6 +48,7 @@ describe('incident filters', () => {
   it('survive the way there and back', () => {
     check('severity=critical,high&q=bulk+read&actor=off-1', '?severity=critical,high&q=bulk+read&actor=off-1');
     check('status=signal&sort=-score', '?status=signal&sort=-score');
+    check('state=new,resolved&assignee=-', '?state=new,resolved&assignee=-');
   });
   it('drop what they do not know', () => {
     check('severity=urgent,high,high&sort=random&colour=red', '?severity=high');
@@ -62,7 +70,7 @@ describe('timeline filters', () => {
   }
   it('show everything by default', () => {
     check('', '');
-    check('kinds=access,auth,flow,finding,severity', '');
+    check('kinds=access,auth,flow,finding,severity,act', '');
   });
   it('carry kinds and a span', () => {
     const link = '?kinds=finding&from=2026-03-02T09:00:00.000Z&to=2026-03-02T10:00:00.000Z';

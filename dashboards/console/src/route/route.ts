@@ -4,18 +4,29 @@ export type Route =
   | { page: 'watch' }
   | { page: 'incidents' }
   | { page: 'incident'; id: string }
+  | { page: 'draft'; id: string; regime: string }
   | { page: 'findings' }
+  | { page: 'rules' }
+  | { page: 'report' }
+  | { page: 'actor'; actor: string }
   | { page: 'not-found'; path: string };
 
 export function route(path: string): Route {
   const parts = path.split('/').filter((part) => part !== '');
-  const [first, second] = parts;
+  const [first, second, third, fourth] = parts;
   if (parts.length === 0) return { page: 'watch' };
   if (parts.length === 1 && first === 'incidents') return { page: 'incidents' };
   if (parts.length === 1 && first === 'findings') return { page: 'findings' };
-  if (parts.length === 2 && first === 'incidents' && second !== undefined) {
-    const id = decoded(second);
-    if (id !== null) return { page: 'incident', id };
+  if (parts.length === 1 && first === 'rules') return { page: 'rules' };
+  if (parts.length === 1 && first === 'report') return { page: 'report' };
+  const name = second === undefined ? null : decoded(second);
+  if (name !== null && parts.length === 2) {
+    if (first === 'incidents') return { page: 'incident', id: name };
+    if (first === 'actors') return { page: 'actor', actor: name };
+  }
+  const regime = fourth === undefined ? null : decoded(fourth);
+  if (name !== null && regime !== null && parts.length === 4) {
+    if (first === 'incidents' && third === 'notification') return { page: 'draft', id: name, regime };
   }
   return { page: 'not-found', path };
 }
@@ -34,3 +45,14 @@ export function isServers(path: string): boolean {
 }
 
 export const incidentPath = (id: string) => `/incidents/${encodeURIComponent(id)}`;
+
+export const actorPath = (actor: string) => `/actors/${encodeURIComponent(actor)}`;
+
+/** Incidents in one report: as many as the API takes. */
+export const REPORT_MAX = 15;
+
+export const reportPath = (ids: readonly string[]) =>
+  `/report?incidents=${ids.map(encodeURIComponent).join(',')}`;
+
+export const draftPath = (id: string, regime: string) =>
+  `${incidentPath(id)}/notification/${encodeURIComponent(regime)}`;

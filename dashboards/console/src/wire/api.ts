@@ -1,6 +1,23 @@
 /** Asks the API. Every failure becomes an `ApiError` with words for the person at the screen. */
 
-import type { Finding, Incident, IncidentDetail, Page, Stats, Timeline } from './types';
+import type {
+  Act,
+  Acted,
+  ActList,
+  BulkResult,
+  Case,
+  Clocks,
+  Detector,
+  Draft,
+  Exception,
+  ExceptionList,
+  KeptException,
+  Me,
+  Proposals,
+  Regime,
+  Rule,
+} from './cases';
+import type { Finding, Incident, IncidentDetail, Page, Report, Stats, Timeline } from './types';
 
 export class ApiError extends Error {
   constructor(
@@ -9,6 +26,8 @@ export class ApiError extends Error {
     message: string,
     /** HTTP status, 0 when no answer came. */
     readonly status: number,
+    /** With `conflict` and `stale`: the case as it is now. */
+    readonly current: Case | null = null,
   ) {
     super(message);
   }
@@ -17,12 +36,22 @@ export class ApiError extends Error {
 /** Longer than any answer should take; shorter than a person waits. */
 const TIMEOUT_MS = 20_000;
 
-async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
+const get = <T>(path: string, signal?: AbortSignal) => ask<T>(path, {}, signal);
+
+const post = <T>(path: string, body: object) =>
+  ask<T>(path, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+
+async function ask<T>(path: string, how: RequestInit, signal?: AbortSignal): Promise<T> {
   const timeout = AbortSignal.timeout(TIMEOUT_MS);
   let response: Response;
   try {
     response = await fetch(path, {
-      headers: { accept: 'application/json' },
+      ...how,
+      headers: { accept: 'application/json', ...how.headers },
       signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
     });
   } catch (cause) {
@@ -39,11 +68,14 @@ async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
 }
 
 function refusal(status: number, body: unknown): ApiError {
-  const error = (body as { error?: { code?: unknown; message?: unknown } } | undefined)?.error;
+  const told = body as
+    | { error?: { code?: unknown; message?: unknown }; current?: Case }
+    | undefined;
+  const error = told?.error;
   const code = typeof error?.code === 'string' ? error.code : 'internal';
   const message =
     typeof error?.message === 'string' ? error.message : `The server answered with HTTP ${status}.`;
-  return new ApiError(code, message, status);
+  return new ApiError(code, message, status, told?.current ?? null);
 }
 
 /** A query string of what is set; empty values are left out. */
@@ -74,3 +106,48 @@ export const timelinePath = (id: string, parameters: Parameters) =>
 
 export const timeline = (id: string, parameters: Parameters, signal?: AbortSignal) =>
   get<Timeline>(timelinePath(id, { format: 'json', ...parameters }), signal);
+
+const of = (id: string) => `/api/v1/incidents/${encodeURIComponent(id)}`;
+
+export const me = (signal?: AbortSignal) => get<Me>('/api/v1/me', signal);
+
+export const acts = (id: string, signal?: AbortSignal) => get<ActList>(`${of(id)}/acts`, signal);
+
+/** `by` is left out where the proxy says who it is; with `revision`, older sight is refused. */
+export const act = (id: string, by: string | undefined, act: Act, revision?: number) =>
+  post<Acted>(`${of(id)}/acts`, { by, revision, act });
+
+export const actOnAll = (incidents: string[], by: string | undefined, act: Act) =>
+  post<{ results: BulkResult[] }>('/api/v1/acts', { by, incidents, act });
+
+export const regimes = (signal?: AbortSignal) =>
+  get<{ regimes: Regime[] }>('/api/v1/regimes', signal);
+
+export const clocks = (id: string, signal?: AbortSignal) => get<Clocks>(`${of(id)}/clocks`, signal);
+
+export const draftPath = (id: string, regime: string, format: 'md' | 'json' | 'html') =>
+  `${of(id)}/notification${query({ regime, format })}`;
+
+export const draft = (id: string, regime: string, signal?: AbortSignal) =>
+  get<Draft>(draftPath(id, regime, 'json'), signal);
+
+export const proposals = (id: string, signal?: AbortSignal) =>
+  get<Proposals>(`${of(id)}/exception-proposal`, signal);
+
+export const exceptions = (signal?: AbortSignal) =>
+  get<ExceptionList>('/api/v1/exceptions', signal);
+
+export const addException = (exception: Exception, incident: string, by: string | undefined) =>
+  post<KeptException>('/api/v1/exceptions', { exception, incident, by });
+
+export const revokeException = (id: string, reason: string, by: string | undefined) =>
+  post<KeptException>(`/api/v1/exceptions/${encodeURIComponent(id)}/revoke`, { reason, by });
+
+export const detectors = (signal?: AbortSignal) =>
+  get<{ detectors: Detector[] }>('/api/v1/detectors', signal);
+
+export const rules = (signal?: AbortSignal) => get<{ rules: Rule[] }>('/api/v1/rules', signal);
+
+/** `incidents`: ids with commas between. */
+export const report = (incidents: string, signal?: AbortSignal) =>
+  get<Report>(`/api/v1/report${query({ incidents })}`, signal);

@@ -1,5 +1,7 @@
 /** What the HTTP API says, as it says it. Times are RFC 3339, UTC, with milliseconds. */
 
+import type { Case } from './cases';
+
 export const SEVERITIES = ['critical', 'high', 'medium', 'low', 'informational'] as const;
 export type Severity = (typeof SEVERITIES)[number];
 
@@ -26,10 +28,11 @@ export const DETECTORS = [
   'no_actor',
   'outbound_bytes',
   'read_then_outflow',
+  'silent_source',
   'rule',
 ] as const;
 
-export const KINDS = ['access', 'auth', 'flow', 'finding', 'severity'] as const;
+export const KINDS = ['access', 'auth', 'flow', 'finding', 'severity', 'act'] as const;
 export type Kind = (typeof KINDS)[number];
 
 export interface DatasetScope {
@@ -71,6 +74,8 @@ export interface Incident {
   timeline_length: number;
   score_terms: ScoreTerm[];
   merged_into: string | null;
+  /** What people made of it. */
+  case: Case;
 }
 
 export interface IncidentDetail extends Incident {
@@ -186,4 +191,21 @@ export interface Stats {
   reads_by_category: Record<string, number>;
   state: { actors: number; sources: number; bytes: number; evicted: number };
   rules: { loaded: number; error: string | null };
+}
+
+/** Several incidents as one. */
+export interface Report {
+  incidents: Incident[];
+  /** Distinct over all of them. */
+  subjects: number;
+  subjects_error: number;
+  /** The incidents' own numbers summed. */
+  subjects_summed: number;
+  /** Counted by entries that do not name them. */
+  subjects_unnamed: number;
+  records: number;
+  bytes: number;
+  bytes_out: number;
+  datasets: DatasetScope[];
+  entries: number;
 }

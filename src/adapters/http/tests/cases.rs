@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::http::{HeaderValue, Request, StatusCode};
 use serde_json::{Value, json};
 
-use super::world::{World, finding, id, incident, post};
+use super::world::{World, finding, get, id, incident, post};
 use crate::adapters::http::routes::router;
 use crate::adapters::http::state::HttpSettings;
 use crate::adapters::http::{Trust, guard};
@@ -345,6 +345,28 @@ async fn a_trusted_proxy_says_who_acts() {
     assert_eq!(nobody.status, StatusCode::UNAUTHORIZED, "a name in the body is not enough");
     let other = world.send(ask(Some("cas"), by_ann(json!({"kind": "comment", "text": "x"})))).await;
     assert_eq!(other.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn a_client_learns_whom_acts_would_be_done_by() {
+    let mut world = World::new().await;
+    let ask = |user: Option<&str>| {
+        let mut request = get("/api/v1/me");
+        if let Some(user) = user {
+            request.headers_mut().insert("x-remote-user", user.parse().expect("a value"));
+        }
+        request
+    };
+    let unasked = world.send(ask(Some("cas"))).await.json();
+    assert_eq!(unasked, json!({"user": null, "by_proxy": false}), "no proxy is trusted");
+    trust(
+        &mut world,
+        Trust { user_header: Some("x-remote-user".parse().expect("a name")), origins: vec![] },
+    );
+    let named = world.send(ask(Some("cas"))).await.json();
+    assert_eq!(named, json!({"user": "cas", "by_proxy": true}));
+    let nobody = world.send(ask(None)).await.json();
+    assert_eq!(nobody, json!({"user": null, "by_proxy": true}));
 }
 
 #[tokio::test]

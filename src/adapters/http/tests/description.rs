@@ -10,7 +10,7 @@ use crate::adapters::http::{acts, clocks, findings, incidents, report, timeline}
 use crate::adapters::telemetry::now;
 
 /// The contract's routes.
-const ROUTES: [(&str, &[&str]); 22] = [
+const ROUTES: [(&str, &[&str]); 23] = [
     ("/api/v1/acts", &["post"]),
     ("/api/v1/audit", &["get"]),
     ("/api/v1/detectors", &["get"]),
@@ -24,6 +24,7 @@ const ROUTES: [(&str, &[&str]); 22] = [
     ("/api/v1/incidents/{id}/exception-proposal", &["get"]),
     ("/api/v1/incidents/{id}/notification", &["get"]),
     ("/api/v1/incidents/{id}/timeline", &["get"]),
+    ("/api/v1/me", &["get"]),
     ("/api/v1/openapi.json", &["get"]),
     ("/api/v1/regimes", &["get"]),
     ("/api/v1/report", &["get"]),
@@ -158,6 +159,7 @@ async fn describes_what_is_served_field_by_field() {
         "/api/v1/audit",
         "/api/v1/detectors",
         "/api/v1/exceptions",
+        "/api/v1/me",
         "/api/v1/regimes",
         "/api/v1/report?incidents={id}",
         "/api/v1/incidents/{id}/acts",

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Kind, Line } from '../../wire/types';
-import { extent, hit, marks, msOf, overlaps, shifted, ticks, xOf, zoomed } from './strip';
+import {
+  bars, beyond, clusters, density, extent, hit, home, marks, msOf, overlaps, shifted, stretched, ticks, wide, xOf, zoomed,
+} from './strip';
 
 const T0 = Date.parse('2026-03-02T09:00:00Z');
 const at = (s: number) => new Date(T0 + s * 1000).toISOString();
@@ -66,5 +68,55 @@ describe('looking closer', () => {
     expect(inSeconds(zoomed(span(0, 600), 2, limits))).toBe('0..1000');
     expect(inSeconds(shifted(span(800, 1000), 0.5, limits))).toBe('800..1000');
     expect(inSeconds(shifted(span(400, 600), -0.5, limits))).toBe('300..500');
+  });
+});
+
+describe('what is looked at first', () => {
+  const check = (acted: number, expected: string) =>
+    expect(inSeconds(home([line(0, 100), line(acted, acted, 'act')])!)).toBe(expected);
+  it('has acts in it that are near', () => check(150, '-3..153'));
+  it('leaves out acts of weeks later', () => check(900_000, '-2..102'));
+  it('is the acts, where there is nothing else', () =>
+    expect(inSeconds(home([line(5, 5, 'act')])!)).toBe('4..6'));
+});
+
+describe('what lies beyond', () => {
+  it('is counted by lane', () => {
+    const counts = beyond([line(0, 1), line(5, 6), line(9, 9, 'act'), line(9, 9, 'severity')], span(3, 8));
+    expect(counts.map((lane) => `${lane.before}|${lane.behind}`).join(' ')).toBe('1|0 0|0 0|0 0|0 0|1');
+  });
+});
+
+describe('marks on each other', () => {
+  it('are one, as bad as the worst', () => {
+    const found = clusters(
+      [10, 90, 14].map((x, n) => ({ x, severity: n === 2 ? 'critical' : 'low' }) as never),
+      8,
+    );
+    expect(found.map((one) => `${one.x}:${one.marks.length}:${one.severity}`).join(' ')).toBe('10:2:critical 90:1:low');
+  });
+});
+
+describe('shapes', () => {
+  it('of bars are one path', () => {
+    const path = bars(marks([line(50, 50), line(60, 60)], span(0, 100), 400), 10, 20);
+    expect(path).toBe('M200 2h2v16h-2zM240 2h2v16h-2z');
+  });
+  it('of the density rise where there is most', () => {
+    expect(density([], span(0, 9), 9, 10)).toBe('');
+    expect(density([line(4, 4)], span(0, 9), 9, 10)).toBe('M0 10L0 10h3L3 0h3L6 10h3V10z');
+  });
+});
+
+describe('looking where it matters', () => {
+  const limits = span(0, 1000);
+  it('takes a width around a moment', () =>
+    expect(inSeconds(wide(limits, 60_000, limits, T0 + 990_000))).toBe('940..1000'));
+  it('keeps what is under the pointer there', () =>
+    expect(inSeconds(zoomed(limits, 0.5, limits, T0 + 250_000))).toBe('125..625'));
+  it('moves one end, never past the other', () => {
+    expect(inSeconds(stretched(limits, 'from', T0 + 300_000, limits))).toBe('300..1000');
+    expect(inSeconds(stretched(span(0, 10), 'from', T0 + 300_000, limits))).toBe('9..10');
+    expect(inSeconds(stretched(span(0, 10), 'to', T0 + 9_000_000, limits))).toBe('0..1000');
   });
 });

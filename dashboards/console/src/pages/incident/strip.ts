@@ -3,14 +3,17 @@
  * component only paints what comes out of here.
  */
 
-import type { Kind, Line, Severity } from '../../wire/types';
+import { SEVERITIES, type Kind, type Line, type Severity } from '../../wire/types';
 
 export interface Span {
   fromMs: number;
   toMs: number;
 }
 
-export const LANES: readonly Exclude<Kind, 'severity'>[] = ['access', 'auth', 'flow', 'finding'];
+/** What each lane shows, from above. */
+export const LANES: readonly Exclude<Kind, 'severity'>[] = [
+  'access', 'auth', 'flow', 'finding', 'act',
+];
 
 export interface Mark {
   line: Line;
@@ -41,6 +44,33 @@ export function extent(lines: readonly Line[]): Span | null {
   if (!(fromMs <= toMs)) return null;
   const margin = Math.max((toMs - fromMs) * MARGIN, 1_000);
   return { fromMs: fromMs - margin, toMs: toMs + margin };
+}
+
+/** Acts farther away than this many times the events' own span would squeeze them to nothing. */
+const FAR = 3;
+
+/**
+ * What is looked at to begin with: the events, and what people did as far as it lies near. An
+ * incident of a minute may be worked on for weeks.
+ */
+export function home(lines: readonly Line[]): Span | null {
+  const all = extent(lines);
+  const events = extent(lines.filter((line) => line.kind !== 'act'));
+  if (!all || !events) return all;
+  const width = (span: Span) => span.toMs - span.fromMs;
+  return width(all) > FAR * width(events) ? events : all;
+}
+
+/** How many entries of each lane lie before and behind the span. */
+export function beyond(lines: readonly Line[], span: Span): { before: number; behind: number }[] {
+  const counts = LANES.map(() => ({ before: 0, behind: 0 }));
+  for (const line of lines) {
+    const lane = counts[LANES.indexOf(line.kind as (typeof LANES)[number])];
+    if (!lane) continue;
+    if (Date.parse(line.until) < span.fromMs) lane.before += line.folded;
+    else if (Date.parse(line.time) > span.toMs) lane.behind += line.folded;
+  }
+  return counts;
 }
 
 export function overlaps(line: Line, span: Span): boolean {
@@ -82,6 +112,65 @@ function amount(line: Line): number {
   if (line.kind === 'flow') return Math.max(1, line.bytes);
   if (line.kind === 'access') return Math.max(1, line.records);
   return line.folded;
+}
+
+/** Marks that would lie on each other, as one. */
+export interface Cluster {
+  x: number;
+  marks: Mark[];
+  /** The worst of them. */
+  severity: Severity | null;
+}
+
+export function clusters(marks: readonly Mark[], apart: number): Cluster[] {
+  const found: Cluster[] = [];
+  for (const mark of [...marks].sort((a, b) => a.x - b.x)) {
+    const last = found.at(-1);
+    if (last && mark.x - last.x < apart) {
+      last.marks.push(mark);
+      last.severity = worse(last.severity, mark.severity);
+    } else found.push({ x: mark.x, marks: [mark], severity: mark.severity });
+  }
+  return found;
+}
+
+function worse(a: Severity | null, b: Severity | null): Severity | null {
+  if (a === null || b === null) return a ?? b;
+  return SEVERITIES.indexOf(a) <= SEVERITIES.indexOf(b) ? a : b;
+}
+
+/** Bars around the line `middle`, as one path: thousands of them are one thing to paint. */
+export function bars(marks: readonly Mark[], middle: number, height: number): string {
+  return marks
+    .map((mark) => {
+      const tall = Math.max(0.22, 0.8 * mark.weight) * height;
+      return `M${round(mark.x)} ${round(middle - tall / 2)}h${round(mark.width)}v${round(tall)}h${-round(mark.width)}z`;
+    })
+    .join('');
+}
+
+/** How many entries begin when, over `width` pixels, as the outline of a little mountain range. */
+export function density(lines: readonly Line[], span: Span, width: number, height: number): string {
+  const STEP = 3;
+  const bins = new Array<number>(Math.max(1, Math.ceil(width / STEP))).fill(0);
+  for (const line of lines) {
+    const from = Math.floor(xOf(Date.parse(line.time), span, width) / STEP);
+    const to = Math.floor(xOf(Date.parse(line.until), span, width) / STEP);
+    for (let bin = Math.max(0, from); bin <= Math.min(bins.length - 1, to); bin++) {
+      bins[bin]! += line.folded / (to - from + 1);
+    }
+  }
+  const most = Math.log1p(Math.max(...bins));
+  if (most === 0) return '';
+  const tops = bins.map((n, bin) => {
+    const y = n === 0 ? height : height - Math.max(2, (Math.log1p(n) / most) * height);
+    return `L${bin * STEP} ${round(y)}h${STEP}`;
+  });
+  return `M0 ${height}${tops.join('')}V${height}z`;
+}
+
+function round(value: number): number {
+  return Math.round(value * 10) / 10;
 }
 
 /** The mark under a pointer, the nearest within `reach` pixels; small ones win over wide ones. */
@@ -128,11 +217,43 @@ export function ticks(span: Span, width: number, apart: number): Tick[] {
   return found;
 }
 
-/** `factor` below 1 looks closer, above 1 farther, around the middle; never past `limits`. */
-export function zoomed(span: Span, factor: number, limits: Span): Span {
-  const middle = (span.fromMs + span.toMs) / 2;
-  const half = Math.max(((span.toMs - span.fromMs) * factor) / 2, 500);
-  return clamped({ fromMs: middle - half, toMs: middle + half }, limits);
+/** How wide one may look, from a quarter of a year to ten seconds. */
+export const WIDTHS: readonly { ms: number; word: string }[] = [
+  { ms: 90 * D, word: '90 days' },
+  { ms: 30 * D, word: '30 days' },
+  { ms: 7 * D, word: '7 days' },
+  { ms: D, word: '1 day' },
+  { ms: 6 * H, word: '6 hours' },
+  { ms: H, word: '1 hour' },
+  { ms: 10 * MIN, word: '10 minutes' },
+  { ms: MIN, word: '1 minute' },
+  { ms: 10 * S, word: '10 seconds' },
+];
+
+/** So wide, around `atMs` or else the middle. */
+export function wide(span: Span, ms: number, limits: Span, atMs?: number): Span {
+  const middle = atMs ?? (span.fromMs + span.toMs) / 2;
+  return clamped({ fromMs: middle - ms / 2, toMs: middle + ms / 2 }, limits);
+}
+
+/**
+ * `factor` below 1 looks closer, above 1 farther, around `atMs`, which stays where it is, or else
+ * the middle; never past `limits`.
+ */
+export function zoomed(span: Span, factor: number, limits: Span, atMs?: number): Span {
+  const width = span.toMs - span.fromMs;
+  const share = atMs === undefined ? 0.5 : (atMs - span.fromMs) / width;
+  const at = span.fromMs + share * width;
+  const wanted = Math.max(width * factor, S);
+  return clamped({ fromMs: at - share * wanted, toMs: at + (1 - share) * wanted }, limits);
+}
+
+/** One end of the span moved to `ms`; the ends do not pass each other. */
+export function stretched(span: Span, end: 'from' | 'to', ms: number, limits: Span): Span {
+  if (end === 'from') {
+    return { ...span, fromMs: Math.round(Math.min(Math.max(ms, limits.fromMs), span.toMs - S)) };
+  }
+  return { ...span, toMs: Math.round(Math.max(Math.min(ms, limits.toMs), span.fromMs + S)) };
 }
 
 /** By a share of its own width: `-0.5` is half a screen back. */

@@ -1,0 +1,82 @@
+/** What has to be asked before something is done, to one incident or to many. */
+
+import { resolutionWord } from '../format/words';
+import { form } from '../parts/form.svelte';
+import { RESOLUTIONS, type Act, type Resolution } from '../wire/cases';
+import { me } from './me.svelte';
+import type { StepKind } from './steps';
+
+const HINTS: Record<Resolution, string> = {
+  true_positive: 'It was a breach, or an attempt at one.',
+  benign: 'It happened, and was allowed. An exception is proposed then.',
+  false_positive: 'It did not happen: the detector was wrong.',
+  test: 'Somebody tried the monitor.',
+};
+
+/** The act of a step, with what it needs; `null` when the person thinks better of it. */
+export async function askStep(kind: StepKind): Promise<Act | null> {
+  if (kind === 'resolve') return askResolve();
+  return kind === 'reopen' ? askReopen() : { kind };
+}
+
+async function askResolve(): Promise<Act | null> {
+  const options = RESOLUTIONS.map((value) => ({ value, word: resolutionWord[value], hint: HINTS[value] }));
+  const answers = await form.ask({
+    title: 'What did it turn out to be?',
+    fields: [
+      { name: 'resolution', label: 'Resolution', kind: 'choice', options },
+      { name: 'note', label: 'Note', kind: 'area' },
+    ],
+    submit: 'Resolve',
+  });
+  if (!answers?.resolution) return null;
+  return { kind: 'resolve', resolution: answers.resolution as Resolution, note: answers.note || null };
+}
+
+async function askReopen(): Promise<Act | null> {
+  const answers = await form.ask({
+    title: 'Reopen',
+    fields: [{ name: 'reason', label: 'Why', kind: 'area', required: true }],
+    submit: 'Reopen',
+  });
+  return answers?.reason ? { kind: 'reopen', reason: answers.reason } : null;
+}
+
+export async function askAssign(now: string | null, people: readonly string[]): Promise<Act | null> {
+  const known = [...new Set([...(me.name ? [me.name] : []), ...people])];
+  const answers = await form.ask({
+    title: 'Assign',
+    fields: [
+      { name: 'to', label: 'To', kind: 'text', value: now ?? '', known, hint: 'Leave it empty for nobody.' },
+    ],
+    submit: 'Assign',
+  });
+  return answers ? { kind: 'assign', to: answers.to || null } : null;
+}
+
+export async function assignToMe(): Promise<Act | null> {
+  const by = await me.by();
+  const name = by ?? me.name;
+  return name ? { kind: 'assign', to: name } : null;
+}
+
+export async function askComment(): Promise<Act | null> {
+  const answers = await form.ask({
+    title: 'Comment',
+    fields: [{ name: 'text', label: 'What to say', kind: 'area', required: true }],
+    submit: 'Comment',
+  });
+  return answers?.text ? { kind: 'comment', text: answers.text } : null;
+}
+
+export async function askLink(): Promise<Act | null> {
+  const answers = await form.ask({
+    title: 'Link a ticket or a page',
+    fields: [
+      { name: 'url', label: 'Address', kind: 'url', required: true, max: 2000, hint: 'Begins with https:// or http://' },
+      { name: 'title', label: 'Title', kind: 'text' },
+    ],
+    submit: 'Link',
+  });
+  return answers?.url ? { kind: 'link', url: answers.url, title: answers.title || null } : null;
+}
