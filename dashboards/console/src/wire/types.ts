@@ -25,6 +25,7 @@ export const DETECTORS = [
   'denied_burst',
   'no_actor',
   'outbound_bytes',
+  'sensitive_identifier',
   'read_then_outflow',
   'rule',
 ] as const;
