@@ -1,6 +1,6 @@
 //! Identifiers in a text, counted by kind. The text itself is not kept.
 
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 
 use super::check_digits::{is_container, is_mrn, is_td1, is_td2, is_td3, is_visa};
 
@@ -69,63 +69,72 @@ const RUN_MIN: usize = 6;
 const NAME_BYTES: usize = 24;
 
 /// Digits, capitals and the filler: of these are all identifiers.
-const IN_RUN: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        let b = byte as u8;
-        table[byte] = b.is_ascii_digit() || b.is_ascii_uppercase() || b == b'<';
-        byte += 1;
-    }
-    table
-};
+const fn is_in_run(byte: u8) -> bool {
+    byte.is_ascii_digit() | byte.is_ascii_uppercase() | (byte == b'<')
+}
 
 /// Adds what stands in `text` to `counts`. A number is a PIN by its name and its length, everything
 /// else by pattern and check digit.
 pub fn find(text: &str, pin_digits: &RangeInclusive<usize>, counts: &mut Counts) {
     let text = &text.as_bytes()[..text.len().min(TEXT_BYTES_MAX)];
-    let (mut at, mut before): (usize, &[u8]) = (0, &[]);
-    while at < text.len() {
-        let start = at;
-        while at < text.len() && IN_RUN[usize::from(text[at])] {
-            at += 1;
+    // Where a run may begin: behind what is in none.
+    let mut at = 0;
+    while at + RUN_MIN <= text.len() {
+        // No run that is long enough passes by its last byte: five of six need not be looked at.
+        let probe = at + RUN_MIN - 1;
+        if !is_in_run(text[probe]) {
+            at = probe + 1;
+            continue;
         }
-        let run = &text[start..at];
-        if run.len() >= RUN_MIN {
-            let named = || is_pin_name(&text[start.saturating_sub(NAME_BYTES)..start]);
-            if let Some(found) = identifier(before, run, pin_digits, named) {
-                let count = &mut counts[found as usize];
-                *count = count.saturating_add(1);
-            }
+        let run = run_around(text, probe);
+        if run.len() >= RUN_MIN
+            && let Some(found) = identifier(text, run.clone(), pin_digits)
+        {
+            let count = &mut counts[found as usize];
+            *count = count.saturating_add(1);
         }
-        if !run.is_empty() {
-            before = run;
-        }
-        at += usize::from(run.is_empty());
+        at = run.end + 1;
     }
 }
 
-/// What `run` is; `before` is the run before it, for zones of several lines.
+/// The run that the byte at `place` belongs to.
+fn run_around(text: &[u8], place: usize) -> Range<usize> {
+    let before = text[..place].iter().rev().take_while(|byte| is_in_run(**byte)).count();
+    let behind = text[place..].iter().take_while(|byte| is_in_run(**byte)).count();
+    place - before..place + behind
+}
+
+/// The last run that ends before `start`.
+fn run_before(text: &[u8], start: usize) -> &[u8] {
+    let end = text[..start].iter().rposition(|byte| is_in_run(*byte));
+    end.map_or(&[], |end| &text[run_around(&text[..start], end)])
+}
+
+/// What the run is. The one before it counts for zones of several lines.
 fn identifier(
-    before: &[u8],
-    run: &[u8],
+    text: &[u8],
+    at: Range<usize>,
     pin_digits: &RangeInclusive<usize>,
-    named: impl Fn() -> bool,
 ) -> Option<Identifier> {
+    let (start, run) = (at.start, &text[at]);
+    let before = || run_before(text, start);
     let is = match run.len() {
-        7 if is_split_container(before, run) => Some(Identifier::Container),
+        7 if is_split_container(before(), run) => Some(Identifier::Container),
         11 if is_container(run) => Some(Identifier::Container),
         18 if is_mrn(run) => Some(Identifier::Mrn),
-        30 if is_td1(before, run) => Some(Identifier::Td1),
+        30 if is_td1(before(), run) => Some(Identifier::Td1),
         60 | 90 if is_td1(&run[..30], &run[30..60]) => Some(Identifier::Td1),
-        36 if is_td2(run) || is_visa(before, run) => Some(Identifier::Td2),
+        36 if is_td2(run) || is_visa(before(), run) => Some(Identifier::Td2),
         72 if is_td2(&run[36..]) || is_visa(&run[..36], &run[36..]) => Some(Identifier::Td2),
-        44 if is_td3(run) || is_visa(before, run) => Some(Identifier::Td3),
+        44 if is_td3(run) || is_visa(before(), run) => Some(Identifier::Td3),
         88 if is_td3(&run[44..]) || is_visa(&run[..44], &run[44..]) => Some(Identifier::Td3),
         _ => None,
     };
-    let is_pin =
-        || pin_digits.contains(&run.len()) && run.iter().all(u8::is_ascii_digit) && named();
+    let is_pin = || {
+        pin_digits.contains(&run.len())
+            && run.iter().all(u8::is_ascii_digit)
+            && is_pin_name(&text[start.saturating_sub(NAME_BYTES)..start])
+    };
     is.or_else(|| is_pin().then_some(Identifier::ReleasePin))
 }
 
@@ -152,6 +161,8 @@ fn is_pin_name(before: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     /// What is found, as `kind` or `kind 2`.
@@ -198,6 +209,22 @@ mod tests {
         check("pin 4829133770", "");
     }
 
+    proptest! {
+        /// Wherever it stands and whatever stands around it, so long as it stands apart.
+        #[test]
+        fn finds_it_anywhere(left in "[a-z0-9 '=,-]{0,40}", right in "[a-z0-9 '=,-]{0,40}") {
+            for (value, kind) in [
+                ("CSQU3054383", Identifier::Container),
+                ("26NLA0B1C2D3E4F5R5", Identifier::Mrn),
+                ("L898902C36UTO7408122F1204159ZE184226B<<<<<10", Identifier::Td3),
+            ] {
+                let mut counts = Counts::default();
+                find(&format!("{left} {value} {right}"), &(6..=9), &mut counts);
+                prop_assert_eq!(counts[kind as usize], 1);
+            }
+        }
+    }
+
     #[test]
     fn ordinary_texts_hold_none() {
         for text in [
@@ -223,5 +250,6 @@ mod tests {
         check(&"7".repeat(44), "");
         check(&format!("{} CSQU3054383", "x".repeat(TEXT_BYTES_MAX)), "");
         check(&"CSQU3054383 ".repeat(50), "container 50");
+        check(&"MSKU 0000011,".repeat(50), "container 50");
     }
 }
