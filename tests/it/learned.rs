@@ -25,10 +25,10 @@ const DAYS: i64 = 14;
 const LAST: i64 = DAYS - 1;
 
 /// Draws from a fixed sequence.
-struct Draw(u64);
+pub struct Draw(pub u64);
 
 impl Draw {
-    fn below(&mut self, end: u64) -> u64 {
+    pub fn below(&mut self, end: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;

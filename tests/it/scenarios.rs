@@ -138,3 +138,18 @@ fn the_chain_is_the_same_in_both_orders_of_arrival() {
     assert_eq!(in_time.len(), 1);
     assert_eq!(in_time, chains("read_then_outflow_flows_arrive_first"));
 }
+
+/// What was found in free text is counted and not repeated.
+#[test]
+fn no_identifier_that_was_found_is_told() {
+    let folder = scenarios().join("sensitive_identifier");
+    let events = std::fs::read_to_string(folder.join("events.ndjson")).unwrap();
+    let said = replayed(&folder);
+    let entries = serde_json::to_string(&Vec::from_iter(said.entries.values())).unwrap();
+    for value in ["L898902C3", "D23145890", "ERIKSSON", "482913377", "CSQU3054383", "26NLA0B1C2D3"]
+    {
+        assert!(events.contains(value), "{value} is not in the scenario");
+        assert!(!said.lines().contains(value), "a finding or an incident tells {value}");
+        assert!(!entries.contains(value), "a timeline tells {value}");
+    }
+}

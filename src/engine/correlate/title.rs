@@ -23,6 +23,7 @@ pub fn title(strongest: &Finding) -> String {
         "denied_burst" => "Burst of refusals",
         "silent_source" => return format!("{} has fallen silent", strongest.key.value),
         "no_actor" => "Data shown to nobody logged in",
+        "sensitive_identifier" => "Identifiers in free text",
         "outbound_bytes" => "Large outflow",
         "read_then_outflow" => "Bulk read, then a large outflow",
         _ => return rule_title(strongest),

@@ -46,6 +46,9 @@ fn event_line(event: &Event<'_>) -> String {
     add("bytes", Some(event.bytes.to_string().as_str()).filter(|_| event.bytes != 0));
     add("case", event.case.as_deref());
     add("purpose", event.purpose.as_deref());
+    add("query", event.query.as_deref());
+    add("note", event.note.as_deref());
+    add("user_agent", event.user_agent.as_deref());
     add("mfa", event.mfa.map(|mfa| if mfa { "yes" } else { "no" }));
     if let Some(flow) = &event.flow {
         add("to", endpoint(&flow.destination).as_deref());

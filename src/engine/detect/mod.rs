@@ -20,6 +20,7 @@ mod roster;
 mod rule_match;
 mod rule_noise;
 pub mod rules;
+mod sensitive;
 pub mod state;
 mod watched_subject;
 pub mod window;

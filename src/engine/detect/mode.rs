@@ -66,6 +66,7 @@ mod tests {
             "denied_burst",
             "no_actor",
             "outbound_bytes",
+            "sensitive_identifier",
         ] {
             text += &off(section);
         }

@@ -13,6 +13,7 @@ use super::mode::Mode;
 use super::no_actor::{NoActor, NoActorConfig};
 use super::no_case::{NoCase, NoCaseConfig};
 use super::outbound_bytes::{OutboundBytes, OutboundConfig};
+use super::sensitive::{SensitiveIdentifier, SensitiveIdentifierConfig};
 use super::state::{ActorState, SourceState};
 use super::watched_subject::{WatchedSubject, WatchedSubjectConfig};
 use crate::engine::model::{Finding, Problems};
@@ -33,6 +34,7 @@ pub struct DetectConfig {
     pub enumeration: EnumerationConfig,
     pub denied_burst: DeniedBurstConfig,
     pub no_actor: NoActorConfig,
+    pub sensitive_identifier: SensitiveIdentifierConfig,
     pub outbound_bytes: OutboundConfig,
 }
 
@@ -49,6 +51,7 @@ impl Default for DetectConfig {
             enumeration: Default::default(),
             denied_burst: Default::default(),
             no_actor: Default::default(),
+            sensitive_identifier: Default::default(),
             outbound_bytes: Default::default(),
         }
     }
@@ -69,6 +72,7 @@ impl DetectConfig {
         self.enumeration.check(problems);
         self.denied_burst.check(problems);
         self.no_actor.check(problems);
+        self.sensitive_identifier.check(problems);
         self.outbound_bytes.check(problems);
     }
 
@@ -91,6 +95,7 @@ impl DetectConfig {
             Enumeration::NAME => self.enumeration.mode,
             DeniedBurst::NAME => self.denied_burst.mode,
             NoActor::NAME => self.no_actor.mode,
+            SensitiveIdentifier::NAME => self.sensitive_identifier.mode,
             OutboundBytes::NAME => self.outbound_bytes.mode,
             _ => Mode::On,
         }
@@ -106,7 +111,7 @@ pub struct Roster {
 }
 
 /// Every detector's name, with the chain's and the rules': the closed set of metric labels.
-pub const DETECTOR_NAMES: [&str; 21] = [
+pub const DETECTOR_NAMES: [&str; 22] = [
     baseline::VOLUME,
     baseline::UNEXPLAINED_READS,
     baseline::SLOW_DRIFT,
@@ -125,6 +130,7 @@ pub const DETECTOR_NAMES: [&str; 21] = [
     DeniedBurst::NAME,
     NoActor::NAME,
     OutboundBytes::NAME,
+    SensitiveIdentifier::NAME,
     "read_then_outflow",
     "silent_source",
     "rule",
@@ -148,6 +154,10 @@ impl Roster {
             (c.enumeration.mode, Box::new(Enumeration::new(c.enumeration))),
             (c.denied_burst.mode, Box::new(DeniedBurst::new(c.denied_burst))),
             (c.first_seen.mode, Box::new(FirstSeen::new(c.first_seen))),
+            (
+                c.sensitive_identifier.mode,
+                Box::new(SensitiveIdentifier::new(c.sensitive_identifier)),
+            ),
         ];
         let mut source: Vec<(Mode, Box<dyn Detector<SourceState>>)> = vec![
             (c.no_actor.mode, Box::new(NoActor::new(c.no_actor))),

@@ -297,6 +297,11 @@ pub struct Event<'a> {
     pub bytes: u64,
     pub case: Option<Str<'a>>,
     pub purpose: Option<Str<'a>>,
+    /// The text of a search, as a person or a program wrote it.
+    pub query: Option<Str<'a>>,
+    /// What somebody wrote beside it.
+    pub note: Option<Str<'a>>,
+    pub user_agent: Option<Str<'a>>,
     pub mfa: Option<bool>,
     /// Present on network events only.
     pub flow: Option<Flow<'a>>,

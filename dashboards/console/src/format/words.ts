@@ -61,6 +61,7 @@ const detectors: Record<string, string> = {
   denied_burst: 'Denied burst',
   no_actor: 'No actor',
   outbound_bytes: 'Outbound bytes',
+  sensitive_identifier: 'Sensitive identifier',
   read_then_outflow: 'Read, then outflow',
   silent_source: 'Silent source',
   rule: 'Rule',

@@ -27,6 +27,7 @@ export const DETECTORS = [
   'denied_burst',
   'no_actor',
   'outbound_bytes',
+  'sensitive_identifier',
   'read_then_outflow',
   'silent_source',
   'rule',

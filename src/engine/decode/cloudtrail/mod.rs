@@ -52,6 +52,8 @@ pub fn decode(text: &str) -> Result<Event<'_>, Refusal> {
         outcome,
         records,
         bytes: bytes.unwrap_or(0),
+        query: record.text_at("requestParameters.queryString"),
+        user_agent: record.text_at("userAgent"),
         mfa: mfa(&record, identity),
         resource: resource(&record, service, &call),
         action: call.action,

@@ -34,6 +34,8 @@ pub fn event_of(slots: Slots<'_>) -> Result<Event<'_>, Refusal> {
     let bytes = counts.read(&slots.bytes.read(record), "bytes", 0)?;
     let case = text(slots.case.read(record), "case")?;
     let purpose = text(slots.purpose.read(record), "purpose")?;
+    let [query, note, user_agent] =
+        [&slots.query, &slots.note, &slots.user_agent].map(|span| free_text(span.read(record)));
     let mfa = flag(&slots.mfa.read(record), "mfa")?;
     let mut flow = None;
     if kind == Kind::Network {
@@ -69,6 +71,9 @@ pub fn event_of(slots: Slots<'_>) -> Result<Event<'_>, Refusal> {
         bytes,
         case,
         purpose,
+        query,
+        note,
+        user_agent,
         mfa,
         flow,
         saturated: counts.saturated,
@@ -108,6 +113,15 @@ fn text<'a>(scalar: Scalar<'a>, field: &'static str) -> Result<Option<Str<'a>>, 
         Scalar::Text(text) => Ok(Some(text.text())),
         Scalar::Number(number) => integer_text(number).map(Some).ok_or(Refusal::WrongType(field)),
         Scalar::Bool(_) | Scalar::Container => Err(Refusal::WrongType(field)),
+    }
+}
+
+/// Text that nothing rests on: whatever else stands there is passed over.
+#[inline]
+fn free_text<'a>(scalar: Scalar<'a>) -> Option<Str<'a>> {
+    match scalar {
+        Scalar::Text(text) if !text.is_empty() => Some(text.text()),
+        _ => None,
     }
 }
 

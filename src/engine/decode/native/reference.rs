@@ -55,6 +55,11 @@ pub fn decode<'a>(record: &Value, payload: &[u8]) -> Result<Event<'a>, Refusal> 
     let bytes = count(&record["bytes"], "bytes", 0, &mut saturated)?;
     let case = text(&record["case"], "case")?;
     let purpose = text(&record["purpose"], "purpose")?;
+    let [query, note, user_agent] =
+        ["query", "note", "user_agent"].map(|field| match &record[field] {
+            Value::String(text) if !text.is_empty() => Some(Str::Owned(text.clone())),
+            _ => None,
+        });
     let mfa = match &record["mfa"] {
         Value::Null => None,
         Value::Bool(mfa) => Some(*mfa),
@@ -82,6 +87,9 @@ pub fn decode<'a>(record: &Value, payload: &[u8]) -> Result<Event<'a>, Refusal> 
         bytes,
         case,
         purpose,
+        query,
+        note,
+        user_agent,
         mfa,
         flow,
         saturated,
@@ -319,6 +327,9 @@ pub const FIELDS: &[&str] = &[
     "bytes",
     "case",
     "purpose",
+    "query",
+    "note",
+    "user_agent",
     "mfa",
     "duration_ms",
     "protocol",

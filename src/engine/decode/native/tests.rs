@@ -175,6 +175,16 @@ fn a_field_that_stands_there_twice_is_refused() {
 }
 
 #[test]
+fn free_text_is_read_where_it_is_text() {
+    check_access(
+        r#""query":"name = \"x\"","note":"by hand","user_agent":"curl""#,
+        "READ query=name = \"x\" note=by hand user_agent=curl",
+    );
+    check_access(r#""query":{"all":[]},"note":7,"user_agent":null"#, "READ");
+    check_access(r#""query":"a","query":"b""#, "duplicate_key");
+}
+
+#[test]
 fn what_is_not_read_may_repeat() {
     check_access(r#""extra":1,"extra":2,"resource":{"more":{"subject":1},"more":3}"#, "READ");
 }

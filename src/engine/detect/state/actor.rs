@@ -6,7 +6,7 @@ use super::{Evictable, Watching};
 use crate::engine::detect::{
     RuleState, baseline::Baseline, bulk_read::BulkState, denied_burst::DeniedState,
     enumeration::SequenceState, first_seen::SeenState, leaver::LeaverState, no_case::NoCaseState,
-    watched_subject::WatchedState,
+    sensitive::SensitiveState, watched_subject::WatchedState,
 };
 use crate::engine::model::EventTime;
 
@@ -31,6 +31,7 @@ pub struct ActorState {
     pub seen: SeenState,
     pub sequence: SequenceState,
     pub watched: WatchedState,
+    pub sensitive: SensitiveState,
 }
 
 impl Evictable for ActorState {
@@ -48,6 +49,7 @@ impl Evictable for ActorState {
             + self.seen.heap_bytes()
             + self.sequence.heap_bytes()
             + self.watched.heap_bytes()
+            + self.sensitive.heap_bytes()
             + self.denied.heap_bytes()
             + self.rules.heap_bytes()
     }
