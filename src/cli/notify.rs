@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::exit::{Exit, Failure, OrExit};
-use crate::adapters::notify::Webhook;
+use crate::adapters::notify::{Attempt, Facts, Sink};
 use crate::adapters::telemetry::now;
 use crate::app::open_store;
 use crate::config::{Purpose, load};
@@ -42,10 +42,15 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
             return Err(anyhow::anyhow!("no sink `{sink}` in the configuration"))
                 .or_exit(Exit::BadInput);
         };
-        let hook = Webhook::new(found).or_exit(Exit::BadConfig)?;
-        let now_ms = now().millis();
-        let body = r#"{"kind":"test","title":"A test of this sink"}"#;
-        return match hook.send(&format!("test-{now_ms}"), body, now_ms) {
+        let to = Sink::new(found).or_exit(Exit::BadConfig)?;
+        let now = now();
+        let attempt = Attempt {
+            key: format!("test-{}", now.millis()),
+            payload: Facts::test(now, &config.notify).json(),
+            before: None,
+            now_ms: now.millis(),
+        };
+        return match to.send(&attempt) {
             Ok(()) => {
                 println!("{sink}: taken");
                 Ok(Exit::Fine)

@@ -42,6 +42,7 @@ mod rules_cli;
 mod saved_state;
 mod scenarios;
 mod silence;
+mod sinks;
 mod store;
 mod store_cases;
 mod wild_clocks;

@@ -4,15 +4,21 @@
 //! notice, at least once, under a key that stays the same at every attempt. Each sink is served by
 //! itself. It decides nothing about incidents, and no error of it says what a notice is about.
 
+mod alertmanager;
 mod config;
 mod deliver;
-mod text;
+mod email;
+mod facts;
+mod post;
+mod sink;
+mod slack;
+mod template;
 mod webhook;
 
 #[cfg(test)]
 mod tests;
 
 pub use config::{NotifyConfig, SinkConfig, SinkKind};
-pub use deliver::{Deliveries, deliver_due};
-pub use text::notices;
-pub use webhook::{SinkError, Webhook};
+pub use deliver::{Deliveries, deliver_due, tell_again};
+pub use facts::{Facts, notices};
+pub use sink::{Attempt, Sink, SinkError, UnusableSink};

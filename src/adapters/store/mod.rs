@@ -18,6 +18,7 @@ mod restore;
 mod sql;
 #[allow(clippy::module_inception)]
 mod store;
+mod told;
 
 pub use acts::{ActError, Done};
 pub use batch::{Outgoing, StoreBatch};
@@ -30,3 +31,4 @@ pub use query::{FindingFilter, IncidentFilter, IncidentSort, Page};
 pub use regroup::{REQUESTS, Whole};
 pub use restore::Restored;
 pub use store::{Changes, Store, StoreError};
+pub use told::Told;

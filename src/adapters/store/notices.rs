@@ -3,7 +3,7 @@
 use sqlx::{Any, Row, Transaction};
 
 use super::sql::text;
-use super::{Office, Store, StoreError, office};
+use super::{Office, Store, StoreError, office, told};
 
 /// One notice to one sink. Times are milliseconds of the wall clock.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub struct StoredNotice {
     pub sink: String,
     /// The same at every attempt.
     pub key: String,
+    /// What it is about; empty for none, and for several.
+    pub incident: String,
     pub payload: String,
     pub created_ms: i64,
     pub attempts: i64,
@@ -18,7 +20,8 @@ pub struct StoredNotice {
     pub last_error: String,
 }
 
-const COLUMNS: &str = "sink, key, payload, created, attempts, next_attempt, last_error";
+pub(super) const COLUMNS: &str =
+    "sink, key, incident, payload, created, attempts, next_attempt, last_error";
 
 impl Store {
     /// What is due at one sink, the oldest first.
@@ -51,14 +54,22 @@ impl Store {
         rows.iter().map(read).collect()
     }
 
-    /// The sink has it.
+    /// The sink has it, at `now_ms`; it stands as what the sink was told last, unless that ends the
+    /// incident.
     pub async fn notice_delivered(
         &self,
         notice: &StoredNotice,
+        ends: bool,
+        now_ms: i64,
         office: Office,
     ) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         office::check(&mut tx, office).await?;
+        match (ends, notice.incident.is_empty()) {
+            (_, true) => {}
+            (true, false) => told::remove(&mut tx, &notice.sink, &notice.incident).await?,
+            (false, false) => told::put(&mut tx, notice, now_ms).await?,
+        }
         sqlx::query("DELETE FROM notices WHERE sink = $1 AND key = $2")
             .bind(notice.sink.as_str())
             .bind(notice.key.as_str())
@@ -115,11 +126,13 @@ pub(super) async fn put(
 ) -> Result<(), StoreError> {
     for notice in notices {
         sqlx::query(
-            "INSERT INTO notices (sink, key, payload, created, attempts, next_attempt, last_error, state)
-             VALUES ($1, $2, $3, $4, 0, $5, '', 'waiting') ON CONFLICT DO NOTHING",
+            "INSERT INTO notices
+             (sink, key, incident, payload, created, attempts, next_attempt, last_error, state)
+             VALUES ($1, $2, $3, $4, $5, 0, $6, '', 'waiting') ON CONFLICT DO NOTHING",
         )
         .bind(text(&notice.sink))
         .bind(text(&notice.key))
+        .bind(text(&notice.incident))
         .bind(text(&notice.payload))
         .bind(notice.created_ms)
         .bind(notice.next_attempt_ms)
@@ -129,10 +142,11 @@ pub(super) async fn put(
     Ok(())
 }
 
-fn read(row: &sqlx::any::AnyRow) -> Result<StoredNotice, StoreError> {
+pub(super) fn read(row: &sqlx::any::AnyRow) -> Result<StoredNotice, StoreError> {
     Ok(StoredNotice {
         sink: row.try_get("sink")?,
         key: row.try_get("key")?,
+        incident: row.try_get("incident")?,
         payload: row.try_get("payload")?,
         created_ms: row.try_get("created")?,
         attempts: row.try_get("attempts")?,
