@@ -136,7 +136,13 @@ impl CorrelateRole {
         };
         parts.runtime.block_on(parts.store.publish_exceptions_anew())?;
         tracing::info!(incidents = count, "correlator started");
-        let deliveries = Deliveries::start(&parts.notify, &parts.store, office, &parts.runtime);
+        let deliveries = Deliveries::start(
+            &parts.notify,
+            &parts.store,
+            office,
+            &parts.telemetry,
+            &parts.runtime,
+        );
         let mut role = Self {
             parts,
             office,

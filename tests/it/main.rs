@@ -45,4 +45,5 @@ mod silence;
 mod sinks;
 mod store;
 mod store_cases;
+mod store_notices;
 mod wild_clocks;

@@ -1,5 +1,7 @@
 //! From the store to the sinks, one task a sink.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -7,8 +9,8 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::{Attempt, Facts, NotifyConfig, Sink};
-use crate::adapters::store::{Office, Store, StoreError, StoredNotice};
-use crate::adapters::telemetry::now;
+use crate::adapters::store::{NoticeCount, NoticeState, Office, Store, StoreError, StoredNotice};
+use crate::adapters::telemetry::{NoticeCounts, NoticesKept, Telemetry, now};
 use crate::engine::model::IdHasher;
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -19,65 +21,147 @@ const PAUSE_MAX_MS: i64 = 600_000;
 /// How often a sink is brought up to date on what is open and what is over.
 const TELL_AGAIN_EVERY: Duration = Duration::from_secs(60);
 
+/// How often the store is looked through for what is no sink's, and counted.
+const COUNT_EVERY: Duration = Duration::from_secs(5);
+/// Why a notice is a dead letter whose sink is not configured.
+pub const SINK_GONE: &str = "the sink is no longer in the configuration";
+
 /// Runs until dropped, or until another process has taken over.
 pub struct Deliveries {
     _tasks: JoinSet<()>,
+    telemetry: Arc<Telemetry>,
+}
+
+impl Drop for Deliveries {
+    /// Another process counts from now on.
+    fn drop(&mut self) {
+        self.telemetry.notices_kept(&BTreeMap::new());
+    }
+}
+
+/// What every sink's task works with.
+#[derive(Clone)]
+struct Desk {
+    config: Arc<NotifyConfig>,
+    store: Store,
+    office: Office,
+    telemetry: Arc<Telemetry>,
 }
 
 impl Deliveries {
-    pub fn start(config: &NotifyConfig, store: &Store, office: Office, runtime: &Handle) -> Self {
+    pub fn start(
+        config: &NotifyConfig,
+        store: &Store,
+        office: Office,
+        telemetry: &Arc<Telemetry>,
+        runtime: &Handle,
+    ) -> Self {
+        telemetry.sinks(config.sink.iter().map(|sink| sink.name.as_str()));
+        let desk = Desk {
+            config: Arc::new(config.clone()),
+            store: store.clone(),
+            office,
+            telemetry: Arc::clone(telemetry),
+        };
         let mut tasks = JoinSet::new();
-        let age_max_ms = i64::from(config.age_max_s) * 1_000;
-        for sink in &config.sink {
-            match Sink::new(sink) {
-                Ok(hook) => {
-                    let served = serve(hook, store.clone(), office, age_max_ms);
-                    tasks.spawn_on(served, runtime);
+        for place in 0..config.sink.len() {
+            tasks.spawn_on(desk.clone().serve(place), runtime);
+        }
+        tasks.spawn_on(desk.count(), runtime);
+        Self { _tasks: tasks, telemetry: Arc::clone(telemetry) }
+    }
+}
+
+impl Desk {
+    async fn serve(self, place: usize) {
+        let Some(config) = self.config.sink.get(place) else { return };
+        let mut sink = Sink::or_refusing(config);
+        let mut told_again: Option<Instant> = None;
+        loop {
+            let mut counts = NoticeCounts::default();
+            let mut done = self.deliver(&sink, &mut counts).await;
+            self.telemetry.notices_done(&sink.name, counts);
+            if told_again.is_none_or(|at| at.elapsed() >= TELL_AGAIN_EVERY) {
+                told_again = Some(Instant::now());
+                // A secret may be there by now.
+                if !sink.is_usable() {
+                    sink = Sink::or_refusing(config);
                 }
-                // Incidents go on being made; the notices wait.
-                Err(error) => {
-                    tracing::error!(sink = sink.name, %error, "a sink is not served");
-                }
+                let now_ms = now().millis();
+                done = done.and(tell_again(&sink, &self.store, self.office, now_ms).await);
             }
+            match done {
+                Ok(()) => {}
+                Err(StoreError::Superseded) => return,
+                Err(error) => tracing::warn!(sink = sink.name, %error, "notices wait"),
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
         }
-        Self { _tasks: tasks }
+    }
+
+    async fn deliver(&self, sink: &Sink, counts: &mut NoticeCounts) -> Result<(), StoreError> {
+        let age_max_ms = i64::from(self.config.age_max_s) * 1_000;
+        deliver_due(sink, &self.store, self.office, age_max_ms, now().millis(), counts).await
+    }
+
+    /// Gives up what waits for no sink, and tells the telemetry what there is.
+    async fn count(self) {
+        let names: Vec<String> = self.config.sink.iter().map(|sink| sink.name.clone()).collect();
+        loop {
+            match self.store.give_up_others(&names, SINK_GONE, self.office).await {
+                Ok(gone) if gone.is_empty() => {}
+                Ok(gone) => {
+                    tracing::warn!(sinks = ?gone, "notices of sinks that are no longer configured were given up")
+                }
+                Err(StoreError::Superseded) => return,
+                Err(error) => tracing::warn!(%error, "notices were not looked through"),
+            }
+            match self.store.notice_counts().await {
+                Ok(counts) => self.telemetry.notices_kept(&kept(&counts, now().millis())),
+                Err(error) => tracing::warn!(%error, "notices were not counted"),
+            }
+            tokio::time::sleep(COUNT_EVERY).await;
+        }
     }
 }
 
-async fn serve(sink: Sink, store: Store, office: Office, age_max_ms: i64) {
-    let mut told_again: Option<Instant> = None;
-    loop {
-        let mut done = deliver_due(&sink, &store, office, age_max_ms, now().millis()).await;
-        if told_again.is_none_or(|at| at.elapsed() >= TELL_AGAIN_EVERY) {
-            told_again = Some(Instant::now());
-            done = done.and(tell_again(&sink, &store, office, now().millis()).await);
+fn kept(counts: &[NoticeCount], now_ms: i64) -> BTreeMap<String, NoticesKept> {
+    let mut kept = BTreeMap::<String, NoticesKept>::new();
+    for count in counts {
+        let of = kept.entry(count.sink.clone()).or_default();
+        match count.state {
+            NoticeState::Waiting => {
+                of.waiting = count.count;
+                of.oldest_s = (now_ms - count.oldest_ms).max(0) as f64 / 1e3;
+            }
+            NoticeState::Dead => of.dead = count.count,
+            NoticeState::Silenced | NoticeState::Folding | NoticeState::Folded => {}
         }
-        match done {
-            Ok(()) => {}
-            Err(StoreError::Superseded) => return,
-            Err(error) => tracing::warn!(sink = sink.name, %error, "notices wait"),
-        }
-        tokio::time::sleep(LOOK_EVERY).await;
     }
+    kept
 }
 
-/// One attempt at everything that is due at `now_ms`.
+/// One attempt at everything that is due at `now_ms`; `counts` grows by what it came to.
 pub async fn deliver_due(
     sink: &Sink,
     store: &Store,
     office: Office,
     age_max_ms: i64,
     now_ms: i64,
+    counts: &mut NoticeCounts,
 ) -> Result<(), StoreError> {
     for notice in store.notices_due(&sink.name, now_ms, PART_MAX).await? {
         let Err(error) = attempt(sink, store, &notice, now_ms).await? else {
             store.notice_delivered(&notice, ends(&notice), now_ms, office).await?;
+            counts.delivered += 1;
             continue;
         };
         let next_ms = now_ms + pause_ms(&notice);
         let next = (next_ms - notice.created_ms <= age_max_ms).then_some(next_ms);
         tracing::warn!(sink = sink.name, error, given_up = next.is_none(), "a notice failed");
         store.notice_failed(&notice, &error, next, office).await?;
+        counts.failed += 1;
+        counts.dead += u64::from(next.is_none());
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::NotifyConfig;
-use crate::adapters::store::StoredNotice;
+use crate::adapters::store::{NoticeState, StoredNotice};
 use crate::engine::correlate::Notice;
 use crate::engine::model::{EventTime, IdHasher, Incident, Severity};
 
@@ -151,6 +151,7 @@ pub fn notices(
             attempts: 0,
             next_attempt_ms: now_ms,
             last_error: String::new(),
+            state: NoticeState::Waiting,
         })
         .collect()
 }

@@ -19,6 +19,6 @@ mod webhook;
 mod tests;
 
 pub use config::{NotifyConfig, SinkConfig, SinkKind};
-pub use deliver::{Deliveries, deliver_due, tell_again};
+pub use deliver::{Deliveries, SINK_GONE, deliver_due, tell_again};
 pub use facts::{Facts, notices};
 pub use sink::{Attempt, Sink, SinkError, UnusableSink};

@@ -31,6 +31,8 @@ pub enum SinkError {
     Key,
     #[error("the stored notice does not read back")]
     Payload,
+    #[error("cannot be served: {0}")]
+    Unusable(String),
 }
 
 /// Why a sink cannot be served at all.
@@ -68,6 +70,7 @@ enum Way {
     Alertmanager(Arc<Alertmanager>),
     Slack(Arc<Slack>),
     Email(Arc<Email>),
+    Unusable(String),
 }
 
 impl Sink {
@@ -88,6 +91,18 @@ impl Sink {
         Ok(Self { name: config.name.clone(), way })
     }
 
+    /// The same, where a sink that cannot be served refuses everything and says why.
+    pub fn or_refusing(config: &SinkConfig) -> Self {
+        Self::new(config).unwrap_or_else(|error| Self {
+            name: config.name.clone(),
+            way: Way::Unusable(error.to_string()),
+        })
+    }
+
+    pub(super) fn is_usable(&self) -> bool {
+        !matches!(self.way, Way::Unusable(_))
+    }
+
     /// Blocks until the sink has answered.
     pub fn send(&self, attempt: &Attempt) -> Result<(), SinkError> {
         if let Way::Webhook(hook) = &self.way {
@@ -100,6 +115,7 @@ impl Sink {
             Way::Alertmanager(to) => to.send(&facts, attempt),
             Way::Slack(to) => to.send(&facts, attempt),
             Way::Email(to) => to.send(&facts, attempt),
+            Way::Unusable(why) => Err(SinkError::Unusable(why.clone())),
         }
     }
 

@@ -25,7 +25,7 @@ pub use batch::{Outgoing, StoreBatch};
 pub use exceptions::{ExceptionError, KeptException};
 pub use feedback::Judged;
 pub use forget::FORGET_PART;
-pub use notices::StoredNotice;
+pub use notices::{NoticeCount, NoticeState, StoredNotice};
 pub use office::Office;
 pub use query::{FindingFilter, IncidentFilter, IncidentSort, Page};
 pub use regroup::{REQUESTS, Whole};
