@@ -6,6 +6,8 @@ use axum::http::Uri;
 use lettre::message::Mailbox;
 use serde::Deserialize;
 
+use super::matcher::Matcher;
+use super::silence::{self, Maintenance, Silence};
 use super::template::Templates;
 use crate::adapters::secrets::SecretSource;
 use crate::engine::model::{Problems, Severity};
@@ -17,12 +19,30 @@ pub struct NotifyConfig {
     pub console_url: Option<String>,
     /// How long a notice is tried before it becomes a dead letter.
     pub age_max_s: u32,
+    /// Incidents whose events are older than this when they are found are told in one notice; 0
+    /// tells each by itself.
+    pub fold_older_than_s: u32,
+    /// How long such old news waits for more.
+    pub fold_wait_s: u32,
+    /// People who work on incidents, for the alert load; 0 counts those who did in the last day.
+    pub analysts: u32,
     pub sink: Vec<SinkConfig>,
+    pub silence: Vec<Silence>,
+    pub maintenance: Vec<Maintenance>,
 }
 
 impl Default for NotifyConfig {
     fn default() -> Self {
-        Self { console_url: None, age_max_s: 86_400, sink: Vec::new() }
+        Self {
+            console_url: None,
+            age_max_s: 86_400,
+            fold_older_than_s: 3_600,
+            fold_wait_s: 30,
+            analysts: 0,
+            sink: Vec::new(),
+            silence: Vec::new(),
+            maintenance: Vec::new(),
+        }
     }
 }
 
@@ -45,6 +65,12 @@ pub struct SinkConfig {
     /// Incidents of this severity and above.
     #[serde(default = "medium")]
     pub severity_min: Severity,
+    /// Of those, what this fits; nothing for all.
+    #[serde(default)]
+    pub only: Matcher,
+    /// Tells again of what is open and nobody has taken up; 0 never.
+    #[serde(default)]
+    pub repeat_s: u32,
     /// Signs a webhook's requests; is a Slack-compatible webhook's address; else the password or
     /// the token.
     pub secret: Option<SecretSource>,
@@ -75,6 +101,7 @@ const NAME_MAX: usize = 40;
 /// Each sink has metrics of its own.
 const SINKS_MAX: usize = 32;
 const RECIPIENTS_MAX: usize = 50;
+const REPEAT_MIN_S: u32 = 300;
 
 impl NotifyConfig {
     pub fn check(&self, problems: &mut Problems) {
@@ -86,6 +113,9 @@ impl NotifyConfig {
                 "must begin with http:// or https://".into()
             });
         }
+        problems.require((1..=600).contains(&self.fold_wait_s), "notify.fold_wait_s", || {
+            format!("must be 1 to 600 seconds, got {}", self.fold_wait_s)
+        });
         problems.require(self.sink.len() <= SINKS_MAX, "notify.sink", || {
             format!("must be at most {SINKS_MAX}, got {}", self.sink.len())
         });
@@ -97,6 +127,7 @@ impl NotifyConfig {
             });
             sink.check(&key, problems);
         }
+        silence::check(self, problems);
     }
 
     pub fn paths_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
@@ -147,6 +178,14 @@ impl SinkConfig {
             format!("must be 1 to {NAME_MAX} letters, digits, - and _")
         });
         self.check_keys(key, problems);
+        let repeat = self.repeat_s == 0 || self.repeat_s >= REPEAT_MIN_S;
+        problems.require(repeat, &format!("{key}.repeat_s"), || {
+            format!("must be 0 (never) or {REPEAT_MIN_S} seconds and more, got {}", self.repeat_s)
+        });
+        problems.require(self.only.sink.is_empty(), &format!("{key}.only.sink"), || {
+            "has no meaning here: these are the notices of one sink".into()
+        });
+        self.only.check(&format!("{key}.only"), problems);
         if let Some(secret) = &self.secret {
             secret.check(&format!("{key}.secret"), problems);
         }

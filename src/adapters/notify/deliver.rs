@@ -8,10 +8,10 @@ use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::{Attempt, Facts, NotifyConfig, Sink};
+use super::{Attempt, Facts, NotifyConfig, Sink, SinkConfig, fold_due, kept_back};
 use crate::adapters::store::{NoticeCount, NoticeState, Office, Store, StoreError, StoredNotice};
-use crate::adapters::telemetry::{NoticeCounts, NoticesKept, Telemetry, now};
-use crate::engine::model::IdHasher;
+use crate::adapters::telemetry::{AlertLoad, NoticeCounts, NoticesKept, Telemetry, now};
+use crate::engine::model::{EventTime, IdHasher};
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 const PART_MAX: u32 = 50;
@@ -79,7 +79,7 @@ impl Desk {
         let mut told_again: Option<Instant> = None;
         loop {
             let mut counts = NoticeCounts::default();
-            let mut done = self.deliver(&sink, &mut counts).await;
+            let mut done = self.look(config, &sink, &mut counts).await;
             self.telemetry.notices_done(&sink.name, counts);
             if told_again.is_none_or(|at| at.elapsed() >= TELL_AGAIN_EVERY) {
                 told_again = Some(Instant::now());
@@ -99,9 +99,18 @@ impl Desk {
         }
     }
 
-    async fn deliver(&self, sink: &Sink, counts: &mut NoticeCounts) -> Result<(), StoreError> {
-        let age_max_ms = i64::from(self.config.age_max_s) * 1_000;
-        deliver_due(sink, &self.store, self.office, age_max_ms, now().millis(), counts).await
+    /// One round of everything a sink's notices wait for.
+    async fn look(
+        &self,
+        config: &SinkConfig,
+        sink: &Sink,
+        counts: &mut NoticeCounts,
+    ) -> Result<(), StoreError> {
+        let (store, office, now_ms) = (&self.store, self.office, now().millis());
+        let_go_due(&sink.name, store, office, now_ms).await?;
+        counts.folded += fold_due(&self.config, &sink.name, store, office, now_ms).await?;
+        repeat_due(&self.config, config, store, office, now_ms).await?;
+        deliver_due(&self.config, sink, store, office, now_ms, counts).await
     }
 
     /// Gives up what waits for no sink, and tells the telemetry what there is.
@@ -120,6 +129,16 @@ impl Desk {
                 Ok(counts) => self.telemetry.notices_kept(&kept(&counts, now().millis())),
                 Err(error) => tracing::warn!(%error, "notices were not counted"),
             }
+            match self.store.day_load(now()).await {
+                Ok(load) => self.telemetry.alert_load(AlertLoad {
+                    opened: load.opened,
+                    analysts: match self.config.analysts {
+                        0 => load.people,
+                        analysts => u64::from(analysts),
+                    },
+                }),
+                Err(error) => tracing::warn!(%error, "the alert load was not counted"),
+            }
             tokio::time::sleep(COUNT_EVERY).await;
         }
     }
@@ -135,7 +154,9 @@ fn kept(counts: &[NoticeCount], now_ms: i64) -> BTreeMap<String, NoticesKept> {
                 of.oldest_s = (now_ms - count.oldest_ms).max(0) as f64 / 1e3;
             }
             NoticeState::Dead => of.dead = count.count,
-            NoticeState::Silenced | NoticeState::Folding | NoticeState::Folded => {}
+            NoticeState::Silenced => of.silenced = count.count,
+            NoticeState::Folding => of.folding = count.count,
+            NoticeState::Folded => {}
         }
     }
     kept
@@ -143,14 +164,28 @@ fn kept(counts: &[NoticeCount], now_ms: i64) -> BTreeMap<String, NoticesKept> {
 
 /// One attempt at everything that is due at `now_ms`; `counts` grows by what it came to.
 pub async fn deliver_due(
+    config: &NotifyConfig,
     sink: &Sink,
     store: &Store,
     office: Office,
-    age_max_ms: i64,
     now_ms: i64,
     counts: &mut NoticeCounts,
 ) -> Result<(), StoreError> {
+    let age_max_ms = i64::from(config.age_max_s) * 1_000;
     for notice in store.notices_due(&sink.name, now_ms, PART_MAX).await? {
+        let facts = serde_json::from_str::<Facts>(&notice.payload).ok();
+        if let Some(facts) = &facts {
+            if let Some(kept) = kept_back(config, facts, &sink.name, now_ms) {
+                let (reason, until) = (&kept.reason, Some(kept.until_ms));
+                let state = NoticeState::Silenced;
+                store.keep_notice_back(&notice, state, reason, until, office).await?;
+                counts.silenced += 1;
+                continue;
+            }
+            if facts.kind == "quiet" && follows(store, &notice, office, counts).await? {
+                continue;
+            }
+        }
         let Err(error) = attempt(sink, store, &notice, now_ms).await? else {
             store.notice_delivered(&notice, ends(&notice), now_ms, office).await?;
             counts.delivered += 1;
@@ -162,6 +197,83 @@ pub async fn deliver_due(
         store.notice_failed(&notice, &error, next, office).await?;
         counts.failed += 1;
         counts.dead += u64::from(next.is_none());
+    }
+    Ok(())
+}
+
+/// Whether nobody needs to hear that an incident is quiet, having been kept from hearing of it.
+async fn follows(
+    store: &Store,
+    notice: &StoredNotice,
+    office: Office,
+    counts: &mut NoticeCounts,
+) -> Result<bool, StoreError> {
+    let Some(state) = store.kept_back_before(&notice.sink, &notice.incident).await? else {
+        return Ok(false);
+    };
+    let reason = "the sink was not told of the incident by itself";
+    store.keep_notice_back(notice, state, reason, None, office).await?;
+    match state {
+        NoticeState::Silenced => counts.silenced += 1,
+        _ => counts.folded += 1,
+    }
+    Ok(true)
+}
+
+/// After a silence, what still goes on is told; the rest stays as it is, for whoever lists it.
+pub async fn let_go_due(
+    sink: &str,
+    store: &Store,
+    office: Office,
+    now_ms: i64,
+) -> Result<(), StoreError> {
+    for (notice, goes_on) in store.silences_ended(sink, now_ms, PART_MAX).await? {
+        if goes_on && !ends(&notice) {
+            store.let_notice_go(&notice, now_ms, office).await?;
+        } else {
+            let (state, reason) = (NoticeState::Silenced, &notice.last_error);
+            store.keep_notice_back(&notice, state, reason, None, office).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Incidents that are open and nobody has taken up are told of again.
+pub async fn repeat_due(
+    config: &NotifyConfig,
+    sink: &SinkConfig,
+    store: &Store,
+    office: Office,
+    now_ms: i64,
+) -> Result<(), StoreError> {
+    if sink.repeat_s == 0 {
+        return Ok(());
+    }
+    let until_ms = now_ms - i64::from(sink.repeat_s) * 1_000;
+    for told in store.told_until(&sink.name, until_ms, PART_MAX).await? {
+        let Some(incident) = store.incident(&told.incident).await? else { continue };
+        let time = EventTime::from_millis(now_ms).unwrap_or_default();
+        let before = serde_json::from_str::<Facts>(&told.payload).unwrap_or_default();
+        let facts = Facts {
+            detectors: before.detectors,
+            ..Facts::of(&incident, "still_open", time, config)
+        };
+        let key = IdHasher::new("still_open")
+            .part(told.incident.as_bytes())
+            .part(&told.time_ms.to_le_bytes())
+            .finish();
+        let notice = StoredNotice {
+            sink: sink.name.clone(),
+            key,
+            incident: told.incident.clone(),
+            payload: facts.json(),
+            created_ms: now_ms,
+            attempts: 0,
+            next_attempt_ms: now_ms,
+            last_error: String::new(),
+            state: NoticeState::Waiting,
+        };
+        store.repeat_notice(&told, &notice, now_ms, office).await?;
     }
     Ok(())
 }

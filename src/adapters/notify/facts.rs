@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::NotifyConfig;
 use crate::adapters::store::{NoticeState, StoredNotice};
-use crate::engine::correlate::Notice;
+use crate::engine::correlate::{Notice, NoticeKind};
 use crate::engine::model::{EventTime, IdHasher, Incident, Severity};
 
 /// Field order is the wire order. Fields that came later have defaults, for notices stored before.
@@ -48,6 +48,18 @@ pub struct Facts {
     /// Of those, by severity.
     #[serde(default)]
     pub severities: BTreeMap<String, u64>,
+    /// Of those, the worst.
+    #[serde(default)]
+    pub worst: Vec<Brief>,
+}
+
+/// One incident among several.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Brief {
+    pub incident: String,
+    pub severity: Severity,
+    pub title: String,
+    pub link: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,6 +93,7 @@ impl Facts {
             subjects: incident.subjects,
             count: 1,
             severities: BTreeMap::from([(incident.severity.name().to_owned(), 1)]),
+            worst: Vec::new(),
         }
     }
 
@@ -121,7 +134,7 @@ impl NotifyConfig {
     }
 }
 
-/// One notice for each sink that wants it.
+/// One notice for each sink that wants it. Old news of what opened or rose waits to be told in one.
 pub fn notices(
     config: &NotifyConfig,
     incident: &Incident,
@@ -140,7 +153,16 @@ pub fn notices(
     facts.severity = notice.severity;
     facts.detectors = detectors;
     let payload = facts.json();
-    let wanting = config.sink.iter().filter(|sink| notice.severity >= sink.severity_min);
+    let wanting = config.sink.iter().filter(|sink| {
+        notice.severity >= sink.severity_min && sink.only.touches(&facts, &sink.name)
+    });
+    let age_ms = now_ms - notice.time.millis();
+    let is_old =
+        config.fold_older_than_s > 0 && age_ms > i64::from(config.fold_older_than_s) * 1_000;
+    let state = match notice.kind {
+        NoticeKind::Opened | NoticeKind::SeverityRaised if is_old => NoticeState::Folding,
+        _ => NoticeState::Waiting,
+    };
     wanting
         .map(|sink| StoredNotice {
             sink: sink.name.clone(),
@@ -151,7 +173,7 @@ pub fn notices(
             attempts: 0,
             next_attempt_ms: now_ms,
             last_error: String::new(),
-            state: NoticeState::Waiting,
+            state,
         })
         .collect()
 }

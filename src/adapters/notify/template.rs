@@ -4,12 +4,12 @@ use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior, Value};
 use serde_json::{Map, json};
 
-use super::facts::{Facts, Scope};
+use super::facts::{Brief, Facts, Scope};
 use crate::engine::model::{EventTime, Severity};
 use crate::engine::timeline::{visible, visible_lines};
 
 /// What a template may name.
-const FIELDS: [&str; 18] = [
+const FIELDS: [&str; 19] = [
     "kind",
     "what",
     "incident",
@@ -27,6 +27,7 @@ const FIELDS: [&str; 18] = [
     "subjects",
     "count",
     "severities",
+    "worst",
     "key",
 ];
 const SOURCE_MAX: usize = 20_000;
@@ -42,7 +43,8 @@ Severity {{ severity }}, score {{ score }} of 100, at {{ time }}.
 {% for part in scope %}{{ part.category }}: {{ part.records }} records, \
 {{ part.subjects }} people and consignments
 {% endfor %}{% if count > 1 %}{% for severity, n in severities|items %}{{ severity }}: {{ n }}
-{% endfor %}{% endif %}{% if link %}{{ link }}
+{% endfor %}{% endif %}{% for one in worst %}- {{ one.severity }}: {{ one.title }}{% if one.link %} {{ one.link }}{% endif %}
+{% endfor %}{% if link %}{{ link }}
 {% endif %}";
 
 /// Compiled; cheap to share, not to make.
@@ -164,6 +166,12 @@ fn samples() -> Vec<Facts> {
         detectors: vec!["bulk_read".into()],
         count: 2,
         severities: [("high".to_owned(), 2)].into(),
+        worst: vec![Brief {
+            incident: "0123".into(),
+            severity: Severity::High,
+            title: "A title".into(),
+            link: Some("https://console.example/incidents/0123".into()),
+        }],
         ..Facts::default()
     };
     kinds.into_iter().map(sample).chain([Facts::default()]).collect()

@@ -1,5 +1,6 @@
 //! What each sink was last told about an incident.
 
+use sqlx::any::AnyRow;
 use sqlx::{Any, Row, Transaction};
 
 use super::sql::text;
@@ -17,8 +18,6 @@ pub struct Told {
     pub time_ms: i64,
     /// The incident is quiet, absorbed, resolved or no longer kept.
     pub over: bool,
-    /// Somebody has it in hand.
-    pub taken_up: bool,
 }
 
 impl Store {
@@ -51,20 +50,32 @@ impl Store {
         .bind(i64::from(count_max))
         .fetch_all(&self.pool)
         .await?;
-        rows.iter()
-            .map(|row| {
-                let (status, state): (&str, &str) = (row.try_get("status")?, row.try_get("state")?);
-                let over = status != Status::Open.name() || state == State::Resolved.name();
-                Ok(Told {
-                    incident: row.try_get("incident")?,
-                    key: row.try_get("key")?,
-                    payload: row.try_get("payload")?,
-                    time_ms: row.try_get("time")?,
-                    over,
-                    taken_up: state != State::New.name(),
-                })
-            })
-            .collect()
+        rows.iter().map(read).collect()
+    }
+
+    /// Incidents that are open, that nobody has taken up and that a sink was last told of before or
+    /// at `until_ms`, the longest ago first.
+    pub async fn told_until(
+        &self,
+        sink: &str,
+        until_ms: i64,
+        count_max: u32,
+    ) -> Result<Vec<Told>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT t.incident, t.key, t.payload, t.time, i.status AS status,
+                 COALESCE(c.state, 'new') AS state
+             FROM told t JOIN incidents i ON i.id = t.incident
+                 LEFT JOIN cases c ON c.incident = t.incident
+             WHERE t.sink = $1 AND t.time <= $2 AND i.status = 'open'
+                 AND COALESCE(c.state, 'new') = 'new'
+             ORDER BY t.time, t.incident LIMIT $3",
+        )
+        .bind(sink)
+        .bind(until_ms)
+        .bind(i64::from(count_max))
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(read).collect()
     }
 
     /// The sink needs to know no more of these incidents.
@@ -118,4 +129,15 @@ pub(super) async fn remove(
         .execute(&mut **tx)
         .await?;
     Ok(())
+}
+
+fn read(row: &AnyRow) -> Result<Told, StoreError> {
+    let (status, state): (&str, &str) = (row.try_get("status")?, row.try_get("state")?);
+    Ok(Told {
+        incident: row.try_get("incident")?,
+        key: row.try_get("key")?,
+        payload: row.try_get("payload")?,
+        time_ms: row.try_get("time")?,
+        over: status != Status::Open.name() || state == State::Resolved.name(),
+    })
 }

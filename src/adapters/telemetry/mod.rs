@@ -28,7 +28,7 @@ pub use exposition::ExpositionError;
 pub use figures::ReloadedFile;
 pub use latency::LatencyStats;
 pub use logging::init_logging;
-pub use notices::{NoticeCounts, NoticesKept};
+pub use notices::{AlertLoad, NoticeCounts, NoticesKept};
 pub use process::{peak_rss_bytes, rss_bytes};
 pub use rules::RuleStats;
 pub use stats::{IncidentStats, RecordStats, RulesStats, StateStats, Stats, TopicStats};

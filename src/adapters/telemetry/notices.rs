@@ -13,6 +13,10 @@ pub struct NoticeCounts {
     pub failed: u64,
     /// Given up.
     pub dead: u64,
+    /// Kept back by silences and maintenance windows.
+    pub silenced: u64,
+    /// Told with others in one.
+    pub folded: u64,
 }
 
 /// Notices of one sink as the store has them.
@@ -20,6 +24,8 @@ pub struct NoticeCounts {
 pub struct NoticesKept {
     pub waiting: u64,
     pub dead: u64,
+    pub silenced: u64,
+    pub folding: u64,
     /// Age of the oldest that waits, 0 where none does.
     pub oldest_s: f64,
 }
@@ -30,6 +36,15 @@ pub struct NoticeFigures {
     done: BTreeMap<String, NoticeCounts>,
     /// Also of sinks that are no longer configured, as one.
     kept: BTreeMap<String, NoticesKept>,
+    load: AlertLoad,
+}
+
+/// How much there is to do, of the last 24 hours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AlertLoad {
+    pub opened: u64,
+    /// Who works on incidents.
+    pub analysts: u64,
 }
 
 impl NoticeFigures {
@@ -42,9 +57,13 @@ impl NoticeFigures {
             "Notices by what became of them, and attempts that failed, by sink.",
         );
         for (sink, counts) in done {
-            for (outcome, n) in
-                [("delivered", counts.delivered), ("failed", counts.failed), ("dead", counts.dead)]
-            {
+            for (outcome, n) in [
+                ("delivered", counts.delivered),
+                ("failed", counts.failed),
+                ("dead", counts.dead),
+                ("silenced", counts.silenced),
+                ("folded", counts.folded),
+            ] {
                 family.put(&[("sink", sink), ("outcome", outcome)], n as f64);
             }
         }
@@ -55,7 +74,12 @@ impl NoticeFigures {
             .gauges("tidewaiter_notices", "Notices in the store, by sink. Told by who correlates.");
         for sink in &sinks {
             let kept = kept(sink);
-            for (state, n) in [("waiting", kept.waiting), ("dead", kept.dead)] {
+            for (state, n) in [
+                ("waiting", kept.waiting),
+                ("dead", kept.dead),
+                ("silenced", kept.silenced),
+                ("folding", kept.folding),
+            ] {
                 family.put(&[("sink", sink), ("state", state)], n as f64);
             }
         }
@@ -66,6 +90,19 @@ impl NoticeFigures {
         for sink in &sinks {
             family.put(&[("sink", sink)], kept(sink).oldest_s);
         }
+        let AlertLoad { opened, analysts } = self.load;
+        to.gauges("tidewaiter_incidents_opened_day", "Incidents opened in the last 24 hours.")
+            .put(&[], opened as f64);
+        to.gauges(
+            "tidewaiter_analysts",
+            "People who work on incidents: as configured, or who did in the last 24 hours.",
+        )
+        .put(&[], analysts as f64);
+        to.gauges(
+            "tidewaiter_incidents_per_analyst_day",
+            "Alert load: incidents opened in the last 24 hours for each analyst; for one where there is none.",
+        )
+        .put(&[], opened as f64 / analysts.max(1) as f64);
     }
 }
 
@@ -83,7 +120,13 @@ impl Telemetry {
             counts.delivered += more.delivered;
             counts.failed += more.failed;
             counts.dead += more.dead;
+            counts.silenced += more.silenced;
+            counts.folded += more.folded;
         }
+    }
+
+    pub fn alert_load(&self, load: AlertLoad) {
+        self.figures().notices.load = load;
     }
 
     /// What the store has, by sink; nothing from a process that no longer correlates.
@@ -95,6 +138,8 @@ impl Telemetry {
             let sum = named.entry(if known { sink } else { OTHER }.to_owned()).or_default();
             sum.waiting += more.waiting;
             sum.dead += more.dead;
+            sum.silenced += more.silenced;
+            sum.folding += more.folding;
             sum.oldest_s = sum.oldest_s.max(more.oldest_s);
         }
         figures.notices.kept = named;

@@ -3,6 +3,7 @@
 mod email;
 mod messages;
 mod queue;
+mod routes;
 mod settings;
 mod smtp;
 

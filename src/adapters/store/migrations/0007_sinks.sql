@@ -12,3 +12,7 @@ CREATE TABLE told (
     time     BIGINT NOT NULL,
     PRIMARY KEY (sink, incident)
 );
+
+-- For the alert load: what opened, and who did something, in the last day.
+CREATE INDEX incidents_opened ON incidents (opened);
+CREATE INDEX acts_time ON acts (time);
