@@ -136,7 +136,13 @@ impl CorrelateRole {
         };
         parts.runtime.block_on(parts.store.publish_exceptions_anew())?;
         tracing::info!(incidents = count, "correlator started");
-        let deliveries = Deliveries::start(&parts.notify, &parts.store, office, &parts.runtime);
+        let deliveries = Deliveries::start(
+            &parts.notify,
+            &parts.store,
+            office,
+            &parts.telemetry,
+            &parts.runtime,
+        );
         let mut role = Self {
             parts,
             office,
@@ -262,7 +268,9 @@ impl CorrelateRole {
         let wall_ms = now_on_the_wall().millis();
         for notice in &out.notices {
             if let Some(incident) = self.correlator.incident(&notice.incident) {
-                batch.notices.extend(notices(&self.parts.notify, incident, notice, wall_ms));
+                let detectors = self.correlator.detectors(&incident.id).map(str::to_owned);
+                let (notify, detectors) = (&self.parts.notify, detectors.collect());
+                batch.notices.extend(notices(notify, incident, detectors, notice, wall_ms));
             }
         }
         let changed = out.changed.iter().filter_map(|id| self.correlator.incident(id));

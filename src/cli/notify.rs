@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::exit::{Exit, Failure, OrExit};
-use crate::adapters::notify::Webhook;
+use crate::adapters::notify::{Attempt, Facts, Sink};
+use crate::adapters::store::NoticeState;
 use crate::adapters::telemetry::now;
 use crate::app::open_store;
 use crate::config::{Purpose, load};
@@ -24,15 +25,44 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Dead letters, the oldest first.
-    List,
-    /// Let all dead letters wait for their sinks anew.
+    /// Dead letters, or notices in another state, the oldest first.
+    List {
+        #[arg(long, value_enum, default_value = "dead")]
+        state: State,
+    },
+    /// Let the dead letters of all sinks in the configuration wait for them anew.
     Retry,
     /// Send one notice that says it is a test, and tell what came back.
     Test {
         /// The sink's name.
         sink: String,
     },
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum State {
+    /// Given up.
+    Dead,
+    /// Yet to be taken by their sinks.
+    Waiting,
+    /// Kept back by a silence or a maintenance window.
+    Silenced,
+    /// Old news, to be told in one.
+    Folding,
+    /// Old news that was told in one.
+    Folded,
+}
+
+impl State {
+    const fn stored(self) -> NoticeState {
+        match self {
+            Self::Dead => NoticeState::Dead,
+            Self::Waiting => NoticeState::Waiting,
+            Self::Silenced => NoticeState::Silenced,
+            Self::Folding => NoticeState::Folding,
+            Self::Folded => NoticeState::Folded,
+        }
+    }
 }
 
 pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
@@ -42,10 +72,15 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
             return Err(anyhow::anyhow!("no sink `{sink}` in the configuration"))
                 .or_exit(Exit::BadInput);
         };
-        let hook = Webhook::new(found).or_exit(Exit::BadConfig)?;
-        let now_ms = now().millis();
-        let body = r#"{"kind":"test","title":"A test of this sink"}"#;
-        return match hook.send(&format!("test-{now_ms}"), body, now_ms) {
+        let to = Sink::new(found).or_exit(Exit::BadConfig)?;
+        let now = now();
+        let attempt = Attempt {
+            key: format!("test-{}", now.millis()),
+            payload: Facts::test(now, &config.notify).json(),
+            before: None,
+            now_ms: now.millis(),
+        };
+        return match to.send(&attempt) {
             Ok(()) => {
                 println!("{sink}: taken");
                 Ok(Exit::Fine)
@@ -62,15 +97,17 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         .or_exit(Exit::Internal)?;
     runtime.block_on(async {
         let store = open_store(&config.store).await.or_exit(Exit::Internal)?;
-        if matches!(arguments.command, Command::Retry) {
-            let count = store.retry_notices(now().millis()).await.or_exit(Exit::Internal)?;
+        let Command::List { state } = arguments.command else {
+            let sinks: Vec<String> = config.notify.sink.iter().map(|s| s.name.clone()).collect();
+            let again = store.retry_notices(&sinks, now().millis()).await;
+            let count = again.or_exit(Exit::Internal)?;
             println!("{count} notices wait anew");
             return Ok(Exit::Fine);
-        }
-        for dead in store.notices_dead().await.or_exit(Exit::Internal)? {
-            let since = EventTime::from_millis(dead.created_ms).unwrap_or_default();
-            let (sink, error) = (visible(&dead.sink), visible(&dead.last_error));
-            println!("{since}  {sink}  {}  {} attempts  {error}", dead.key, dead.attempts);
+        };
+        for kept in store.notices_in(state.stored()).await.or_exit(Exit::Internal)? {
+            let since = EventTime::from_millis(kept.created_ms).unwrap_or_default();
+            let (sink, error) = (visible(&kept.sink), visible(&kept.last_error));
+            println!("{since}  {sink}  {}  {} attempts  {error}", kept.key, kept.attempts);
         }
         Ok(Exit::Fine)
     })

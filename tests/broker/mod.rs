@@ -24,6 +24,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicRe
 use rdkafka::client::DefaultClientContext;
 
 use node::{Node, StartError};
+pub use ports::one as free_port;
 pub use security::Security;
 use security::TlsFiles;
 

@@ -25,7 +25,8 @@ pub fn free(nodes: usize) -> Result<Vec<Ports>, String> {
     (0..nodes).map(|_| Ok(Ports { client: one()?, internal: one()?, controller: one()? })).collect()
 }
 
-fn one() -> Result<u16, String> {
+/// One free port, not handed out twice by this process.
+pub fn one() -> Result<u16, String> {
     // Test processes start at different places, so that they seldom look at the same port.
     let start = std::process::id().wrapping_mul(97);
     for _ in 0..COUNT {

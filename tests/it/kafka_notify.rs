@@ -62,7 +62,7 @@ fn a_webhook_hears_of_every_incident_and_of_none_that_is_not_there() {
     let (url, heard) = receiver();
     std::fs::write(setup.path("hook.key"), "0123456789abcdef0123456789abcdef").unwrap();
     let rest = format!(
-        "{}[[notify.sink]]\nname = \"desk\"\nkind = \"webhook\"\nurl = \"{url}\"\n\
+        "{}[notify]\nfold_older_than_s = 0\n[[notify.sink]]\nname = \"desk\"\nkind = \"webhook\"\nurl = \"{url}\"\n\
          severity_min = \"medium\"\nsecret = {{ file = \"hook.key\" }}\n",
         simulated.data_section()
     );

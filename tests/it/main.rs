@@ -44,6 +44,8 @@ mod rules_cli;
 mod saved_state;
 mod scenarios;
 mod silence;
+mod sinks;
 mod store;
 mod store_cases;
+mod store_notices;
 mod wild_clocks;

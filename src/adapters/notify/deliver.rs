@@ -1,82 +1,345 @@
 //! From the store to the sinks, one task a sink.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
-use super::{NotifyConfig, Webhook};
-use crate::adapters::store::{Office, Store, StoreError, StoredNotice};
-use crate::adapters::telemetry::now;
-use crate::engine::model::IdHasher;
+use super::{Attempt, Facts, NotifyConfig, Sink, SinkConfig, fold_due, kept_back};
+use crate::adapters::store::{NoticeCount, NoticeState, Office, Store, StoreError, StoredNotice};
+use crate::adapters::telemetry::{AlertLoad, NoticeCounts, NoticesKept, Telemetry, now};
+use crate::engine::model::{EventTime, IdHasher};
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 const PART_MAX: u32 = 50;
 /// Between two attempts: doubled from the first to the last.
 const PAUSE_MIN_MS: i64 = 2_000;
 const PAUSE_MAX_MS: i64 = 600_000;
+/// How often a sink is brought up to date on what is open and what is over.
+const TELL_AGAIN_EVERY: Duration = Duration::from_secs(60);
+
+/// How often the store is looked through for what is no sink's, and counted.
+const COUNT_EVERY: Duration = Duration::from_secs(5);
+/// Why a notice is a dead letter whose sink is not configured.
+pub const SINK_GONE: &str = "the sink is no longer in the configuration";
 
 /// Runs until dropped, or until another process has taken over.
 pub struct Deliveries {
     _tasks: JoinSet<()>,
+    telemetry: Arc<Telemetry>,
+}
+
+impl Drop for Deliveries {
+    /// Another process counts from now on.
+    fn drop(&mut self) {
+        self.telemetry.notices_kept(&BTreeMap::new());
+    }
+}
+
+/// What every sink's task works with.
+#[derive(Clone)]
+struct Desk {
+    config: Arc<NotifyConfig>,
+    store: Store,
+    office: Office,
+    telemetry: Arc<Telemetry>,
 }
 
 impl Deliveries {
-    pub fn start(config: &NotifyConfig, store: &Store, office: Office, runtime: &Handle) -> Self {
+    pub fn start(
+        config: &NotifyConfig,
+        store: &Store,
+        office: Office,
+        telemetry: &Arc<Telemetry>,
+        runtime: &Handle,
+    ) -> Self {
+        telemetry.sinks(config.sink.iter().map(|sink| sink.name.as_str()));
+        let desk = Desk {
+            config: Arc::new(config.clone()),
+            store: store.clone(),
+            office,
+            telemetry: Arc::clone(telemetry),
+        };
         let mut tasks = JoinSet::new();
-        let age_max_ms = i64::from(config.age_max_s) * 1_000;
-        for sink in &config.sink {
-            match Webhook::new(sink) {
-                Ok(hook) => {
-                    let served = serve(hook, store.clone(), office, age_max_ms);
-                    tasks.spawn_on(served, runtime);
+        for place in 0..config.sink.len() {
+            tasks.spawn_on(desk.clone().serve(place), runtime);
+        }
+        tasks.spawn_on(desk.count(), runtime);
+        Self { _tasks: tasks, telemetry: Arc::clone(telemetry) }
+    }
+}
+
+impl Desk {
+    async fn serve(self, place: usize) {
+        let Some(config) = self.config.sink.get(place) else { return };
+        let mut sink = Sink::or_refusing(config);
+        let mut told_again: Option<Instant> = None;
+        loop {
+            let mut counts = NoticeCounts::default();
+            let mut done = self.look(config, &sink, &mut counts).await;
+            self.telemetry.notices_done(&sink.name, counts);
+            if told_again.is_none_or(|at| at.elapsed() >= TELL_AGAIN_EVERY) {
+                told_again = Some(Instant::now());
+                // A secret may be there by now.
+                if !sink.is_usable() {
+                    sink = Sink::or_refusing(config);
                 }
-                // Incidents go on being made; the notices wait.
-                Err(error) => {
-                    tracing::error!(sink = sink.name, %error, "a sink is not served");
-                }
+                let now_ms = now().millis();
+                done = done.and(tell_again(&sink, &self.store, self.office, now_ms).await);
             }
+            match done {
+                Ok(()) => {}
+                Err(StoreError::Superseded) => return,
+                Err(error) => tracing::warn!(sink = sink.name, %error, "notices wait"),
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
         }
-        Self { _tasks: tasks }
+    }
+
+    /// One round of everything a sink's notices wait for.
+    async fn look(
+        &self,
+        config: &SinkConfig,
+        sink: &Sink,
+        counts: &mut NoticeCounts,
+    ) -> Result<(), StoreError> {
+        let (store, office, now_ms) = (&self.store, self.office, now().millis());
+        let_go_due(&sink.name, store, office, now_ms).await?;
+        counts.folded += fold_due(&self.config, &sink.name, store, office, now_ms).await?;
+        repeat_due(&self.config, config, store, office, now_ms).await?;
+        deliver_due(&self.config, sink, store, office, now_ms, counts).await
+    }
+
+    /// Gives up what waits for no sink, and tells the telemetry what there is.
+    async fn count(self) {
+        let names: Vec<String> = self.config.sink.iter().map(|sink| sink.name.clone()).collect();
+        loop {
+            match self.store.give_up_others(&names, SINK_GONE, self.office).await {
+                Ok(gone) if gone.is_empty() => {}
+                Ok(gone) => {
+                    tracing::warn!(sinks = ?gone, "notices of sinks that are no longer configured were given up")
+                }
+                Err(StoreError::Superseded) => return,
+                Err(error) => tracing::warn!(%error, "notices were not looked through"),
+            }
+            match self.store.notice_counts().await {
+                Ok(counts) => self.telemetry.notices_kept(&kept(&counts, now().millis())),
+                Err(error) => tracing::warn!(%error, "notices were not counted"),
+            }
+            match self.store.day_load(now()).await {
+                Ok(load) => self.telemetry.alert_load(AlertLoad {
+                    opened: load.opened,
+                    analysts: match self.config.analysts {
+                        0 => load.people,
+                        analysts => u64::from(analysts),
+                    },
+                }),
+                Err(error) => tracing::warn!(%error, "the alert load was not counted"),
+            }
+            tokio::time::sleep(COUNT_EVERY).await;
+        }
     }
 }
 
-async fn serve(sink: Webhook, store: Store, office: Office, age_max_ms: i64) {
-    loop {
-        match deliver_due(&sink, &store, office, age_max_ms, now().millis()).await {
-            Ok(()) => {}
-            Err(StoreError::Superseded) => return,
-            Err(error) => tracing::warn!(sink = sink.name, %error, "notices wait"),
+fn kept(counts: &[NoticeCount], now_ms: i64) -> BTreeMap<String, NoticesKept> {
+    let mut kept = BTreeMap::<String, NoticesKept>::new();
+    for count in counts {
+        let of = kept.entry(count.sink.clone()).or_default();
+        match count.state {
+            NoticeState::Waiting => {
+                of.waiting = count.count;
+                of.oldest_s = (now_ms - count.oldest_ms).max(0) as f64 / 1e3;
+            }
+            NoticeState::Dead => of.dead = count.count,
+            NoticeState::Silenced => of.silenced = count.count,
+            NoticeState::Folding => of.folding = count.count,
+            NoticeState::Folded => {}
         }
-        tokio::time::sleep(LOOK_EVERY).await;
     }
+    kept
 }
 
-/// One attempt at everything that is due at `now_ms`.
+/// One attempt at everything that is due at `now_ms`; `counts` grows by what it came to.
 pub async fn deliver_due(
-    sink: &Webhook,
+    config: &NotifyConfig,
+    sink: &Sink,
     store: &Store,
     office: Office,
-    age_max_ms: i64,
     now_ms: i64,
+    counts: &mut NoticeCounts,
 ) -> Result<(), StoreError> {
+    let age_max_ms = i64::from(config.age_max_s) * 1_000;
     for notice in store.notices_due(&sink.name, now_ms, PART_MAX).await? {
-        let (to, key, body) = (sink.clone(), notice.key.clone(), notice.payload.clone());
-        let sent = tokio::task::spawn_blocking(move || to.send(&key, &body, now_ms)).await;
-        let error = match sent {
-            Ok(Ok(())) => {
-                store.notice_delivered(&notice, office).await?;
+        let facts = serde_json::from_str::<Facts>(&notice.payload).ok();
+        if let Some(facts) = &facts {
+            if let Some(kept) = kept_back(config, facts, &sink.name, now_ms) {
+                let (reason, until) = (&kept.reason, Some(kept.until_ms));
+                let state = NoticeState::Silenced;
+                store.keep_notice_back(&notice, state, reason, until, office).await?;
+                counts.silenced += 1;
                 continue;
             }
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => "sending broke off".to_owned(),
+            if facts.kind == "quiet" && follows(store, &notice, office, counts).await? {
+                continue;
+            }
+        }
+        let Err(error) = attempt(sink, store, &notice, now_ms).await? else {
+            store.notice_delivered(&notice, ends(&notice), now_ms, office).await?;
+            counts.delivered += 1;
+            continue;
         };
         let next_ms = now_ms + pause_ms(&notice);
         let next = (next_ms - notice.created_ms <= age_max_ms).then_some(next_ms);
         tracing::warn!(sink = sink.name, error, given_up = next.is_none(), "a notice failed");
         store.notice_failed(&notice, &error, next, office).await?;
+        counts.failed += 1;
+        counts.dead += u64::from(next.is_none());
     }
     Ok(())
+}
+
+/// Whether nobody needs to hear that an incident is quiet, having been kept from hearing of it.
+async fn follows(
+    store: &Store,
+    notice: &StoredNotice,
+    office: Office,
+    counts: &mut NoticeCounts,
+) -> Result<bool, StoreError> {
+    let Some(state) = store.kept_back_before(&notice.sink, &notice.incident).await? else {
+        return Ok(false);
+    };
+    let reason = "the sink was not told of the incident by itself";
+    store.keep_notice_back(notice, state, reason, None, office).await?;
+    match state {
+        NoticeState::Silenced => counts.silenced += 1,
+        _ => counts.folded += 1,
+    }
+    Ok(true)
+}
+
+/// After a silence, what still goes on is told; the rest stays as it is, for whoever lists it.
+pub async fn let_go_due(
+    sink: &str,
+    store: &Store,
+    office: Office,
+    now_ms: i64,
+) -> Result<(), StoreError> {
+    for (notice, goes_on) in store.silences_ended(sink, now_ms, PART_MAX).await? {
+        if goes_on && !ends(&notice) {
+            store.let_notice_go(&notice, now_ms, office).await?;
+        } else {
+            let (state, reason) = (NoticeState::Silenced, &notice.last_error);
+            store.keep_notice_back(&notice, state, reason, None, office).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Incidents that are open and nobody has taken up are told of again.
+pub async fn repeat_due(
+    config: &NotifyConfig,
+    sink: &SinkConfig,
+    store: &Store,
+    office: Office,
+    now_ms: i64,
+) -> Result<(), StoreError> {
+    if sink.repeat_s == 0 {
+        return Ok(());
+    }
+    let until_ms = now_ms - i64::from(sink.repeat_s) * 1_000;
+    for told in store.told_until(&sink.name, until_ms, PART_MAX).await? {
+        let Some(incident) = store.incident(&told.incident).await? else { continue };
+        let time = EventTime::from_millis(now_ms).unwrap_or_default();
+        let before = serde_json::from_str::<Facts>(&told.payload).unwrap_or_default();
+        let facts = Facts {
+            detectors: before.detectors,
+            ..Facts::of(&incident, "still_open", time, config)
+        };
+        let key = IdHasher::new("still_open")
+            .part(told.incident.as_bytes())
+            .part(&told.time_ms.to_le_bytes())
+            .finish();
+        let notice = StoredNotice {
+            sink: sink.name.clone(),
+            key,
+            incident: told.incident.clone(),
+            payload: facts.json(),
+            created_ms: now_ms,
+            attempts: 0,
+            next_attempt_ms: now_ms,
+            last_error: String::new(),
+            state: NoticeState::Waiting,
+        };
+        store.repeat_notice(&told, &notice, now_ms, office).await?;
+    }
+    Ok(())
+}
+
+/// What the sink said against it, where it did.
+async fn attempt(
+    sink: &Sink,
+    store: &Store,
+    notice: &StoredNotice,
+    now_ms: i64,
+) -> Result<Result<(), String>, StoreError> {
+    let before = match notice.incident.as_str() {
+        "" => None,
+        incident => store.told(&sink.name, incident).await?,
+    };
+    let attempt = Attempt {
+        key: notice.key.clone(),
+        payload: notice.payload.clone(),
+        before: before.and_then(|facts| serde_json::from_str(&facts).ok()),
+        now_ms,
+    };
+    let to = sink.clone();
+    let sent = tokio::task::spawn_blocking(move || to.send(&attempt)).await;
+    Ok(match sent {
+        Ok(sent) => sent.map_err(|error| error.to_string()),
+        Err(_) => Err("sending broke off".to_owned()),
+    })
+}
+
+/// Whether the sink need not remember the incident after this.
+fn ends(notice: &StoredNotice) -> bool {
+    serde_json::from_str::<Facts>(&notice.payload).is_ok_and(|facts| facts.kind == "quiet")
+}
+
+/// Brings a sink up to date on the incidents it knows of: Alertmanager is told again what is open
+/// and what is over; what is over is then forgotten.
+pub async fn tell_again(
+    sink: &Sink,
+    store: &Store,
+    office: Office,
+    now_ms: i64,
+) -> Result<(), StoreError> {
+    let mut last = String::new();
+    loop {
+        let told = store.told_after(&sink.name, &last, PART_MAX).await?;
+        let Some(end) = told.last() else { return Ok(()) };
+        last.clone_from(&end.incident);
+        if let Some(to) = sink.alertmanager() {
+            let facts = told.iter().filter_map(|t| {
+                Some((serde_json::from_str(&t.payload).ok()?, t.key.clone(), t.over))
+            });
+            let facts: Vec<(Facts, String, bool)> = facts.collect();
+            let sent = tokio::task::spawn_blocking(move || to.tell_again(&facts, now_ms)).await;
+            let error = match sent {
+                Ok(Ok(())) => None,
+                Ok(Err(error)) => Some(error.to_string()),
+                Err(_) => Some("sending broke off".to_owned()),
+            };
+            if let Some(error) = error {
+                tracing::warn!(sink = sink.name, error, "what is open was not told again");
+                return Ok(());
+            }
+        }
+        let over: Vec<String> = told.into_iter().filter(|t| t.over).map(|t| t.incident).collect();
+        store.told_ends(&sink.name, &over, office).await?;
+    }
 }
 
 /// Spread over the upper half, so that notices that failed together do not come back together.

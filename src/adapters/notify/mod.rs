@@ -2,17 +2,30 @@
 //!
 //! Comes in: notices the correlator stored together with their incidents. Goes out: one request a
 //! notice, at least once, under a key that stays the same at every attempt. Each sink is served by
-//! itself. It decides nothing about incidents, and no error of it says what a notice is about.
+//! itself. Silences keep a notice back, and old news is told in one; both stay in the store. It
+//! decides nothing about incidents, and no error of it says what a notice is about.
 
+mod alertmanager;
 mod config;
 mod deliver;
-mod text;
+mod email;
+mod facts;
+mod fold;
+mod matcher;
+mod post;
+mod silence;
+mod sink;
+mod slack;
+mod template;
 mod webhook;
 
 #[cfg(test)]
 mod tests;
 
 pub use config::{NotifyConfig, SinkConfig, SinkKind};
-pub use deliver::{Deliveries, deliver_due};
-pub use text::notices;
-pub use webhook::{SinkError, Webhook};
+pub use deliver::{Deliveries, SINK_GONE, deliver_due, let_go_due, repeat_due, tell_again};
+pub use facts::{Brief, Facts, Scope, notices};
+pub use fold::fold_due;
+pub use matcher::Matcher;
+pub use silence::{Day, Kept, Maintenance, Silence, kept_back};
+pub use sink::{Attempt, Sink, SinkError, UnusableSink};

@@ -10,7 +10,7 @@ use crate::engine::model::EventTime;
 pub const FORGET_PART: u64 = 200;
 
 impl Store {
-    /// Deletes incidents whose last event is before `horizon`, with their findings and entries:
+    /// Deletes incidents whose last event is before `horizon`, with their findings, entries and notices:
     /// at most [`FORGET_PART`] of them. How many it was.
     pub async fn forget(&self, horizon: EventTime) -> Result<u64, StoreError> {
         let rows = sqlx::query("SELECT id FROM incidents WHERE last_finding < $1 LIMIT $2")
@@ -28,10 +28,15 @@ impl Store {
             ("entries", "incident"),
             ("findings", "incident"),
             ("incident_keys", "incident"),
+            ("notices", "incident"),
+            ("told", "incident"),
             ("incidents", "id"),
         ] {
             let mut query = Sql::new(format!("DELETE FROM {table} WHERE {column} IN ("));
             query.list(ids.iter().cloned()).push(")");
+            if table == "notices" {
+                query.push(" AND state <> 'waiting'");
+            }
             query.execute(&mut *tx).await?;
         }
         tx.commit().await?;

@@ -3,7 +3,7 @@
 use sqlx::{Any, Row, Transaction};
 
 use super::sql::text;
-use super::{Office, Store, StoreError, office};
+use super::{Office, Store, StoreError, office, told};
 
 /// One notice to one sink. Times are milliseconds of the wall clock.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,14 +11,60 @@ pub struct StoredNotice {
     pub sink: String,
     /// The same at every attempt.
     pub key: String,
+    /// What it is about; empty for none, and for several.
+    pub incident: String,
     pub payload: String,
     pub created_ms: i64,
     pub attempts: i64,
     pub next_attempt_ms: i64,
     pub last_error: String,
+    pub state: NoticeState,
 }
 
-const COLUMNS: &str = "sink, key, payload, created, attempts, next_attempt, last_error";
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NoticeState {
+    #[default]
+    Waiting,
+    /// Given up.
+    Dead,
+    /// Kept back by a silence.
+    Silenced,
+    /// Old news that waits to be told with others in one.
+    Folding,
+    /// Told in one with others.
+    Folded,
+}
+
+impl NoticeState {
+    pub const ALL: [Self; 5] =
+        [Self::Waiting, Self::Dead, Self::Silenced, Self::Folding, Self::Folded];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Dead => "dead",
+            Self::Silenced => "silenced",
+            Self::Folding => "folding",
+            Self::Folded => "folded",
+        }
+    }
+
+    fn of(name: &str) -> Self {
+        Self::ALL.into_iter().find(|state| state.name() == name).unwrap_or_default()
+    }
+}
+
+/// Notices of one sink in one state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoticeCount {
+    pub sink: String,
+    pub state: NoticeState,
+    pub count: u64,
+    pub oldest_ms: i64,
+}
+
+pub(super) const COLUMNS: &str =
+    "sink, key, incident, payload, created, attempts, next_attempt, last_error, state";
 
 impl Store {
     /// What is due at one sink, the oldest first.
@@ -42,23 +88,90 @@ impl Store {
         rows.iter().map(read).collect()
     }
 
-    /// Notices that were given up, the oldest first.
-    pub async fn notices_dead(&self) -> Result<Vec<StoredNotice>, StoreError> {
-        let sql = format!(
-            "SELECT {COLUMNS} FROM notices WHERE state = 'dead' ORDER BY created, sink, key"
-        );
-        let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(&self.pool).await?;
+    /// Notices in a state, the oldest first.
+    pub async fn notices_in(&self, state: NoticeState) -> Result<Vec<StoredNotice>, StoreError> {
+        let sql =
+            format!("SELECT {COLUMNS} FROM notices WHERE state = $1 ORDER BY created, sink, key");
+        let rows =
+            sqlx::query(sqlx::AssertSqlSafe(sql)).bind(state.name()).fetch_all(&self.pool).await?;
         rows.iter().map(read).collect()
     }
 
-    /// The sink has it.
+    /// How many notices of each sink are in each state, and when the oldest of them was made.
+    pub async fn notice_counts(&self) -> Result<Vec<NoticeCount>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT sink, state, COUNT(*) AS n, MIN(created) AS oldest FROM notices
+             GROUP BY sink, state",
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(NoticeCount {
+                    sink: row.try_get("sink")?,
+                    state: NoticeState::of(row.try_get("state")?),
+                    count: row.try_get::<i64, _>("n")? as u64,
+                    oldest_ms: row.try_get("oldest")?,
+                })
+            })
+            .collect()
+    }
+
+    /// Notices that wait for a sink that is not among `sinks` are given up. Says for which sinks.
+    pub async fn give_up_others(
+        &self,
+        sinks: &[String],
+        reason: &str,
+        office: Office,
+    ) -> Result<Vec<String>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT DISTINCT sink FROM notices WHERE state IN ('waiting', 'folding')
+             UNION SELECT DISTINCT sink FROM told",
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let known: Vec<String> =
+            rows.iter().map(|row| row.try_get("sink")).collect::<Result<_, _>>()?;
+        let gone: Vec<String> = known.into_iter().filter(|sink| !sinks.contains(sink)).collect();
+        if gone.is_empty() {
+            return Ok(gone);
+        }
+        let mut tx = self.begin().await?;
+        office::check(&mut tx, office).await?;
+        for sink in &gone {
+            sqlx::query(
+                "UPDATE notices SET state = 'dead', last_error = $2
+                 WHERE sink = $1 AND state IN ('waiting', 'folding')",
+            )
+            .bind(sink.as_str())
+            .bind(reason)
+            .execute(&mut *tx)
+            .await?;
+            sqlx::query("DELETE FROM told WHERE sink = $1")
+                .bind(sink.as_str())
+                .execute(&mut *tx)
+                .await?;
+        }
+        tx.commit().await?;
+        Ok(gone)
+    }
+
+    /// The sink has it, at `now_ms`; it stands as what the sink was told last, unless that ends the
+    /// incident.
     pub async fn notice_delivered(
         &self,
         notice: &StoredNotice,
+        ends: bool,
+        now_ms: i64,
         office: Office,
     ) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         office::check(&mut tx, office).await?;
+        match (ends, notice.incident.is_empty()) {
+            (_, true) => {}
+            (true, false) => told::remove(&mut tx, &notice.sink, &notice.incident).await?,
+            (false, false) => told::put(&mut tx, notice, now_ms).await?,
+        }
         sqlx::query("DELETE FROM notices WHERE sink = $1 AND key = $2")
             .bind(notice.sink.as_str())
             .bind(notice.key.as_str())
@@ -93,18 +206,23 @@ impl Store {
         Ok(())
     }
 
-    /// Dead letters wait anew, as if they were written at `now_ms`. Says how many.
-    pub async fn retry_notices(&self, now_ms: i64) -> Result<u64, StoreError> {
+    /// Dead letters of these sinks wait anew, as if they were written at `now_ms`. Says how many.
+    pub async fn retry_notices(&self, sinks: &[String], now_ms: i64) -> Result<u64, StoreError> {
         let mut tx = self.begin().await?;
-        let done = sqlx::query(
-            "UPDATE notices SET state = 'waiting', created = $1, next_attempt = $1, attempts = 0
-             WHERE state = 'dead'",
-        )
-        .bind(now_ms)
-        .execute(&mut *tx)
-        .await?;
+        let mut count = 0;
+        for sink in sinks {
+            let done = sqlx::query(
+                "UPDATE notices SET state = 'waiting', created = $1, next_attempt = $1,
+                 attempts = 0 WHERE state = 'dead' AND sink = $2",
+            )
+            .bind(now_ms)
+            .bind(sink.as_str())
+            .execute(&mut *tx)
+            .await?;
+            count += done.rows_affected();
+        }
         tx.commit().await?;
-        Ok(done.rows_affected())
+        Ok(count)
     }
 }
 
@@ -115,28 +233,33 @@ pub(super) async fn put(
 ) -> Result<(), StoreError> {
     for notice in notices {
         sqlx::query(
-            "INSERT INTO notices (sink, key, payload, created, attempts, next_attempt, last_error, state)
-             VALUES ($1, $2, $3, $4, 0, $5, '', 'waiting') ON CONFLICT DO NOTHING",
+            "INSERT INTO notices
+             (sink, key, incident, payload, created, attempts, next_attempt, last_error, state)
+             VALUES ($1, $2, $3, $4, $5, 0, $6, '', $7) ON CONFLICT DO NOTHING",
         )
         .bind(text(&notice.sink))
         .bind(text(&notice.key))
+        .bind(text(&notice.incident))
         .bind(text(&notice.payload))
         .bind(notice.created_ms)
         .bind(notice.next_attempt_ms)
+        .bind(notice.state.name())
         .execute(&mut **tx)
         .await?;
     }
     Ok(())
 }
 
-fn read(row: &sqlx::any::AnyRow) -> Result<StoredNotice, StoreError> {
+pub(super) fn read(row: &sqlx::any::AnyRow) -> Result<StoredNotice, StoreError> {
     Ok(StoredNotice {
         sink: row.try_get("sink")?,
         key: row.try_get("key")?,
+        incident: row.try_get("incident")?,
         payload: row.try_get("payload")?,
         created_ms: row.try_get("created")?,
         attempts: row.try_get("attempts")?,
         next_attempt_ms: row.try_get("next_attempt")?,
         last_error: row.try_get("last_error")?,
+        state: NoticeState::of(row.try_get("state")?),
     })
 }

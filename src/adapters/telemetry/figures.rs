@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::OTHER;
 use super::cases::CaseFigures;
+use super::notices::NoticeFigures;
 use super::partitions::Partitions;
 use super::rules::RuleFigures;
 use crate::engine::detect::DETECTOR_NAMES;
@@ -77,6 +78,7 @@ pub struct Figures {
     pub reloads: [[u64; 2]; 6],
     pub rules: RuleFigures,
     pub cases: CaseFigures,
+    pub notices: NoticeFigures,
 }
 
 impl Figures {

@@ -34,6 +34,7 @@ impl Telemetry {
         state(&figures, &mut to);
         saves(&figures, &mut to);
         figures.cases.render(&mut to);
+        figures.notices.render(&mut to);
         drop(figures);
         own_process(&mut to);
         to.text()

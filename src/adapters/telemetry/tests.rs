@@ -266,3 +266,38 @@ fn clocks_beyond_the_most_share_one_series() {
     assert_eq!(lines.len(), 33);
     assert!(lines.contains(&"tidewaiter_clock_seconds_left{regime=\"other\"} 961"), "{lines:?}");
 }
+
+#[test]
+fn notices_are_counted_by_the_sinks_there_are_and_the_rest_share_one_series() {
+    let t = telemetry();
+    check(&t, "tidewaiter_notices{sink=\"none\",state=\"waiting\"} 0");
+    t.sinks(["desk", "duty"].into_iter());
+    t.notices_done(
+        "desk",
+        NoticeCounts { delivered: 3, failed: 2, dead: 1, silenced: 4, folded: 5 },
+    );
+    t.notices_done("made-up", NoticeCounts { delivered: 9, ..NoticeCounts::default() });
+    let kept =
+        |waiting, dead, oldest_s| NoticesKept { waiting, dead, oldest_s, ..NoticesKept::default() };
+    let all = [("duty", kept(4, 0, 12.5)), ("gone", kept(0, 2, 0.0)), ("went", kept(0, 3, 0.0))];
+    t.notices_kept(&all.map(|(sink, kept)| (sink.to_owned(), kept)).into());
+    check(&t, "tidewaiter_notices_total{sink=\"desk\",outcome=\"failed\"} 2");
+    check(&t, "tidewaiter_notices_total{sink=\"desk\",outcome=\"silenced\"} 4");
+    check(&t, "tidewaiter_notices{sink=\"duty\",state=\"waiting\"} 4");
+    check(&t, "tidewaiter_notices{sink=\"other\",state=\"dead\"} 5");
+    check(&t, "tidewaiter_notice_oldest_seconds{sink=\"duty\"} 12.5");
+    let text = t.render().expect("text");
+    assert!(!text.contains("made-up") && !text.contains("gone"), "{text}");
+}
+
+#[test]
+fn the_alert_load_is_shared_among_those_who_work() {
+    let t = telemetry();
+    check(&t, "tidewaiter_incidents_per_analyst_day 0");
+    t.alert_load(AlertLoad { opened: 9, analysts: 0 });
+    check(&t, "tidewaiter_incidents_per_analyst_day 9");
+    t.alert_load(AlertLoad { opened: 9, analysts: 4 });
+    check(&t, "tidewaiter_incidents_per_analyst_day 2.25");
+    check(&t, "tidewaiter_incidents_opened_day 9");
+    check(&t, "tidewaiter_analysts 4");
+}

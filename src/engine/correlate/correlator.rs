@@ -256,6 +256,11 @@ impl Correlator {
         self.groups.get(id).map(|group| &group.incident)
     }
 
+    /// The detectors that had a part in an incident, by name.
+    pub fn detectors(&self, id: &str) -> impl Iterator<Item = &str> {
+        self.groups.get(id).into_iter().flat_map(Group::detectors)
+    }
+
     /// Every incident at hand, in no order.
     pub fn incidents(&self) -> impl Iterator<Item = &Incident> {
         self.groups.values().map(|group| &group.incident)

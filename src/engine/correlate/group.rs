@@ -116,6 +116,10 @@ impl Group {
         now.since(self.last_finding) > gap_ms && now.since(self.heard) > gap_ms
     }
 
+    pub fn detectors(&self) -> impl Iterator<Item = &str> {
+        self.best.keys().map(String::as_str)
+    }
+
     /// Takes a finding's facts; scores are brought up to date by [`Group::settle`].
     pub fn take_finding(&mut self, finding: &Finding) {
         let incident = &mut self.incident;

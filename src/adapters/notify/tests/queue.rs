@@ -1,3 +1,5 @@
+//! From the store to a webhook.
+
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -6,13 +8,13 @@ use axum::routing::post;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use super::{NotifyConfig, Webhook, deliver_due};
-use crate::adapters::store::{Office, Store, StoreBatch, StoredNotice};
-use crate::engine::model::Problems;
+use super::{DAY, NOW, facts};
+use crate::adapters::notify::{NotifyConfig, Sink, deliver_due};
+use crate::adapters::store::{NoticeState, Office, Store, StoreBatch, StoreError, StoredNotice};
+use crate::adapters::telemetry::NoticeCounts;
 
+const DAY_S: u32 = 86_400;
 const SECRET: &str = "a secret of the test's own";
-const NOW: i64 = 1_700_000_000_000;
-const DAY: i64 = 86_400_000;
 
 /// Keys and bodies of the requests that were signed as they should be.
 type Seen = Arc<Mutex<Vec<(String, String)>>>;
@@ -49,36 +51,51 @@ fn config(url: &str, folder: &tempfile::TempDir, secret: &str) -> NotifyConfig {
     .unwrap()
 }
 
-async fn world(refused: usize, secret: &str) -> (tempfile::TempDir, Store, Office, Webhook, Seen) {
+async fn world(refused: usize, secret: &str) -> (tempfile::TempDir, Store, Office, Sink, Seen) {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(&folder.path().join("store.db")).await.unwrap();
     let office = store.take_office().await.unwrap();
     let (url, seen) = receiver(refused).await;
-    let hook = Webhook::new(&config(&url, &folder, secret).sink[0]).unwrap();
+    let hook = Sink::new(&config(&url, &folder, secret).sink[0]).unwrap();
     let notice = StoredNotice {
         sink: "hook".into(),
         key: "key-1".into(),
-        payload: "{\"title\":\"one\"}".into(),
+        incident: "4f3c".into(),
+        payload: facts("opened").json(),
         created_ms: NOW,
         attempts: 0,
         next_attempt_ms: NOW,
         last_error: String::new(),
+        state: NoticeState::Waiting,
     };
     let batch = StoreBatch { notices: vec![notice], ..StoreBatch::default() };
     store.apply(&batch, office).await.unwrap();
     (folder, store, office, hook, seen)
 }
 
+async fn deliver(
+    hook: &Sink,
+    store: &Store,
+    office: Office,
+    age_max_s: u32,
+    now_ms: i64,
+) -> Result<NoticeCounts, StoreError> {
+    let mut counts = NoticeCounts::default();
+    let config = NotifyConfig { age_max_s, ..NotifyConfig::default() };
+    deliver_due(&config, hook, store, office, now_ms, &mut counts).await?;
+    Ok(counts)
+}
+
 #[tokio::test]
 async fn a_refused_notice_comes_again_under_the_same_key() {
     let (_folder, store, office, hook, seen) = world(1, SECRET).await;
-    deliver_due(&hook, &store, office, DAY, NOW).await.unwrap();
+    deliver(&hook, &store, office, DAY_S, NOW).await.unwrap();
     assert!(store.notices_due("hook", NOW, 9).await.unwrap().is_empty(), "no pause was made");
     let waiting = store.notices_due("hook", NOW + 2_000, 9).await.unwrap();
     assert_eq!((waiting[0].attempts, waiting[0].last_error.as_str()), (1, "answered 500"));
-    deliver_due(&hook, &store, office, DAY, NOW + 2_000).await.unwrap();
+    deliver(&hook, &store, office, DAY_S, NOW + 2_000).await.unwrap();
     assert!(store.notices_due("hook", i64::MAX, 9).await.unwrap().is_empty());
-    let once = ("key-1".to_owned(), "{\"title\":\"one\"}".to_owned());
+    let once = ("key-1".to_owned(), facts("opened").json());
     assert_eq!(*seen.lock().unwrap(), [once.clone(), once]);
 }
 
@@ -87,8 +104,8 @@ async fn what_was_sent_and_not_marked_is_sent_again_by_the_next_in_office() {
     let (_folder, store, office, hook, seen) = world(0, SECRET).await;
     let next = store.take_office().await.unwrap();
     // The sink has it, but whoever sent it may no longer mark it.
-    assert!(deliver_due(&hook, &store, office, DAY, NOW).await.is_err());
-    deliver_due(&hook, &store, next, DAY, NOW).await.unwrap();
+    assert!(deliver(&hook, &store, office, DAY_S, NOW).await.is_err());
+    deliver(&hook, &store, next, DAY_S, NOW).await.unwrap();
     let keys: Vec<String> = seen.lock().unwrap().iter().map(|(key, _)| key.clone()).collect();
     assert_eq!(keys, ["key-1", "key-1"]);
     assert!(store.notices_due("hook", i64::MAX, 9).await.unwrap().is_empty());
@@ -97,35 +114,35 @@ async fn what_was_sent_and_not_marked_is_sent_again_by_the_next_in_office() {
 #[tokio::test]
 async fn beyond_the_cap_on_age_it_is_a_dead_letter_until_retried() {
     let (_folder, store, office, hook, seen) = world(1, SECRET).await;
-    deliver_due(&hook, &store, office, 500, NOW).await.unwrap();
-    assert_eq!(store.notices_dead().await.unwrap().len(), 1);
-    deliver_due(&hook, &store, office, 500, NOW + DAY).await.unwrap();
+    let counts = deliver(&hook, &store, office, 1, NOW).await.unwrap();
+    assert_eq!(counts, NoticeCounts { failed: 1, dead: 1, ..NoticeCounts::default() });
+    assert_eq!(store.notices_in(NoticeState::Dead).await.unwrap().len(), 1);
+    deliver(&hook, &store, office, 1, NOW + DAY).await.unwrap();
     assert_eq!(seen.lock().unwrap().len(), 1, "a dead letter was sent");
-    assert_eq!(store.retry_notices(NOW + DAY).await.unwrap(), 1);
-    deliver_due(&hook, &store, office, 500, NOW + DAY).await.unwrap();
+    assert_eq!(store.retry_notices(&["hook".to_owned()], NOW + DAY).await.unwrap(), 1);
+    deliver(&hook, &store, office, 1, NOW + DAY).await.unwrap();
     assert_eq!(seen.lock().unwrap().len(), 2);
-    assert!(store.notices_dead().await.unwrap().is_empty());
+    assert!(store.notices_in(NoticeState::Dead).await.unwrap().is_empty());
 }
 
 #[tokio::test]
 async fn another_secret_makes_a_signature_the_receiver_refuses() {
     let (_folder, store, office, hook, seen) = world(0, "not that one").await;
-    deliver_due(&hook, &store, office, DAY, NOW).await.unwrap();
+    deliver(&hook, &store, office, DAY_S, NOW).await.unwrap();
     assert!(seen.lock().unwrap().is_empty());
     let waiting = store.notices_due("hook", i64::MAX, 9).await.unwrap();
     assert_eq!(waiting[0].last_error, "answered 401");
 }
 
-#[test]
-fn mistakes_are_named_all_at_once() {
-    let config: NotifyConfig = toml::from_str(
-        "age_max_s = 0\nconsole_url = \"console\"\n[[sink]]\nname = \"a b\"\nkind = \"webhook\"\nurl = \"ftp://x\"\nsecret = {}",
-    )
-    .unwrap();
-    let mut problems = Problems::default();
-    config.check(&mut problems);
-    let told = problems.into_result().unwrap_err().to_string();
-    for key in ["age_max_s", "console_url", "sink[0].name", "sink[0].url", "sink[0].secret"] {
-        assert!(told.contains(&format!("notify.{key}")), "{key} is not in {told}");
-    }
+#[tokio::test]
+async fn a_sink_whose_secret_is_not_there_gives_up_and_says_why() {
+    let (folder, store, office, _, seen) = world(0, SECRET).await;
+    let mut config = config("http://127.0.0.1:9/hook", &folder, SECRET);
+    config.sink[0].secret.as_mut().unwrap().file = Some(folder.path().join("nowhere"));
+    let sink = Sink::or_refusing(&config.sink[0]);
+    let counts = deliver(&sink, &store, office, 1, NOW).await.unwrap();
+    assert_eq!((counts.failed, counts.dead), (1, 1));
+    let dead = store.notices_in(NoticeState::Dead).await.unwrap();
+    assert!(dead[0].last_error.starts_with("cannot be served: cannot read the secret file"));
+    assert!(seen.lock().unwrap().is_empty());
 }

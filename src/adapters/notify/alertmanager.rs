@@ -1,0 +1,113 @@
+//! Alerts to Alertmanager's API v2.
+//!
+//! An alert's labels are what Alertmanager tells it by: a name, the incident's id and its severity,
+//! never a person. When the severity rises, the alert under the one before is resolved with the
+//! same request. Alertmanager forgets what it is not told again, so what is open is told anew.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use ureq::Agent;
+
+use super::facts::Facts;
+use super::post::{agent, post};
+use super::sink::UnusableSink;
+use super::template::Templates;
+use super::{Attempt, SinkConfig, SinkError};
+use crate::engine::model::{EventTime, Severity};
+
+pub(super) struct Alertmanager {
+    url: String,
+    authorization: Option<String>,
+    templates: Templates,
+    agent: Agent,
+}
+
+/// How long an alert stands when we fall silent: longer than a restart takes.
+const STANDS_MS: i64 = 3_600_000;
+/// The same for what is told once.
+const TOLD_ONCE_MS: i64 = 4 * 3_600_000;
+const TEST_MS: i64 = 60_000;
+
+impl Alertmanager {
+    pub fn new(config: &SinkConfig, url: &str) -> Result<Self, UnusableSink> {
+        let secret = config.secret.as_ref().map(|secret| secret.read()).transpose()?;
+        let authorization = secret.map(|secret| match &config.user {
+            Some(user) => {
+                let pair = [user.as_bytes(), b":", secret.bytes()].concat();
+                format!("Basic {}", STANDARD.encode(pair))
+            }
+            None => format!("Bearer {}", secret.text()),
+        });
+        Ok(Self {
+            url: format!("{}/api/v2/alerts", url.trim_end_matches('/')),
+            authorization,
+            templates: Templates::new(config.title.as_deref(), config.body.as_deref()),
+            agent: agent(),
+        })
+    }
+
+    pub fn send(&self, facts: &Facts, attempt: &Attempt) -> Result<(), SinkError> {
+        let mut alerts = Vec::new();
+        let before = attempt.before.as_ref();
+        if let Some(before) = before.filter(|before| before.severity != facts.severity) {
+            alerts.push(self.alert(before, attempt, true));
+        }
+        alerts.push(self.alert(facts, attempt, facts.kind == "quiet"));
+        self.post(&alerts)
+    }
+
+    /// Says again that these stand, or that they are over.
+    pub fn tell_again(&self, told: &[(Facts, String, bool)], now_ms: i64) -> Result<(), SinkError> {
+        let alerts: Vec<Value> = told
+            .iter()
+            .map(|(facts, key, over)| {
+                let attempt =
+                    Attempt { key: key.clone(), payload: String::new(), before: None, now_ms };
+                self.alert(facts, &attempt, *over)
+            })
+            .collect();
+        self.post(&alerts)
+    }
+
+    fn post(&self, alerts: &[Value]) -> Result<(), SinkError> {
+        let headers: Vec<(&str, &str)> =
+            self.authorization.iter().map(|value| ("authorization", value.as_str())).collect();
+        let body = Value::from(alerts).to_string();
+        post(&self.agent, &self.url, &headers, body.as_bytes())
+    }
+
+    fn alert(&self, facts: &Facts, attempt: &Attempt, over: bool) -> Value {
+        let text = self.templates.render(facts, &attempt.key, str::to_owned);
+        let (name, stands_ms) = match facts.kind.as_str() {
+            "test" => ("TidewaiterTest", TEST_MS),
+            "backlog" => ("TidewaiterBacklog", TOLD_ONCE_MS),
+            _ => ("TidewaiterIncident", STANDS_MS),
+        };
+        // One severity below medium stands for none.
+        let severity =
+            if facts.severity < Severity::Medium { "none" } else { facts.severity.name() };
+        let told_by = if facts.incident.is_empty() {
+            ("notice", attempt.key.as_str())
+        } else {
+            ("incident", facts.incident.as_str())
+        };
+        // A clock that is ahead must not make an alert that begins after it ends.
+        let starts_ms = facts.opened.unwrap_or(facts.time).millis().min(attempt.now_ms);
+        let ends_ms = attempt.now_ms + if over { 0 } else { stands_ms };
+        let time = |ms: i64| EventTime::from_millis(ms).unwrap_or_default().to_string();
+        let mut alert = json!({
+            "labels": {"alertname": name, told_by.0: told_by.1, "severity": severity},
+            "annotations": {
+                "summary": text.title, "description": text.body, "notice": attempt.key,
+                "score": facts.score.to_string(),
+            },
+            "startsAt": time(starts_ms),
+            "endsAt": time(ends_ms),
+        });
+        if let (Some(link), Some(fields)) = (&facts.link, alert.as_object_mut()) {
+            fields.insert("generatorURL".into(), link.as_str().into());
+        }
+        alert
+    }
+}

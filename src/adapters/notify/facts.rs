@@ -1,0 +1,179 @@
+//! What a notice says, whichever the sink: stored as JSON, which is what a webhook is sent.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::NotifyConfig;
+use crate::adapters::store::{NoticeState, StoredNotice};
+use crate::engine::correlate::{Notice, NoticeKind};
+use crate::engine::model::{EventTime, IdHasher, Incident, Severity};
+
+/// Field order is the wire order. Fields that came later have defaults, for notices stored before.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Facts {
+    /// `opened`, `severity_raised`, `quiet`, `still_open`, `backlog` or `test`.
+    pub kind: String,
+    /// Empty where it is about none, or several.
+    #[serde(default)]
+    pub incident: String,
+    pub title: String,
+    #[serde(default)]
+    pub severity: Severity,
+    #[serde(default)]
+    pub score: u8,
+    #[serde(default)]
+    pub time: EventTime,
+    #[serde(default)]
+    pub scope: Vec<Scope>,
+    #[serde(default)]
+    pub link: Option<String>,
+    #[serde(default)]
+    pub opened: Option<EventTime>,
+    #[serde(default)]
+    pub first_event: EventTime,
+    #[serde(default)]
+    pub last_event: EventTime,
+    /// Detectors that had a part in it.
+    #[serde(default)]
+    pub detectors: Vec<String>,
+    #[serde(default)]
+    pub records: u64,
+    /// Distinct people and consignments.
+    #[serde(default)]
+    pub subjects: u64,
+    /// How many incidents it is about.
+    #[serde(default)]
+    pub count: u64,
+    /// Of those, by severity.
+    #[serde(default)]
+    pub severities: BTreeMap<String, u64>,
+    /// Of those, the worst.
+    #[serde(default)]
+    pub worst: Vec<Brief>,
+}
+
+/// One incident among several.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Brief {
+    pub incident: String,
+    pub severity: Severity,
+    pub title: String,
+    pub link: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scope {
+    pub category: String,
+    pub records: u64,
+    pub subjects: u64,
+}
+
+impl Facts {
+    pub fn of(incident: &Incident, kind: &str, time: EventTime, config: &NotifyConfig) -> Self {
+        let scope = incident.datasets.iter().map(|d| Scope {
+            category: d.category.clone(),
+            records: d.records,
+            subjects: d.subjects,
+        });
+        Self {
+            kind: kind.to_owned(),
+            incident: incident.id.clone(),
+            title: incident.title.clone(),
+            severity: incident.severity,
+            score: incident.score,
+            time,
+            scope: scope.collect(),
+            link: config.link(&format!("incidents/{}", incident.id)),
+            opened: incident.opened,
+            first_event: incident.first_event,
+            last_event: incident.last_event,
+            detectors: Vec::new(),
+            records: incident.records,
+            subjects: incident.subjects,
+            count: 1,
+            severities: BTreeMap::from([(incident.severity.name().to_owned(), 1)]),
+            worst: Vec::new(),
+        }
+    }
+
+    /// What `notify test` sends.
+    pub fn test(now: EventTime, config: &NotifyConfig) -> Self {
+        Self {
+            kind: "test".to_owned(),
+            title: "A test of this sink".to_owned(),
+            time: now,
+            first_event: now,
+            last_event: now,
+            link: config.link(""),
+            ..Self::default()
+        }
+    }
+
+    /// The kind in words.
+    pub fn what(&self) -> &'static str {
+        match self.kind.as_str() {
+            "opened" => "Incident opened",
+            "severity_raised" => "Severity raised",
+            "quiet" => "Gone quiet",
+            "still_open" => "Still open",
+            "backlog" => "Found in the backlog",
+            _ => "Test",
+        }
+    }
+
+    pub fn json(&self) -> String {
+        // Strings and numbers only: it does not fail.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+impl NotifyConfig {
+    pub(super) fn link(&self, to: &str) -> Option<String> {
+        self.console_url.as_ref().map(|url| format!("{}/{to}", url.trim_end_matches('/')))
+    }
+}
+
+/// One notice for each sink that wants it. Old news of what opened or rose waits to be told in one.
+pub fn notices(
+    config: &NotifyConfig,
+    incident: &Incident,
+    detectors: Vec<String>,
+    notice: &Notice,
+    now_ms: i64,
+) -> Vec<StoredNotice> {
+    let kind = notice.kind.name();
+    let key = IdHasher::new("notice")
+        .part(incident.id.as_bytes())
+        .part(kind.as_bytes())
+        .part(notice.severity.name().as_bytes())
+        .part(&notice.time.millis().to_le_bytes())
+        .finish();
+    let mut facts = Facts::of(incident, kind, notice.time, config);
+    facts.severity = notice.severity;
+    facts.detectors = detectors;
+    let payload = facts.json();
+    let wanting = config.sink.iter().filter(|sink| {
+        notice.severity >= sink.severity_min && sink.only.touches(&facts, &sink.name)
+    });
+    let age_ms = now_ms - notice.time.millis();
+    let is_old =
+        config.fold_older_than_s > 0 && age_ms > i64::from(config.fold_older_than_s) * 1_000;
+    let state = match notice.kind {
+        NoticeKind::Opened | NoticeKind::SeverityRaised if is_old => NoticeState::Folding,
+        _ => NoticeState::Waiting,
+    };
+    wanting
+        .map(|sink| StoredNotice {
+            sink: sink.name.clone(),
+            key: key.clone(),
+            incident: incident.id.clone(),
+            payload: payload.clone(),
+            created_ms: now_ms,
+            attempts: 0,
+            next_attempt_ms: now_ms,
+            last_error: String::new(),
+            state,
+        })
+        .collect()
+}

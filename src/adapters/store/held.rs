@@ -1,0 +1,207 @@
+//! Notices that are kept back: by a silence, or to be told with others in one.
+
+use sqlx::Row;
+
+use super::notices::{COLUMNS, put, read};
+use super::sql::text;
+use super::{NoticeState, Office, Store, StoreError, StoredNotice, Told, office};
+use crate::engine::cases::State;
+use crate::engine::model::Status;
+
+/// Old news of one sink, and what has become of its incident since.
+#[derive(Clone, Debug)]
+pub struct OldNews {
+    pub notice: StoredNotice,
+    /// The incident as it is served, where it is still kept.
+    pub incident: Option<String>,
+}
+
+/// What is never looked at again by itself.
+const NEVER: i64 = i64::MAX;
+/// What is read at once; more becomes a second notice.
+const OLD_NEWS_MAX: i64 = 5_000;
+
+impl Store {
+    /// Keeps a notice back until `until_ms`, or for good where there is no time.
+    pub async fn keep_notice_back(
+        &self,
+        notice: &StoredNotice,
+        state: NoticeState,
+        reason: &str,
+        until_ms: Option<i64>,
+        office: Office,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        office::check(&mut tx, office).await?;
+        sqlx::query(
+            "UPDATE notices SET state = $3, last_error = $4, next_attempt = $5
+             WHERE sink = $1 AND key = $2",
+        )
+        .bind(notice.sink.as_str())
+        .bind(notice.key.as_str())
+        .bind(state.name())
+        .bind(text(reason))
+        .bind(until_ms.unwrap_or(NEVER))
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Silenced notices of a sink whose silence has ended by `now_ms`, and whether their incidents
+    /// go on.
+    pub async fn silences_ended(
+        &self,
+        sink: &str,
+        now_ms: i64,
+        count_max: u32,
+    ) -> Result<Vec<(StoredNotice, bool)>, StoreError> {
+        let columns: Vec<String> = COLUMNS.split(", ").map(|c| format!("n.{c}")).collect();
+        let sql = format!(
+            "SELECT {}, COALESCE(i.status, '') AS status, COALESCE(c.state, 'new') AS act
+             FROM notices n LEFT JOIN incidents i ON i.id = n.incident
+                 LEFT JOIN cases c ON c.incident = n.incident
+             WHERE n.sink = $1 AND n.state = 'silenced' AND n.next_attempt <= $2
+             ORDER BY n.created, n.key LIMIT $3",
+            columns.join(", ")
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(sink)
+            .bind(now_ms)
+            .bind(i64::from(count_max))
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter()
+            .map(|row| {
+                let (status, state): (&str, &str) = (row.try_get("status")?, row.try_get("act")?);
+                let goes_on = status == Status::Open.name() && state != State::Resolved.name();
+                Ok((read(row)?, goes_on))
+            })
+            .collect()
+    }
+
+    /// A notice that was kept back waits, as if it were written at `now_ms`.
+    pub async fn let_notice_go(
+        &self,
+        notice: &StoredNotice,
+        now_ms: i64,
+        office: Office,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        office::check(&mut tx, office).await?;
+        sqlx::query(
+            "UPDATE notices SET state = 'waiting', created = $3, next_attempt = $3
+             WHERE sink = $1 AND key = $2",
+        )
+        .bind(notice.sink.as_str())
+        .bind(notice.key.as_str())
+        .bind(now_ms)
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// In which state earlier notices of an incident were kept back, where the sink knows nothing
+    /// of the incident.
+    pub async fn kept_back_before(
+        &self,
+        sink: &str,
+        incident: &str,
+    ) -> Result<Option<NoticeState>, StoreError> {
+        let row = sqlx::query(
+            "SELECT MAX(state) AS state FROM notices
+             WHERE sink = $1 AND incident = $2 AND state IN ('silenced', 'folding', 'folded')
+                 AND NOT EXISTS (SELECT 1 FROM told WHERE sink = $1 AND incident = $2)",
+        )
+        .bind(sink)
+        .bind(incident)
+        .fetch_one(&self.pool)
+        .await?;
+        let state: Option<String> = row.try_get("state")?;
+        Ok(state.map(|state| match state.as_str() {
+            "silenced" => NoticeState::Silenced,
+            _ => NoticeState::Folded,
+        }))
+    }
+
+    /// When the first and the last of a sink's old news came, where there is any.
+    pub async fn old_news_span(&self, sink: &str) -> Result<Option<(i64, i64)>, StoreError> {
+        let row = sqlx::query(
+            "SELECT MIN(created) AS first, MAX(created) AS last FROM notices
+             WHERE sink = $1 AND state = 'folding'",
+        )
+        .bind(sink)
+        .fetch_one(&self.pool)
+        .await?;
+        let first: Option<i64> = row.try_get("first")?;
+        let last: Option<i64> = row.try_get("last")?;
+        Ok(first.zip(last))
+    }
+
+    /// Old news of a sink, the oldest first: [`OLD_NEWS_MAX`] at most.
+    pub async fn old_news(&self, sink: &str) -> Result<Vec<OldNews>, StoreError> {
+        let columns: Vec<String> = COLUMNS.split(", ").map(|c| format!("n.{c}")).collect();
+        let sql = format!(
+            "SELECT {}, i.body FROM notices n LEFT JOIN incidents i ON i.id = n.incident
+             WHERE n.sink = $1 AND n.state = 'folding' ORDER BY n.created, n.key LIMIT $2",
+            columns.join(", ")
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(sink)
+            .bind(OLD_NEWS_MAX)
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter()
+            .map(|row| Ok(OldNews { notice: read(row)?, incident: row.try_get("body")? }))
+            .collect()
+    }
+
+    /// Old news becomes the one notice that tells of it, all or nothing.
+    pub async fn fold(
+        &self,
+        news: &[OldNews],
+        into: &StoredNotice,
+        office: Office,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        office::check(&mut tx, office).await?;
+        for old in news {
+            sqlx::query(
+                "UPDATE notices SET state = 'folded', last_error = $3, next_attempt = $4
+                 WHERE sink = $1 AND key = $2 AND state = 'folding'",
+            )
+            .bind(old.notice.sink.as_str())
+            .bind(old.notice.key.as_str())
+            .bind(format!("told in notice {}", into.key))
+            .bind(NEVER)
+            .execute(&mut *tx)
+            .await?;
+        }
+        put(&mut tx, std::slice::from_ref(into)).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Tells a sink again of an incident it knows of: the notice waits, and the incident counts as
+    /// told at `now_ms`.
+    pub async fn repeat_notice(
+        &self,
+        told: &Told,
+        notice: &StoredNotice,
+        now_ms: i64,
+        office: Office,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        office::check(&mut tx, office).await?;
+        put(&mut tx, std::slice::from_ref(notice)).await?;
+        sqlx::query("UPDATE told SET time = $3 WHERE sink = $1 AND incident = $2")
+            .bind(notice.sink.as_str())
+            .bind(told.incident.as_str())
+            .bind(now_ms)
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}
