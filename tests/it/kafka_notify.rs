@@ -54,19 +54,52 @@ fn answer(mut stream: TcpStream, take: bool, heard: &Heard) -> std::io::Result<(
     write!(stream, "HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 }
 
-#[test]
-fn a_webhook_hears_of_every_incident_and_of_none_that_is_not_there() {
-    let broker = SharedBroker::get();
-    let setup = Setup::new(&broker.lock(), "notify", &INPUTS);
-    let simulated = Simulated::hour(&setup.folder, 7, 400);
+/// A monitor of an hour that lies in the past, with one webhook; `notify` goes below `[notify]`.
+fn with_a_desk(
+    broker: &SharedBroker,
+    name: &str,
+    breaches: &str,
+    notify: &str,
+) -> (Setup, Simulated, Heard) {
+    let setup = Setup::new(&broker.lock(), name, &INPUTS);
+    let simulated = Simulated::hour_with(&setup.folder, 7, 400, breaches);
     let (url, heard) = receiver();
     std::fs::write(setup.path("hook.key"), "0123456789abcdef0123456789abcdef").unwrap();
     let rest = format!(
-        "{}[notify]\nfold_older_than_s = 0\n[[notify.sink]]\nname = \"desk\"\nkind = \"webhook\"\nurl = \"{url}\"\n\
-         severity_min = \"medium\"\nsecret = {{ file = \"hook.key\" }}\n",
+        "{}[notify]\n{notify}\n[[notify.sink]]\nname = \"desk\"\nkind = \"webhook\"\n\
+         url = \"{url}\"\nseverity_min = \"medium\"\nsecret = {{ file = \"hook.key\" }}\n",
         simulated.data_section()
     );
     setup.configure(broker.lock().bootstrap(), "", &rest);
+    (setup, simulated, heard)
+}
+
+#[test]
+fn a_start_over_a_backlog_is_told_in_one_notice() {
+    let broker = SharedBroker::get();
+    let (setup, simulated, heard) = with_a_desk(&broker, "backlog", "all", "fold_wait_s = 30");
+    simulated.produce(&setup);
+    let monitor = Monitor::start(&setup.config());
+    setup.settled();
+    until("the notice", || match heard.lock().unwrap().len() {
+        0 => Err("none yet".to_owned()),
+        _ => Ok(()),
+    });
+    let stands = |incident: &Value| incident["status"] != "merged";
+    let incidents = setup.opened().into_iter().filter(stands).count();
+    assert!(incidents > 1, "{incidents}");
+    let heard: Vec<Value> = heard.lock().unwrap().values().cloned().collect();
+    assert_eq!(heard.len(), 1, "{heard:?}");
+    assert_eq!(heard[0]["kind"], "backlog");
+    assert_eq!(heard[0]["count"], incidents);
+    monitor.stop_well();
+}
+
+#[test]
+fn a_webhook_hears_of_every_incident_and_of_none_that_is_not_there() {
+    let broker = SharedBroker::get();
+    let (setup, simulated, heard) =
+        with_a_desk(&broker, "notify", "bulk-dump", "fold_older_than_s = 0");
     let first = Monitor::start(&setup.config());
     simulated.produce(&setup);
     let opened = || -> BTreeSet<String> {

@@ -22,6 +22,11 @@ pub struct Simulated {
 impl Simulated {
     /// An hour with a bulk dump in it.
     pub fn hour(folder: &tempfile::TempDir, seed: u64, actors: u32) -> Self {
+        Self::hour_with(folder, seed, actors, "bulk-dump")
+    }
+
+    /// An hour with these breaches in it.
+    pub fn hour_with(folder: &tempfile::TempDir, seed: u64, actors: u32, breaches: &str) -> Self {
         let path = |name: &str| folder.path().join(name);
         let (seed, actors) = (seed.to_string(), actors.to_string());
         let files = ["events.ndjson", "catalogue.toml", "directory.toml", "truth.json"].map(path);
@@ -30,7 +35,7 @@ impl Simulated {
             ["simulate", "--seed", &seed, "--actors", &actors, "--duration", "1h"]
                 .map(Into::into)
                 .to_vec();
-        arguments.extend(["--breaches", "bulk-dump"].map(Into::into));
+        arguments.extend(["--breaches", breaches].map(Into::into));
         for (flag, file) in [
             ("--out", events),
             ("--catalogue", catalogue),
