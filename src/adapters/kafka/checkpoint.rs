@@ -13,7 +13,7 @@ use super::admin::ensure_changelog;
 use super::assignment::{Change, Partition, answer};
 use super::changelog::{self, Kept, MARK_KEY, PartitionMark};
 use super::lane::Lane;
-use super::saver::{Ended, Save, SaveError};
+use super::saver::{Ended, Save, SaveError, SaverError};
 use super::sender::SendError;
 use super::transaction::{Change as Write, TransactionError};
 use super::worker::{Worker, WorkerError};
@@ -89,7 +89,7 @@ impl Worker {
         self.save_took = started.elapsed();
         if let Err(refused) = self.saver.begin(snapshot, found, group) {
             self.saved(refused, false);
-            return Err(WorkerError::Saver);
+            return Err(SaverError::Ended.into());
         }
         Ok(())
     }
@@ -97,11 +97,7 @@ impl Worker {
     /// Whether the save under way has arrived. None where there is none, or, unless it is to be
     /// waited for, where it has not ended.
     pub(super) fn end_save(&mut self, wait: bool) -> Result<Option<bool>, WorkerError> {
-        let Some(Ended { save, outcome, took }) =
-            self.saver.end(wait).map_err(|_| WorkerError::Saver)?
-        else {
-            return Ok(None);
-        };
+        let Some(Ended { save, outcome, took }) = self.saver.end(wait)? else { return Ok(None) };
         let arrived = outcome.is_ok();
         let (mut records, mut bytes) = (0, 0);
         for change in save.changes() {

@@ -1,7 +1,7 @@
 //! State and offsets in one Kafka transaction: either both are there afterwards, or neither.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::ConsumerGroupMetadata;
@@ -10,7 +10,7 @@ use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext, PurgeConfig};
 use rdkafka::{ClientConfig, ClientContext, TopicPartitionList};
 
-use super::link::Link;
+use super::link::{Link, ticks};
 
 #[derive(Debug, thiserror::Error)]
 pub enum TransactionError {
@@ -61,10 +61,36 @@ impl ProducerContext for Context {
     fn delivery(&self, _: &DeliveryResult<'_>, (): ()) {}
 }
 
+/// Since when a call into the client has been under way, for whoever waits for it.
+///
+/// `send_offsets_to_transaction` of librdkafka 2.12 keeps to no time: where the group's coordinator
+/// goes away at the wrong moment it may never come back (librdkafka issues 5456 and 5511).
+#[derive(Debug, Default)]
+pub struct Pulse(AtomicU64);
+
+/// A call that is to take [`ATTEMPT`] at most, and has not come back for so long, is lost.
+const LOST_AFTER: Duration = Duration::from_secs(15);
+
+impl Pulse {
+    fn during<T>(&self, call: impl FnOnce() -> T) -> T {
+        self.0.store(ticks().max(1), Ordering::Relaxed);
+        let done = call();
+        self.0.store(0, Ordering::Relaxed);
+        done
+    }
+
+    /// Whether a call is under way that will not come back.
+    pub fn is_lost(&self) -> bool {
+        let since = self.0.load(Ordering::Relaxed);
+        since > 0 && Duration::from_nanos(ticks().saturating_sub(since)) >= LOST_AFTER
+    }
+}
+
 /// A transactional producer. One a worker, under a name of its own.
 pub struct Transactions {
     producer: BaseProducer<Context>,
     stop: Arc<AtomicBool>,
+    pulse: Arc<Pulse>,
 }
 
 impl Transactions {
@@ -83,9 +109,13 @@ impl Transactions {
             .set("linger.ms", "5");
         let producer =
             client.create_with_context(Context(link)).map_err(TransactionError::Create)?;
-        let transactions = Self { producer, stop };
+        let transactions = Self { producer, stop, pulse: Arc::default() };
         transactions.attempt(|producer| producer.init_transactions(ATTEMPT))?;
         Ok(transactions)
+    }
+
+    pub fn pulse(&self) -> Arc<Pulse> {
+        Arc::clone(&self.pulse)
     }
 
     /// Writes the changes and commits the offsets, both or neither.
@@ -157,7 +187,7 @@ impl Transactions {
     ) -> Result<(), TransactionError> {
         let mut stopping = None;
         loop {
-            let error = match ask(&self.producer) {
+            let error = match self.pulse.during(|| ask(&self.producer)) {
                 Ok(()) => return Ok(()),
                 Err(error) => error,
             };

@@ -22,7 +22,7 @@ use super::changelog::ChangelogError;
 use super::checkpoint::Snapshot;
 use super::lane::{Lane, LaneError, Outlet};
 use super::link::{Link, wall_clock_ms};
-use super::saver::Saver;
+use super::saver::{Saver, SaverError};
 use super::sender::{SendError, Sender};
 use super::transaction::{TransactionError, Transactions};
 use super::{InputConfig, KafkaConfig, Start, Topics, TopicsError};
@@ -64,8 +64,8 @@ pub enum WorkerError {
     Fenced(RDKafkaErrorCode),
     #[error("cannot start the thread that saves: {0}")]
     Thread(#[from] std::io::Error),
-    #[error("the thread that saves has ended")]
-    Saver,
+    #[error(transparent)]
+    Saver(#[from] SaverError),
 }
 
 /// What a worker is given.
