@@ -1,10 +1,10 @@
 //! Incidents that people have closed, to hold a rule's findings against.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::adapters::store::{IncidentFilter, Store, StoreError};
 use crate::engine::cases::Resolution;
-use crate::engine::model::{EventTime, Finding, Incident, IncidentId, Key, KeyKind};
+use crate::engine::model::{EventTime, Finding, Incident, IncidentId, KeyKind};
 
 /// Behind an incident's last event, a finding still speaks of it.
 const AFTER_MS: i64 = 1_800_000;
@@ -14,6 +14,8 @@ const PAGE: u32 = 1_000;
 #[derive(Clone, Debug, Default)]
 pub struct PastIncidents {
     closed: Vec<(Incident, Resolution)>,
+    /// Places in `closed` by actor and by source.
+    of: HashMap<(KeyKind, String), Vec<usize>>,
     /// Incidents on whose actor or source, in whose time, there was a finding.
     met: BTreeSet<IncidentId>,
     /// Findings by what the incident they met turned out to be.
@@ -22,24 +24,27 @@ pub struct PastIncidents {
 
 impl PastIncidents {
     pub fn new(closed: Vec<(Incident, Resolution)>) -> Self {
-        Self { closed, ..Self::default() }
+        let mut of: HashMap<_, Vec<usize>> = HashMap::new();
+        for (place, (incident, _)) in closed.iter().enumerate() {
+            let actors = incident.actors.iter().map(|actor| (KeyKind::Actor, actor.clone()));
+            let sources = incident.sources.iter().map(|source| (KeyKind::Source, source.clone()));
+            actors.chain(sources).for_each(|key| of.entry(key).or_default().push(place));
+        }
+        Self { closed, of, ..Self::default() }
     }
 
     pub(super) fn take(&mut self, finding: &Finding) {
-        let about = |incident: &Incident| {
-            let of_key = |key: &Key| match key.kind {
-                KeyKind::Actor => incident.actors.contains(&key.value),
-                KeyKind::Source => incident.sources.contains(&key.value),
-                _ => false,
-            };
-            let of_actor = finding.actor.as_ref().is_some_and(|a| incident.actors.contains(a));
-            let from = incident.first_event;
-            let span = from..=incident.last_event.plus_ms(AFTER_MS);
-            (of_key(&finding.key) || of_actor) && span.contains(&finding.time)
-        };
+        let key = Some((finding.key.kind, finding.key.value.clone()));
+        let actor = finding.actor.clone().map(|actor| (KeyKind::Actor, actor));
+        let of = |key| self.of.get(&key).into_iter().flatten();
+        let about = key.into_iter().chain(actor).flat_map(of).filter_map(|p| self.closed.get(*p));
         // What was a breach in anybody's eyes counts as one.
         let mut made_of_it = None;
-        for (incident, resolution) in self.closed.iter().filter(|(incident, _)| about(incident)) {
+        for (incident, resolution) in about {
+            let end = incident.last_event.plus_ms(AFTER_MS);
+            if !(incident.first_event..=end).contains(&finding.time) {
+                continue;
+            }
             self.met.insert(incident.id.clone());
             if made_of_it != Some(Resolution::TruePositive) {
                 made_of_it = Some(*resolution);

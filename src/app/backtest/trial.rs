@@ -56,7 +56,7 @@ impl Backtest {
 pub struct Trial<'s> {
     settings: &'s mut Settings,
     bounds: (Option<EventTime>, Option<EventTime>),
-    /// Rules whose findings count; all, where there are none.
+    /// Rules whose findings count.
     counted: Vec<String>,
     out: Output,
     found: Backtest,
@@ -109,7 +109,7 @@ impl<'s> Trial<'s> {
         let pseudonyms = &self.settings.enricher.pseudonyms;
         for finding in self.out.findings.drain(..) {
             let of_rule = |id: &String| finding.rule.as_ref() == Some(id);
-            if self.counted.is_empty() || self.counted.iter().any(of_rule) {
+            if self.counted.iter().any(of_rule) {
                 found.take(&finding, |key| {
                     format!("{}:{}", key.kind.name(), pseudonyms.subject(&key.value))
                 });
