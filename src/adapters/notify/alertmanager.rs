@@ -51,22 +51,16 @@ impl Alertmanager {
         let mut alerts = Vec::new();
         let before = attempt.before.as_ref();
         if let Some(before) = before.filter(|before| before.severity != facts.severity) {
-            alerts.push(self.alert(before, attempt, true));
+            alerts.push(self.alert(before, &attempt.key, attempt.now_ms, true));
         }
-        alerts.push(self.alert(facts, attempt, facts.kind == "quiet"));
+        alerts.push(self.alert(facts, &attempt.key, attempt.now_ms, facts.ends()));
         self.post(&alerts)
     }
 
     /// Says again that these stand, or that they are over.
     pub fn tell_again(&self, told: &[(Facts, String, bool)], now_ms: i64) -> Result<(), SinkError> {
-        let alerts: Vec<Value> = told
-            .iter()
-            .map(|(facts, key, over)| {
-                let attempt =
-                    Attempt { key: key.clone(), payload: String::new(), before: None, now_ms };
-                self.alert(facts, &attempt, *over)
-            })
-            .collect();
+        let alerts: Vec<Value> =
+            told.iter().map(|(facts, key, over)| self.alert(facts, key, now_ms, *over)).collect();
         self.post(&alerts)
     }
 
@@ -77,8 +71,8 @@ impl Alertmanager {
         post(&self.agent, &self.url, &headers, body.as_bytes())
     }
 
-    fn alert(&self, facts: &Facts, attempt: &Attempt, over: bool) -> Value {
-        let text = self.templates.render(facts, &attempt.key, str::to_owned);
+    fn alert(&self, facts: &Facts, key: &str, now_ms: i64, over: bool) -> Value {
+        let text = self.templates.render(facts, key, str::to_owned);
         let (name, stands_ms) = match facts.kind.as_str() {
             "test" => ("TidewaiterTest", TEST_MS),
             "backlog" => ("TidewaiterBacklog", TOLD_ONCE_MS),
@@ -88,18 +82,18 @@ impl Alertmanager {
         let severity =
             if facts.severity < Severity::Medium { "none" } else { facts.severity.name() };
         let told_by = if facts.incident.is_empty() {
-            ("notice", attempt.key.as_str())
+            ("notice", key)
         } else {
             ("incident", facts.incident.as_str())
         };
         // A clock that is ahead must not make an alert that begins after it ends.
-        let starts_ms = facts.opened.unwrap_or(facts.time).millis().min(attempt.now_ms);
-        let ends_ms = attempt.now_ms + if over { 0 } else { stands_ms };
+        let starts_ms = facts.opened.unwrap_or(facts.time).millis().min(now_ms);
+        let ends_ms = now_ms + if over { 0 } else { stands_ms };
         let time = |ms: i64| EventTime::from_millis(ms).unwrap_or_default().to_string();
         let mut alert = json!({
             "labels": {"alertname": name, told_by.0: told_by.1, "severity": severity},
             "annotations": {
-                "summary": text.title, "description": text.body, "notice": attempt.key,
+                "summary": text.title, "description": text.body, "notice": key,
                 "score": facts.score.to_string(),
             },
             "startsAt": time(starts_ms),

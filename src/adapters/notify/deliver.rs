@@ -182,12 +182,13 @@ pub async fn deliver_due(
                 counts.silenced += 1;
                 continue;
             }
-            if facts.kind == "quiet" && follows(store, &notice, office, counts).await? {
+            if facts.ends() && follows(store, &notice, office, counts).await? {
                 continue;
             }
         }
         let Err(error) = attempt(sink, store, &notice, now_ms).await? else {
-            store.notice_delivered(&notice, ends(&notice), now_ms, office).await?;
+            let ends = facts.is_some_and(|facts| facts.ends());
+            store.notice_delivered(&notice, ends, now_ms, office).await?;
             counts.delivered += 1;
             continue;
         };
@@ -228,7 +229,8 @@ pub async fn let_go_due(
     now_ms: i64,
 ) -> Result<(), StoreError> {
     for (notice, goes_on) in store.silences_ended(sink, now_ms, PART_MAX).await? {
-        if goes_on && !ends(&notice) {
+        let ends = serde_json::from_str::<Facts>(&notice.payload).is_ok_and(|facts| facts.ends());
+        if goes_on && !ends {
             store.let_notice_go(&notice, now_ms, office).await?;
         } else {
             let (state, reason) = (NoticeState::Silenced, &notice.last_error);
@@ -262,17 +264,8 @@ pub async fn repeat_due(
             .part(told.incident.as_bytes())
             .part(&told.time_ms.to_le_bytes())
             .finish();
-        let notice = StoredNotice {
-            sink: sink.name.clone(),
-            key,
-            incident: told.incident.clone(),
-            payload: facts.json(),
-            created_ms: now_ms,
-            attempts: 0,
-            next_attempt_ms: now_ms,
-            last_error: String::new(),
-            state: NoticeState::Waiting,
-        };
+        let (incident, payload) = (&told.incident, facts.json());
+        let notice = StoredNotice::waiting(&sink.name, key, incident, payload, now_ms);
         store.repeat_notice(&told, &notice, now_ms, office).await?;
     }
     Ok(())
@@ -301,11 +294,6 @@ async fn attempt(
         Ok(sent) => sent.map_err(|error| error.to_string()),
         Err(_) => Err("sending broke off".to_owned()),
     })
-}
-
-/// Whether the sink need not remember the incident after this.
-fn ends(notice: &StoredNotice) -> bool {
-    serde_json::from_str::<Facts>(&notice.payload).is_ok_and(|facts| facts.kind == "quiet")
 }
 
 /// Brings a sink up to date on the incidents it knows of: Alertmanager is told again what is open

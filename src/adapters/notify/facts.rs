@@ -110,6 +110,11 @@ impl Facts {
         }
     }
 
+    /// Whether a sink need not remember the incident after this.
+    pub fn ends(&self) -> bool {
+        self.kind == NoticeKind::Quiet.name()
+    }
+
     /// The kind in words.
     pub fn what(&self) -> &'static str {
         match self.kind.as_str() {
@@ -164,16 +169,10 @@ pub fn notices(
         _ => NoticeState::Waiting,
     };
     wanting
-        .map(|sink| StoredNotice {
-            sink: sink.name.clone(),
-            key: key.clone(),
-            incident: incident.id.clone(),
-            payload: payload.clone(),
-            created_ms: now_ms,
-            attempts: 0,
-            next_attempt_ms: now_ms,
-            last_error: String::new(),
-            state,
+        .map(|sink| {
+            let (key, payload) = (key.clone(), payload.clone());
+            let waiting = StoredNotice::waiting(&sink.name, key, &incident.id, payload, now_ms);
+            StoredNotice { state, ..waiting }
         })
         .collect()
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::NotifyConfig;
 use super::facts::{Brief, Facts};
-use crate::adapters::store::{NoticeState, Office, OldNews, Store, StoreError, StoredNotice};
+use crate::adapters::store::{Office, OldNews, Store, StoreError, StoredNotice};
 use crate::engine::model::{EventTime, IdHasher, Incident};
 
 /// Old news waits no longer than this for more of its kind.
@@ -37,17 +37,7 @@ fn folded(config: &NotifyConfig, sink: &str, news: &[OldNews], now_ms: i64) -> S
     keys.sort_unstable();
     let key = keys.iter().fold(IdHasher::new("backlog"), |hash, key| hash.part(key.as_bytes()));
     let facts = tell(config, news, EventTime::from_millis(now_ms).unwrap_or_default());
-    StoredNotice {
-        sink: sink.to_owned(),
-        key: key.finish(),
-        incident: String::new(),
-        payload: facts.json(),
-        created_ms: now_ms,
-        attempts: 0,
-        next_attempt_ms: now_ms,
-        last_error: String::new(),
-        state: NoticeState::Waiting,
-    }
+    StoredNotice::waiting(sink, key.finish(), "", facts.json(), now_ms)
 }
 
 fn tell(config: &NotifyConfig, news: &[OldNews], now: EventTime) -> Facts {

@@ -105,16 +105,14 @@ impl Sink {
 
     /// Blocks until the sink has answered.
     pub fn send(&self, attempt: &Attempt) -> Result<(), SinkError> {
-        if let Way::Webhook(hook) = &self.way {
-            return hook.send(attempt);
-        }
-        let facts: Facts =
-            serde_json::from_str(&attempt.payload).map_err(|_| SinkError::Payload)?;
+        let facts = || -> Result<Facts, SinkError> {
+            serde_json::from_str(&attempt.payload).map_err(|_| SinkError::Payload)
+        };
         match &self.way {
             Way::Webhook(hook) => hook.send(attempt),
-            Way::Alertmanager(to) => to.send(&facts, attempt),
-            Way::Slack(to) => to.send(&facts, attempt),
-            Way::Email(to) => to.send(&facts, attempt),
+            Way::Alertmanager(to) => to.send(&facts()?, attempt),
+            Way::Slack(to) => to.send(&facts()?, attempt),
+            Way::Email(to) => to.send(&facts()?, attempt),
             Way::Unusable(why) => Err(SinkError::Unusable(why.clone())),
         }
     }

@@ -3,7 +3,7 @@
 use sqlx::{Any, Row, Transaction};
 
 use super::sql::{Sql, text};
-use super::{Office, Store, StoreError, StoredNotice, notices, office, store};
+use super::{Office, Store, StoreError, StoredNotice, notices, store};
 use crate::engine::model::{Entry, Finding, Incident, IncidentId};
 
 /// Everything one round of the correlator gave rise to.
@@ -48,8 +48,7 @@ const ROWS_MAX: usize = 1_000;
 impl Store {
     /// Writes the batch, all or nothing, if `office` is still ours.
     pub async fn apply(&self, batch: &StoreBatch, office: Office) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
-        office::check(&mut tx, office).await?;
+        let mut tx = self.begin_in(office).await?;
         let revision = store::newest_revision(&mut *tx).await? + 1;
         for (absorbed, by) in &batch.merged {
             merge(&mut tx, absorbed, by, revision).await?;

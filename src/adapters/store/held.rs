@@ -4,7 +4,7 @@ use sqlx::Row;
 
 use super::notices::{COLUMNS, put, read};
 use super::sql::text;
-use super::{NoticeState, Office, Store, StoreError, StoredNotice, Told, office};
+use super::{NoticeState, Office, Store, StoreError, StoredNotice, Told};
 use crate::engine::cases::State;
 use crate::engine::model::Status;
 
@@ -21,6 +21,12 @@ const NEVER: i64 = i64::MAX;
 /// What is read at once; more becomes a second notice.
 const OLD_NEWS_MAX: i64 = 5_000;
 
+/// A notice's columns, in a query that calls its table `n`.
+fn columns_of_n() -> String {
+    let columns: Vec<String> = COLUMNS.split(", ").map(|column| format!("n.{column}")).collect();
+    columns.join(", ")
+}
+
 impl Store {
     /// Keeps a notice back until `until_ms`, or for good where there is no time.
     pub async fn keep_notice_back(
@@ -31,8 +37,7 @@ impl Store {
         until_ms: Option<i64>,
         office: Office,
     ) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
-        office::check(&mut tx, office).await?;
+        let mut tx = self.begin_in(office).await?;
         sqlx::query(
             "UPDATE notices SET state = $3, last_error = $4, next_attempt = $5
              WHERE sink = $1 AND key = $2",
@@ -56,14 +61,13 @@ impl Store {
         now_ms: i64,
         count_max: u32,
     ) -> Result<Vec<(StoredNotice, bool)>, StoreError> {
-        let columns: Vec<String> = COLUMNS.split(", ").map(|c| format!("n.{c}")).collect();
         let sql = format!(
             "SELECT {}, COALESCE(i.status, '') AS status, COALESCE(c.state, 'new') AS act
              FROM notices n LEFT JOIN incidents i ON i.id = n.incident
                  LEFT JOIN cases c ON c.incident = n.incident
              WHERE n.sink = $1 AND n.state = 'silenced' AND n.next_attempt <= $2
              ORDER BY n.created, n.key LIMIT $3",
-            columns.join(", ")
+            columns_of_n()
         );
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(sink)
@@ -87,8 +91,7 @@ impl Store {
         now_ms: i64,
         office: Office,
     ) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
-        office::check(&mut tx, office).await?;
+        let mut tx = self.begin_in(office).await?;
         sqlx::query(
             "UPDATE notices SET state = 'waiting', created = $3, next_attempt = $3
              WHERE sink = $1 AND key = $2",
@@ -141,11 +144,10 @@ impl Store {
 
     /// Old news of a sink, the oldest first: [`OLD_NEWS_MAX`] at most.
     pub async fn old_news(&self, sink: &str) -> Result<Vec<OldNews>, StoreError> {
-        let columns: Vec<String> = COLUMNS.split(", ").map(|c| format!("n.{c}")).collect();
         let sql = format!(
             "SELECT {}, i.body FROM notices n LEFT JOIN incidents i ON i.id = n.incident
              WHERE n.sink = $1 AND n.state = 'folding' ORDER BY n.created, n.key LIMIT $2",
-            columns.join(", ")
+            columns_of_n()
         );
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(sink)
@@ -164,8 +166,7 @@ impl Store {
         into: &StoredNotice,
         office: Office,
     ) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
-        office::check(&mut tx, office).await?;
+        let mut tx = self.begin_in(office).await?;
         for old in news {
             sqlx::query(
                 "UPDATE notices SET state = 'folded', last_error = $3, next_attempt = $4
@@ -192,8 +193,7 @@ impl Store {
         now_ms: i64,
         office: Office,
     ) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
-        office::check(&mut tx, office).await?;
+        let mut tx = self.begin_in(office).await?;
         put(&mut tx, std::slice::from_ref(notice)).await?;
         sqlx::query("UPDATE told SET time = $3 WHERE sink = $1 AND incident = $2")
             .bind(notice.sink.as_str())

@@ -3,7 +3,7 @@
 use sqlx::{Any, Row, Transaction};
 
 use super::sql::text;
-use super::{Office, Store, StoreError, office, told};
+use super::{Office, Store, StoreError, told};
 
 /// One notice to one sink. Times are milliseconds of the wall clock.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +19,23 @@ pub struct StoredNotice {
     pub next_attempt_ms: i64,
     pub last_error: String,
     pub state: NoticeState,
+}
+
+impl StoredNotice {
+    /// One that is to be sent from `now_ms` on.
+    pub fn waiting(sink: &str, key: String, incident: &str, payload: String, now_ms: i64) -> Self {
+        Self {
+            sink: sink.to_owned(),
+            key,
+            incident: incident.to_owned(),
+            payload,
+            created_ms: now_ms,
+            attempts: 0,
+            next_attempt_ms: now_ms,
+            last_error: String::new(),
+            state: NoticeState::Waiting,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -136,8 +153,7 @@ impl Store {
         if gone.is_empty() {
             return Ok(gone);
         }
-        let mut tx = self.begin().await?;
-        office::check(&mut tx, office).await?;
+        let mut tx = self.begin_in(office).await?;
         for sink in &gone {
             sqlx::query(
                 "UPDATE notices SET state = 'dead', last_error = $2
@@ -165,8 +181,7 @@ impl Store {
         now_ms: i64,
         office: Office,
     ) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
-        office::check(&mut tx, office).await?;
+        let mut tx = self.begin_in(office).await?;
         match (ends, notice.incident.is_empty()) {
             (_, true) => {}
             (true, false) => told::remove(&mut tx, &notice.sink, &notice.incident).await?,
@@ -189,8 +204,7 @@ impl Store {
         next_ms: Option<i64>,
         office: Office,
     ) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
-        office::check(&mut tx, office).await?;
+        let mut tx = self.begin_in(office).await?;
         sqlx::query(
             "UPDATE notices SET attempts = attempts + 1, last_error = $3, next_attempt = $4,
              state = $5 WHERE sink = $1 AND key = $2",

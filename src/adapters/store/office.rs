@@ -17,11 +17,15 @@ impl Store {
         tx.commit().await?;
         Ok(Office(number))
     }
-}
 
-/// Fails where another correlator has taken office since.
-pub(super) async fn check(tx: &mut Transaction<'_, Any>, office: Office) -> Result<(), StoreError> {
-    if number(tx).await? == office.0 { Ok(()) } else { Err(StoreError::Superseded) }
+    /// A transaction that writes by this right; fails where another correlator has taken office since.
+    pub(super) async fn begin_in(
+        &self,
+        office: Office,
+    ) -> Result<Transaction<'static, Any>, StoreError> {
+        let mut tx = self.begin().await?;
+        if number(&mut tx).await? == office.0 { Ok(tx) } else { Err(StoreError::Superseded) }
+    }
 }
 
 async fn number(tx: &mut Transaction<'_, Any>) -> Result<i64, StoreError> {

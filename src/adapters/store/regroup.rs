@@ -5,7 +5,7 @@ use sqlx::Row;
 
 use super::batch::put_incident;
 use super::sql::Sql;
-use super::{Office, Restored, Store, StoreError, office, store};
+use super::{Office, Restored, Store, StoreError, store};
 use crate::engine::cases::Recorded;
 use crate::engine::correlate::Divided;
 use crate::engine::model::{Entry, EventTime, Finding, IncidentId};
@@ -65,8 +65,7 @@ impl Store {
         request: i64,
         office: Office,
     ) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
-        office::check(&mut tx, office).await?;
+        let mut tx = self.begin_in(office).await?;
         let revision = store::newest_revision(&mut *tx).await? + 1;
         sqlx::query(
             "INSERT INTO positions (topic, partition, next) VALUES ($1, 0, $2)

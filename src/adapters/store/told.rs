@@ -4,7 +4,7 @@ use sqlx::any::AnyRow;
 use sqlx::{Any, Row, Transaction};
 
 use super::sql::text;
-use super::{Office, Store, StoreError, StoredNotice, office};
+use super::{Office, Store, StoreError, StoredNotice};
 use crate::engine::cases::State;
 use crate::engine::model::Status;
 
@@ -88,8 +88,7 @@ impl Store {
         if incidents.is_empty() {
             return Ok(());
         }
-        let mut tx = self.begin().await?;
-        office::check(&mut tx, office).await?;
+        let mut tx = self.begin_in(office).await?;
         for incident in incidents {
             remove(&mut tx, sink, incident).await?;
         }

@@ -57,17 +57,8 @@ async fn world(refused: usize, secret: &str) -> (tempfile::TempDir, Store, Offic
     let office = store.take_office().await.unwrap();
     let (url, seen) = receiver(refused).await;
     let hook = Sink::new(&config(&url, &folder, secret).sink[0]).unwrap();
-    let notice = StoredNotice {
-        sink: "hook".into(),
-        key: "key-1".into(),
-        incident: "4f3c".into(),
-        payload: facts("opened").json(),
-        created_ms: NOW,
-        attempts: 0,
-        next_attempt_ms: NOW,
-        last_error: String::new(),
-        state: NoticeState::Waiting,
-    };
+    let payload = facts("opened").json();
+    let notice = StoredNotice::waiting("hook", "key-1".into(), "4f3c", payload, NOW);
     let batch = StoreBatch { notices: vec![notice], ..StoreBatch::default() };
     store.apply(&batch, office).await.unwrap();
     (folder, store, office, hook, seen)
