@@ -81,23 +81,22 @@ fn texts_of_regex(hir: &Hir) -> Option<Vec<String>> {
     }
 }
 
-/// One of these must hold for `expression` to be true: of all the ways to choose, the one that
-/// `cost` finds cheapest. `None`: it may be true whatever the event holds.
+/// One of these must hold for `expression` to be true: of all the ways to choose, the one whose
+/// atoms together `cost` finds cheapest. `None`: it may be true whatever the event holds.
 pub(super) fn of_expression<'p>(
     expression: &Expression,
     predicates: &'p [Predicate],
-    cost: &impl Fn(&Atom) -> u64,
+    cost: &impl Fn(&[&Atom]) -> u64,
 ) -> Option<Vec<&'p Atom>> {
-    let total =
-        |atoms: &Vec<&Atom>| atoms.iter().fold(0, |sum: u64, atom| sum.saturating_add(cost(atom)));
     match expression {
         Expression::Test(id) => {
             predicates.get(*id as usize)?.atoms.as_ref().map(|atoms| atoms.iter().collect())
         }
         Expression::Not(_) => None,
-        Expression::And(terms) => {
-            terms.iter().filter_map(|term| of_expression(term, predicates, cost)).min_by_key(total)
-        }
+        Expression::And(terms) => terms
+            .iter()
+            .filter_map(|term| of_expression(term, predicates, cost))
+            .min_by_key(|atoms| cost(atoms)),
         Expression::Or(terms) => {
             let mut all = Vec::new();
             for term in terms {

@@ -11,6 +11,7 @@ use super::{
     atom::{self, Atom, Need},
     compile::{Predicate, Target},
     expression::Expression,
+    fields::Field,
     value::Number,
 };
 
@@ -18,6 +19,8 @@ use super::{
 const FAST_AUTOMATON_MAX: usize = 8_192;
 /// What looking at a rule in vain costs, by how short the part of a word it hangs on is.
 const SHORT_PART_COST: [u64; 5] = [1_000, 400, 60, 20, 8];
+/// What looking into the raw record costs: it is parsed for that. More than any normalised field.
+const RAW_COST: u64 = 1_000_000;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Prefilter {
@@ -39,14 +42,19 @@ pub(super) struct Words {
 }
 
 impl Prefilter {
-    /// `rules`: index and condition of each. `numbers` counts the words of the rule set.
+    /// `rules`: index and condition of each. `fields`: those of the rule set. `numbers` counts the words of the rule set.
     pub fn new<'e>(
         rules: impl Iterator<Item = (u32, &'e Expression)> + Clone,
         predicates: &[Predicate],
+        fields: &[Field],
         numbers: &mut u32,
     ) -> Self {
         let mentions = mentions(rules.clone().map(|(_, expression)| expression), predicates);
-        let cost = |atom: &Atom| {
+        let is_raw = |atom: &&Atom| match atom.target {
+            Target::Field(id) => fields.get(id as usize).is_none_or(|f| f.slot().is_none()),
+            Target::Keywords => true,
+        };
+        let of_one = |atom: &Atom| {
             let shared = mentions.get(atom).copied().unwrap_or(1);
             match &atom.need {
                 Need::Whole(_) => shared,
@@ -54,6 +62,10 @@ impl Prefilter {
                     shared + 1 + SHORT_PART_COST.get(text.len()).copied().unwrap_or(0)
                 }
             }
+        };
+        let cost = |atoms: &[&Atom]| {
+            let looking = if atoms.iter().any(is_raw) { RAW_COST } else { 0 };
+            atoms.iter().map(|atom| of_one(atom)).sum::<u64>() + looking
         };
         let mut always = Vec::new();
         let mut by_target: HashMap<Target, HashMap<&Need, Vec<u32>>> = HashMap::new();

@@ -403,7 +403,7 @@ impl<'p> Loading<'p> {
         let mut words = 0;
         for (logsource, rules) in members {
             let rules = rules.iter().map(|rule| (*rule, &self.drafts[*rule as usize].expression));
-            let prefilter = Prefilter::new(rules, &set.predicates, &mut words);
+            let prefilter = Prefilter::new(rules, &set.predicates, &set.fields, &mut words);
             set.groups.push(Group { logsource, prefilter });
         }
         let (plan, errors) =

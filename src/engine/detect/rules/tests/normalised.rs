@@ -104,6 +104,15 @@ fn asks_the_raw_record_once_for_anything_else() {
     assert_eq!(matched("printer.name: p-3", &read_of_pnr(), &raw), (false, 1));
 }
 
+/// However seldom a word is, finding it in the record costs more than several in the fields.
+#[test]
+fn leaves_the_raw_record_alone_where_normalised_fields_rule_it_out() {
+    let raw = json!({"printer": {"name": "P-2"}});
+    let selection = |actions: &str| format!("action: [{actions}]\nprinter.name: p-2");
+    assert_eq!(matched(&selection("read, print"), &read_of_pnr(), &raw), (false, 0));
+    assert_eq!(matched(&selection("read, export"), &read_of_pnr(), &raw), (true, 1));
+}
+
 #[test]
 fn never_shows_whom_a_record_is_about() {
     let raw = json!({
