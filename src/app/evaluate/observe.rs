@@ -16,6 +16,8 @@ pub struct Opening {
     /// Whose events it rests on where it is about a range of records, a dataset or a person instead
     /// of somebody's account: an index into the truth's entries.
     pub about: Option<u16>,
+    /// The detector that spoke last before, or the rule's id.
+    pub by: String,
 }
 
 /// An incident of medium or above first names an account that is part of an entry.
@@ -89,11 +91,11 @@ impl Observer {
         }
     }
 
-    fn note_incident(&mut self, incident: &Incident) {
+    fn note_incident(&mut self, incident: &Incident, by: &str) {
         let about = self.about.get(&incident.id).copied();
         if self.opened.insert(incident.id.clone()) {
-            let actors = incident.actors.clone();
-            self.observed.openings.push(Opening { time: self.now, actors, about });
+            let (actors, by) = (incident.actors.clone(), by.to_owned());
+            self.observed.openings.push(Opening { time: self.now, actors, about, by });
         }
         let named = incident.actors.iter().filter_map(|actor| {
             let entry = *self.entry_of.get(actor)?;
@@ -143,7 +145,10 @@ impl Listener for Observer {
                 && incident.opened.is_some()
                 && incident.merged_into.is_none()
             {
-                self.note_incident(incident);
+                let mut said = out.findings.iter().filter(|(to, _)| to == id);
+                let last = said.next_back().map(|(_, finding)| finding);
+                let by = last.map_or("", |f| f.rule.as_deref().unwrap_or(&f.detector));
+                self.note_incident(incident, by);
             }
         }
         Ok(())

@@ -28,6 +28,8 @@ pub struct BudgetReport {
     /// Mean of the kinds' shares found, 0 to 1.
     pub recall_mean: f64,
     pub false_incidents: FalseRate,
+    /// The same over all months by what opened them: a detector, or a rule's id.
+    pub false_by: Vec<DetectorCount>,
     /// Incidents that reached medium, on anybody.
     pub incidents: u64,
     pub findings_on_honest: Vec<DetectorCount>,
@@ -88,10 +90,6 @@ impl BudgetReport {
             .collect();
         let shares = kinds.iter().map(|kind| kind.found as f64 / kind.attacks as f64);
         let recall_mean = shares.sum::<f64>() / kinds.len().max(1) as f64;
-        let mut findings = BTreeMap::<&String, u64>::new();
-        for (detector, count) in months.iter().flat_map(|(_, month)| &month.findings) {
-            *findings.entry(detector).or_default() += count;
-        }
         let sum = |of: fn(&MonthScore) -> usize| months.iter().map(|(_, m)| of(m) as u64).sum();
         let oddities: u64 = sum(|month| month.oddities);
         let loud: Vec<String> = months
@@ -102,11 +100,9 @@ impl BudgetReport {
             budget,
             recall_mean,
             false_incidents: FalseRate::of(actors, months),
+            false_by: by_detector(months, |month| &month.false_by),
             incidents: sum(|month| month.incidents),
-            findings_on_honest: findings
-                .into_iter()
-                .map(|(detector, findings)| DetectorCount { detector: detector.clone(), findings })
-                .collect(),
+            findings_on_honest: by_detector(months, |month| &month.findings),
             oddities,
             oddities_quiet: oddities - loud.len() as u64,
             oddities_loud: loud,
@@ -114,6 +110,18 @@ impl BudgetReport {
             kinds,
         }
     }
+}
+
+fn by_detector(
+    months: &[(u64, MonthScore)],
+    of: fn(&MonthScore) -> &BTreeMap<String, u64>,
+) -> Vec<DetectorCount> {
+    let mut sums = BTreeMap::<&String, u64>::new();
+    for (detector, count) in months.iter().flat_map(|(_, month)| of(month)) {
+        *sums.entry(detector).or_default() += count;
+    }
+    let counts = sums.into_iter();
+    counts.map(|(name, findings)| DetectorCount { detector: name.clone(), findings }).collect()
 }
 
 impl KindReport {

@@ -30,6 +30,8 @@ pub struct MonthScore {
     pub outcomes: BTreeMap<&'static str, Vec<Outcome>>,
     /// Incidents on nobody under attack, on each day that counts.
     pub false_by_day: Vec<u32>,
+    /// The same by what opened them: a detector, or a rule's id.
+    pub false_by: BTreeMap<String, u64>,
     /// Findings on accounts not under attack, by detector.
     pub findings: BTreeMap<String, u64>,
     /// Oddities that took place: how many, and the names of those that were taken for something.
@@ -65,6 +67,7 @@ pub fn score(truth: &Truth, observed: &Observed) -> MonthScore {
             && !just
         {
             *count += 1;
+            *score.false_by.entry(opening.by.clone()).or_default() += 1;
         }
     }
     score.findings = observed.findings_elsewhere.clone();

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::report::{BudgetReport, KindReport, Report};
+use super::report::{BudgetReport, DetectorCount, KindReport, Report};
 
 pub fn table(report: &Report) -> String {
     let mut text = String::new();
@@ -63,18 +63,13 @@ fn summary(budget: &BudgetReport) -> String {
             budget.false_incidents.mean, budget.false_incidents.worst_day
         ),
     );
+    line("  opened by", counts(&budget.false_by));
     line("incidents at medium or above", budget.incidents.to_string());
     line("oddities that stayed quiet", format!("{} of {}", budget.oddities_quiet, budget.oddities));
     if !budget.oddities_loud.is_empty() {
         line("oddities that did not", budget.oddities_loud.join(", "));
     }
-    let findings: Vec<String> = budget
-        .findings_on_honest
-        .iter()
-        .map(|d| format!("{} {}", d.detector, d.findings))
-        .collect();
-    let findings = if findings.is_empty() { "none".into() } else { findings.join(", ") };
-    line("findings on honest actors", findings);
+    line("findings on honest actors", counts(&budget.findings_on_honest));
     match &budget.calibration {
         None => line("calibration", "the detectors expose no probabilities".into()),
         Some(rows) => {
@@ -86,6 +81,11 @@ fn summary(budget: &BudgetReport) -> String {
         }
     }
     text
+}
+
+fn counts(by: &[DetectorCount]) -> String {
+    let counts: Vec<String> = by.iter().map(|d| format!("{} {}", d.detector, d.findings)).collect();
+    if counts.is_empty() { "none".into() } else { counts.join(", ") }
 }
 
 /// `3.2 s`, `4.1 min`, `2.5 h`, `1.8 d`.

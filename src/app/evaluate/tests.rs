@@ -40,7 +40,7 @@ fn said(incidents: &[(i64, &[Named<'_>])]) -> Observed {
     for (seconds, named) in incidents {
         let time = at(14 * DAY_S + seconds);
         let actors = named.iter().map(|(actor, ..)| (*actor).into()).collect();
-        observed.openings.push(Opening { time, actors, about: None });
+        observed.openings.push(Opening { time, actors, about: None, by: String::new() });
         for &(actor, entry, records) in *named {
             let Some(entry) = entry else { continue };
             observed.namings.push(Naming { time, entry, actor: Some(actor.into()), records });
@@ -95,7 +95,7 @@ fn a_group_is_found_by_three_of_its_accounts_or_by_what_they_share() {
     check_found(group(), &said(&[(10, one), (30, second), (40, third)]), Some((40, 8)));
     let mut observed = said(&[]);
     let time = at(14 * DAY_S + 15);
-    observed.openings.push(Opening { time, actors: Vec::new(), about: Some(0) });
+    observed.openings.push(Opening { time, actors: Vec::new(), about: Some(0), by: String::new() });
     observed.namings.push(Naming { time, entry: 0, actor: None, records: 3 });
     check_found(group(), &observed, Some((15, 3)));
     assert_eq!(score(&truth(vec![group()]), &observed).false_by_day.iter().sum::<u32>(), 0);
@@ -151,6 +151,7 @@ fn report() -> Report {
     let outcome =
         |delay_s: Option<i64>, records| Outcome { delay_ms: delay_s.map(|s| s * 1_000), records };
     let month = |outcomes: Vec<Outcome>, false_incidents: u32| MonthScore {
+        false_by: BTreeMap::from([("bulk_read".to_owned(), u64::from(false_incidents))]),
         outcomes: BTreeMap::from([("dump", outcomes), ("slow", vec![outcome(None, 0)])]),
         false_by_day: vec![0, false_incidents],
         findings: BTreeMap::from([("bulk_read".to_owned(), 2)]),
