@@ -301,7 +301,8 @@ impl Correlator {
         let mut near: Vec<&IncidentId> = Vec::new();
         let keys = self.keys(finding);
         let by_key = keys.iter().filter_map(|key| self.by_key.get(key));
-        let by_session = finding.session.iter().filter_map(|session| self.by_session.get(session));
+        let session = finding.session.as_ref().filter(|_| !is_shared(finding));
+        let by_session = session.and_then(|session| self.by_session.get(session));
         for id in by_key.chain(by_session).flatten() {
             let is_near = self.groups.get(id).is_some_and(|g| g.is_near(finding.time, gap_ms));
             if is_near && !near.contains(&id) {
@@ -361,6 +362,9 @@ impl Correlator {
 
     /// What joins a finding to others: its actor, and its source unless that is a gateway.
     pub(super) fn keys(&self, finding: &Finding) -> Vec<Key> {
+        if is_shared(finding) {
+            return vec![finding.key.clone()];
+        }
         let actor = finding.actor.iter().map(|a| Key { kind: KeyKind::Actor, value: a.clone() });
         let source = finding
             .source_ip
@@ -393,7 +397,7 @@ impl Correlator {
         for key in self.keys(finding) {
             push(self.by_key.entry(key).or_default(), id);
         }
-        if let Some(session) = &finding.session {
+        if let Some(session) = finding.session.as_ref().filter(|_| !is_shared(finding)) {
             push(self.by_session.entry(session.clone()).or_default(), id);
         }
     }
@@ -478,4 +482,10 @@ fn push(ids: &mut Vec<IncidentId>, id: &IncidentId) {
 
 fn notice(incident: &Incident, kind: NoticeKind, time: EventTime) -> Notice {
     Notice { incident: incident.id.clone(), kind, severity: incident.severity, time }
+}
+
+/// True of a finding on what many actors share, a subject or a range of records: it is one story
+/// with those on the same, and none with whatever else its actors did.
+fn is_shared(finding: &Finding) -> bool {
+    matches!(finding.key.kind, KeyKind::Subject | KeyKind::Dataset)
 }

@@ -13,6 +13,7 @@ use super::mode::Mode;
 use super::no_actor::{NoActor, NoActorConfig};
 use super::no_case::{NoCase, NoCaseConfig};
 use super::outbound_bytes::{OutboundBytes, OutboundConfig};
+use super::rule_noise::RuleNoise;
 use super::sensitive::{SensitiveIdentifier, SensitiveIdentifierConfig};
 use super::state::{ActorState, SourceState};
 use super::watched_subject::{WatchedSubject, WatchedSubjectConfig};
@@ -174,12 +175,13 @@ impl Roster {
         judged: &Judged<'_>,
         state: &mut ActorState,
         learned: bool,
+        noise: &mut RuleNoise,
         findings: &mut Vec<Finding>,
     ) {
         if learned && !state.rested {
             self.rest(state);
         }
-        observe(&self.actor, judged, state, learned, findings);
+        observe(&self.actor, judged, state, learned, Some(noise), findings);
     }
 
     /// Frees what resting detectors remember of an actor.
@@ -206,7 +208,7 @@ impl Roster {
         state: &mut SourceState,
         findings: &mut Vec<Finding>,
     ) {
-        observe(&self.source, judged, state, false, findings);
+        observe(&self.source, judged, state, false, None, findings);
     }
 }
 
@@ -218,6 +220,7 @@ fn observe<S>(
     judged: &Judged<'_>,
     state: &mut S,
     learned: bool,
+    mut noise: Option<&mut RuleNoise>,
     findings: &mut Vec<Finding>,
 ) {
     for (mode, detector) in detectors {
@@ -226,6 +229,11 @@ fn observe<S>(
         }
         let before = findings.len();
         detector.observe(judged, state, findings);
+        // A stand-in's limits may not suit the place.
+        if let (Mode::UntilLearned, Some(noise)) = (*mode, noise.as_deref_mut()) {
+            let spoken = &mut findings[before..];
+            spoken.iter_mut().for_each(|finding| noise.judge_stand_in(detector.name(), finding));
+        }
         if *mode == Mode::Shadow {
             for finding in &mut findings[before..] {
                 finding.score = finding.score.min(SHADOW_SCORE);

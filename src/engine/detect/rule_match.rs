@@ -19,7 +19,7 @@ use crate::engine::model::{EventTime, Finding, Format, IdHasher, Key, KeyKind, K
 #[derive(Debug, Default)]
 pub struct Rules {
     set: RuleSet,
-    /// By index: what stands for the rule in the state.
+    /// In the order of `ids`: what stands for the rule in the state.
     keys: Vec<u64>,
     /// Ids of the rules, then of the correlations: what counts are told by.
     ids: Arc<[String]>,
@@ -170,11 +170,11 @@ impl Rules {
     pub fn new(set: RuleSet) -> Self {
         let formats = [Format::Native, Format::Ocsf, Format::CloudTrail, Format::Zeek];
         let scopes = formats.map(|format| Kind::ALL.map(|kind| set.scope_of_event(format, kind)));
-        let key = |rule: &Rule| IdHasher::new("rule").part(rule.id.as_bytes()).finish_u64();
-        let keys = set.rules().iter().map(key).collect();
+        let key = |id: &String| IdHasher::new("rule").part(id.as_bytes()).finish_u64();
         let correlations = set.correlations().iter().map(|correlation| &correlation.rule);
         let ids: Arc<[String]> =
             set.rules().iter().chain(correlations).map(|rule| rule.id.clone()).collect();
+        let keys = ids.iter().map(key).collect();
         let shadow = vec![false; ids.len()];
         Self { set, keys, ids, shadow, exceptions: Exceptions::default(), scopes }
     }
@@ -261,7 +261,12 @@ impl Rules {
             let place = self.set.rules().len() + firing.correlation as usize;
             count(counts, place, |counts| counts.matched += 1);
             if self.set.correlation_tells(firing.correlation) {
-                self.tell(place, firing.at, counts, findings, || self.fired(firing, judged));
+                let key = self.keys.get(place).copied().unwrap_or_default();
+                let before = state.told_at(key);
+                let first_today = before.is_none_or(|told| day(told) != day(judged.at));
+                let _ = state.is_news(key, judged.at);
+                let told = || self.fired(firing, judged, noise, first_today);
+                self.tell(place, firing.at, counts, findings, told);
             }
         }
     }
@@ -296,17 +301,17 @@ impl Rules {
         let rule = self.set.rule(index)?;
         let finding = judged.finding(Self::NAME, &rule.id, score(rule.level), about(rule));
         let mut finding = Finding { unit: "matches".into(), ..told(finding, rule) };
-        if let Some(one_in) = noise.went_off(mark(&rule.id), first_today)
-            && rule.level < Severity::Critical
-        {
-            finding.severity = Severity::Informational;
-            finding.score = score(Severity::Informational);
-            finding.why += &format!("; only noted, since it goes off on one actor-day in {one_in}");
-        }
+        noise.judge(mark(&rule.id), first_today, &mut finding);
         Some(finding)
     }
 
-    fn fired(&self, firing: &Firing, judged: &Judged<'_>) -> Option<Finding> {
+    fn fired(
+        &self,
+        firing: &Firing,
+        judged: &Judged<'_>,
+        noise: &mut RuleNoise,
+        first_today: bool,
+    ) -> Option<Finding> {
         let correlation = self.set.correlations().get(firing.correlation as usize)?;
         let rule = &correlation.rule;
         let why = format!(
@@ -332,6 +337,7 @@ impl Rules {
         finding.observed = firing.value;
         finding.expected = correlation.threshold();
         finding.unit = correlation.kind.unit().into();
+        noise.judge(mark(&rule.id), first_today, &mut finding);
         Some(finding)
     }
 }

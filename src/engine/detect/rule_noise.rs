@@ -1,8 +1,12 @@
-//! Rules that go off on ordinary work.
+//! Rules, and detectors with fixed limits, that go off on ordinary work.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+
+use super::baseline::mark;
+use super::detector::severity_of;
+use crate::engine::model::{Finding, Severity};
 
 /// How often one rule went off, in actor-days.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
@@ -12,6 +16,8 @@ struct Noise {
     days: u16,
     /// One actor-day in so many, where that is too often.
     too_often: Option<u32>,
+    /// Too often even for what a rule calls critical.
+    far_too_often: bool,
 }
 
 /// What a shard has seen of each rule, by the hash of its id.
@@ -24,19 +30,36 @@ const KEEP: f32 = 0.92;
 /// days, is about ordinary work.
 const SHARE_OF_BUDGET: f64 = 0.25;
 const DAYS_MIN: u16 = 3;
+/// Beyond this multiple of the whole budget one day tells enough.
+const PLAINLY: f64 = 4.0;
+/// What is left of a finding on ordinary work.
+const NOTED: u8 = 8;
 const ACTOR_DAYS_MIN: f32 = 6.0;
 const RULES_MAX: usize = 10_000;
 
 impl RuleNoise {
-    /// A rule went off on an actor for the first time today. `Some` where it does so too often:
-    /// on one actor-day in so many.
-    pub fn went_off(&mut self, rule: u32, first_today: bool) -> Option<u32> {
+    /// The rule with this mark went off on an actor; a finding on what is ordinary here is only
+    /// noted.
+    pub fn judge(&mut self, rule: u32, first_today: bool, finding: &mut Finding) {
         if self.0.len() >= RULES_MAX && !self.0.contains_key(&rule) {
-            return None;
+            return;
         }
         let noise = self.0.entry(rule).or_default();
         noise.today += f32::from(u8::from(first_today));
-        noise.too_often
+        let Some(one_in) = noise.too_often else { return };
+        if finding.severity < Severity::Critical || noise.far_too_often {
+            finding.score = NOTED;
+            finding.severity = severity_of(NOTED);
+            finding.why += &format!("; only noted, since it goes off on one actor-day in {one_in}");
+        }
+    }
+
+    /// A detector that stands in for the learned ones spoke. What is far beyond its limits stays
+    /// what it is.
+    pub fn judge_stand_in(&mut self, detector: &str, finding: &mut Finding) {
+        if finding.severity < Severity::High {
+            self.judge(mark(detector), true, finding);
+        }
     }
 
     /// A day ends, with so many actor-days in the memory.
@@ -46,10 +69,11 @@ impl RuleNoise {
             noise.past = noise.past * KEEP + noise.today;
             noise.today = 0.0;
             let share = f64::from(noise.past / actor_days.max(1.0));
-            let often = noise.days >= DAYS_MIN
-                && noise.past >= ACTOR_DAYS_MIN
-                && share > SHARE_OF_BUDGET * budget / 1_000.0;
+            let over = share / (budget / 1_000.0);
+            let known = noise.days >= DAYS_MIN || over > PLAINLY;
+            let often = known && noise.past >= ACTOR_DAYS_MIN && over > SHARE_OF_BUDGET;
             noise.too_often = often.then(|| (1.0 / share).round() as u32);
+            noise.far_too_often = often && over > 1.0;
         }
     }
 }
@@ -58,20 +82,70 @@ impl RuleNoise {
 mod tests {
     use super::*;
 
-    /// Whether a rule that goes off on `a_day` of 1,000 actors is too often on the fourth day.
-    fn check(a_day: u32, expected: bool) {
+    fn finding(severity: Severity) -> Finding {
+        use crate::engine::model::{EventTime, Key, KeyKind, Source, Window};
+        let time = EventTime::MIN;
+        Finding {
+            id: String::new(),
+            time,
+            detector: "rule".into(),
+            rule: None,
+            severity,
+            score: 90,
+            key: Key { kind: KeyKind::Actor, value: "off-1".into() },
+            actor: None,
+            source_ip: None,
+            session: None,
+            dataset: None,
+            category: None,
+            tier: 1,
+            window: Window { start: time, end: time },
+            observed: 1.0,
+            expected: 0.0,
+            unit: "events".into(),
+            subjects: 0,
+            records: 0,
+            bytes: 0,
+            attack: Vec::new(),
+            why: String::new(),
+            evidence: Vec::new(),
+            source: Source::Monitor { monitor: "test".into() },
+        }
+    }
+
+    fn severity(noise: &mut RuleNoise, of: Severity) -> Severity {
+        let mut finding = finding(of);
+        noise.judge(7, true, &mut finding);
+        finding.severity
+    }
+
+    /// What is left of a finding of `severity` on the `day` after a rule went off on `a_day` of
+    /// 1,000 actors, day after day.
+    fn check(a_day: u32, days: u32, of: Severity, left: Severity) {
         let mut noise = RuleNoise::default();
-        for day in 1..=3 {
-            (0..a_day).for_each(|_| assert_eq!(noise.went_off(7, true), None));
+        for day in 1..=days {
+            (0..a_day).for_each(|_| drop(severity(&mut noise, of)));
             noise.turn(5.0, 1_000.0 * day as f32);
         }
-        assert_eq!(noise.went_off(7, true).is_some(), expected);
+        assert_eq!(severity(&mut noise, of), left, "{a_day} a day for {days} days");
     }
 
     #[test]
     fn a_rule_about_ordinary_work_is_told_from_a_rare_one() {
-        check(40, true);
-        check(1, false);
-        check(0, false);
+        check(4, 3, Severity::High, Severity::Informational);
+        check(1, 3, Severity::High, Severity::High);
+        check(0, 3, Severity::High, Severity::High);
+    }
+
+    #[test]
+    fn what_goes_off_everywhere_is_known_after_a_day() {
+        check(40, 1, Severity::High, Severity::Informational);
+        check(4, 1, Severity::High, Severity::High);
+    }
+
+    #[test]
+    fn what_is_critical_is_noted_only_where_it_takes_the_whole_budget() {
+        check(4, 3, Severity::Critical, Severity::Critical);
+        check(12, 3, Severity::Critical, Severity::Informational);
     }
 }

@@ -203,7 +203,13 @@ impl Shard {
                     &mut out.findings,
                 );
                 let learned = self.peers.lanes.is_learned();
-                settings.roster.observe_actor(&judged, state, learned, &mut out.findings);
+                settings.roster.observe_actor(
+                    &judged,
+                    state,
+                    learned,
+                    &mut self.peers.rules,
+                    &mut out.findings,
+                );
                 settings.rules.observe(
                     &judged,
                     incoming.raw,

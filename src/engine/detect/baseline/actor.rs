@@ -8,8 +8,8 @@ use super::habits::Habits;
 use super::lanes::{ActorDay, LANES};
 use super::peers::{DRIFTS, KINDS, SPANS};
 use super::rate::{Expected, Rate};
-use super::season::Starts;
 use super::sequence::Sequence;
+use super::session::Session;
 use super::slow::Slow;
 
 /// All reads, and those no case explains: places in the arrays of two.
@@ -66,10 +66,7 @@ pub struct Baseline {
     /// Minute of the last read.
     pub last: u32,
     pub spans: [Span; SPANS],
-    /// How unusual the session's beginning is, as a probability.
-    pub start: f32,
-    pub session_hour: u8,
-    pub starts: Starts,
+    pub session: Session,
     pub habits: Habits,
     /// The shift's surprise, and at how much it is next judged.
     pub novelty: f32,
@@ -114,7 +111,7 @@ impl Baseline {
             span.rates.iter_mut().for_each(|rate| rate.forget(KEEP));
         }
         self.slow.iter_mut().for_each(Slow::forget);
-        self.starts.decay(KEEP);
+        self.session.forget(KEEP);
         self.habits.forget(day);
     }
 }

@@ -33,6 +33,10 @@ pub struct FanIn {
     pub tally: Tally,
 }
 
+/// Subjects that may share a place; the least read of them makes room.
+const WAYS: usize = 4;
+/// A subject worth more keeps its place.
+const WORTH_KEPT: u32 = 9;
 /// Readers without whom nothing is looked at.
 const READERS_MIN: f32 = 5.0;
 /// Dispersion of readers among subjects of the same usual.
@@ -57,18 +61,22 @@ impl FanIn {
         subjects_max: usize,
     ) -> Option<FanInHit> {
         if self.subjects.is_empty() {
-            self.subjects = vec![Subject::default(); subjects_max.next_power_of_two()];
+            self.subjects = vec![Subject::default(); subjects_max.next_power_of_two().max(WAYS)];
         }
-        let slot = subject as usize & (self.subjects.len() - 1);
+        let first = subject as usize & (self.subjects.len() - 1) & !(WAYS - 1);
         let tag = (subject >> 32) as u32 | 1;
-        let entry = &mut self.subjects[slot];
-        if entry.tag != tag {
-            let busy = day.saturating_sub(entry.day) < 2 && entry.today.count_ones() > 2;
-            if busy {
-                return None;
+        let ways = self.subjects.get_mut(first..first + WAYS)?;
+        let entry = match ways.iter().position(|entry| entry.tag == tag) {
+            Some(place) => &mut ways[place],
+            None => {
+                let least = ways.iter_mut().min_by_key(|entry| entry.worth(day))?;
+                if least.worth(day) > WORTH_KEPT {
+                    return None;
+                }
+                *least = Subject { tag, day, ..Subject::default() };
+                least
             }
-            *entry = Subject { tag, day, ..Subject::default() };
-        }
+        };
         entry.roll(day);
         entry.today |= 1 << (reader.wrapping_mul(0x9E37_79B9) >> 26);
         let readers = count(entry.today | entry.yesterday);
@@ -93,6 +101,16 @@ impl FanIn {
 }
 
 impl Subject {
+    /// How much would be lost with it: readers of the last days, idle ones first.
+    fn worth(&self, day: u16) -> u32 {
+        match day.saturating_sub(self.day) {
+            _ if self.tag == 0 => 0,
+            0 => 1 + 2 * (self.today | self.yesterday).count_ones(),
+            1 => 2 * self.today.count_ones(),
+            _ => 1,
+        }
+    }
+
     fn roll(&mut self, day: u16) {
         let gone = day.saturating_sub(self.day);
         if gone == 0 {
@@ -111,6 +129,24 @@ impl Subject {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_crowd_of_subjects_does_not_push_out_one_that_several_looked_up() {
+        let mut fan_in = FanIn::default();
+        let hash = |n: u64| (n + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(23);
+        for day in 1..=8 {
+            (0..3_000)
+                .for_each(|n| drop(fan_in.take(hash(day * 10_000 + n), 1, day as u16, 4_096)));
+            fan_in.turn(5.0, 1_000.0);
+        }
+        let mut told = 0;
+        for reader in 0..25_u32 {
+            told += usize::from(fan_in.take(hash(7), reader, 9, 4_096).is_some());
+            let from = 500_000 + u64::from(reader) * 120;
+            (from..from + 120).for_each(|n| drop(fan_in.take(hash(n), 1, 9, 4_096)));
+        }
+        assert!(told >= 3, "{told}");
+    }
 
     #[test]
     fn twenty_five_readers_of_one_subject_stand_out_of_pairs() {

@@ -87,6 +87,8 @@ pub struct ActorDay {
     pub day: u16,
     parts: [u16; PARTS],
     lanes: [u16; LANES],
+    /// Place of the actor's role among those with a book of their own.
+    role: u16,
     /// Counted among those the thresholds rest on.
     counted: bool,
 }
@@ -117,16 +119,38 @@ const BLIND_DAYS: u16 = 4;
 /// Times its share that a lane may tell before it is made stricter: breaches are told too.
 const EXCESS_LET_PASS: f64 = 3.0;
 /// Below these nothing is told of, however quiet the past.
-const THRESHOLDS_MIN: [f32; LANES] = [1.0, 1.5, 1.5, 1.5, 5.0, 1.5, 1.5, 2.0];
+const THRESHOLDS_MIN: [f32; LANES] = [1.0, 1.5, 1.5, 1.5, 1.5, 1.5, 1.5, 2.0];
+/// The least score of a sequence.
+const WALK_MIN: f32 = 5.0;
 /// Lanes overlap: what each is given beyond its even share. Source: DETECTORS section 8.
 const OVERLAP: f64 = 1.25;
 /// An actor-day this many decades rarer than the threshold says nothing of honest work.
 const BEYOND_DOUBT: f32 = 0.5;
 
+/// What one role's actor-days scored: what is rare for a clerk is a service's every day.
+#[derive(Clone, Serialize, Deserialize)]
+struct RoleBook {
+    parts: Vec<Scores>,
+    actor_days_today: i32,
+    actor_days: f32,
+}
+
+impl Default for RoleBook {
+    fn default() -> Self {
+        let parts = vec![Scores::default(); PARTS];
+        Self { parts, actor_days_today: 0, actor_days: 0.0 }
+    }
+}
+
+/// Roles with a book of their own; the others are held against everybody.
+const ROLES_MAX: usize = 24;
+
 /// The calibration of a shard.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Lanes {
     parts: Vec<Scores>,
+    /// By the role's place among the peers.
+    roles: Vec<RoleBook>,
     lanes: Vec<Scores>,
     today: u16,
     first_day: u16,
@@ -145,6 +169,7 @@ impl Default for Lanes {
     fn default() -> Self {
         Self {
             parts: vec![Scores::default(); PARTS],
+            roles: Vec::new(),
             lanes: vec![Scores::default(); LANES],
             today: 0,
             first_day: 0,
@@ -186,6 +211,13 @@ impl Lanes {
         for scores in self.parts.iter_mut().chain(&mut self.lanes) {
             scores.turn(keep, self.actor_days);
         }
+        for book in &mut self.roles {
+            book.actor_days = book.actor_days * keep + book.actor_days_today.max(0) as f32;
+            book.actor_days_today = 0;
+            for (scores, all) in book.parts.iter_mut().zip(&self.parts) {
+                scores.turn_within(keep, book.actor_days, all, self.actor_days);
+            }
+        }
         for (told, today) in self.told.iter_mut().zip(&mut self.told_today) {
             *told = *told * keep + *today as f32;
             *today = 0;
@@ -204,10 +236,22 @@ impl Lanes {
         }
     }
 
-    /// An actor's first event of a day. `counted` leaves out who is under suspicion.
-    pub fn begin(&mut self, actor: &mut ActorDay, day: u16, counted: bool) {
-        *actor = ActorDay { day, counted, ..ActorDay::default() };
-        self.actor_days_today += i32::from(counted);
+    /// The first event of a day of an actor of the role at `role`. `counted` leaves out who is
+    /// under suspicion.
+    pub fn begin(&mut self, actor: &mut ActorDay, day: u16, role: u16, counted: bool) {
+        *actor = ActorDay { day, role, counted, ..ActorDay::default() };
+        let place = usize::from(role);
+        if place < ROLES_MAX && place >= self.roles.len() {
+            self.roles.resize_with(place + 1, RoleBook::default);
+        }
+        self.count(actor, i32::from(counted));
+    }
+
+    fn count(&mut self, actor: &ActorDay, days: i32) {
+        self.actor_days_today += days;
+        if let Some(book) = self.roles.get_mut(usize::from(actor.role)) {
+            book.actor_days_today += days;
+        }
     }
 
     /// A part's score of an actor's day; true where it is the highest so far.
@@ -220,6 +264,9 @@ impl Lanes {
         actor.parts[part as usize] = step;
         if actor.counted && actor.day == self.today {
             self.parts[part as usize].rise(before, step);
+            if let Some(book) = self.roles.get_mut(usize::from(actor.role)) {
+                book.parts[part as usize].rise(before, step);
+            }
         }
         for lane in Lane::ALL {
             self.raise_lane(actor, lane);
@@ -245,7 +292,8 @@ impl Lanes {
 
     /// `-log10` of the share of actor-days that reach the part's score.
     pub fn part_rarity(&self, actor: &ActorDay, part: Part) -> f32 {
-        self.parts[part as usize].rarity(actor.parts[part as usize]).unwrap_or(0.0)
+        let book = self.roles.get(usize::from(actor.role)).map_or(&self.parts, |book| &book.parts);
+        book[part as usize].rarity(actor.parts[part as usize]).unwrap_or(0.0)
     }
 
     /// `-log10` of the share of actor-days that reach the lane's strength.
@@ -259,13 +307,15 @@ impl Lanes {
         self.alerted_today += u32::from(first_of_day);
         // What is beyond doubt would only teach that breaches are ordinary.
         if beyond > BEYOND_DOUBT && actor.counted && actor.day == self.today {
-            for (scores, &step) in self.parts.iter_mut().zip(&actor.parts) {
+            let role = self.roles.get_mut(usize::from(actor.role));
+            let books = role.into_iter().map(|book| &mut book.parts).chain([&mut self.parts]);
+            for (scores, &step) in books.flat_map(|book| book.iter_mut().zip(&actor.parts)) {
                 scores.leave(step);
             }
             for (scores, &step) in self.lanes.iter_mut().zip(&actor.lanes) {
                 scores.leave(step);
             }
-            self.actor_days_today -= 1;
+            self.count(actor, -1);
             actor.counted = false;
         }
     }
@@ -310,9 +360,7 @@ impl Lanes {
     }
 
     fn raise_lane(&mut self, actor: &mut ActorDay, lane: Lane) {
-        let rarity = |part: Part| {
-            self.parts[part as usize].rarity(actor.parts[part as usize]).unwrap_or(0.0)
-        };
+        let rarity = |part: Part| self.part_rarity(actor, part);
         let largest = |parts: &[Part]| parts.iter().map(|&p| rarity(p)).fold(0.0, f32::max);
         let strength = match lane {
             Lane::Fused => [
@@ -324,14 +372,9 @@ impl Lanes {
             .iter()
             .map(|rarity| (rarity - 1.0).max(0.0))
             .sum(),
-            // A single part needs no ranking before it is ranked.
-            Lane::Novelty => actor.part(Part::Novelty),
-            Lane::Sequence => actor.part(Part::Sequence),
-            Lane::SlowAll => actor.part(Part::SlowAll),
-            Lane::OffHours => actor.part(Part::OffHours),
-            Lane::Burst | Lane::Unexplained | Lane::SlowUnexplained => {
-                largest(Self::parts_of(lane))
-            }
+            // A walk of a few ids is none, however seldom it is seen.
+            Lane::Sequence if actor.part(Part::Sequence) < WALK_MIN => 0.0,
+            _ => largest(Self::parts_of(lane)),
         };
         let (before, step) = (actor.lanes[lane as usize], step_of(strength));
         if step > before {

@@ -23,6 +23,7 @@ mod roll;
 mod scores;
 mod season;
 mod sequence;
+mod session;
 mod shares;
 mod slow;
 mod suite;

@@ -13,6 +13,7 @@ use super::lanes::Lanes;
 use super::rate::{Expected, Prior};
 use super::residuals::Residuals;
 use super::season::{GROUP_SHRINK, ROLE_SHRINK, Season, Starts};
+use super::session::RoleSessions;
 use super::shares::Shares;
 use crate::engine::detect::rule_noise::RuleNoise;
 
@@ -110,16 +111,6 @@ impl Sizes {
         (self.count + 0.02) / (self.windows + 20.0)
     }
 
-    /// The largest that is still ordinary; `None` where too little was seen.
-    pub fn largest(&self) -> Option<f32> {
-        if self.count < 30.0 {
-            return None;
-        }
-        let mean = self.sum / self.count;
-        let variance = (self.squares / self.count - mean * mean).max(0.02);
-        Some((mean + 3.5 * variance.sqrt()).exp())
-    }
-
     /// The probability that batch work is at least so large; `None` where too little was seen.
     pub fn tail(&self, size: f32) -> Option<f64> {
         if self.count < 8.0 {
@@ -165,14 +156,14 @@ pub struct Role {
     context_now: f32,
     pub starts: Starts,
     pub start_shares: [f32; 24],
-    /// How unusual sessions' beginnings are, for calibration.
-    pub start_ranks: Residuals,
+    pub sessions: RoleSessions,
     pub habits: Shares,
     pub cases: Shares,
     pub novel_days: Sizes,
     pub slow: [Residuals; DRIFTS],
     pub slow_moments: [Moments; DRIFTS],
-    pub case_sizes: Sizes,
+    /// Shifts by the largest case of each.
+    pub case_sizes: Residuals,
     drifts: [Drift; DRIFTS],
     /// Most evidence of a walk down a range of ids, by shift, in nats.
     pub walks: Moments,
@@ -427,10 +418,10 @@ impl Peers {
             role.season.decay(DAY_KEEP);
             role.bursts.as_flattened_mut().iter_mut().for_each(|sizes| sizes.decay(DAY_KEEP));
             role.novel_days.decay(DAY_KEEP);
-            role.case_sizes.decay(DAY_KEEP);
+            role.case_sizes.turn(DAY_KEEP);
             role.walks.decay(DAY_KEEP);
             role.starts.decay(DAY_KEEP);
-            role.start_ranks.turn(DAY_KEEP);
+            role.sessions.turn(DAY_KEEP);
             role.habits.decay(DAY_KEEP);
             role.cases.decay(DAY_KEEP);
             role.slow.iter_mut().for_each(|residuals| residuals.turn(DAY_KEEP));

@@ -3,7 +3,7 @@
 use super::actor::{ALL, Baseline, HOUR, SHARE, SHIFT, Span, TEN};
 use super::peers::{Context, DRIFTS, KINDS, Peers, SPANS};
 use super::rate::Expected;
-use super::season::{Season, Starts, hour_of_week};
+use super::season::{Season, hour_of_week};
 use super::slow::{Peered, Slow};
 
 /// Idle minutes after which a read begins a session, and a shift.
@@ -32,7 +32,7 @@ impl Baseline {
         let day = (minute / 1_440) as u16;
         if first {
             self.since = day;
-            self.start = 1.0;
+            self.session.start = 1.0;
         }
         let aged = minute.saturating_sub(self.spans[SHIFT].index) >= SHIFT_MAX_MIN;
         if minute / 60 > self.spans[HOUR].index {
@@ -60,7 +60,7 @@ impl Baseline {
         self.last = self.last.max(minute);
         if day > self.day.day {
             let counted = !self.is_suspect(day);
-            peers.lanes.begin(&mut self.day, day, counted);
+            peers.lanes.begin(&mut self.day, day, places.0, counted);
             self.hot_reads = 0;
         }
     }
@@ -74,7 +74,7 @@ impl Baseline {
         (_, group): (u16, u16),
     ) {
         let group = peers.group(group);
-        let eager = self.start < START_UNUSUAL;
+        let eager = self.session.start < START_UNUSUAL;
         let span = &mut self.spans[which];
         span.index = index;
         span.counts = [0.0; KINDS];
@@ -83,8 +83,10 @@ impl Baseline {
         for kind in 0..KINDS {
             let expected = span.rates[kind].forecast(&group.priors[which][kind], span.factor);
             let gate = expected.mu + GATE_SD * expected.sd();
-            span.gates[kind] = if eager { gate.min((expected.mu * 0.5).max(3.0)) } else { gate };
-            span.expected[kind] = expected;
+            (span.gates[kind], span.expected[kind]) = (gate, expected);
+        }
+        if eager {
+            span.look_early();
         }
         span.bits.restart(span.expected[ALL].mu);
     }
@@ -131,25 +133,25 @@ impl Baseline {
 
     fn begin_session(&mut self, minute: u32, peers: &mut Peers, (role, group): (u16, u16)) {
         let hour = (minute / 60 % 24) as usize;
-        let shares =
-            Starts::shares(&self.starts.hours, &peers.group(group).start_shares, OWN_STARTS);
-        let unusual = Starts::unusual(&shares, hour);
-        let role = peers.role_mut(role);
-        let decades = -unusual.log10();
-        // Ranked among the role's: a role that begins at all hours surprises by none.
-        self.start = match role.start_ranks.at_least(decades) {
-            Some(share) => share.clamp(1e-4, 1.0),
-            None => 1.0,
-        };
-        self.session_hour = hour as u8;
-        let day = (minute / 1_440) as u16;
-        if !self.is_suspect(day) {
-            role.start_ranks.add(decades);
-            role.starts.add(hour);
+        let learn = !self.is_suspect((minute / 1_440) as u16);
+        let rest = (self.last > 0).then(|| minute.saturating_sub(self.last));
+        let starts = peers.group(group).start_shares;
+        let of = peers.role_mut(role);
+        self.session.begin(hour, rest, &starts, &mut of.sessions, learn);
+        if learn {
+            of.starts.add(hour);
             peers.group_mut(group).starts.add(hour);
         }
-        self.starts.decay(STARTS_KEEP);
-        self.starts.add(hour);
+    }
+
+    /// The read comes from the address with this mark.
+    pub fn come_from(&mut self, place: u32, minute: u32, peers: &mut Peers, role: u16) {
+        let learn = !self.is_suspect((minute / 1_440) as u16);
+        let is_new = self.session.come_from(place, &mut peers.role_mut(role).sessions, learn);
+        if is_new && self.session.start < START_UNUSUAL {
+            self.spans[TEN].look_early();
+            self.spans[HOUR].look_early();
+        }
     }
 
     fn end_shift(&mut self, day: u16, peers: &mut Peers, places: (u16, u16)) {
@@ -166,6 +168,8 @@ impl Baseline {
         self.shifts = self.shifts.saturating_add(1);
         self.end_slow(day, suspect, peers, places);
         self.end_novelty(day, suspect, peers, places);
+        let sizes = &mut peers.role_mut(places.0).case_sizes;
+        self.cases.end_shift((!suspect).then_some(sizes));
         let taught = self.sequence.end_shift(if suspect { SUSPECT_WEIGHT } else { 1.0 });
         if !suspect {
             peers.role_mut(places.0).walks.add(taught.ln_1p());
@@ -256,6 +260,15 @@ impl Baseline {
     }
 }
 
+impl Span {
+    /// Whatever is read in an unusual session is looked at.
+    fn look_early(&mut self) {
+        for (gate, expected) in self.gates.iter_mut().zip(&self.expected) {
+            *gate = gate.min((expected.mu * 0.5).max(3.0));
+        }
+    }
+}
+
 /// How large batch work is, over what is usual: a service's hundreds and a clerk's tens compare.
 pub fn relative(count: f32, expected: &Expected) -> f32 {
     1.0 + count / (expected.mu + 3.0)
@@ -265,11 +278,6 @@ pub fn relative(count: f32, expected: &Expected) -> f32 {
 pub const NOVEL_MIN: f32 = 2.0;
 /// What each shift takes from the novelty's CUSUM.
 pub const NOVELTY_DRIFT: f32 = 0.8;
-/// Pseudo-starts of the group behind an actor's own.
-const OWN_STARTS: f32 = 2.0;
-/// 30 sessions.
-const STARTS_KEEP: f32 = 0.97;
-
 impl Span {
     /// By kind, true where the window was batch work, or worse.
     fn learn(&mut self, keep: f32, weight: f32) -> [bool; KINDS] {

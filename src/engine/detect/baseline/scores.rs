@@ -10,6 +10,9 @@ const TAIL_SHARE: f64 = 0.002;
 /// Where the slope of the tail is read off.
 const BODY_SHARE: f64 = 0.02;
 
+/// Actor-days of everybody's that stand behind those of a part.
+const SHRINK_DAYS: f32 = 150.0;
+
 /// A score as it is remembered of an actor's day. 0 is nothing.
 pub fn step_of(score: f32) -> u16 {
     if score.is_finite() { (score * PER_DECADE).clamp(0.0, STEPS as f32 - 1.0) as u16 } else { 0 }
@@ -50,11 +53,25 @@ impl Scores {
 
     /// A day ends: `days` actor-days lie in the past now, this one's included.
     pub fn turn(&mut self, keep: f32, days: f32) {
+        self.settle(keep);
+        self.rarity = rarity(&self.past, days);
+    }
+
+    /// The same for a part of the actors: where it is few, it is taken to be like `all` of them,
+    /// whose past is of `all_days` actor-days.
+    pub fn turn_within(&mut self, keep: f32, days: f32, all: &Self, all_days: f32) {
+        self.settle(keep);
+        let weight = SHRINK_DAYS / all_days.max(SHRINK_DAYS);
+        let blended: Vec<f32> =
+            self.past.iter().zip(&all.past).map(|(own, all)| own + weight * all).collect();
+        self.rarity = rarity(&blended, days + weight * all_days);
+    }
+
+    fn settle(&mut self, keep: f32) {
         for (past, today) in self.past.iter_mut().zip(&mut self.today) {
             *past = *past * keep + (*today).max(0) as f32;
             *today = 0;
         }
-        self.rarity = rarity(&self.past, days);
     }
 
     /// `-log10` of the share of actor-days that reach `step`; `None` before anything is known.

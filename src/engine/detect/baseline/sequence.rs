@@ -35,6 +35,10 @@ const PRIOR: (f32, f32) = (1.0, 25.0);
 const HIT_RATE_RANGE: (f32, f32) = (0.01, 0.7);
 /// Reads over which the honest share is remembered.
 const MEMORY: f32 = 1_000.0;
+/// What each id of one walk says, in nats, whatever was read between.
+const RUN_NATS: f32 = 1.5;
+/// Walks begun at which the others are worn.
+const WORN_EVERY: u8 = 4;
 const EVIDENCE_MAX: f32 = 5_000.0;
 /// Evidence that says nothing, in nats.
 const NOISE: f32 = 5.0;
@@ -50,7 +54,10 @@ const TAUGHT_MAX: f32 = 300.0;
 pub struct Sequence {
     fresh: [Place; FRESH],
     walked: [Place; WALKED],
+    /// Ids that continued each of the walked, worn by those that made no room.
+    runs: [u16; WALKED],
     next_fresh: u8,
+    begun: u8,
     fast: f32,
     gentle: f32,
     hits: f32,
@@ -88,7 +95,9 @@ impl Sequence {
         }
         self.shift_hits += f32::from(u8::from(hit));
         self.shift_reads += 1.0;
-        let evidence = self.fast.max(self.gentle);
+        // One walk that goes on between other work, across hours and days.
+        let longest = self.runs.into_iter().max().unwrap_or(0);
+        let evidence = self.fast.max(self.gentle).max(f32::from(longest) * RUN_NATS);
         self.highest = self.highest.max(evidence);
         let usual =
             (self.shifts * self.usual + ROLE_SHIFTS * role_usual) / (self.shifts + ROLE_SHIFTS);
@@ -107,6 +116,7 @@ impl Sequence {
         (self.shift_hits, self.shift_reads) = (0.0, 0.0);
         self.fast = (self.fast * 0.5).min(20.0);
         self.gentle = (self.gentle * 0.7).min(40.0);
+        self.runs.iter_mut().for_each(|run| *run /= 2);
         self.highest = 0.0;
         taught
     }
@@ -118,9 +128,8 @@ impl Sequence {
             if self.walked[i] == place {
                 return None;
             }
-            // Last walked first: the one idle longest makes room.
-            self.walked[..=i].rotate_right(1);
-            self.walked[0] = place;
+            self.walked[i] = place;
+            self.runs[i] = self.runs[i].saturating_add(1);
             return Some(true);
         }
         if let Some(i) = self.fresh.iter().position(near) {
@@ -128,13 +137,25 @@ impl Sequence {
                 return None;
             }
             self.fresh[i] = Place::default();
-            self.walked.rotate_right(1);
-            self.walked[0] = place;
+            self.begin_walk(place);
             return Some(true);
         }
         self.fresh[usize::from(self.next_fresh)] = place;
         self.next_fresh = (self.next_fresh + 1) % FRESH as u8;
         Some(false)
+    }
+}
+
+impl Sequence {
+    /// The shortest walk makes room; the others are worn a little, so that none stays for ever.
+    fn begin_walk(&mut self, place: Place) {
+        let shortest = (0..WALKED).min_by_key(|&i| self.runs[i]).unwrap_or(0);
+        self.walked[shortest] = place;
+        self.runs[shortest] = 1;
+        self.begun = self.begun.wrapping_add(1);
+        if self.begun.is_multiple_of(WORN_EVERY) {
+            self.runs.iter_mut().for_each(|run| *run = run.saturating_sub(1));
+        }
     }
 }
 

@@ -56,6 +56,8 @@ impl Suite {
         let actor = state.get_or_insert_with(Box::default);
         let places = self.place(judged, actor, peers, minute);
         actor.roll(minute, peers, places);
+        let place = judged.event.source_ip().map_or(0, mark);
+        actor.come_from(place, minute, peers, places.0);
         let read = self.count(judged, actor, peers, places);
         let raised = self.score(judged, actor, peers, places, &read);
         if raised {
@@ -107,17 +109,16 @@ impl Suite {
             }
         };
         if judged.facts.tokens.is_empty() {
-            let name = event.resource.record.as_deref().map(mark);
-            let hash = name.map_or(judged.origin.position, u64::from);
-            add(hash.wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(32), actor);
+            let hash = record_hash(judged);
+            add(hash.unwrap_or_else(|| spread(judged.origin.position)), actor);
         }
         for token in &judged.facts.tokens {
             add(token.short(), actor);
         }
         read.fresh_today = read.fresh[SHIFT] > 0.0;
         let fresh_today = read.fresh_today;
-        let explained = case
-            .is_some_and(|case| !fresh_today || actor.cases.explains(case, &mut role.case_sizes));
+        let explained =
+            case.is_some_and(|case| !fresh_today || actor.cases.explains(case, &role.case_sizes));
         read.explained = explained;
         if read.fresh_today {
             let cased = f32::from(u8::from(case.is_some()));
@@ -156,7 +157,7 @@ impl Suite {
                     *gate = (*gate * GATE_STEP).max(actor.spans[which].counts[kind] + 1.0);
                     let part = COUNT_PARTS[which][kind];
                     raised |= peers.lanes.raise(&mut actor.day, part, score);
-                    if actor.start < START_UNUSUAL && which != SHIFT {
+                    if actor.session.start < START_UNUSUAL && which != SHIFT {
                         let decades = off_hours_score(actor, which, kind);
                         raised |= peers.lanes.raise(&mut actor.day, Part::OffHours, decades);
                     }
@@ -250,11 +251,19 @@ impl Suite {
         if self.config.subject_fan_in == Mode::Off || !counts {
             return;
         }
+        let mut look = |hash: u64| peers.fan_in.take(hash, who, day, self.config.subjects_max);
+        let mut tell = |hit, name: &str| {
+            findings.push(why::fan_in(judged, &hit, name, self.config.subject_fan_in));
+        };
         for token in &judged.facts.tokens {
-            let hit = peers.fan_in.take(token.short(), who, day, self.config.subjects_max);
-            if let Some(hit) = hit {
-                findings.push(why::fan_in(judged, &hit, *token, self.config.subject_fan_in));
+            if let Some(hit) = look(token.short()) {
+                tell(hit, &token.to_string());
             }
+        }
+        if let Some(hash) = record_hash(judged).filter(|_| judged.facts.tokens.is_empty())
+            && let Some(hit) = look(hash)
+        {
+            tell(hit, &format!("a record of `{}`", judged.facts.dataset));
         }
     }
 
@@ -276,6 +285,16 @@ const SUSPECT_DAYS: u16 = 3;
 const STRONGLY_SUSPECT_DAYS: u16 = 10;
 /// Reads in hot blocks at which an actor is told of.
 const HOT_READS: u16 = 4;
+
+/// Of the record read, where it has a name.
+fn record_hash(judged: &Judged<'_>) -> Option<u64> {
+    let record = judged.event.resource.record.as_deref()?;
+    Some(spread(u64::from(mark_of_two(judged.facts.dataset, record))))
+}
+
+fn spread(hash: u64) -> u64 {
+    hash.wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(32)
+}
 
 /// An event as it was counted.
 #[derive(Clone, Copy, Debug, Default)]
@@ -307,16 +326,16 @@ fn count_score(
     let p = ((1.0 - share).ln() + ln_tail).exp() + batch;
     let ln_p = if p > 0.0 { p.ln() } else { ln_tail };
     // The product of two uniforms: x (1 - ln x).
-    let ln_x = ln_p + f64::from(actor.start).ln();
+    let ln_x = ln_p + f64::from(actor.session.start).ln();
     let ln_joint = ln_x + (1.0 - ln_x).ln();
     (-ln_joint / std::f64::consts::LN_10).max(0.0) as f32
 }
 
-/// Decades of an unusual beginning, with at most three of what was read then.
+/// Decades of an unusual beginning, with at most six of what was read then.
 fn off_hours_score(actor: &Baseline, which: usize, kind: usize) -> f32 {
     let span = &actor.spans[which];
     let ln_tail = span.expected[kind].ln_tail(span.counts[kind], kind == ALL) as f32;
-    -actor.start.log10() + (-ln_tail / std::f32::consts::LN_10).clamp(0.0, 3.0)
+    -actor.session.start.log10() + (-ln_tail / std::f32::consts::LN_10).clamp(0.0, 6.0)
 }
 
 /// Pseudo-windows of the role's share of batch work behind an actor's own: one, so that who never

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::engine::detect::Judged;
 use crate::engine::detect::mode::Mode;
-use crate::engine::model::{Finding, SubjectToken, Window};
+use crate::engine::model::{Finding, Key, KeyKind, Window};
 
 /// Score at a lane's threshold, and points for each decade beyond.
 const BASE: f32 = 43.0;
@@ -195,10 +195,10 @@ fn beside(actor: &Baseline, peers: &Peers, which: usize, kind: usize) -> String 
 }
 
 fn start_words(actor: &Baseline) -> String {
-    if actor.start >= 0.05 {
+    if actor.session.start >= 0.05 {
         return String::new();
     }
-    format!("; a session that began at {:02}:00 UTC, which is unusual", actor.session_hour)
+    actor.session.words()
 }
 
 fn novel(judged: &Judged<'_>, actor: &Baseline) -> Told {
@@ -247,7 +247,8 @@ pub fn block(judged: &Judged<'_>, hot: &Hot, reads: u16, mode: Mode) -> Finding 
         judged.facts.dataset, hot.reads, hot.usual,
     );
     let score = if mode == Mode::Shadow { SHADOW } else { 55 };
-    let mut finding = judged.finding(ID_BLOCK, "", score, why);
+    let key = Key { kind: KeyKind::Dataset, value: judged.facts.dataset.to_owned() };
+    let mut finding = judged.finding_on(key, ID_BLOCK, "", score, why);
     finding.window = Window { start: judged.at.minus_ms(86_400_000), end: judged.at };
     finding.observed = f64::from(hot.reads);
     finding.expected = f64::from(hot.usual);
@@ -257,13 +258,14 @@ pub fn block(judged: &Judged<'_>, hot: &Hot, reads: u16, mode: Mode) -> Finding 
 }
 
 /// One more reader of a subject many look up.
-pub fn fan_in(judged: &Judged<'_>, hit: &FanInHit, subject: SubjectToken, mode: Mode) -> Finding {
+pub fn fan_in(judged: &Judged<'_>, hit: &FanInHit, subject: &str, mode: Mode) -> Finding {
     let why = format!(
         "about {:.0} accounts looked up {subject} without a case in two days; usual is {:.1}",
         hit.readers, hit.usual,
     );
     let score = if mode == Mode::Shadow { SHADOW } else { 50 };
-    let mut finding = judged.finding(SUBJECT_FAN_IN, &subject.to_string(), score, why);
+    let key = Key { kind: KeyKind::Subject, value: subject.to_owned() };
+    let mut finding = judged.finding_on(key, SUBJECT_FAN_IN, "", score, why);
     finding.window = Window { start: judged.at.minus_ms(2 * 86_400_000), end: judged.at };
     finding.observed = f64::from(hit.readers.round());
     finding.expected = f64::from((hit.usual * 10.0).round() / 10.0);

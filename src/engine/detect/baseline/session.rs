@@ -1,0 +1,203 @@
+//! How unusual a session is before anything is read in it: the hour it begins at, the rest before
+//! it, the place it comes from.
+
+use serde::{Deserialize, Serialize};
+
+use super::residuals::Residuals;
+use super::season::Starts;
+
+/// Pseudo-starts of the group behind an actor's own.
+const OWN_STARTS: f32 = 2.0;
+/// What a start keeps of those before it: thirty sessions.
+const STARTS_KEEP: f32 = 0.97;
+/// Source addresses remembered of an actor; the one idle longest makes room.
+const PLACES: usize = 6;
+/// Sessions before a place can be new.
+const KNOWN_SESSIONS: u16 = 4;
+/// Sessions of the role behind an actor's own share of new places.
+const ROLE_SESSIONS: f32 = 4.0;
+/// A share below which a part of the session is told of.
+const UNUSUAL: f32 = 0.05;
+
+/// The sessions of a role.
+#[derive(Clone, Default, Serialize, Deserialize)]
+pub struct RoleSessions {
+    /// Hours of rest before sessions, as logarithms.
+    rests: Residuals,
+    /// How unusual sessions are in all, in decades.
+    ranks: Residuals,
+    /// Sessions from a place new to the actor, and all.
+    new_places: f32,
+    sessions: f32,
+}
+
+impl RoleSessions {
+    pub fn turn(&mut self, keep: f32) {
+        self.rests.turn(keep);
+        self.ranks.turn(keep);
+        self.new_places *= keep;
+        self.sessions *= keep;
+    }
+}
+
+/// The session an actor is in, and what is usual of its sessions.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Session {
+    /// The probability of one so unusual.
+    pub start: f32,
+    pub starts: Starts,
+    hour: u8,
+    rest_h: f32,
+    /// Probabilities of the hour, the rest and the place.
+    p_hour: f32,
+    p_rest: f32,
+    p_place: f32,
+    places: [u32; PLACES],
+    /// Where the last read came from.
+    place: u32,
+    sessions: u16,
+    new_places: f32,
+}
+
+impl Session {
+    /// A session begins at `hour` UTC after `rest_min` idle minutes.
+    pub fn begin(
+        &mut self,
+        hour: usize,
+        rest_min: Option<u32>,
+        group_starts: &[f32; 24],
+        role: &mut RoleSessions,
+        learn: bool,
+    ) {
+        let shares = Starts::shares(&self.starts.hours, group_starts, OWN_STARTS);
+        self.hour = hour as u8;
+        self.p_hour = Starts::unusual(&shares, hour);
+        self.rest_h = rest_min.map_or(0.0, |minutes| minutes as f32 / 60.0);
+        self.p_rest = 1.0;
+        if self.rest_h > 0.0 {
+            let longer = role.rests.at_least(self.rest_h.ln());
+            self.p_rest = longer.map_or(1.0, |share| 1.0 - share).clamp(1e-4, 1.0);
+        }
+        self.p_place = 1.0;
+        self.place = 0;
+        self.sessions = self.sessions.saturating_add(1);
+        self.new_places *= STARTS_KEEP;
+        self.starts.decay(STARTS_KEEP);
+        self.starts.add(hour);
+        self.rank(role);
+        if learn {
+            if self.rest_h > 0.0 {
+                role.rests.add(self.rest_h.ln());
+            }
+            role.ranks.add(self.decades());
+            role.sessions += 1.0;
+        }
+    }
+
+    /// The read comes from `place`; true where that is new, and so the session another.
+    pub fn come_from(&mut self, place: u32, role: &mut RoleSessions, learn: bool) -> bool {
+        if place == self.place || place == 0 {
+            return false;
+        }
+        self.place = place;
+        if let Some(known) = self.places.iter().position(|&known| known == place) {
+            self.places[..=known].rotate_right(1);
+            return false;
+        }
+        self.places.rotate_right(1);
+        self.places[0] = place;
+        if self.sessions < KNOWN_SESSIONS {
+            return false;
+        }
+        let share = (role.new_places + 0.05) / (role.sessions + 50.0);
+        let own = f32::from(self.sessions).min(33.0);
+        let p = (self.new_places + ROLE_SESSIONS * share) / (own + ROLE_SESSIONS);
+        self.p_place = self.p_place.min(p.clamp(1e-4, 1.0));
+        self.new_places += 1.0;
+        self.rank(role);
+        if learn {
+            role.new_places += 1.0;
+            role.ranks.add(self.decades());
+        }
+        true
+    }
+
+    fn decades(&self) -> f32 {
+        -(self.p_hour.log10() + self.p_rest.log10() + self.p_place.log10())
+    }
+
+    /// Ranked among the role's: a role that begins at all hours surprises by none.
+    fn rank(&mut self, role: &RoleSessions) {
+        let share = role.ranks.at_least(self.decades());
+        self.start = share.map_or(1.0, |share| share.clamp(1e-4, 1.0));
+    }
+
+    pub fn forget(&mut self, keep: f32) {
+        self.starts.decay(keep);
+        self.places = [0; PLACES];
+        self.sessions = 0;
+        self.new_places = 0.0;
+    }
+
+    /// What is unusual of it, as the end of a sentence.
+    pub fn words(&self) -> String {
+        let mut words = String::new();
+        if self.p_hour < UNUSUAL {
+            words += &format!("; the session began at {:02}:00 UTC, which is unusual", self.hour);
+        }
+        if self.p_rest < UNUSUAL {
+            words += &format!("; {:.0} h after the last one, which is short", self.rest_h);
+        }
+        if self.p_place < UNUSUAL {
+            words += "; it comes from an address this account did not use before";
+        }
+        if words.is_empty() {
+            words += "; the session is unusual by hour, rest and place together";
+        }
+        words
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A role of people who begin at 8 after 16 hours of rest, at their own desks.
+    fn known() -> (Session, RoleSessions) {
+        let mut role = RoleSessions::default();
+        let mut session = Session::default();
+        for round in 0..400 {
+            let rest = 900 + round % 7 * 20;
+            session.begin(8, Some(rest), &[1.0 / 24.0; 24], &mut role, true);
+            session.come_from(7, &mut role, true);
+            if round % 50 == 49 {
+                role.turn(0.95);
+            }
+        }
+        (session, role)
+    }
+
+    fn start(hour: usize, rest_min: u32, place: u32) -> f32 {
+        let (mut session, mut role) = known();
+        session.begin(hour, Some(rest_min), &[1.0 / 24.0; 24], &mut role, true);
+        session.come_from(place, &mut role, true);
+        session.start
+    }
+
+    #[test]
+    fn the_usual_is_usual_and_each_part_may_be_unusual() {
+        assert!(start(8, 960, 7) > 0.05);
+        assert!(start(2, 960, 7) < 0.02);
+        assert!(start(8, 300, 7) < 0.02);
+        assert!(start(8, 960, 9) < 0.02);
+    }
+
+    #[test]
+    fn says_what_is_unusual() {
+        let (mut session, mut role) = known();
+        session.begin(8, Some(300), &[1.0 / 24.0; 24], &mut role, true);
+        session.come_from(9, &mut role, true);
+        let words = session.words();
+        assert!(words.contains("5 h after") && words.contains("address"), "{words}");
+    }
+}
