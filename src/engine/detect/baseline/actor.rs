@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::bits::Bits;
 use super::cases::Cases;
 use super::habits::Habits;
+use super::hours::Hours;
 use super::lanes::{ActorDay, LANES};
 use super::peers::{DRIFTS, KINDS, SPANS};
 use super::rate::{Expected, Rate};
@@ -36,6 +37,10 @@ pub struct Span {
     /// Season and context together, as of the window's begin.
     pub factor: f32,
     pub context: f32,
+    /// The actor's own hour of day, part of the factor.
+    pub own: f32,
+    /// The share of reads without a case that is to be expected.
+    pub share: f32,
     pub rates: [Rate; KINDS],
     /// Windows of batch work, decayed.
     pub bursts: [f32; KINDS],
@@ -67,6 +72,7 @@ pub struct Baseline {
     pub last: u32,
     pub spans: [Span; SPANS],
     pub session: Session,
+    pub hours: Hours,
     pub habits: Habits,
     /// The shift's surprise, and at how much it is next judged.
     pub novelty: f32,
@@ -112,6 +118,7 @@ impl Baseline {
         }
         self.slow.iter_mut().for_each(Slow::forget);
         self.session.forget(KEEP);
+        self.hours.forget();
         self.habits.forget(day);
     }
 }

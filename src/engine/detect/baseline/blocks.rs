@@ -17,6 +17,8 @@ const SIZE: f64 = 15.0;
 /// Actors, by a count in 32 bits, without whom it is one walker's business.
 const ACTORS_MIN: u32 = 4;
 const READS_MIN: u16 = 8;
+/// Further units whose reading of one block is no longer a matter between neighbours.
+const UNITS_MANY: f32 = 6.0;
 /// Hot blocks a day, per unit of budget and 1,000 actors. Beside the lanes' budget.
 const ALLOWED: f64 = 0.03;
 /// Actors told of in a day.
@@ -32,6 +34,8 @@ const NEIGHBOURS: [i32; 8] = [3, 5, 8, 13, 21, 34, 55, 89];
 struct Block {
     tag: u32,
     actors: u32,
+    /// Of which units, as bits.
+    units: u32,
     /// Distinct ids, as bits: many may read one and the same.
     ids: u64,
     reads: u16,
@@ -69,8 +73,10 @@ fn tag_of(prefix: u32, number: i64) -> u32 {
 }
 
 impl Blocks {
-    /// Counts the distinct ids read by an actor's first read of one today; the block, where it is hot.
-    pub fn take(&mut self, place: Place, actor: u32) -> Option<Hot> {
+    /// Counts the distinct ids read by an actor's first read of one today; the block, where it is
+    /// hot. `unit` is the actor's, where that is known: what one unit works on together is no range
+    /// shared out.
+    pub fn take(&mut self, place: Place, actor: u32, unit: Option<u32>) -> Option<Hot> {
         if self.blocks.is_empty() {
             self.blocks = vec![Block::default(); BLOCKS];
             self.before = vec![(0, 0); BLOCKS];
@@ -94,6 +100,8 @@ impl Blocks {
         let counted = (-64.0 * (free / 64.0).ln()).round() as u16;
         block.reads = if fresh { counted.max(block.reads) } else { block.reads };
         block.actors |= 1 << (actor.wrapping_mul(0x9E37_79B9) >> 27);
+        // Who is of no unit known stands for as many units as there are such actors.
+        block.units |= 1 << (unit.unwrap_or(actor).wrapping_mul(0x9E37_79B9) >> 27);
         let reads = block.reads;
         let in_use = fresh && reads >= READS_MIN && block.actors.count_ones() >= ACTORS_MIN;
         if in_use && (self.newest.len() < PREFIXES_MAX || self.newest.contains_key(&place.prefix)) {
@@ -141,10 +149,13 @@ impl Blocks {
         let block = &mut self.blocks[tag as usize >> 1 & (BLOCKS - 1)];
         block.judged_at = block.reads + block.reads / 8 + 1;
         let mu = f64::from(usual.max(0.2));
-        let score = -ln_at_least(f64::from(block.reads), mu, SIZE) / std::f64::consts::LN_10;
-        if score as f32 > block.score {
-            self.tally.rise(block.score, score as f32);
-            block.score = score as f32;
+        let decades = -ln_at_least(f64::from(block.reads), mu, SIZE) / std::f64::consts::LN_10;
+        let spread = ((block.units.count_ones() as f32 - 1.0) / UNITS_MANY).clamp(0.02, 1.0);
+        // Reads come in clusters, so decades are no decades: what counts is their order.
+        let score = 3.0 * (1.0 + decades as f32 * spread / 3.0).log2();
+        if score > block.score {
+            self.tally.rise(block.score, score);
+            block.score = score;
         }
     }
 
@@ -185,19 +196,23 @@ mod tests {
         let mut hot = 0;
         // Records are in use beyond the range.
         for actor in 0..16 {
-            blocks.take(Place { prefix: 1, number: 3_000_000 + actor }, actor);
+            blocks.take(Place { prefix: 1, number: 3_000_000 + actor }, actor, None);
         }
         (0..8).for_each(|_| blocks.turn(5.0, 1_000.0));
         for _ in 0..honest {
             for actor in 0..60 {
                 let number = next() % 2_000_000;
-                hot += usize::from(blocks.take(Place { prefix: 1, number }, actor).is_some());
+                hot += usize::from(
+                    blocks.take(Place { prefix: 1, number }, actor, Some(actor)).is_some(),
+                );
             }
         }
         for _ in 0..if range > 0 { 100 } else { 0 } {
             for actor in 100..140 {
                 let number = 900_000 + next() % range;
-                hot += usize::from(blocks.take(Place { prefix: 1, number }, actor).is_some());
+                hot += usize::from(
+                    blocks.take(Place { prefix: 1, number }, actor, Some(actor)).is_some(),
+                );
             }
         }
         hot

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::blocks::Blocks;
 use super::fan_in::FanIn;
 use super::lanes::Lanes;
+use super::part::Clumps;
 use super::rate::{Expected, Prior};
 use super::residuals::Residuals;
 use super::season::{GROUP_SHRINK, ROLE_SHRINK, Season, Starts};
@@ -152,6 +153,8 @@ pub struct Role {
     pub priors: [[Prior; KINDS]; SPANS],
     pub season: Season,
     pub bursts: [[Sizes; KINDS]; SPANS],
+    /// How reads without a case come together.
+    pub clumps: [Clumps; SPANS],
     pub context: Context,
     context_now: f32,
     pub starts: Starts,
@@ -417,6 +420,7 @@ impl Peers {
             role.rates.as_flattened_mut().iter_mut().for_each(|sums| sums.decay(DAY_KEEP));
             role.season.decay(DAY_KEEP);
             role.bursts.as_flattened_mut().iter_mut().for_each(|sizes| sizes.decay(DAY_KEEP));
+            role.clumps.iter_mut().for_each(|clumps| clumps.decay(DAY_KEEP));
             role.novel_days.decay(DAY_KEEP);
             role.case_sizes.turn(DAY_KEEP);
             role.walks.decay(DAY_KEEP);

@@ -1,6 +1,7 @@
 //! Windows, sessions and shifts end and begin. What ended is learned from.
 
-use super::actor::{ALL, Baseline, HOUR, SHARE, SHIFT, Span, TEN};
+use super::actor::{ALL, Baseline, HOUR, SHARE, SHIFT, Span, TEN, UNEXPLAINED};
+use super::part;
 use super::peers::{Context, DRIFTS, KINDS, Peers, SPANS};
 use super::rate::Expected;
 use super::season::{Season, hour_of_week};
@@ -75,11 +76,20 @@ impl Baseline {
     ) {
         let group = peers.group(group);
         let eager = self.session.start < START_UNUSUAL;
+        let own = match which {
+            TEN => self.hours.factor(index as usize / 6),
+            HOUR => self.hours.factor(index as usize),
+            _ => 1.0,
+        };
         let span = &mut self.spans[which];
         span.index = index;
         span.counts = [0.0; KINDS];
         span.context = if which == SHIFT { 1.0 } else { group.context() };
-        span.factor = season * span.context;
+        span.own = own;
+        span.factor = season * span.context * own;
+        let priors = &group.priors[which];
+        let own_sums = [span.rates[ALL].num, span.rates[UNEXPLAINED].num];
+        span.share = part::usual(own_sums, [priors[ALL].mean, priors[UNEXPLAINED].mean]);
         for kind in 0..KINDS {
             let expected = span.rates[kind].forecast(&group.priors[which][kind], span.factor);
             let gate = expected.mu + GATE_SD * expected.sd();
@@ -103,8 +113,13 @@ impl Baseline {
         }
         let (counts, span_expected, expected) = (span.counts, span.expected, span.expected[ALL]);
         let count = counts[ALL];
-        let (factor, context) = (span.factor, span.context);
+        let (factor, context, own) = (span.factor, span.context, span.own.max(0.05));
+        if which == HOUR {
+            self.hours.add(span.index as usize, count * own / expected.mu.max(0.1));
+        }
+        let span = &self.spans[which];
         let role = peers.role_mut(places.0);
+        role.clumps[which].add(counts[UNEXPLAINED], count, span.share);
         for kind in 0..KINDS {
             role.rates[which][kind].add_window(span.counts[kind], &span.expected[kind], factor);
         }
@@ -116,7 +131,7 @@ impl Baseline {
         }
         let ratio = count / (expected.mu / context).max(0.1);
         let rate = expected.mu / factor.max(0.05);
-        let seasonal = count / (rate * context).max(0.1);
+        let seasonal = count / (rate * context * own).max(0.1);
         let index = span.index;
         let compare = |context: &mut Context, season: &mut Season| match which {
             TEN => context.add(index, ratio),

@@ -11,7 +11,7 @@ const TAIL_SHARE: f64 = 0.002;
 const BODY_SHARE: f64 = 0.02;
 
 /// Actor-days of everybody's that stand behind those of a part.
-const SHRINK_DAYS: f32 = 150.0;
+const SHRINK_DAYS: f32 = 40.0;
 
 /// A score as it is remembered of an actor's day. 0 is nothing.
 pub fn step_of(score: f32) -> u16 {

@@ -37,6 +37,9 @@ const HIT_RATE_RANGE: (f32, f32) = (0.01, 0.7);
 const MEMORY: f32 = 1_000.0;
 /// What each id of one walk says, in nats, whatever was read between.
 const RUN_NATS: f32 = 1.5;
+/// What one shift adds to the CUSUM at most, and what each takes from it.
+const SCORE_CARRIED_MAX: f32 = 7.0;
+const DRIFT: f32 = 3.0;
 /// Walks begun at which the others are worn.
 const WORN_EVERY: u8 = 4;
 const EVIDENCE_MAX: f32 = 5_000.0;
@@ -68,6 +71,9 @@ pub struct Sequence {
     highest: f32,
     usual: f32,
     shifts: f32,
+    /// The shift's highest score, and the CUSUM of those before.
+    score: f32,
+    carried: f32,
     /// Ids that continued another since the evidence was last zero.
     pub run: u32,
 }
@@ -101,7 +107,10 @@ impl Sequence {
         self.highest = self.highest.max(evidence);
         let usual =
             (self.shifts * self.usual + ROLE_SHIFTS * role_usual) / (self.shifts + ROLE_SHIFTS);
-        Some(3.0 * (1.0 + evidence / (NOISE + 2.0 * usual)).log2())
+        let score = 3.0 * (1.0 + evidence / (NOISE + 2.0 * usual)).log2();
+        self.score = self.score.max(score);
+        // A few ids a day, day after day: what the days before left adds up.
+        Some(score.max(self.carried + score.min(SCORE_CARRIED_MAX) - DRIFT))
     }
 
     /// A shift ends: what it showed becomes the usual, its evidence fades. What it teaches the
@@ -117,6 +126,8 @@ impl Sequence {
         self.fast = (self.fast * 0.5).min(20.0);
         self.gentle = (self.gentle * 0.7).min(40.0);
         self.runs.iter_mut().for_each(|run| *run /= 2);
+        self.carried = (self.carried + self.score.min(SCORE_CARRIED_MAX) - DRIFT).clamp(0.0, 12.0);
+        self.score = 0.0;
         self.highest = 0.0;
         taught
     }

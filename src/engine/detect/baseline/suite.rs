@@ -239,7 +239,8 @@ impl Suite {
         if person
             && self.config.id_block != Mode::Off
             && let Some(place) = judged.event.resource.record.as_deref().and_then(place_of)
-            && let Some(hot) = peers.blocks.take(place, who)
+            && let unit = Some(judged.facts.unit).filter(|unit| !unit.is_empty()).map(mark)
+            && let Some(hot) = peers.blocks.take(place, who, unit)
         {
             actor.hot_reads = actor.hot_reads.saturating_add(1);
             let due = [HOT_READS, 4 * HOT_READS, 16 * HOT_READS].contains(&actor.hot_reads);
@@ -324,18 +325,24 @@ fn count_score(
         .tail(relative(span.counts[kind], &span.expected[kind]))
         .map_or(0.0, |tail| share * tail);
     let p = ((1.0 - share).ln() + ln_tail).exp() + batch;
-    let ln_p = if p > 0.0 { p.ln() } else { ln_tail };
+    let mut ln_p = if p > 0.0 { p.ln() } else { ln_tail };
+    if kind == UNEXPLAINED {
+        // Many more than usual, and more of all that was read than usual: a large batch has its
+        // share of reads without a case, a quiet hour a few of few.
+        let [all, part] = span.counts;
+        ln_p = ln_p.max(peers.role(role).clumps[which].ln_tail(part, all, span.share));
+    }
     // The product of two uniforms: x (1 - ln x).
     let ln_x = ln_p + f64::from(actor.session.start).ln();
     let ln_joint = ln_x + (1.0 - ln_x).ln();
     (-ln_joint / std::f64::consts::LN_10).max(0.0) as f32
 }
 
-/// Decades of an unusual beginning, with at most six of what was read then.
+/// Decades of an unusual beginning, with at most three of what was read then.
 fn off_hours_score(actor: &Baseline, which: usize, kind: usize) -> f32 {
     let span = &actor.spans[which];
     let ln_tail = span.expected[kind].ln_tail(span.counts[kind], kind == ALL) as f32;
-    -actor.session.start.log10() + (-ln_tail / std::f32::consts::LN_10).clamp(0.0, 6.0)
+    -actor.session.start.log10() + (-ln_tail / std::f32::consts::LN_10).clamp(0.0, 3.0)
 }
 
 /// Pseudo-windows of the role's share of batch work behind an actor's own: one, so that who never

@@ -83,6 +83,15 @@ pub fn ln_at_least_if_any(y: f64, mu: f64, size: f64) -> f64 {
     (ln_at_least(y, mu, size) - any).min(0.0)
 }
 
+/// `ln P(K >= part)` of `of` draws of which each is of the part with probability `share`; both
+/// may be fractions.
+pub fn ln_part_at_least(part: f64, of: f64, share: f64) -> f64 {
+    if part <= 0.0 {
+        return 0.0;
+    }
+    ln_beta(part, (of - part).max(0.0) + 1.0, share)
+}
+
 /// Upper tail of the standard normal distribution, to a relative error of 1.2e-7.
 /// Source: "Numerical Recipes", 6.2, erfcc.
 pub fn normal_tail(z: f64) -> f64 {
@@ -173,6 +182,14 @@ mod tests {
             let (fast, slow) = (ln_at_least(f64::from(y), mu, size), slow(y, mu, size).ln());
             assert!((fast - slow).abs() < 1e-6, "{y} {mu} {size}: {fast} {slow}");
         }
+    }
+
+    #[test]
+    fn a_part_agrees_with_the_binomial_sum() {
+        // 8 or more of 10 at 0.3: 45 0.3^8 0.7^2 + 10 0.3^9 0.7 + 0.3^10.
+        assert!((ln_part_at_least(8.0, 10.0, 0.3).exp() - 0.001_590_386_4).abs() < 1e-9);
+        assert!(ln_part_at_least(400.0, 400.0, 0.2) < -600.0);
+        assert!(ln_part_at_least(0.0, 10.0, 0.3).abs() < 1e-12);
     }
 
     #[test]

@@ -10,6 +10,8 @@ pub struct Tally {
     today: Vec<i32>,
     past: Vec<f32>,
     days: f32,
+    /// Keys above the threshold, decayed.
+    told: f32,
     turns: u16,
     threshold: f32,
 }
@@ -20,6 +22,7 @@ impl Default for Tally {
             today: vec![0; STEPS],
             past: vec![0.0; STEPS],
             days: 0.0,
+            told: 0.0,
             turns: 0,
             threshold: f32::MAX,
         }
@@ -31,6 +34,9 @@ const KEEP: f32 = 0.92;
 const THRESHOLD_MIN: f32 = 4.0;
 /// So far above the threshold, a score says nothing of honest work.
 const BEYOND_DOUBT: f32 = 4.0;
+
+/// Times what is allowed that may go off before it is all learned from.
+const EXCESS_LET_PASS: f32 = 3.0;
 
 impl Tally {
     /// A key's highest score of the day rose; true where it is above the threshold now.
@@ -48,7 +54,13 @@ impl Tally {
     }
 
     pub fn turn(&mut self, allowed_a_day: f32) {
-        let doubtless = if self.turns > 7 { self.threshold + BEYOND_DOUBT } else { f32::MAX };
+        let told =
+            self.today.iter().enumerate().filter(|(s, _)| score_of(*s as u16) >= self.threshold);
+        self.told = self.told * KEEP + told.map(|(_, &keys)| keys.max(0)).sum::<i32>() as f32;
+        // What goes off day after day is ordinary, however strong.
+        let rare = self.told <= EXCESS_LET_PASS * allowed_a_day * self.days;
+        let known = self.turns > 7 && rare;
+        let doubtless = if known { self.threshold + BEYOND_DOUBT } else { f32::MAX };
         self.days = self.days * KEEP + 1.0;
         self.turns = self.turns.saturating_add(1);
         for (step, (past, today)) in self.past.iter_mut().zip(&mut self.today).enumerate() {
