@@ -124,7 +124,9 @@ mod tests {
     fn check(a_day: u32, days: u32, of: Severity, left: Severity) {
         let mut noise = RuleNoise::default();
         for day in 1..=days {
-            (0..a_day).for_each(|_| drop(severity(&mut noise, of)));
+            (0..a_day).for_each(|_| {
+                let _ = severity(&mut noise, of);
+            });
             noise.turn(5.0, 1_000.0 * day as f32);
         }
         assert_eq!(severity(&mut noise, of), left, "{a_day} a day for {days} days");

@@ -62,6 +62,7 @@ pub struct Told {
 pub struct Baseline {
     /// Role and group by their marks, and their places among the peers.
     pub role: u32,
+    pub service: bool,
     pub group: u32,
     #[serde(skip)]
     pub places: Option<(u16, u16)>,

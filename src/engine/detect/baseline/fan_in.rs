@@ -8,12 +8,14 @@ use super::tally::Tally;
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Subject {
     tag: u32,
+    /// Day it was first read on, and the last.
+    born: u16,
     day: u16,
     /// Looked at next when so many are counted.
     judged_at: u16,
     today: u64,
     yesterday: u64,
-    /// Decayed count of a day's readers.
+    /// Decayed sum of the days' readers, a tenth of each.
     usual: f32,
     score: f32,
 }
@@ -37,6 +39,8 @@ pub struct FanIn {
 const WAYS: usize = 4;
 /// A subject worth more keeps its place.
 const WORTH_KEPT: u32 = 9;
+/// What a day keeps of the days before.
+const DAY_KEEP: f32 = 0.9;
 /// Readers without whom nothing is looked at.
 const READERS_MIN: f32 = 5.0;
 /// Dispersion of readers among subjects of the same usual.
@@ -73,7 +77,7 @@ impl FanIn {
                 if least.worth(day) > WORTH_KEPT {
                     return None;
                 }
-                *least = Subject { tag, day, ..Subject::default() };
+                *least = Subject { tag, born: day, day, ..Subject::default() };
                 least
             }
         };
@@ -84,14 +88,15 @@ impl FanIn {
             return None;
         }
         entry.judged_at = (readers * 1.1) as u16 + 1;
-        let mu = f64::from(0.4 + 2.0 * entry.usual);
+        let usual = entry.usual_readers();
+        let mu = f64::from(0.4 + 2.0 * usual);
         let score = (-ln_at_least(f64::from(readers), mu, SIZE) / std::f64::consts::LN_10) as f32;
         if score <= entry.score {
             return None;
         }
         let above = self.tally.rise(entry.score, score);
         entry.score = score;
-        above.then_some(FanInHit { readers, usual: 2.0 * entry.usual, score })
+        above.then_some(FanInHit { readers, usual: 2.0 * usual, score })
     }
 
     pub fn turn(&mut self, budget: f64, actors_a_day: f32) {
@@ -111,13 +116,20 @@ impl Subject {
         }
     }
 
+    /// Readers of an ordinary day: the mean of those since it was first read, yesterday's where it
+    /// was first read the day before.
+    fn usual_readers(&self) -> f32 {
+        let days = i32::from(self.day.saturating_sub(self.born)).min(60);
+        self.usual / (1.0 - DAY_KEEP.powi(days)).max(1.0 - DAY_KEEP)
+    }
+
     fn roll(&mut self, day: u16) {
         let gone = day.saturating_sub(self.day);
         if gone == 0 {
             return;
         }
-        let keep = 0.9_f32.powi(i32::from(gone.min(60)));
-        self.usual = self.usual * keep + 0.1 * count(self.today);
+        let keep = DAY_KEEP.powi(i32::from(gone.min(60)));
+        self.usual = self.usual * keep + (1.0 - DAY_KEEP) * count(self.today) * keep / DAY_KEEP;
         self.yesterday = if gone == 1 { self.today } else { 0 };
         self.today = 0;
         self.day = day;
@@ -135,15 +147,18 @@ mod tests {
         let mut fan_in = FanIn::default();
         let hash = |n: u64| (n + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(23);
         for day in 1..=8 {
-            (0..3_000)
-                .for_each(|n| drop(fan_in.take(hash(day * 10_000 + n), 1, day as u16, 4_096)));
+            (0..3_000).for_each(|n| {
+                let _ = fan_in.take(hash(day * 10_000 + n), 1, day as u16, 4_096);
+            });
             fan_in.turn(5.0, 1_000.0);
         }
         let mut told = 0;
         for reader in 0..25_u32 {
             told += usize::from(fan_in.take(hash(7), reader, 9, 4_096).is_some());
             let from = 500_000 + u64::from(reader) * 120;
-            (from..from + 120).for_each(|n| drop(fan_in.take(hash(n), 1, 9, 4_096)));
+            (from..from + 120).for_each(|n| {
+                let _ = fan_in.take(hash(n), 1, 9, 4_096);
+            });
         }
         assert!(told >= 3, "{told}");
     }

@@ -2,11 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Pseudo-hours at the peers' behind an actor's own. Source: DETECTORS section 2.
-const SHRINK: f32 = 4.0;
+/// Pseudo-hours at the peers' behind a person's own, and a machine's: that is the more regular.
+/// Source: DETECTORS section 2.
+const SHRINK: [f32; 2] = [4.0, 1.0];
+/// What one hour may teach.
+const RATIO_MAX: f32 = 8.0;
 /// Hours of the same name remembered.
 const MEMORY: u8 = 25;
-const FACTOR_RANGE: (f32, f32) = (0.3, 8.0);
+const FACTOR_RANGE: [(f32, f32); 2] = [(0.5, 2.0), (0.2, 8.0)];
 
 /// By hour of day, UTC: what is read over what the peers' season leads one to expect.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -22,16 +25,17 @@ impl Default for Hours {
 }
 
 impl Hours {
-    pub fn factor(&self, hour: usize) -> f32 {
-        self.factors[hour % 24].clamp(FACTOR_RANGE.0, FACTOR_RANGE.1)
+    pub fn factor(&self, hour: usize, service: bool) -> f32 {
+        let (low, high) = FACTOR_RANGE[usize::from(service)];
+        self.factors[hour % 24].clamp(low, high)
     }
 
     /// An hour in which `ratio` times the expected was read, own habit left out.
-    pub fn add(&mut self, hour: usize, ratio: f32) {
+    pub fn add(&mut self, hour: usize, ratio: f32, service: bool) {
         let hour = hour % 24;
         self.seen[hour] = (self.seen[hour] + 1).min(MEMORY);
-        let step = 1.0 / (f32::from(self.seen[hour]) + SHRINK);
-        self.factors[hour] += step * (ratio.min(FACTOR_RANGE.1) - self.factors[hour]);
+        let step = 1.0 / (f32::from(self.seen[hour]) + SHRINK[usize::from(service)]);
+        self.factors[hour] += step * (ratio.min(RATIO_MAX) - self.factors[hour]);
     }
 
     pub fn forget(&mut self) {
@@ -47,16 +51,16 @@ mod tests {
     fn a_nightly_run_is_expected_at_its_hour_and_at_no_other() {
         let mut hours = Hours::default();
         for _ in 0..20 {
-            (0..24).for_each(|hour| hours.add(hour, if hour == 3 { 4.5 } else { 0.9 }));
+            (0..24).for_each(|hour| hours.add(hour, if hour == 3 { 4.5 } else { 0.9 }, true));
         }
-        assert!(hours.factor(3) > 3.5 && hours.factor(4) < 1.0);
+        assert!(hours.factor(3, true) > 3.5 && hours.factor(4, true) < 1.0);
     }
 
     #[test]
     fn one_wild_hour_hardly_counts() {
         let mut hours = Hours::default();
-        (0..20).for_each(|_| hours.add(9, 1.0));
-        hours.add(9, 500.0);
-        assert!(hours.factor(9) < 1.5);
+        (0..20).for_each(|_| hours.add(9, 1.0, false));
+        hours.add(9, 500.0, false);
+        assert!(hours.factor(9, false) < 1.5);
     }
 }

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::scores::{Scores, score_of, step_of};
+use super::scores::{Scores, Tail, score_of, step_of};
 
 /// What is scored of an actor's day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +26,38 @@ pub enum Part {
 }
 
 pub const PARTS: usize = 12;
+
+impl Part {
+    const ALL: [Self; PARTS] = [
+        Self::TenAll,
+        Self::TenUnexplained,
+        Self::HourAll,
+        Self::HourUnexplained,
+        Self::DayAll,
+        Self::DayUnexplained,
+        Self::Novelty,
+        Self::Sequence,
+        Self::SlowAll,
+        Self::SlowUnexplained,
+        Self::OffHours,
+        Self::SlowShare,
+    ];
+
+    /// Batch work and lists make tails heavy; the others are evidence that adds up.
+    const fn tail(self) -> Tail {
+        match self {
+            Self::TenAll
+            | Self::TenUnexplained
+            | Self::HourAll
+            | Self::HourUnexplained
+            | Self::DayAll
+            | Self::DayUnexplained
+            | Self::Sequence
+            | Self::OffHours => Tail::Heavy,
+            _ => Tail::Straight,
+        }
+    }
+}
 
 /// What is alerted on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,11 +123,25 @@ pub struct ActorDay {
     role: u16,
     /// Counted among those the thresholds rest on.
     counted: bool,
+    /// Highest of the days before that are still remembered: what is told once is counted once.
+    peaks: [Peak; LANES],
+}
+
+/// A lane's highest of some days.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+struct Peak {
+    day: u16,
+    step: u16,
 }
 
 impl ActorDay {
     pub fn part(&self, part: Part) -> f32 {
         score_of(self.parts[part as usize])
+    }
+
+    /// A lane's step as it is counted: nothing where the days before showed as much.
+    fn fresh(&self, lane: Lane, step: u16) -> u16 {
+        if step > self.peaks[lane as usize].step { step } else { 0 }
     }
 }
 
@@ -117,13 +163,13 @@ const LEARNING_ACTOR_DAYS: f32 = 300.0;
 /// First days that are forgotten.
 const BLIND_DAYS: u16 = 4;
 /// Times its share that a lane may tell before it is made stricter: breaches are told too.
-const EXCESS_LET_PASS: f64 = 3.0;
+const EXCESS_LET_PASS: f64 = 6.0;
 /// Below these nothing is told of, however quiet the past.
 const THRESHOLDS_MIN: [f32; LANES] = [1.0, 1.5, 1.5, 1.5, 1.5, 1.5, 1.5, 2.0];
 /// The least score of a sequence.
 const WALK_MIN: f32 = 5.0;
-/// Lanes overlap: what each is given beyond its even share. Source: DETECTORS section 8.
-const OVERLAP: f64 = 1.25;
+/// Lanes overlap by hardly more than what is told outside them.
+const OVERLAP: f64 = 0.95;
 /// An actor-day this many decades rarer than the threshold says nothing of honest work.
 const BEYOND_DOUBT: f32 = 0.5;
 
@@ -208,14 +254,17 @@ impl Lanes {
         let keep = if self.days <= BLIND_DAYS { 0.0 } else { (-1.0 / MEMORY_DAYS).exp() };
         self.actor_days = self.actor_days * keep + self.actor_days_today.max(0) as f32;
         self.actor_days_today = 0;
-        for scores in self.parts.iter_mut().chain(&mut self.lanes) {
-            scores.turn(keep, self.actor_days);
+        for (scores, part) in self.parts.iter_mut().zip(Part::ALL) {
+            scores.turn(keep, self.actor_days, part.tail());
+        }
+        for scores in &mut self.lanes {
+            scores.turn(keep, self.actor_days, Tail::Heavy);
         }
         for book in &mut self.roles {
             book.actor_days = book.actor_days * keep + book.actor_days_today.max(0) as f32;
             book.actor_days_today = 0;
-            for (scores, all) in book.parts.iter_mut().zip(&self.parts) {
-                scores.turn_within(keep, book.actor_days, all, self.actor_days);
+            for ((scores, all), part) in book.parts.iter_mut().zip(&self.parts).zip(Part::ALL) {
+                scores.turn_within(keep, book.actor_days, part.tail(), (all, self.actor_days));
             }
         }
         for (told, today) in self.told.iter_mut().zip(&mut self.told_today) {
@@ -227,19 +276,35 @@ impl Lanes {
         let lanes = Lane::ALL.iter().filter(|lane| has_cases || !lane.needs_cases()).count();
         let share = OVERLAP * budget / 1_000.0 / lanes as f64;
         for (lane, threshold) in self.thresholds.iter_mut().enumerate() {
+            let (straight, parts) =
+                (Self::is_straight(Lane::ALL[lane]), Self::parts_of(Lane::ALL[lane]));
             // A lane that tells far more than its share has a past unlike the present: it is
             // made stricter until they agree.
             let told = f64::from(self.told[lane]) / f64::from(self.actor_days.max(1.0));
             let excess = (told / share / EXCESS_LET_PASS).clamp(1.0, 5.0);
-            let step = self.lanes[lane].step_at((share / excess).min(0.5));
-            *threshold = step.map_or(f32::MAX, score_of).max(THRESHOLDS_MIN[lane]);
+            let share = (share / excess).min(0.5);
+            let step = self.lanes[lane].step_at(share);
+            *threshold = match step {
+                None => f32::MAX,
+                // Rarities of straight tails need no ranking.
+                Some(_) if straight => -(share / parts.len() as f64).log10() as f32,
+                Some(step) => score_of(step),
+            }
+            .max(THRESHOLDS_MIN[lane]);
         }
     }
 
     /// The first event of a day of an actor of the role at `role`. `counted` leaves out who is
     /// under suspicion.
     pub fn begin(&mut self, actor: &mut ActorDay, day: u16, role: u16, counted: bool) {
-        *actor = ActorDay { day, role, counted, ..ActorDay::default() };
+        let mut peaks = actor.peaks;
+        for ((peak, &step), lane) in peaks.iter_mut().zip(&actor.lanes).zip(Lane::ALL) {
+            let gone = day.saturating_sub(peak.day) >= lane.memory_days();
+            if gone || step >= peak.step {
+                *peak = Peak { day: actor.day, step };
+            }
+        }
+        *actor = ActorDay { day, role, counted, peaks, ..ActorDay::default() };
         let place = usize::from(role);
         if place < ROLES_MAX && place >= self.roles.len() {
             self.roles.resize_with(place + 1, RoleBook::default);
@@ -285,8 +350,7 @@ impl Lanes {
             return (0.0, false);
         }
         let threshold = self.thresholds[lane as usize];
-        let scores = &self.lanes[lane as usize];
-        let rarity = |s: f32| scores.rarity(step_of(s)).unwrap_or(0.0);
+        let rarity = |strength: f32| self.lane_rarity(lane, strength);
         (rarity(strength) - rarity(threshold), strength >= threshold && strength > 0.0)
     }
 
@@ -298,7 +362,20 @@ impl Lanes {
 
     /// `-log10` of the share of actor-days that reach the lane's strength.
     pub fn rarity(&self, actor: &ActorDay, lane: Lane) -> f32 {
-        self.lanes[lane as usize].rarity(actor.lanes[lane as usize]).unwrap_or(0.0)
+        self.lane_rarity(lane, score_of(actor.lanes[lane as usize]))
+    }
+
+    fn lane_rarity(&self, lane: Lane, strength: f32) -> f32 {
+        if Self::is_straight(lane) {
+            return strength;
+        }
+        self.lanes[lane as usize].rarity(step_of(strength)).unwrap_or(0.0)
+    }
+
+    /// True of a lane whose strength is a rarity by itself.
+    fn is_straight(lane: Lane) -> bool {
+        let parts = Self::parts_of(lane);
+        !parts.is_empty() && parts.iter().all(|part| part.tail() == Tail::Straight)
     }
 
     /// An alert was told on this actor's day.
@@ -312,8 +389,8 @@ impl Lanes {
             for (scores, &step) in books.flat_map(|book| book.iter_mut().zip(&actor.parts)) {
                 scores.leave(step);
             }
-            for (scores, &step) in self.lanes.iter_mut().zip(&actor.lanes) {
-                scores.leave(step);
+            for (scores, lane) in self.lanes.iter_mut().zip(Lane::ALL) {
+                scores.leave(actor.fresh(lane, actor.lanes[lane as usize]));
             }
             self.count(actor, -1);
             actor.counted = false;
@@ -339,9 +416,7 @@ impl Lanes {
     pub fn views(&self) -> [LaneView; LANES] {
         Lane::ALL.map(|lane| LaneView {
             lane: lane.name(),
-            threshold: self.lanes[lane as usize]
-                .rarity(step_of(self.thresholds[lane as usize]))
-                .unwrap_or(0.0),
+            threshold: self.lane_rarity(lane, self.thresholds[lane as usize]),
             told_per_day: self.told[lane as usize] / MEMORY_DAYS.min(f32::from(self.days.max(1))),
         })
     }
@@ -379,8 +454,9 @@ impl Lanes {
         let (before, step) = (actor.lanes[lane as usize], step_of(strength));
         if step > before {
             actor.lanes[lane as usize] = step;
-            if actor.counted && actor.day == self.today {
-                self.lanes[lane as usize].rise(before, step);
+            let (from, to) = (actor.fresh(lane, before), actor.fresh(lane, step));
+            if actor.counted && actor.day == self.today && to > from {
+                self.lanes[lane as usize].rise(from, to);
             }
         }
     }

@@ -18,6 +18,8 @@ const KEEP: [f32; SPANS] = [0.998_845, 0.993_718, 0.943_874];
 const GATE_SD: f32 = 2.5;
 /// Beyond so many the window was batch work, or worse.
 const BURST_SD: f32 = 4.0;
+/// A machine's days before it is known.
+const SETTLED_SHIFTS: u16 = 5;
 /// Weight of what follows on a burst in the same shift.
 const BURST_WEIGHT: f32 = 0.3;
 /// Weight of what a suspect shows.
@@ -77,8 +79,8 @@ impl Baseline {
         let group = peers.group(group);
         let eager = self.session.start < START_UNUSUAL;
         let own = match which {
-            TEN => self.hours.factor(index as usize / 6),
-            HOUR => self.hours.factor(index as usize),
+            TEN => self.hours.factor(index as usize / 6, self.service),
+            HOUR => self.hours.factor(index as usize, self.service),
             _ => 1.0,
         };
         let span = &mut self.spans[which];
@@ -103,11 +105,14 @@ impl Baseline {
 
     fn end_window(&mut self, which: usize, day: u16, peers: &mut Peers, places: (u16, u16)) {
         let suspect = self.is_suspect(day);
+        // A machine's nightly run is no batch work once its hours are known.
+        let settled = !self.service || self.shifts >= SETTLED_SHIFTS;
         let span = &mut self.spans[which];
         if span.index == 0 || span.counts[ALL] <= 0.0 {
             return;
         }
-        let bursts = span.learn(KEEP[which], if suspect { SUSPECT_WEIGHT } else { 1.0 });
+        let weight = if suspect { SUSPECT_WEIGHT } else { 1.0 };
+        let bursts = span.learn(KEEP[which], weight, settled);
         if suspect {
             return;
         }
@@ -115,7 +120,7 @@ impl Baseline {
         let count = counts[ALL];
         let (factor, context, own) = (span.factor, span.context, span.own.max(0.05));
         if which == HOUR {
-            self.hours.add(span.index as usize, count * own / expected.mu.max(0.1));
+            self.hours.add(span.index as usize, count * own / expected.mu.max(0.1), self.service);
         }
         let span = &self.spans[which];
         let role = peers.role_mut(places.0);
@@ -295,11 +300,11 @@ pub const NOVEL_MIN: f32 = 2.0;
 pub const NOVELTY_DRIFT: f32 = 0.8;
 impl Span {
     /// By kind, true where the window was batch work, or worse.
-    fn learn(&mut self, keep: f32, weight: f32) -> [bool; KINDS] {
+    fn learn(&mut self, keep: f32, weight: f32, settled: bool) -> [bool; KINDS] {
         let mut bursts = [false; KINDS];
         for (kind, burst) in bursts.iter_mut().enumerate() {
             let (count, expected) = (self.counts[kind], self.expected[kind]);
-            *burst = count > expected.mu + BURST_SD * expected.sd() + 3.0;
+            *burst = settled && count > expected.mu + BURST_SD * expected.sd() + 3.0;
             self.bursts[kind] *= keep;
             let weight = if self.pending[kind] > 0 { BURST_WEIGHT * weight } else { weight };
             self.pending[kind] = self.pending[kind].saturating_add(u8::from(*burst));

@@ -5,10 +5,42 @@ use serde::{Deserialize, Serialize};
 /// Scores are decades (`-log10` of a probability) in steps of a twentieth, up to 30.
 pub const STEPS: usize = 600;
 const PER_DECADE: f32 = 20.0;
-/// Above this share of actor-days the tail is continued as an exponential.
-const TAIL_SHARE: f64 = 0.002;
-/// Where the slope of the tail is read off.
-const BODY_SHARE: f64 = 0.02;
+/// How the tail goes on where actor-days are few.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tail {
+    /// Heavier than its body: what was seen is believed as far as it goes.
+    Heavy,
+    /// As its body. What stands out of it is not believed to be honest, so breaches that nobody
+    /// noticed do not make the next ones ordinary.
+    Straight,
+}
+
+impl Tail {
+    /// Shares of actor-days between which the slope is read off; above the second the tail is
+    /// continued as an exponential.
+    const fn shares(self) -> (f64, f64) {
+        match self {
+            Self::Heavy => (0.02, 0.002),
+            Self::Straight => (0.1, 0.01),
+        }
+    }
+
+    /// Actor-days that must be left where the tail begins.
+    const fn days_min(self) -> f64 {
+        match self {
+            Self::Heavy => 30.0,
+            Self::Straight => 15.0,
+        }
+    }
+
+    /// Decades of share a decade of score, at least and most.
+    const fn slopes(self) -> (f64, f64) {
+        match self {
+            Self::Heavy => (0.3, 1.2),
+            Self::Straight => (0.25, 2.0),
+        }
+    }
+}
 
 /// Actor-days of everybody's that stand behind those of a part.
 const SHRINK_DAYS: f32 = 40.0;
@@ -52,19 +84,19 @@ impl Scores {
     }
 
     /// A day ends: `days` actor-days lie in the past now, this one's included.
-    pub fn turn(&mut self, keep: f32, days: f32) {
+    pub fn turn(&mut self, keep: f32, days: f32, tail: Tail) {
         self.settle(keep);
-        self.rarity = rarity(&self.past, days);
+        self.rarity = rarity(&self.past, days, tail);
     }
 
     /// The same for a part of the actors: where it is few, it is taken to be like `all` of them,
     /// whose past is of `all_days` actor-days.
-    pub fn turn_within(&mut self, keep: f32, days: f32, all: &Self, all_days: f32) {
+    pub fn turn_within(&mut self, keep: f32, days: f32, tail: Tail, (all, all_days): (&Self, f32)) {
         self.settle(keep);
         let weight = SHRINK_DAYS / all_days.max(SHRINK_DAYS);
         let blended: Vec<f32> =
             self.past.iter().zip(&all.past).map(|(own, all)| own + weight * all).collect();
-        self.rarity = rarity(&blended, days + weight * all_days);
+        self.rarity = rarity(&blended, days + weight * all_days, tail);
     }
 
     fn settle(&mut self, keep: f32) {
@@ -87,7 +119,7 @@ impl Scores {
     }
 }
 
-fn rarity(past: &[f32], days: f32) -> Vec<f32> {
+fn rarity(past: &[f32], days: f32, tail: Tail) -> Vec<f32> {
     let days = f64::from(days.max(1.0));
     let mut above = vec![0.0_f64; STEPS + 1];
     for step in (1..STEPS).rev() {
@@ -96,22 +128,25 @@ fn rarity(past: &[f32], days: f32) -> Vec<f32> {
     above[0] = days;
     let share = |step: usize| ((above[step] + 0.5) / (days + 1.0)).min(1.0);
     let find = |wanted: f64| (1..STEPS).find(|&s| share(s) <= wanted).unwrap_or(STEPS - 1);
-    // With few actor-days the tail begins where some thirty are left.
-    let tail_share = TAIL_SHARE.max(30.0 / days).min(0.2);
-    let body_share = BODY_SHARE.max(tail_share * 8.0).min(0.9);
-    let (body, tail) = (find(body_share), find(tail_share));
+    // With few actor-days the tail begins where some are left.
+    let (body_share, tail_share) = tail.shares();
+    let tail_share = tail_share.max(tail.days_min() / days).min(0.2);
+    let body_share = body_share.max(tail_share * 8.0).min(0.9);
+    let (body, end) = (find(body_share), find(tail_share));
     let at = |step: usize| -share(step).log10();
-    let slope = (at(tail) - at(body)) / (tail - body).max(1) as f64;
-    let slope = slope.clamp(0.3 / f64::from(PER_DECADE), 1.2 / f64::from(PER_DECADE));
+    let (least, most) = tail.slopes();
+    let slope = (at(end) - at(body)) / (end - body).max(1) as f64;
+    let slope = slope.clamp(least / f64::from(PER_DECADE), most / f64::from(PER_DECADE));
     (0..STEPS)
         .map(|step| {
             let seen = at(step);
-            let continued = at(tail) + slope * step.saturating_sub(tail) as f64;
-            // Where there are actor-days to count, the count is believed before the slope.
-            (if above[step] >= 5.0 || step <= tail {
-                seen
-            } else {
-                seen.max(continued).min(continued + 0.5)
+            let continued = at(end) + slope * step.saturating_sub(end) as f64;
+            // Where there are actor-days to count, a heavy tail's count is believed.
+            let counted = tail == Tail::Heavy && above[step] >= 5.0;
+            (match step <= end || counted {
+                true => seen,
+                false if tail == Tail::Heavy => seen.max(continued).min(continued + 0.5),
+                false => continued,
             }) as f32
         })
         .scan(0.0_f32, |highest, rarity| {
@@ -137,7 +172,7 @@ mod tests {
     fn the_rarity_of_an_honest_p_value_is_the_p_value() {
         let mut scores = Scores::default();
         day(&mut scores, 20_000);
-        scores.turn(0.9, 20_000.0);
+        scores.turn(0.9, 20_000.0, Tail::Heavy);
         for decades in [1.0_f32, 2.0, 3.0, 5.0] {
             let rarity = scores.rarity(step_of(decades)).expect("known");
             assert!((rarity - decades).abs() < 0.2, "{decades}: {rarity}");
@@ -147,11 +182,24 @@ mod tests {
     }
 
     #[test]
+    fn breaches_nobody_noticed_do_not_make_the_next_ones_ordinary() {
+        let rarity = |tail| {
+            let mut scores = Scores::default();
+            day(&mut scores, 20_000);
+            (0..80).for_each(|_| scores.rise(0, step_of(6.0)));
+            scores.turn(0.9, 20_000.0, tail);
+            scores.rarity(step_of(6.0)).expect("known")
+        };
+        assert!(rarity(Tail::Straight) > 5.0, "{}", rarity(Tail::Straight));
+        assert!(rarity(Tail::Heavy) < 3.0);
+    }
+
+    #[test]
     fn days_are_forgotten_and_leavers_uncounted() {
         let mut scores = Scores::default();
         scores.rise(0, 100);
         scores.leave(100);
-        scores.turn(0.5, 1_000.0);
+        scores.turn(0.5, 1_000.0, Tail::Heavy);
         assert!(scores.rarity(100).expect("known") > 3.0);
         assert!(Scores::default().step_at(0.001).is_none());
     }

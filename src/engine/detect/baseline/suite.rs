@@ -86,6 +86,7 @@ impl Suite {
         }
         let places = peers.places(role, group, self.config.groups_max);
         (actor.role, actor.group, actor.places) = (role, group, Some(places));
+        actor.service = judged.facts.actor_type == ActorType::Service;
         places
     }
 
