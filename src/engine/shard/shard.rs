@@ -351,6 +351,7 @@ impl Shard {
         let Some(read) = restoring.read()? else { return Ok(()) };
         self.clock = read.mark.clock;
         self.peers = read.peers;
+        self.peers.lanes.rank();
         self.pulse = read.mark.pulse;
         self.duplicates.restore(read.mark.generation, read.ids);
         self.actors.restore(read.mark.actors, read.actors);

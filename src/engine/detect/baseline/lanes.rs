@@ -103,6 +103,14 @@ impl Lane {
         matches!(self, Self::Unexplained | Self::SlowUnexplained)
     }
 
+    /// What it gets of the budget, over an even share.
+    const fn weight(self) -> f64 {
+        match self {
+            Self::SlowAll => 0.5,
+            _ => 1.0,
+        }
+    }
+
     /// Days within which the same strength is not told again.
     pub const fn memory_days(self) -> u16 {
         match self {
@@ -177,14 +185,21 @@ const BEYOND_DOUBT: f32 = 0.5;
 #[derive(Clone, Serialize, Deserialize)]
 struct RoleBook {
     parts: Vec<Scores>,
+    lanes: Vec<Scores>,
+    thresholds: [f32; LANES],
     actor_days_today: i32,
     actor_days: f32,
 }
 
 impl Default for RoleBook {
     fn default() -> Self {
-        let parts = vec![Scores::default(); PARTS];
-        Self { parts, actor_days_today: 0, actor_days: 0.0 }
+        Self {
+            parts: vec![Scores::default(); PARTS],
+            lanes: vec![Scores::default(); LANES],
+            thresholds: [f32::MAX; LANES],
+            actor_days_today: 0,
+            actor_days: 0.0,
+        }
     }
 }
 
@@ -254,43 +269,51 @@ impl Lanes {
         let keep = if self.days <= BLIND_DAYS { 0.0 } else { (-1.0 / MEMORY_DAYS).exp() };
         self.actor_days = self.actor_days * keep + self.actor_days_today.max(0) as f32;
         self.actor_days_today = 0;
-        for (scores, part) in self.parts.iter_mut().zip(Part::ALL) {
-            scores.turn(keep, self.actor_days, part.tail());
-        }
-        for scores in &mut self.lanes {
-            scores.turn(keep, self.actor_days, Tail::Heavy);
+        for scores in self.parts.iter_mut().chain(&mut self.lanes) {
+            scores.turn(keep);
         }
         for book in &mut self.roles {
             book.actor_days = book.actor_days * keep + book.actor_days_today.max(0) as f32;
             book.actor_days_today = 0;
-            for ((scores, all), part) in book.parts.iter_mut().zip(&self.parts).zip(Part::ALL) {
-                scores.turn_within(keep, book.actor_days, part.tail(), (all, self.actor_days));
-            }
+            book.parts.iter_mut().chain(&mut book.lanes).for_each(|scores| scores.turn(keep));
         }
+        self.rank();
         for (told, today) in self.told.iter_mut().zip(&mut self.told_today) {
             *told = *told * keep + *today as f32;
             *today = 0;
         }
         self.alerted = self.alerted * keep + self.alerted_today as f32;
         self.alerted_today = 0;
-        let lanes = Lane::ALL.iter().filter(|lane| has_cases || !lane.needs_cases()).count();
-        let share = OVERLAP * budget / 1_000.0 / lanes as f64;
-        for (lane, threshold) in self.thresholds.iter_mut().enumerate() {
-            let (straight, parts) =
-                (Self::is_straight(Lane::ALL[lane]), Self::parts_of(Lane::ALL[lane]));
+        let lanes = Lane::ALL.iter().filter(|lane| has_cases || !lane.needs_cases());
+        let share = OVERLAP * budget / 1_000.0 / lanes.map(|lane| lane.weight()).sum::<f64>();
+        for lane in Lane::ALL {
             // A lane that tells far more than its share has a past unlike the present: it is
             // made stricter until they agree.
-            let told = f64::from(self.told[lane]) / f64::from(self.actor_days.max(1.0));
+            let told = f64::from(self.told[lane as usize]) / f64::from(self.actor_days.max(1.0));
             let excess = (told / share / EXCESS_LET_PASS).clamp(1.0, 5.0);
-            let share = (share / excess).min(0.5);
-            let step = self.lanes[lane].step_at(share);
-            *threshold = match step {
-                None => f32::MAX,
-                // Rarities of straight tails need no ranking.
-                Some(_) if straight => -(share / parts.len() as f64).log10() as f32,
-                Some(step) => score_of(step),
+            let share = (lane.weight() * share / excess).min(0.5);
+            self.thresholds[lane as usize] = threshold(lane, share, &self.lanes);
+            for book in &mut self.roles {
+                book.thresholds[lane as usize] = threshold(lane, share, &book.lanes);
             }
-            .max(THRESHOLDS_MIN[lane]);
+        }
+    }
+
+    /// Brings what follows from the past up to date: when a day turns, and after a restart.
+    pub fn rank(&mut self) {
+        for (scores, part) in self.parts.iter_mut().zip(Part::ALL) {
+            scores.rank(self.actor_days, part.tail());
+        }
+        for scores in &mut self.lanes {
+            scores.rank(self.actor_days, Tail::Heavy);
+        }
+        for book in &mut self.roles {
+            for ((scores, all), part) in book.parts.iter_mut().zip(&self.parts).zip(Part::ALL) {
+                scores.rank_within(book.actor_days, part.tail(), (all, self.actor_days));
+            }
+            for (scores, all) in book.lanes.iter_mut().zip(&self.lanes) {
+                scores.rank_within(book.actor_days, Tail::Heavy, (all, self.actor_days));
+            }
         }
     }
 
@@ -349,8 +372,9 @@ impl Lanes {
         if lane.needs_cases() && !self.has_cases {
             return (0.0, false);
         }
-        let threshold = self.thresholds[lane as usize];
-        let rarity = |strength: f32| self.lane_rarity(lane, strength);
+        let book = self.roles.get(usize::from(actor.role));
+        let threshold = book.map_or(&self.thresholds, |book| &book.thresholds)[lane as usize];
+        let rarity = |strength: f32| self.lane_rarity(actor.role, lane, strength);
         (rarity(strength) - rarity(threshold), strength >= threshold && strength > 0.0)
     }
 
@@ -362,20 +386,22 @@ impl Lanes {
 
     /// `-log10` of the share of actor-days that reach the lane's strength.
     pub fn rarity(&self, actor: &ActorDay, lane: Lane) -> f32 {
-        self.lane_rarity(lane, score_of(actor.lanes[lane as usize]))
+        self.lane_rarity(actor.role, lane, score_of(actor.lanes[lane as usize]))
     }
 
-    fn lane_rarity(&self, lane: Lane, strength: f32) -> f32 {
-        if Self::is_straight(lane) {
+    fn lane_rarity(&self, role: u16, lane: Lane, strength: f32) -> f32 {
+        if is_straight(lane) {
             return strength;
         }
-        self.lanes[lane as usize].rarity(step_of(strength)).unwrap_or(0.0)
+        let book = self.roles.get(usize::from(role)).map_or(&self.lanes, |book| &book.lanes);
+        book[lane as usize].rarity(step_of(strength)).unwrap_or(0.0)
     }
 
-    /// True of a lane whose strength is a rarity by itself.
-    fn is_straight(lane: Lane) -> bool {
-        let parts = Self::parts_of(lane);
-        !parts.is_empty() && parts.iter().all(|part| part.tail() == Tail::Straight)
+    /// The rarity at which actors of the role are told of.
+    pub fn threshold_rarity(&self, actor: &ActorDay, lane: Lane) -> f32 {
+        let book = self.roles.get(usize::from(actor.role));
+        let threshold = book.map_or(&self.thresholds, |book| &book.thresholds)[lane as usize];
+        self.lane_rarity(actor.role, lane, threshold)
     }
 
     /// An alert was told on this actor's day.
@@ -389,7 +415,9 @@ impl Lanes {
             for (scores, &step) in books.flat_map(|book| book.iter_mut().zip(&actor.parts)) {
                 scores.leave(step);
             }
-            for (scores, lane) in self.lanes.iter_mut().zip(Lane::ALL) {
+            let role = self.roles.get_mut(usize::from(actor.role));
+            let books = role.into_iter().map(|book| &mut book.lanes).chain([&mut self.lanes]);
+            for (scores, lane) in books.flat_map(|book| book.iter_mut().zip(Lane::ALL)) {
                 scores.leave(actor.fresh(lane, actor.lanes[lane as usize]));
             }
             self.count(actor, -1);
@@ -416,22 +444,9 @@ impl Lanes {
     pub fn views(&self) -> [LaneView; LANES] {
         Lane::ALL.map(|lane| LaneView {
             lane: lane.name(),
-            threshold: self.lane_rarity(lane, self.thresholds[lane as usize]),
+            threshold: self.lane_rarity(u16::MAX, lane, self.thresholds[lane as usize]),
             told_per_day: self.told[lane as usize] / MEMORY_DAYS.min(f32::from(self.days.max(1))),
         })
-    }
-
-    const fn parts_of(lane: Lane) -> &'static [Part] {
-        match lane {
-            Lane::Fused => &[],
-            Lane::Burst => &[Part::TenAll, Part::TenUnexplained],
-            Lane::Unexplained => &[Part::HourUnexplained, Part::DayUnexplained],
-            Lane::Novelty => &[Part::Novelty],
-            Lane::Sequence => &[Part::Sequence],
-            Lane::SlowAll => &[Part::SlowAll],
-            Lane::SlowUnexplained => &[Part::SlowUnexplained, Part::SlowShare],
-            Lane::OffHours => &[Part::OffHours],
-        }
     }
 
     fn raise_lane(&mut self, actor: &mut ActorDay, lane: Lane) {
@@ -449,7 +464,7 @@ impl Lanes {
             .sum(),
             // A walk of a few ids is none, however seldom it is seen.
             Lane::Sequence if actor.part(Part::Sequence) < WALK_MIN => 0.0,
-            _ => largest(Self::parts_of(lane)),
+            _ => largest(parts_of(lane)),
         };
         let (before, step) = (actor.lanes[lane as usize], step_of(strength));
         if step > before {
@@ -457,7 +472,47 @@ impl Lanes {
             let (from, to) = (actor.fresh(lane, before), actor.fresh(lane, step));
             if actor.counted && actor.day == self.today && to > from {
                 self.lanes[lane as usize].rise(from, to);
+                if let Some(book) = self.roles.get_mut(usize::from(actor.role)) {
+                    book.lanes[lane as usize].rise(from, to);
+                }
             }
         }
     }
 }
+
+const fn parts_of(lane: Lane) -> &'static [Part] {
+    match lane {
+        Lane::Fused => &[],
+        Lane::Burst => &[Part::TenAll, Part::TenUnexplained],
+        Lane::Unexplained => &[Part::HourUnexplained, Part::DayUnexplained],
+        Lane::Novelty => &[Part::Novelty],
+        Lane::Sequence => &[Part::Sequence],
+        Lane::SlowAll => &[Part::SlowAll],
+        Lane::SlowUnexplained => &[Part::SlowUnexplained, Part::SlowShare],
+        Lane::OffHours => &[Part::OffHours],
+    }
+}
+
+/// True of a lane whose strength is a rarity by itself.
+fn is_straight(lane: Lane) -> bool {
+    let parts = parts_of(lane);
+    !parts.is_empty() && parts.iter().all(|part| part.tail() == Tail::Straight)
+}
+
+/// The strength that only `share` of actor-days reach.
+fn threshold(lane: Lane, share: f64, lanes: &[Scores]) -> f32 {
+    let step_at = |share: f64| lanes[lane as usize].step_at(share.min(0.5)).map(score_of);
+    let strength = match step_at(share) {
+        None => f32::MAX,
+        // A straight tail needs no ranking, unless it is plainly not as straight as that.
+        Some(_) if is_straight(lane) => {
+            let straight = -(share / parts_of(lane).len() as f64).log10() as f32;
+            straight.max(step_at(PLAINLY * share).unwrap_or(0.0))
+        }
+        Some(strength) => strength,
+    };
+    strength.max(THRESHOLDS_MIN[lane as usize])
+}
+
+/// Times its share at which a straight lane's past is believed before its rarities.
+const PLAINLY: f64 = 4.0;

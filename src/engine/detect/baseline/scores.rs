@@ -59,10 +59,41 @@ pub fn score_of(step: u16) -> f32 {
 /// past, forgotten at a fixed rate. Two shards' histograms add up.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Scores {
+    #[serde(with = "sparse")]
     today: Vec<i32>,
+    #[serde(with = "sparse")]
     past: Vec<f32>,
-    /// `-log10` of the share of past actor-days at or above each step.
+    /// `-log10` of the share of past actor-days at or above each step. Follows from the past.
+    #[serde(skip)]
     rarity: Vec<f32>,
+}
+
+/// Most steps hold nothing: what is saved are the others.
+mod sparse {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub fn serialize<T, S>(steps: &[T], serializer: S) -> Result<S::Ok, S::Error>
+    where
+        T: Serialize + Copy + Default + PartialEq,
+        S: Serializer,
+    {
+        let held = (0_u16..).zip(steps).filter(|&(_, value)| *value != T::default());
+        serializer.collect_seq(held.collect::<Vec<_>>())
+    }
+
+    pub fn deserialize<'de, T, D>(deserializer: D) -> Result<Vec<T>, D::Error>
+    where
+        T: Deserialize<'de> + Copy + Default,
+        D: Deserializer<'de>,
+    {
+        let mut steps = vec![T::default(); super::STEPS];
+        for (step, value) in Vec::<(u16, T)>::deserialize(deserializer)? {
+            if let Some(place) = steps.get_mut(usize::from(step)) {
+                *place = value;
+            }
+        }
+        Ok(steps)
+    }
 }
 
 impl Default for Scores {
@@ -83,27 +114,26 @@ impl Scores {
         self.today[usize::from(at)] -= 1;
     }
 
-    /// A day ends: `days` actor-days lie in the past now, this one's included.
-    pub fn turn(&mut self, keep: f32, days: f32, tail: Tail) {
-        self.settle(keep);
+    /// A day ends; [`Scores::rank`] follows.
+    pub fn turn(&mut self, keep: f32) {
+        for (past, today) in self.past.iter_mut().zip(&mut self.today) {
+            *past = *past * keep + (*today).max(0) as f32;
+            *today = 0;
+        }
+    }
+
+    /// Ranks the past anew, `days` actor-days in all.
+    pub fn rank(&mut self, days: f32, tail: Tail) {
         self.rarity = rarity(&self.past, days, tail);
     }
 
     /// The same for a part of the actors: where it is few, it is taken to be like `all` of them,
     /// whose past is of `all_days` actor-days.
-    pub fn turn_within(&mut self, keep: f32, days: f32, tail: Tail, (all, all_days): (&Self, f32)) {
-        self.settle(keep);
+    pub fn rank_within(&mut self, days: f32, tail: Tail, (all, all_days): (&Self, f32)) {
         let weight = SHRINK_DAYS / all_days.max(SHRINK_DAYS);
         let blended: Vec<f32> =
             self.past.iter().zip(&all.past).map(|(own, all)| own + weight * all).collect();
         self.rarity = rarity(&blended, days + weight * all_days, tail);
-    }
-
-    fn settle(&mut self, keep: f32) {
-        for (past, today) in self.past.iter_mut().zip(&mut self.today) {
-            *past = *past * keep + (*today).max(0) as f32;
-            *today = 0;
-        }
     }
 
     /// `-log10` of the share of actor-days that reach `step`; `None` before anything is known.
@@ -172,7 +202,8 @@ mod tests {
     fn the_rarity_of_an_honest_p_value_is_the_p_value() {
         let mut scores = Scores::default();
         day(&mut scores, 20_000);
-        scores.turn(0.9, 20_000.0, Tail::Heavy);
+        scores.turn(0.9);
+        scores.rank(20_000.0, Tail::Heavy);
         for decades in [1.0_f32, 2.0, 3.0, 5.0] {
             let rarity = scores.rarity(step_of(decades)).expect("known");
             assert!((rarity - decades).abs() < 0.2, "{decades}: {rarity}");
@@ -187,7 +218,8 @@ mod tests {
             let mut scores = Scores::default();
             day(&mut scores, 20_000);
             (0..80).for_each(|_| scores.rise(0, step_of(6.0)));
-            scores.turn(0.9, 20_000.0, tail);
+            scores.turn(0.9);
+            scores.rank(20_000.0, tail);
             scores.rarity(step_of(6.0)).expect("known")
         };
         assert!(rarity(Tail::Straight) > 5.0, "{}", rarity(Tail::Straight));
@@ -199,7 +231,8 @@ mod tests {
         let mut scores = Scores::default();
         scores.rise(0, 100);
         scores.leave(100);
-        scores.turn(0.5, 1_000.0, Tail::Heavy);
+        scores.turn(0.5);
+        scores.rank(1_000.0, Tail::Heavy);
         assert!(scores.rarity(100).expect("known") > 3.0);
         assert!(Scores::default().step_at(0.001).is_none());
     }

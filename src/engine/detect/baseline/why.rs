@@ -130,7 +130,7 @@ fn span_of(part: Part) -> usize {
 /// `lane burst: one actor-day in 4,200 (threshold: one in 800)`.
 fn how_rare(actor: &Baseline, peers: &Peers, lane: Lane) -> String {
     let one_in = |rarity: f32| round(10_f32.powf(rarity.min(9.0)));
-    let threshold = peers.lanes.views()[lane as usize].threshold;
+    let threshold = peers.lanes.threshold_rarity(&actor.day, lane);
     format!(
         "lane {}: one actor-day in {} is so unusual, {} is told of",
         lane.name(),
