@@ -179,7 +179,7 @@ const WALK_MIN: f32 = 5.0;
 /// Lanes overlap by hardly more than what is told outside them.
 const OVERLAP: f64 = 0.95;
 /// An actor-day this many decades rarer than the threshold says nothing of honest work.
-const BEYOND_DOUBT: f32 = 0.5;
+const BEYOND_DOUBT: f32 = 1.0;
 
 /// What one role's actor-days scored: what is rare for a clerk is a service's every day.
 #[derive(Clone, Serialize, Deserialize)]

@@ -30,6 +30,8 @@ impl Default for Tally {
 }
 
 const KEEP: f32 = 0.92;
+/// First turns that are forgotten.
+const BLIND_TURNS: u16 = 4;
 /// The least ever asked for, in decades. Before seven days are known nothing is told.
 const THRESHOLD_MIN: f32 = 4.0;
 /// So far above the threshold, a score says nothing of honest work.
@@ -61,11 +63,13 @@ impl Tally {
         let rare = self.told <= EXCESS_LET_PASS * allowed_a_day * self.days;
         let known = self.turns > 7 && rare;
         let doubtless = if known { self.threshold + BEYOND_DOUBT } else { f32::MAX };
-        self.days = self.days * KEEP + 1.0;
         self.turns = self.turns.saturating_add(1);
+        self.days = if self.turns <= BLIND_TURNS { 1.0 } else { self.days * KEEP + 1.0 };
+        // On the first days everything is new.
+        let keep = if self.turns <= BLIND_TURNS { 0.0 } else { KEEP };
         for (step, (past, today)) in self.past.iter_mut().zip(&mut self.today).enumerate() {
             let counts = score_of(step as u16) < doubtless;
-            *past = *past * KEEP + if counts { (*today).max(0) as f32 } else { 0.0 };
+            *past = *past * keep + if counts { (*today).max(0) as f32 } else { 0.0 };
             *today = 0;
         }
         if self.turns < 7 {
