@@ -179,36 +179,3 @@ fn state_of_another_version_is_refused_and_not_misread() {
     let error = taken(&|value| value.truncate(2)).unwrap_err();
     assert!(matches!(error, StateError::Read { .. }), "{error}");
 }
-
-/// An actor of the version before lacks its last part: what was seen in free text.
-#[test]
-fn state_of_the_version_before_is_taken_over() {
-    let agency = agency();
-    let run = Run::new(&agency, ShardConfig::default());
-    let mut shard = run.shard();
-    let mut out = Output::default();
-    for i in 0..3_000 {
-        run.judge(&mut shard, i, &mut out);
-    }
-    let mut records = Vec::new();
-    let _ = shard.save(&mut records).unwrap();
-    let mut changelog = Changelog::new();
-    for record in records {
-        let mut value = record.value.unwrap();
-        value[0] -= 1;
-        if record.key[0] == b'a' {
-            assert_eq!(value.pop(), Some(0));
-        }
-        changelog.insert(record.key, value);
-    }
-    let mut restored = run.restored(&changelog, 3_000);
-    let ids = |out: Output| -> Vec<_> { out.findings.into_iter().map(|f| f.id).collect() };
-    let (mut on, mut again) = (Output::default(), Output::default());
-    for i in 3_000..agency.lines.len() {
-        run.judge(&mut shard, i, &mut on);
-        run.judge(&mut restored, i, &mut again);
-    }
-    let on = ids(on);
-    assert!(on.len() > 20, "{} findings", on.len());
-    assert_eq!(ids(again), on);
-}

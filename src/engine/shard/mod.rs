@@ -4,6 +4,7 @@
 //! A shard owns everything it uses and knows of no other shard. Rules and settings come with
 //! each call, so that a reload takes effect between two events and nowhere else.
 
+mod before;
 mod clock;
 mod duplicates;
 mod output;

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::Clock;
+use super::before::migrate;
 use super::duplicates::IdPart;
 use super::pulse::Pulse;
 use crate::engine::detect::baseline::Peers;
@@ -18,10 +19,7 @@ use crate::engine::detect::state::{ActorState, SourceState, TableMark};
 
 /// Version of the form of every value. Raise it with any change to what is saved, and read or
 /// migrate the one before.
-pub const STATE_VERSION: u8 = 3;
-
-/// The version before had no identifiers seen in free text, the last part of an actor.
-const VERSION_BEFORE: u8 = 2;
+pub const STATE_VERSION: u8 = 4;
 
 /// Bytes of one part of what actors have in common.
 const PEERS_PART_BYTES: usize = 256 << 10;
@@ -171,11 +169,11 @@ impl Restoring {
         let (mut mark, mut ids) = (None, Vec::new());
         let (mut actors, mut sources, mut groups) = (Vec::new(), Vec::new(), Vec::new());
         let mut parts = BTreeMap::new();
-        for (key, mut value) in self.records {
+        for (key, value) in self.records {
             let (&kind, name) = key.split_first().ok_or(StateError::Empty)?;
             let kept = Kept::ALL.into_iter().find(|kept| *kept as u8 == kind);
             let kept = kept.ok_or(StateError::Kind { kind })?;
-            migrate(kept, &mut value);
+            let Some(value) = migrate(kept, value)? else { continue };
             match kept {
                 Kept::Actor => actors.push(entity(name, &value)?),
                 Kept::Source => sources.push(entity(name, &value)?),
@@ -189,17 +187,6 @@ impl Restoring {
         }
         let peers = peers_of(&parts)?;
         Ok(mark.map(|mark| Restored { mark, ids, actors, sources, groups, peers }))
-    }
-}
-
-/// Makes a value of the version before one of today's.
-fn migrate(kept: Kept, value: &mut Vec<u8>) {
-    if value.first() == Some(&VERSION_BEFORE) {
-        value[0] = STATE_VERSION;
-        if kept == Kept::Actor {
-            // Nothing seen: a `None`.
-            value.push(0);
-        }
     }
 }
 

@@ -1,0 +1,133 @@
+//! Saved state of earlier versions, made one of today's.
+//!
+//! What the learned detectors had learned of an actor had another shape in versions 2 and 3: it is
+//! passed over and learned anew. Everything else is kept.
+
+use serde::{Deserialize, Serialize};
+
+use super::saved::{Kept, STATE_VERSION, StateError};
+use crate::engine::detect::RuleState;
+use crate::engine::detect::state::Watching;
+use crate::engine::model::EventTime;
+
+/// Versions that are taken over.
+const TAKEN_OVER: [u8; 2] = [2, 3];
+
+/// A value as today's; `None` where nothing of it is kept.
+pub(super) fn migrate(kept: Kept, value: Vec<u8>) -> Result<Option<Vec<u8>>, StateError> {
+    let Some((&version, content)) = value.split_first() else { return Ok(Some(value)) };
+    if !TAKEN_OVER.contains(&version) {
+        return Ok(Some(value));
+    }
+    match kept {
+        Kept::Peers => Ok(None),
+        Kept::Actor => actor(version, content).map(Some),
+        _ => Ok(Some([&[STATE_VERSION], content].concat())),
+    }
+}
+
+fn actor(version: u8, content: &[u8]) -> Result<Vec<u8>, StateError> {
+    let read = postcard::take_from_bytes::<(Head, Option<Learned>)>(content);
+    let ((mut head, _), rest) = read
+        .map_err(|source| StateError::Read { what: "an actor's of an earlier version", source })?;
+    // The detectors that had come to rest stand watch again until others have learned.
+    head.5 = false;
+    let mut value =
+        postcard::to_extend(&(head, None::<()>), vec![STATE_VERSION]).map_err(StateError::Write)?;
+    value.extend_from_slice(rest);
+    if version == 2 {
+        // Nothing was seen in free text: a `None`.
+        value.push(0);
+    }
+    Ok(value)
+}
+
+/// Slot, last touched, risk, whether watched, rules told, whether the fixed detectors rest.
+type Head = (u32, EventTime, u8, Watching, RuleState, bool);
+
+type Pair = [f32; 2];
+type Rate = [f32; 4];
+type Place = (u32, u32);
+
+/// A window that was being filled.
+#[derive(Default, Serialize, Deserialize)]
+struct Span(u32, Pair, [Pair; 2], Pair, f32, f32, [Rate; 2], Pair, [u8; 2], (Vec<u64>, u32));
+
+/// Ids read one after the other.
+#[derive(Default, Serialize, Deserialize)]
+struct Sequence([Place; 5], [Place; 3], u8, [f32; 9], u32);
+
+/// What an actor's day had shown.
+#[derive(Default, Serialize, Deserialize)]
+struct Day(u16, [u16; 12], [u16; 8], bool);
+
+/// Everything learned of one actor.
+#[derive(Default, Serialize, Deserialize)]
+struct Learned(
+    (u32, u32, u16, u16, u32),
+    [Span; 3],
+    (f32, u8, [f32; 24]),
+    (Vec<(u32, f32, u16, u16)>, f32, u16),
+    (Rate, u32),
+    [[f32; 5]; 3],
+    ([f32; 3], Pair),
+    Sequence,
+    [(u32, u16); 4],
+    u16,
+    Day,
+    [(u16, f32); 8],
+    (u16, f32, u16),
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::detect::state::ActorState;
+
+    /// An actor as `version` saved it, of whom something had been learned.
+    fn saved(version: u8) -> Vec<u8> {
+        let today = postcard::to_stdvec(&ActorState::default()).expect("serialises");
+        let empty = (EventTime::default(), 0_u8, Watching::default(), RuleState::default(), false);
+        let head = postcard::to_stdvec(&(empty, None::<()>)).expect("serialises");
+        let rest = &today[head.len()..];
+        let rest = if version == 2 { &rest[..rest.len() - 1] } else { rest };
+        let touched = EventTime::default().plus_ms(77_000);
+        let learned = {
+            let mut learned = Learned::default();
+            learned.0 = (9, 8, 7, 6, 5);
+            learned
+        };
+        let head = (4_u32, touched, 3_u8, Watching::default(), RuleState::default(), true);
+        let mut value = postcard::to_extend(&(head, Some(learned)), vec![version]).expect("fits");
+        value.extend_from_slice(rest);
+        value
+    }
+
+    #[test]
+    fn an_actor_of_an_earlier_version_is_taken_over_but_for_what_was_learned() {
+        for version in TAKEN_OVER {
+            let value = migrate(Kept::Actor, saved(version)).expect("is read").expect("is kept");
+            let (found, content) = value.split_first().expect("has a version");
+            assert_eq!(*found, STATE_VERSION);
+            let (slot, state): (u32, ActorState) = postcard::from_bytes(content).expect("is read");
+            assert_eq!((slot, state.touched.millis(), state.risk), (4, 77_000, 3));
+            assert!(state.baseline.is_none() && !state.rested);
+        }
+    }
+
+    #[test]
+    fn what_is_common_is_learned_anew_and_the_rest_is_kept() {
+        assert_eq!(migrate(Kept::Peers, vec![3, 1, 2]).expect("is read"), None);
+        let mark = migrate(Kept::Mark, vec![3, 1, 2]).expect("is read");
+        assert_eq!(mark, Some(vec![STATE_VERSION, 1, 2]));
+        let unknown = migrate(Kept::Mark, vec![1, 1, 2]).expect("is read");
+        assert_eq!(unknown, Some(vec![1, 1, 2]));
+    }
+
+    #[test]
+    fn a_spoiled_actor_is_refused() {
+        let mut value = saved(3);
+        value.truncate(20);
+        assert!(matches!(migrate(Kept::Actor, value), Err(StateError::Read { .. })));
+    }
+}
