@@ -39,7 +39,7 @@ fn judge(set: &RuleSet, lines: &str, known: Known) -> Counts {
 #[test]
 fn ordinary_work_is_judged_without_the_raw_record() {
     let folder = tempfile::tempdir().unwrap();
-    let day = Simulated::hour_with(&folder, 7, 400, "none");
+    let day = Simulated::hour_with(&folder, 7, 600, "none");
     let lines = fs::read_to_string(&day.events).unwrap();
     let files = read_rules(&Path::new(env!("CARGO_MANIFEST_DIR")).join("rules")).unwrap();
     let set = RuleSet::load(files.clone(), &Default::default()).unwrap();
