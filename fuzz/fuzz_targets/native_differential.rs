@@ -5,8 +5,8 @@ use libfuzzer_sys::fuzz_target;
 use tidewaiter_fuzz::engine::{
     decode::{COUNT_MAX, Decoder, Expected, Refusal},
     model::{
-        Action, Actor, ActorType, Endpoint, Event, EventTime, Flow, Format, Kind, Outcome, Resource,
-        SUBJECTS_MAX, Str,
+        Action, Actor, ActorType, Blank, Blanks, Endpoint, Event, EventTime, Flow, Format, Kind,
+        Outcome, Resource, SUBJECTS_MAX, Str,
     },
 };
 

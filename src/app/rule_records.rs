@@ -21,34 +21,48 @@ pub struct RawRecord {
 
 #[derive(Deserialize)]
 struct Wrapped<'l> {
-    #[serde(borrow)]
-    id: Cow<'l, str>,
+    id: Option<Json>,
     #[serde(default, borrow)]
     product: Option<Cow<'l, str>>,
     #[serde(default, borrow)]
     service: Option<Cow<'l, str>>,
     #[serde(default, borrow)]
-    categories: Vec<Cow<'l, str>>,
+    categories: Option<Vec<Cow<'l, str>>>,
     event: Json,
 }
 
+/// All that a wrapped record has.
+const WRAPPING: [&str; 5] = ["id", "product", "service", "categories", "event"];
+
 impl RawRecord {
-    /// Reads one line, which stands at `line` of its file.
+    /// Reads one line, which stands at `line` of its file. An id may be a number, and without one
+    /// the line serves.
     pub fn parse(text: &[u8], line: u64) -> Result<Self, serde_json::Error> {
-        if let Ok(wrapped) = serde_json::from_slice::<Wrapped<'_>>(text)
-            && wrapped.event.is_object()
-        {
-            let lower = |word: Cow<'_, str>| word.to_lowercase();
-            return Ok(Self {
-                id: wrapped.id.into_owned(),
-                product: wrapped.product.map(lower),
-                service: wrapped.service.map(lower),
-                categories: wrapped.categories.into_iter().map(lower).collect(),
-                event: wrapped.event,
-            });
-        }
+        let wrapped = serde_json::from_slice::<Wrapped<'_>>(text);
+        let fault = match wrapped {
+            Ok(wrapped) if wrapped.event.is_object() => {
+                let lower = |word: Cow<'_, str>| word.to_lowercase();
+                return Ok(Self {
+                    id: shown_id(wrapped.id.as_ref(), line),
+                    product: wrapped.product.map(lower),
+                    service: wrapped.service.map(lower),
+                    categories: wrapped.categories.into_iter().flatten().map(lower).collect(),
+                    event: wrapped.event,
+                });
+            }
+            Ok(_) => None,
+            Err(fault) => Some(fault),
+        };
         let event: Json = serde_json::from_slice(text)?;
-        Ok(Self::bare(event, line))
+        // Taken for an event with no source it would match nothing, and nobody would hear of it.
+        let is_wrapping = |map: &serde_json::Map<String, Json>| {
+            map.get("event").is_some_and(Json::is_object)
+                && map.keys().all(|key| WRAPPING.contains(&key.as_str()))
+        };
+        match fault {
+            Some(fault) if event.as_object().is_some_and(is_wrapping) => Err(fault),
+            _ => Ok(Self::bare(event, line)),
+        }
     }
 
     fn bare(event: Json, line: u64) -> Self {
@@ -71,9 +85,9 @@ impl RawRecord {
             } else {
                 (None, None, &[])
             };
-        let id = ["id", "eventID", "uid"].into_iter().find_map(|key| event.get(key)?.as_str());
+        let id = ["id", "eventID", "uid"].into_iter().find_map(|key| event.get(key));
         Self {
-            id: id.map_or_else(|| format!("line {line}"), str::to_owned),
+            id: shown_id(id, line),
             product: product.map(str::to_owned),
             service: service.map(str::to_owned),
             categories: categories.iter().map(|&category| category.to_owned()).collect(),
@@ -107,6 +121,14 @@ impl RawRecord {
     }
 }
 
+fn shown_id(id: Option<&Json>, line: u64) -> String {
+    match id {
+        Some(Json::String(text)) => text.clone(),
+        Some(Json::Number(number)) => number.to_string(),
+        _ => format!("line {line}"),
+    }
+}
+
 fn instant(value: &Json) -> Option<EventTime> {
     const MILLIS_FROM: f64 = 1e11;
     let of_number = |number: f64| match number.abs() >= MILLIS_FROM {
@@ -121,5 +143,48 @@ fn instant(value: &Json) -> Option<EventTime> {
             .ok()
             .or_else(|| of_number(text.parse().ok()?)),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(line: &str, expected: Option<(&str, Option<&str>, &[&str])>) {
+        let record = RawRecord::parse(line.as_bytes(), 7);
+        let found = record.as_ref().ok().map(|record| {
+            let categories = record.categories.iter().map(String::as_str).collect::<Vec<_>>();
+            (record.id.as_str(), record.product.as_deref(), categories)
+        });
+        let expected = expected.map(|(id, product, categories)| (id, product, categories.to_vec()));
+        assert_eq!(found, expected, "{line}");
+    }
+
+    #[test]
+    fn reads_records_in_their_wrapping() {
+        let all = r#"{"id":"a","product":"AWS","service":null,"categories":["X"],"event":{}}"#;
+        check(all, Some(("a", Some("aws"), &["x"])));
+        check(r#"{"id":5,"product":"aws","event":{}}"#, Some(("5", Some("aws"), &[])));
+        check(
+            r#"{"product":"aws","categories":null,"event":{}}"#,
+            Some(("line 7", Some("aws"), &[])),
+        );
+        check(r#"{"id":null,"event":{"kind":"access"}}"#, Some(("line 7", None, &[])));
+    }
+
+    #[test]
+    fn a_wrapping_with_a_fault_is_no_event() {
+        check(r#"{"id":"a","product":5,"event":{}}"#, None);
+        check(r#"{"id":"a","product":"aws","categories":"x","event":{}}"#, None);
+    }
+
+    #[test]
+    fn reads_events_alone() {
+        check(r#"{"kind":"access","id":"a"}"#, Some(("a", Some("tidewaiter"), &["access"])));
+        check(
+            r#"{"event":{"kind":"x"},"service":{"name":"s"},"host":1}"#,
+            Some(("line 7", None, &[])),
+        );
+        check(r#"{"id":"a","event":"e"}"#, Some(("a", None, &[])));
     }
 }

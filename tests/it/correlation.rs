@@ -1,7 +1,7 @@
 //! What becomes one incident, what it counts, and the story it tells.
 
 use std::collections::{BTreeSet, HashSet};
-use std::rc::Rc;
+use std::sync::OnceLock;
 
 use serde_json::Value;
 use tidewaiter::engine::model::{EntryKind, EventTime, Incident, Severity, Source};
@@ -92,16 +92,23 @@ fn what_stays_below_medium_is_a_signal_and_no_incident() {
 }
 
 /// Everything all scenarios and the agency give rise to.
-fn all_incidents() -> Vec<(Rc<Replayed>, Incident)> {
-    let agency = agency();
-    let said = Rc::new(replay_lines(&agency.config, &agency.lines));
-    let mut all: Vec<_> = said.incidents.iter().map(|i| (Rc::clone(&said), i.clone())).collect();
+fn all_incidents() -> &'static [(&'static Replayed, &'static Incident)] {
+    static ALL: OnceLock<Vec<(&Replayed, &Incident)>> = OnceLock::new();
+    ALL.get_or_init(replay_all)
+}
+
+fn replay_all() -> Vec<(&'static Replayed, &'static Incident)> {
+    let mut all = Vec::new();
+    let said = agency().replayed();
+    all.extend(said.incidents.iter().map(|incident| (said, incident)));
     for entry in std::fs::read_dir(scenarios()).unwrap() {
         let folder = entry.unwrap().path();
         if folder.is_dir() {
             let events = folder.join("events.ndjson");
-            let said = Rc::new(replay_files(&config_of(&folder), &[("events", &events)]));
-            all.extend(said.incidents.iter().map(|i| (Rc::clone(&said), i.clone())));
+            // Kept until the tests end.
+            let said: &Replayed =
+                Box::leak(Box::new(replay_files(&config_of(&folder), &[("events", &events)])));
+            all.extend(said.incidents.iter().map(|incident| (said, incident)));
         }
     }
     assert!(all.len() >= 25, "{}", all.len());
@@ -114,7 +121,7 @@ fn an_incident_opens_with_the_finding_that_makes_it_medium() {
         assert!(incident.severity >= Severity::Medium);
         let opened = incident.opened.unwrap();
         assert!(opened >= incident.first_finding, "{} opened {opened}", incident.title);
-        let story = said.story(&incident);
+        let story = said.story(incident);
         let raised = story
             .iter()
             .find(|e| e.kind == EntryKind::Severity && e.severity >= Some(Severity::Medium));
@@ -139,7 +146,7 @@ fn the_terms_of_a_score_add_up_to_it() {
 #[test]
 fn every_line_of_the_story_says_where_it_was_read_and_folds_can_be_opened() {
     for (said, incident) in all_incidents() {
-        let story = said.story(&incident);
+        let story = said.story(incident);
         assert_eq!(story.len() as u64, incident.timeline_length, "{}", incident.title);
         for entry in &story {
             assert!(matches!(entry.source, Source::File { line: 1.., .. }), "{entry:?}");
@@ -154,8 +161,7 @@ fn every_line_of_the_story_says_where_it_was_read_and_folds_can_be_opened() {
 
 #[test]
 fn the_story_starts_before_the_first_finding() {
-    let agency = agency();
-    let said = replay_lines(&agency.config, &agency.lines);
+    let said = agency().replayed();
     let dump = said.incidents.iter().find(|i| i.title.starts_with("Bulk read, then")).unwrap();
     let story = said.story(dump);
     let first_finding = story.iter().position(|e| e.kind == EntryKind::Finding).unwrap();
@@ -205,7 +211,7 @@ fn shown(line: &str, tier_of: &dyn Fn(&str) -> u64) -> Option<Shown> {
 #[test]
 fn the_scope_is_exactly_what_was_shown() {
     let agency = agency();
-    let said = replay_lines(&agency.config, &agency.lines);
+    let said = agency.replayed();
     let catalogue =
         std::fs::read_to_string(agency.config.data.catalogue.as_ref().unwrap()).unwrap();
     let catalogue: toml::Table = toml::from_str(&catalogue).unwrap();
@@ -250,7 +256,7 @@ fn the_scope_is_exactly_what_was_shown() {
 #[test]
 fn the_scope_is_the_truth_of_the_simulation() {
     let agency = agency();
-    let said = replay_lines(&agency.config, &agency.lines);
+    let said = agency.replayed();
     let alone = [
         "recon-chain",
         "canary-touch",

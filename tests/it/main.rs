@@ -35,6 +35,7 @@ mod kafka_scale;
 mod kafka_security;
 mod layers;
 mod learned;
+mod pack_cost;
 mod published_cases;
 mod real_data;
 mod replay_cli;

@@ -276,6 +276,27 @@ pub struct Flow<'a> {
     pub ip_bytes_in: Option<u64>,
 }
 
+/// What stands where a free text could, where none is read from it. Rules tell these apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Blank {
+    /// Nothing, or a text that was read.
+    #[default]
+    Absent,
+    Null,
+    /// A text without a letter.
+    Empty,
+    /// A number, a truth, a list or an object.
+    Other,
+}
+
+/// The same of each free text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Blanks {
+    pub query: Blank,
+    pub note: Blank,
+    pub user_agent: Blank,
+}
+
 /// One normalised record.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Event<'a> {
@@ -302,6 +323,8 @@ pub struct Event<'a> {
     /// What somebody wrote beside it.
     pub note: Option<Str<'a>>,
     pub user_agent: Option<Str<'a>>,
+    /// Of the three before, told of native records alone.
+    pub blanks: Blanks,
     pub mfa: Option<bool>,
     /// Present on network events only.
     pub flow: Option<Flow<'a>>,

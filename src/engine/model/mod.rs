@@ -14,8 +14,8 @@ mod time;
 mod timeline;
 
 pub use event::{
-    Action, Actor, ActorType, Endpoint, Event, Flow, Format, Kind, Origin, Outcome, Resource,
-    SUBJECTS_MAX, Str,
+    Action, Actor, ActorType, Blank, Blanks, Endpoint, Event, Flow, Format, Kind, Origin, Outcome,
+    Resource, SUBJECTS_MAX, Str,
 };
 pub use finding::{Finding, FindingId, Key, KeyKind, Window};
 pub use hash::IdHasher;

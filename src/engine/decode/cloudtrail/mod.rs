@@ -15,7 +15,7 @@ use super::{
     words::{self, says_denied},
 };
 use crate::engine::model::{
-    Actor, ActorType, Endpoint, Event, EventTime, Format, Outcome, Resource,
+    Actor, ActorType, Blanks, Endpoint, Event, EventTime, Format, Outcome, Resource,
 };
 use calls::Call;
 
@@ -54,6 +54,7 @@ pub fn decode(text: &str) -> Result<Event<'_>, Refusal> {
         bytes: bytes.unwrap_or(0),
         query: record.text_at("requestParameters.queryString"),
         user_agent: record.text_at("userAgent"),
+        blanks: Blanks::default(),
         mfa: mfa(&record, identity),
         resource: resource(&record, service, &call),
         action: call.action,

@@ -5,7 +5,8 @@ use proptest::prelude::*;
 use super::super::mutation::mutations;
 use super::super::{COUNT_MAX, DEPTH_MAX, Decoder, Expected, Refusal, SUBJECTS_MAX, Str};
 use crate::engine::model::{
-    Action, Actor, ActorType, Endpoint, Event, EventTime, Flow, Format, Kind, Outcome, Resource,
+    Action, Actor, ActorType, Blank, Blanks, Endpoint, Event, EventTime, Flow, Format, Kind,
+    Outcome, Resource,
 };
 
 #[path = "reference.rs"]

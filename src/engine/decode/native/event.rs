@@ -8,7 +8,8 @@ use super::super::{
 };
 use super::slots::{ActorSlots, EndpointSlots, Part, ResourceSlots, Slots};
 use crate::engine::model::{
-    Action, Actor, ActorType, Endpoint, Event, EventTime, Flow, Format, Kind, Outcome, Resource,
+    Action, Actor, ActorType, Blank, Blanks, Endpoint, Event, EventTime, Flow, Format, Kind,
+    Outcome, Resource,
 };
 
 /// Makes the event, or names the first field that stands in its way.
@@ -34,8 +35,9 @@ pub fn event_of(slots: Slots<'_>) -> Result<Event<'_>, Refusal> {
     let bytes = counts.read(&slots.bytes.read(record), "bytes", 0)?;
     let case = text(slots.case.read(record), "case")?;
     let purpose = text(slots.purpose.read(record), "purpose")?;
-    let [query, note, user_agent] =
-        [&slots.query, &slots.note, &slots.user_agent].map(|span| free_text(span.read(record)));
+    let (query, no_query) = free_text(slots.query.read(record));
+    let (note, no_note) = free_text(slots.note.read(record));
+    let (user_agent, no_user_agent) = free_text(slots.user_agent.read(record));
     let mfa = flag(&slots.mfa.read(record), "mfa")?;
     let mut flow = None;
     if kind == Kind::Network {
@@ -74,6 +76,7 @@ pub fn event_of(slots: Slots<'_>) -> Result<Event<'_>, Refusal> {
         query,
         note,
         user_agent,
+        blanks: Blanks { query: no_query, note: no_note, user_agent: no_user_agent },
         mfa,
         flow,
         saturated: counts.saturated,
@@ -116,12 +119,15 @@ fn text<'a>(scalar: Scalar<'a>, field: &'static str) -> Result<Option<Str<'a>>, 
     }
 }
 
-/// Text that nothing rests on: whatever else stands there is passed over.
+/// Text that nothing rests on: whatever else stands there is passed over, but told.
 #[inline]
-fn free_text<'a>(scalar: Scalar<'a>) -> Option<Str<'a>> {
+fn free_text<'a>(scalar: Scalar<'a>) -> (Option<Str<'a>>, Blank) {
     match scalar {
-        Scalar::Text(text) if !text.is_empty() => Some(text.text()),
-        _ => None,
+        Scalar::Absent => (None, Blank::Absent),
+        Scalar::Null => (None, Blank::Null),
+        Scalar::Text(text) if text.is_empty() => (None, Blank::Empty),
+        Scalar::Text(text) => (Some(text.text()), Blank::Absent),
+        Scalar::Number(_) | Scalar::Bool(_) | Scalar::Container => (None, Blank::Other),
     }
 }
 

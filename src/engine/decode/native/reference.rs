@@ -8,8 +8,8 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::{
-    Action, Actor, ActorType, COUNT_MAX, Endpoint, Event, EventTime, Flow, Kind, Outcome, Refusal,
-    Resource, SUBJECTS_MAX, Str,
+    Action, Actor, ActorType, Blank, Blanks, COUNT_MAX, Endpoint, Event, EventTime, Flow, Kind,
+    Outcome, Refusal, Resource, SUBJECTS_MAX, Str,
 };
 
 /// Reads one record, which has been found to be JSON that is not nested too deeply. `payload` is
@@ -90,11 +90,26 @@ pub fn decode<'a>(record: &Value, payload: &[u8]) -> Result<Event<'a>, Refusal> 
         query,
         note,
         user_agent,
+        blanks: Blanks {
+            query: blank(record.get("query")),
+            note: blank(record.get("note")),
+            user_agent: blank(record.get("user_agent")),
+        },
         mfa,
         flow,
         saturated,
         ..Event::default()
     })
+}
+
+fn blank(value: Option<&Value>) -> Blank {
+    match value {
+        None => Blank::Absent,
+        Some(Value::Null) => Blank::Null,
+        Some(Value::String(text)) if text.is_empty() => Blank::Empty,
+        Some(Value::String(_)) => Blank::Absent,
+        Some(_) => Blank::Other,
+    }
 }
 
 fn flow<'a>(record: &Value, saturated: &mut u32) -> Result<Flow<'a>, Refusal> {

@@ -14,7 +14,8 @@ use super::{
     words::{self, says_denied},
 };
 use crate::engine::model::{
-    Action, Actor, ActorType, Endpoint, Event, EventTime, Flow, Format, Kind, Outcome, Resource,
+    Action, Actor, ActorType, Blanks, Endpoint, Event, EventTime, Flow, Format, Kind, Outcome,
+    Resource,
 };
 
 /// The classes that are decoded.
@@ -82,6 +83,7 @@ pub fn decode(text: &str) -> Result<Event<'_>, Refusal> {
         query: record.text_at("query_info.query_string"),
         note: record.first_text(&["comment", "message"]),
         user_agent: record.text_at("http_request.user_agent"),
+        blanks: Blanks::default(),
         mfa: record.flag_at("is_mfa").or_else(|| record.flag_at("actor.session.is_mfa")),
         flow: None,
         saturated: 0,

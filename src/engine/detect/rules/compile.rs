@@ -48,6 +48,8 @@ pub(super) struct Predicate {
     /// What an event must hold, one of these at least, for the comparison to be true; `None`
     /// where nothing can be said.
     pub atoms: Option<Vec<Atom>>,
+    /// Which of its target's comparisons it is.
+    pub number: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -64,6 +66,8 @@ pub(super) struct Compiler<'p> {
     pub predicates: Vec<Predicate>,
     field_ids: HashMap<Field, u32>,
     predicate_ids: HashMap<String, PredicateId>,
+    /// By target: comparisons so far.
+    counts: HashMap<Target, u32>,
     dialect: &'p Dialect,
     /// Of the rule in hand: its entry in the mapping, and whether its names are ours.
     mapped: Option<usize>,
@@ -80,6 +84,7 @@ impl<'p> Compiler<'p> {
             predicates: Vec::new(),
             field_ids: HashMap::new(),
             predicate_ids: HashMap::new(),
+            counts: HashMap::new(),
             dialect,
             mapped: None,
             normalised: false,
@@ -313,7 +318,7 @@ impl<'p> Compiler<'p> {
                 let Operand::Field(other) = operand else { continue };
                 let key = format!("{target:?} {relation:?} {cased} {other}");
                 let matcher = Matcher::Field { other, relation, cased };
-                let predicate = Predicate { target, matcher, atoms: None };
+                let predicate = Predicate { target, matcher, atoms: None, number: 0 };
                 terms.push(self.known(&key).unwrap_or_else(|| self.add(key, predicate)));
             }
             return Ok(one_or(terms, Expression::Or));
@@ -325,15 +330,18 @@ impl<'p> Compiler<'p> {
         let by_text = matches!(meaning, Meaning::Values | Meaning::Regex(_));
         let atoms = by_text.then(|| atom::of_operands(target, &operands)).flatten();
         let matcher = matcher(meaning, cased, operands, &mut self.large_regexes_left)?;
-        Ok(self.add(key, Predicate { target, matcher, atoms }))
+        Ok(self.add(key, Predicate { target, matcher, atoms, number: 0 }))
     }
 
     fn known(&self, key: &str) -> Option<Expression> {
         self.predicate_ids.get(key).copied().map(Expression::Test)
     }
 
-    fn add(&mut self, key: String, predicate: Predicate) -> Expression {
+    fn add(&mut self, key: String, mut predicate: Predicate) -> Expression {
         let id = self.predicates.len() as PredicateId;
+        let count = self.counts.entry(predicate.target).or_default();
+        predicate.number = *count;
+        *count += 1;
         self.predicates.push(predicate);
         self.predicate_ids.insert(key, id);
         Expression::Test(id)

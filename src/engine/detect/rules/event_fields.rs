@@ -9,7 +9,7 @@ use super::{
     slot::{self, Slot},
     value::{Leaf, Value},
 };
-use crate::engine::model::{Endpoint, Event, Flow, Format};
+use crate::engine::model::{Blank, Endpoint, Event, Flow, Format};
 
 /// What enrichment knows about an event and rules may ask.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,6 +47,17 @@ impl<'r, 'e> EventFields<'r, 'e> {
         matches!(self.event.format, Format::Native | Format::Ocsf)
     }
 
+    /// What decoding passes over is here what the record says.
+    fn free_text<'v>(&'v self, slot: Slot, text: Option<&'v str>, blank: Blank) -> Value<'v> {
+        match (text, blank) {
+            (Some(text), _) => Value::text(text),
+            (None, Blank::Absent) => Value::Absent,
+            (None, Blank::Null) => Value::Leaf(Leaf::Null),
+            (None, Blank::Empty) => Value::text(""),
+            (None, Blank::Other) => fields::find(self.raw(), slot.name()),
+        }
+    }
+
     fn slot(&self, slot: Slot) -> Value<'_> {
         let event = self.event;
         let flow = event.flow.as_ref();
@@ -74,6 +85,11 @@ impl<'r, 'e> EventFields<'r, 'e> {
             Slot::Bytes => Value::count(event.bytes),
             Slot::Case => text(event.case.as_deref()),
             Slot::Purpose => text(event.purpose.as_deref()),
+            Slot::Query => self.free_text(slot, event.query.as_deref(), event.blanks.query),
+            Slot::Note => self.free_text(slot, event.note.as_deref(), event.blanks.note),
+            Slot::UserAgent => {
+                self.free_text(slot, event.user_agent.as_deref(), event.blanks.user_agent)
+            }
             Slot::Mfa => event.mfa.map_or(Value::Absent, truth),
             Slot::Tier => self.known.tier.map_or(Value::Absent, |tier| Value::count(tier.into())),
             Slot::CaseRequired => self.known.case_required.map_or(Value::Absent, truth),

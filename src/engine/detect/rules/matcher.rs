@@ -136,6 +136,11 @@ impl Compare {
 }
 
 impl Matcher {
+    /// Whether the field's text alone decides.
+    pub fn is_of_text(&self) -> bool {
+        !matches!(self, Self::Exists(_) | Self::Field { .. })
+    }
+
     /// Whether `value` matches. `other` gives the field that [`Matcher::Field`] names.
     pub fn matches<'v>(
         &self,

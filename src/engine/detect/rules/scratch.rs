@@ -143,6 +143,19 @@ impl Scratch {
         self.fields.get(id as usize).map_or("", Seen::folded)
     }
 
+    /// What came of comparison `number` of field `id` with the text the field's vocabulary has.
+    pub(super) fn answer(&self, id: u32, number: u32) -> Option<bool> {
+        let seen = self.fields.get(id as usize)?;
+        seen.vocabulary.known(seen.place)?.answer(number)
+    }
+
+    pub(super) fn keep_answer(&mut self, id: u32, number: u32, answer: bool) {
+        let Some(seen) = self.fields.get_mut(id as usize) else { return };
+        if let Some(known) = seen.vocabulary.known_mut(seen.place) {
+            known.keep_answer(number, answer);
+        }
+    }
+
     pub(super) fn result(&self, predicate: u32) -> Option<bool> {
         let (event, result) = *self.tests.get(predicate as usize)?;
         (event == self.event).then_some(result)

@@ -251,6 +251,25 @@ impl RuleSet {
         };
         let Some(field) = self.fields.get(id as usize) else { return false };
         let state = scratch.look(id, field, fields);
+        let is_known = state == State::Known && predicate.matcher.is_of_text();
+        if is_known && let Some(answer) = scratch.answer(id, predicate.number) {
+            return answer;
+        }
+        let answer = self.compare(predicate, id, state, fields, scratch);
+        if is_known {
+            scratch.keep_answer(id, predicate.number, answer);
+        }
+        answer
+    }
+
+    fn compare<F: Fields + ?Sized>(
+        &self,
+        predicate: &Predicate,
+        id: u32,
+        state: State,
+        fields: &F,
+        scratch: &mut Scratch,
+    ) -> bool {
         match (&predicate.matcher, state) {
             (Matcher::Exists(wanted), _) => (state != State::Absent) == *wanted,
             (Matcher::Values(values), State::Absent) => values.null,
@@ -263,7 +282,9 @@ impl RuleSet {
                     Some(field) => fields.value(field),
                     None => Value::Absent,
                 };
-                matcher.matches(&fields.value(field), other, &mut scratch.buffers)
+                let value = self.fields.get(id as usize).map(|field| fields.value(field));
+                let value = value.unwrap_or(Value::Absent);
+                matcher.matches(&value, other, &mut scratch.buffers)
             }
         }
     }

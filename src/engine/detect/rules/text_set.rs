@@ -18,6 +18,8 @@ const REGEX_SIZE_MAX: usize = 512 * 1024;
 const LARGE_REGEX_SIZE_MAX: usize = 4 << 20;
 /// Brackets of a regular expression within one another.
 const REGEX_DEPTH_MAX: u32 = 64;
+/// Bytes of one value that single letters are left open in: it is tried at each letter of a text.
+const WILD_BYTES_MAX: usize = 2_048;
 /// From this many substrings on, one automaton is faster than a search for each.
 const SUBSTRINGS_MANY: usize = 8;
 
@@ -31,7 +33,7 @@ pub(super) struct TextSet {
     substrings: Vec<Finder<'static>>,
     many_substrings: Option<AhoCorasick>,
     globs: Vec<Glob>,
-    regexes: Vec<Regex>,
+    wilds: Vec<Wild>,
 }
 
 impl TextSet {
@@ -47,7 +49,7 @@ impl TextSet {
                 [Part::Any, Part::Text(text)] => set.suffixes.push(text.as_str().into()),
                 [Part::Any, Part::Text(text), Part::Any] => substrings.push(text),
                 parts if parts.iter().any(|part| matches!(part, Part::One | Part::Dash)) => {
-                    set.regexes.push(regex_of(parts)?);
+                    set.wilds.push(Wild::new(parts)?);
                 }
                 parts => set.globs.push(Glob::new(parts)),
             }
@@ -70,7 +72,7 @@ impl TextSet {
             || self.substrings.iter().any(|finder| finder.find(text.as_bytes()).is_some())
             || self.many_substrings.as_ref().is_some_and(|automaton| automaton.is_match(text))
             || self.globs.iter().any(|glob| glob.matches(text))
-            || self.regexes.iter().any(|regex| regex.is_match(text))
+            || self.wilds.iter().any(|wild| wild.matches(text))
     }
 }
 
@@ -116,22 +118,99 @@ impl Glob {
     }
 }
 
-fn regex_of(parts: &[Part]) -> Result<Regex, Problem> {
-    let mut source = String::from("^");
-    for part in parts {
-        match part {
-            Part::Text(text) => source.push_str(&regex::escape(text)),
-            Part::Any => source.push_str(".*"),
-            Part::One => source.push('.'),
-            Part::Dash => {
-                source.push('[');
-                DASHES.iter().for_each(|dash| source.push_str(&regex::escape(&dash.to_string())));
-                source.push(']');
-            }
+/// Texts, single letters and dashes, in runs with anything between. By hand: thousands of such
+/// values would be megabytes as regular expressions.
+#[derive(Clone, Debug)]
+struct Wild {
+    first: Box<[Part]>,
+    middle: Vec<Box<[Part]>>,
+    /// `None`: there is one run, and it is the whole text.
+    last: Option<Box<[Part]>>,
+}
+
+impl Wild {
+    fn new(parts: &[Part]) -> Result<Self, Problem> {
+        let found = parts.iter().map(bytes).sum();
+        if found > WILD_BYTES_MAX {
+            let what = "bytes in a value with `?` or `windash`";
+            return Err(Problem::TooMany { what, found, max: WILD_BYTES_MAX });
         }
+        let mut runs = parts.split(|part| *part == Part::Any).map(Box::<[Part]>::from);
+        let first = runs.next().unwrap_or_default();
+        let mut middle: Vec<Box<[Part]>> = runs.collect();
+        let last = middle.pop();
+        middle.retain(|run| !run.is_empty());
+        Ok(Self { first, middle, last })
     }
-    source.push('$');
-    regex(&source, Flags { dot_all: true, ..Flags::default() }, &mut 0)
+
+    /// A run is so many letters whatever they are: the first place for each leaves the most room
+    /// for those after it.
+    fn matches(&self, text: &str) -> bool {
+        let Some(rest) = after(text, &self.first) else { return false };
+        let Some(last) = &self.last else { return rest.is_empty() };
+        let letters: usize = last.iter().map(letters).sum();
+        let Some(start) = start_of_last(rest, letters) else { return false };
+        if after(&rest[start..], last) != Some("") {
+            return false;
+        }
+        let mut rest = &rest[..start];
+        self.middle.iter().all(|run| match find_run(rest, run) {
+            Some(left) => {
+                rest = left;
+                true
+            }
+            None => false,
+        })
+    }
+}
+
+/// What follows the run where `text` begins with it.
+fn after<'t>(text: &'t str, run: &[Part]) -> Option<&'t str> {
+    run.iter().try_fold(text, |rest, part| match part {
+        Part::Text(text) => rest.strip_prefix(text.as_str()),
+        Part::One => rest.strip_prefix(|_: char| true),
+        Part::Dash => rest.strip_prefix(DASHES),
+        Part::Any => None,
+    })
+}
+
+/// What follows the first place where the run is.
+fn find_run<'t>(text: &'t str, run: &[Part]) -> Option<&'t str> {
+    let mut rest = text;
+    loop {
+        if let Some(Part::Text(head)) = run.first() {
+            rest = &rest[memchr::memmem::find(rest.as_bytes(), head.as_bytes())?..];
+        }
+        if let Some(left) = after(rest, run) {
+            return Some(left);
+        }
+        let mut letters = rest.chars();
+        letters.next()?;
+        rest = letters.as_str();
+    }
+}
+
+fn bytes(part: &Part) -> usize {
+    match part {
+        Part::Text(text) => text.len(),
+        Part::One | Part::Dash | Part::Any => 1,
+    }
+}
+
+fn letters(part: &Part) -> usize {
+    match part {
+        Part::Text(text) => text.chars().count(),
+        Part::One | Part::Dash => 1,
+        Part::Any => 0,
+    }
+}
+
+/// Where the last so many letters begin.
+fn start_of_last(text: &str, letters: usize) -> Option<usize> {
+    match letters {
+        0 => Some(text.len()),
+        letters => text.char_indices().rev().nth(letters - 1).map(|(at, _)| at),
+    }
 }
 
 /// What may follow the modifier `re`.
@@ -200,6 +279,13 @@ mod tests {
         check("*b*b", &["bb", "xbxb"], &["b"]);
         check("??", &["ab"], &["a", "abc"]);
         check("a.c*?", &["a.cx"], &["abcx", "a.c"]);
+        check("?*?", &["ab", "é--ü"], &["é", ""]);
+        check(
+            "a?*b?b*?c",
+            &["axb1bxc", "aé--bb\u{1f600}b.xxc", "axbbbbbc"],
+            &["ab1bxc", "axb1bc", "axbbc"],
+        );
+        check("*a?a*a?", &["abaac", "aaaaa", "--a1a--a2"], &["abaa", "abab", "a1a2"]);
     }
 
     #[test]

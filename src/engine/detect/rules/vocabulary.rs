@@ -8,10 +8,13 @@ use std::hash::BuildHasher;
 
 use foldhash::fast::FixedState;
 
-/// Texts a field keeps; each has one place.
-const PLACES: usize = 64;
+/// Texts a field keeps; each may stand in one of two places, so that two that are about all the
+/// time do not push each other out.
+const PLACES: usize = 128;
 /// Longer texts are not kept.
 const TEXT_BYTES_MAX: usize = 96;
+/// Comparisons whose answers are kept with a text.
+const ANSWERS_MAX: usize = 4_096;
 /// After so many looks it is asked whether three in four found their text.
 const TRIAL: u32 = 512;
 /// Looks for which a field is left alone after it failed.
@@ -21,6 +24,8 @@ const REST: u32 = 1 << 20;
 #[derive(Debug, Default)]
 pub(super) struct Vocabulary {
     texts: Vec<Known>,
+    /// Where the last text stands: many fields hold the same one for most events.
+    last: usize,
     looks: u32,
     found: u32,
     resting: u32,
@@ -33,6 +38,8 @@ pub(super) struct Known {
     pub folded: String,
     /// Words asked for this text, and the rules that hang on it.
     proposals: Vec<(u32, Box<[u32]>)>,
+    /// By the number of a comparison among its field's: what came of it, once it was made.
+    answers: Vec<Option<bool>>,
 }
 
 impl Vocabulary {
@@ -58,18 +65,28 @@ impl Vocabulary {
         if self.texts.is_empty() {
             self.texts.resize_with(PLACES, Known::default);
         }
-        // Whoever chooses texts that share a place makes them be worked out each time, no more.
-        let place = FixedState::default().hash_one(text) as usize % PLACES;
-        let known = self.texts.get_mut(place)?;
-        if known.text == text && !known.is_vacant() {
+        if self.texts.get(self.last).is_some_and(|known| known.text == text && !known.is_vacant()) {
             self.found += 1;
-        } else {
-            known.text.clear();
-            known.text.push_str(text);
-            known.folded.clear();
-            fold(&mut known.folded);
-            known.proposals.clear();
+            return Some(self.last as u32);
         }
+        // Whoever chooses texts that share places makes them be worked out each time, no more.
+        let place = places(text);
+        let [first, second] = self.texts.get_mut(place..place + 2)? else { return None };
+        for (way, known) in [&*first, &*second].into_iter().enumerate() {
+            if known.text == text && !known.is_vacant() {
+                self.found += 1;
+                self.last = place + way;
+                return Some(self.last as u32);
+            }
+        }
+        std::mem::swap(first, second);
+        first.text.clear();
+        first.text.push_str(text);
+        first.folded.clear();
+        fold(&mut first.folded);
+        first.proposals.clear();
+        first.answers.clear();
+        self.last = place;
         Some(place as u32)
     }
 
@@ -82,6 +99,11 @@ impl Vocabulary {
     }
 }
 
+/// The first of the two places that are the text's.
+fn places(text: &str) -> usize {
+    FixedState::default().hash_one(text) as usize % (PLACES / 2) * 2
+}
+
 impl Known {
     /// The empty text is worked out each time.
     fn is_vacant(&self) -> bool {
@@ -92,6 +114,22 @@ impl Known {
     pub fn proposed(&self, words: u32) -> Option<&[u32]> {
         let of = |(number, _): &&(u32, Box<[u32]>)| *number == words;
         self.proposals.iter().find(of).map(|(_, rules)| &**rules)
+    }
+
+    /// What came of the comparison when it was last made with this text.
+    pub fn answer(&self, number: u32) -> Option<bool> {
+        self.answers.get(number as usize).copied().flatten()
+    }
+
+    pub fn keep_answer(&mut self, number: u32, answer: bool) {
+        let number = number as usize;
+        if number >= ANSWERS_MAX {
+            return;
+        }
+        if number >= self.answers.len() {
+            self.answers.resize(number + 1, None);
+        }
+        self.answers[number] = Some(answer);
     }
 
     pub fn propose(&mut self, words: u32, rules: &[u32]) {
@@ -114,13 +152,21 @@ mod tests {
         let known = vocabulary.known_mut(place).unwrap();
         assert_eq!((known.folded.as_str(), known.proposed(3)), ("read", None));
         known.propose(3, &[1, 2]);
+        known.keep_answer(5, true);
         assert_eq!(look(&mut vocabulary, "Read"), Some(place));
         assert_eq!(vocabulary.known(place).unwrap().proposed(3), Some([1, 2].as_slice()));
-        let other =
-            (0..).map(|n| format!("O{n}")).find(|t| look(&mut vocabulary, t) == Some(place));
-        let known = vocabulary.known(place).unwrap();
-        assert_eq!(known.folded, other.unwrap().to_lowercase());
-        assert_eq!(known.proposed(3), None);
+        // One that shares its places leaves it alone, the second does not.
+        let mut others = (0..).map(|n| format!("O{n}")).filter(|t| places(t) == places("Read"));
+        for (other, is_kept) in [(others.next().unwrap(), true), (others.next().unwrap(), false)] {
+            let place = look(&mut vocabulary, &other).unwrap();
+            let known = vocabulary.known(place).unwrap();
+            assert_eq!((known.folded.as_str(), known.proposed(3)), (&*other.to_lowercase(), None));
+            assert_eq!(known.answer(5), None);
+            let mut kept = vocabulary.texts.iter().filter(|known| known.text == "Read");
+            let known = kept.next();
+            assert_eq!(known.and_then(|known| known.answer(5)), is_kept.then_some(true));
+            assert_eq!(known.is_some(), is_kept);
+        }
     }
 
     #[test]

@@ -70,6 +70,12 @@ impl<S: Evictable> Table<S> {
     /// The state under `name`, made if absent; at the cap another is evicted for it. Counts as
     /// changed.
     pub fn entry(&mut self, name: &str) -> &mut S {
+        let slot = self.place(name);
+        &mut self.rows[slot].state
+    }
+
+    /// Where [`Self::entry`] finds the state; true until another name is asked for.
+    pub fn place(&mut self, name: &str) -> usize {
         let name = cut(name);
         let hash = self.hasher.hash_one(name);
         let rows = &self.rows;
@@ -86,7 +92,11 @@ impl<S: Evictable> Table<S> {
             row.changed = true;
             self.changed.push(slot as u32);
         }
-        &mut row.state
+        slot
+    }
+
+    pub fn at(&mut self, place: usize) -> Option<&mut S> {
+        self.rows.get_mut(place).map(|row| &mut row.state)
     }
 
     /// The state under `name` for what is not saved; it does not count as changed.

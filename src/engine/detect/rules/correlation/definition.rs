@@ -78,6 +78,8 @@ pub struct Correlation {
     pub(super) fingerprint: u64,
     /// Stands for the names of the group-by fields.
     pub(super) grouping: u64,
+    /// The same at the head of a group's name.
+    pub(super) grouping_name: Box<str>,
 }
 
 impl Correlation {
@@ -102,6 +104,8 @@ pub(in super::super) struct Link {
     pub position: u8,
     /// The group-by fields by this rule's names.
     pub group_by: Vec<Field>,
+    /// Links of the same number name the same group for one event.
+    pub group: u32,
     pub fields: Vec<Field>,
 }
 

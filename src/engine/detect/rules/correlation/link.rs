@@ -174,6 +174,7 @@ impl<'d> Linking<'d> {
         for (tells, generated) in plan.tells.iter_mut().zip(generated) {
             *tells |= generated;
         }
+        number_groups(&mut plan);
         (plan, self.errors)
     }
 
@@ -281,6 +282,7 @@ impl<'d> Linking<'d> {
             expression,
             fingerprint: hasher.finish_u64(),
             grouping,
+            grouping_name: format!("{:08x}", grouping as u32).into(),
         })
     }
 
@@ -298,7 +300,7 @@ impl<'d> Linking<'d> {
         };
         let group_by = self.fields(index, &draft.group_by, reference)?;
         let fields = self.fields(index, counted, reference)?;
-        Some(Link { correlation, position, group_by, fields })
+        Some(Link { correlation, position, group_by, group: 0, fields })
     }
 
     /// The fields by the names that the rule `reference` has for them.
@@ -350,5 +352,16 @@ impl<'d> Linking<'d> {
                     })
             }
         }
+    }
+}
+
+/// Gives links one number where they name the same group for one event.
+fn number_groups(plan: &mut Plan) {
+    let mut numbers: HashMap<(Box<str>, Vec<Field>), u32> = HashMap::new();
+    for link in plan.of_rule.iter_mut().chain(&mut plan.of_correlation).flatten() {
+        let correlation = &plan.correlations[link.correlation as usize];
+        let next = numbers.len() as u32;
+        let group = (correlation.grouping_name.clone(), link.group_by.clone());
+        link.group = *numbers.entry(group).or_insert(next);
     }
 }

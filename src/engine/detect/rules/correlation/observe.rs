@@ -8,7 +8,7 @@ use super::super::{
     fields::{Field, Fields},
     meter::{Meter, Ticks},
     set::{RuleIndex, RuleSet},
-    value::Value,
+    value::{Leaf, Value},
 };
 use super::{
     books::Note,
@@ -58,6 +58,8 @@ pub struct GroupScratch {
     text: String,
     notes: Vec<Note>,
     ends: Vec<u32>,
+    /// Of the event in hand: the group last looked up, by its number, and its place in the table.
+    last: Option<(u32, usize)>,
     meter: Meter,
 }
 
@@ -89,6 +91,7 @@ impl RuleSet {
         }
         let first = out.len();
         let at = groups.at;
+        scratch.last = None;
         let mut timing = scratch.meter.begin();
         for rule in matched {
             for link in plan.of_rule.get(*rule as usize).into_iter().flatten() {
@@ -105,6 +108,7 @@ impl RuleSet {
                 let firing = firing.clone();
                 let fields = Grouped { firing: &firing, event: fields };
                 for link in links.into_iter().flatten() {
+                    scratch.last = None;
                     self.note(link, firing.at, &fields, groups, scratch, out);
                     if let Some(timing) = &mut timing {
                         scratch.meter.lap(timing, link.correlation as usize);
@@ -130,8 +134,16 @@ impl RuleSet {
         if scratch.notes.is_empty() {
             return;
         }
-        write_key(correlation, link, fields, scratch);
-        let state = groups.table.entry(&scratch.key);
+        let place = match scratch.last {
+            Some((group, place)) if group == link.group => place,
+            _ => {
+                write_key(correlation, link, fields, scratch);
+                let place = groups.table.place(&scratch.key);
+                scratch.last = Some((link.group, place));
+                place
+            }
+        };
+        let Some(state) = groups.table.at(place) else { return };
         let mark = groups.watermark.map_or(at, |mark| mark.min(at));
         let moment = Moment { at, mark, lateness_ms: groups.lateness_ms };
         let is_known = |fingerprint: u64| self.knows(fingerprint);
@@ -224,24 +236,38 @@ fn write_key<F: Fields + ?Sized>(
     fields: &F,
     scratch: &mut GroupScratch,
 ) {
-    use std::fmt::Write as _;
     let GroupScratch { key, number, text: buffer, .. } = scratch;
     key.clear();
-    let mut written = write!(key, "{:08x}", correlation.grouping as u32);
+    key.push_str(&correlation.grouping_name);
     for field in &link.group_by {
         // Each value with its length, so that no value can pass for two.
-        written = written.and(match text(&fields.value(field), number, buffer) {
-            true => write!(key, "{}:{buffer}", buffer.len()),
-            false => write!(key, "-"),
-        });
+        match fields.value(field) {
+            Value::Leaf(Leaf::Text(text)) => push_part(key, text),
+            value if text(&value, number, buffer) => push_part(key, buffer),
+            _ => key.push('-'),
+        }
     }
-    debug_assert!(written.is_ok(), "writing to a string does not fail");
     if key.len() > KEY_BYTES_MAX {
         let whole = IdHasher::new("group").part(key.as_bytes()).finish();
         key.truncate(8);
         key.push('#');
         key.push_str(&whole);
     }
+}
+
+/// `text` after its length. By hand: this runs for each match, and formatting is slow.
+fn push_part(key: &mut String, text: &str) {
+    let length = text.len();
+    let mut unit = 1;
+    while length / unit >= 10 {
+        unit *= 10;
+    }
+    while unit > 0 {
+        key.push(char::from(b'0' + (length / unit % 10) as u8));
+        unit /= 10;
+    }
+    key.push(':');
+    key.push_str(text);
 }
 
 /// A field's content as one text into `to`, the elements of a list with commas between; false

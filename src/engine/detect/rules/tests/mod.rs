@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+mod free_text;
 mod language;
 mod normalised;
 mod pack;

@@ -174,7 +174,7 @@ fn state_survives_the_reload_of_what_did_not_change() {
         let text = format!(
             "# new\ntitle: N\nid: n\nlogsource: {{product: p}}\ndetection: {{s: {{k: z}}, condition: s}}\n---\n{BASE}title: X\ndescription: other words\nid: x\ncorrelation: {after}"
         );
-        engine.set = RuleSet::load([("r.yml", text)], &Placeholders::new()).expect("rules");
+        engine.set = RuleSet::load([("r.yml", text)], &Placeholders::new()).expect("rules").into();
         let told = engine.take(&json!({"k": "a", "who": "x"}), at(2), None);
         assert_eq!(told.len(), expected, "{after}");
     }
