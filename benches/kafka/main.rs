@@ -45,6 +45,7 @@ fn main() {
     let events = broker.fill(simulation.take(events as usize));
     println!("{events} events in {TOPIC}");
 
+    let other = std::env::var(OTHER).ok();
     let ours = |name: &str, round, workers, save_ms| {
         monitor::run(monitor::OURS, &broker, events, name, round, workers, save_ms)
     };
@@ -56,7 +57,6 @@ fn main() {
         ("tidewaiter, 2 workers", Box::new(|round| ours("two", round, 2, 2_000))),
         ("tidewaiter, saving once a minute", Box::new(|round| ours("seldom", round, 1, 60_000))),
     ];
-    let other = std::env::var(OTHER).ok();
     if let Some(other) = &other {
         let run = |round| monitor::run(other, &broker, events, "other", round, 1, 2_000);
         ways.push(("the other program, 1 worker", Box::new(run)));
@@ -68,10 +68,11 @@ fn main() {
     let mut times = vec![Vec::new(); ways.len()];
     for round in 0..rounds {
         for ((name, way), times) in ways.iter().zip(&mut times) {
-            let before = cpu::of("self");
+            let before = cpu::whole("self");
             let took = way(round);
             println!("  round {round}: {name}: {:.0} events/s", events as f64 / took.as_secs_f64());
-            println!("    beside it: {}", cpu::told("self", &before, events));
+            let ours = (cpu::whole("self") - before) / events;
+            println!("    this process: {ours} ns of processor an event");
             times.push(took);
         }
     }

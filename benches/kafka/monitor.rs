@@ -1,6 +1,5 @@
 //! The released program on the topic, everything on: rules, detectors, state, incidents, store.
 
-use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
@@ -69,7 +68,7 @@ pub fn run(
             Some(judged) if judged >= events => {
                 let (began, before) = first.unwrap_or((started, 0));
                 let process = running.0.id().to_string();
-                println!("    {}", cpu::told(&process, &BTreeMap::new(), judged));
+                println!("    {}", cpu::by_thread(&process, judged));
                 let share = (judged - before) as f64 / events as f64;
                 return (now - began).div_f64(share.max(f64::MIN_POSITIVE));
             }

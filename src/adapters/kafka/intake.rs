@@ -2,7 +2,7 @@
 //!
 //! The safe interface hands out one record a call, each through an event of its own, which costs
 //! more than what is then read. Here the partitions' queues are led into one queue of ours, which
-//! gives up to a thousand records a call, their bytes where the client has put them. What else the
+//! gives up to five hundred records a call, their bytes where the client has put them. What else the
 //! consumer has to say (who has which partition, statistics, errors) stays on its own queue and is
 //! polled there.
 
@@ -19,7 +19,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
 
 /// Records of one batch.
-const BATCH_MAX: usize = 1_000;
+const BATCH_MAX: usize = 500;
 
 /// One record, its bytes where the client holds them.
 #[derive(Clone, Copy, Debug)]
