@@ -1,6 +1,6 @@
 //! Throughput from Apache Kafka on this machine: merely consuming, the naive way, and Tidewaiter.
 //!
-//! `cargo build --release && cargo bench --bench kafka -- [EVENTS] [ROUNDS]`. One topic of four
+//! `cargo bench --bench kafka -- [EVENTS] [ROUNDS] [ways=PART OF A NAME,...]`. One topic of four
 //! partitions, lz4, batches of 100 KB. Each way reads the whole topic, turn by turn; the medians are
 //! compared. The broker shares the cores with whoever reads.
 
@@ -8,6 +8,7 @@
 
 mod broker;
 mod consume;
+mod cpu;
 mod monitor;
 mod naive;
 
@@ -19,6 +20,11 @@ use broker::{Broker, TOPIC};
 
 const EVENTS: u64 = 2_000_000;
 const ROUNDS: usize = 3;
+
+type Way<'a> = Box<dyn Fn(usize) -> Duration + 'a>;
+
+/// Another build of the program, to be measured in the same turns.
+const OTHER: &str = "TIDEWAITER_BENCH_OTHER";
 
 fn main() {
     let mut numbers = std::env::args().skip(1).filter_map(|word| word.parse::<u64>().ok());
@@ -39,21 +45,34 @@ fn main() {
     let events = broker.fill(simulation.take(events as usize));
     println!("{events} events in {TOPIC}");
 
-    let ways: [(&str, &dyn Fn(usize) -> Duration); 6] = [
-        ("consumed in batches", &|_| consume::in_batches(&broker.address, events)),
-        ("consumed one by one", &|_| consume::one_by_one(&broker.address, events)),
-        ("naive", &|_| naive::run(&broker.address, events)),
-        ("tidewaiter, 1 worker", &|round| monitor::run(&broker, events, "one", round, 1, 2_000)),
-        ("tidewaiter, 2 workers", &|round| monitor::run(&broker, events, "two", round, 2, 2_000)),
-        ("tidewaiter, 1 worker, saving once a minute", &|round| {
-            monitor::run(&broker, events, "seldom", round, 1, 60_000)
-        }),
+    let other = std::env::var(OTHER).ok();
+    let ours = |name: &str, round, workers, save_ms| {
+        monitor::run(monitor::OURS, &broker, events, name, round, workers, save_ms)
+    };
+    let mut ways: Vec<(&str, Way<'_>)> = vec![
+        ("consumed in batches", Box::new(|_| consume::in_batches(&broker.address, events))),
+        ("consumed one by one", Box::new(|_| consume::one_by_one(&broker.address, events))),
+        ("naive", Box::new(|_| naive::run(&broker.address, events))),
+        ("tidewaiter, 1 worker", Box::new(|round| ours("one", round, 1, 2_000))),
+        ("tidewaiter, 2 workers", Box::new(|round| ours("two", round, 2, 2_000))),
+        ("tidewaiter, saving once a minute", Box::new(|round| ours("seldom", round, 1, 60_000))),
     ];
+    if let Some(other) = &other {
+        let run = |round| monitor::run(other, &broker, events, "other", round, 1, 2_000);
+        ways.push(("the other program, 1 worker", Box::new(run)));
+    }
+    if let Some(wanted) = std::env::args().skip(1).find(|word| word.starts_with("ways=")) {
+        let wanted: Vec<&str> = wanted["ways=".len()..].split(',').collect();
+        ways.retain(|(name, _)| wanted.iter().any(|word| name.contains(word)));
+    }
     let mut times = vec![Vec::new(); ways.len()];
     for round in 0..rounds {
         for ((name, way), times) in ways.iter().zip(&mut times) {
+            let before = cpu::whole("self");
             let took = way(round);
             println!("  round {round}: {name}: {:.0} events/s", events as f64 / took.as_secs_f64());
+            let ours = (cpu::whole("self") - before) / events;
+            println!("    this process: {ours} ns of processor an event");
             times.push(took);
         }
     }

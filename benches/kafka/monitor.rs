@@ -2,7 +2,6 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -10,6 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::broker::{Broker, TOPIC};
+use super::cpu;
 
 /// Seldom: to answer costs the monitor more than many records do.
 const LOOK: Duration = Duration::from_millis(200);
@@ -24,8 +24,12 @@ impl Drop for Running {
     }
 }
 
+/// The program of this build.
+pub const OURS: &str = env!("CARGO_BIN_EXE_tidewaiter");
+
 /// From the first records it has judged to the last, for the whole topic.
 pub fn run(
+    program: &str,
     broker: &Broker,
     events: u64,
     name: &str,
@@ -33,7 +37,6 @@ pub fn run(
     workers: usize,
     save_ms: u64,
 ) -> Duration {
-    let binary = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/release/tidewaiter");
     let port =
         TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound").port();
     let name = format!("{name}-{round}");
@@ -47,14 +50,14 @@ pub fn run(
     );
     std::fs::write(&file, config).expect("a file");
     let log = std::fs::File::create(broker.folder.join(format!("{name}.log"))).expect("a file");
-    let _running = Running(
-        Command::new(binary)
+    let running = Running(
+        Command::new(program)
             .args(["run", "-c"])
             .arg(file)
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
-            .expect("target/release/tidewaiter: run cargo build --release"),
+            .expect("the program"),
     );
     let started = Instant::now();
     let mut first = None;
@@ -64,6 +67,8 @@ pub fn run(
         match judged(port) {
             Some(judged) if judged >= events => {
                 let (began, before) = first.unwrap_or((started, 0));
+                let process = running.0.id().to_string();
+                println!("    {}", cpu::by_thread(&process, judged));
                 let share = (judged - before) as f64 / events as f64;
                 return (now - began).div_f64(share.max(f64::MIN_POSITIVE));
             }

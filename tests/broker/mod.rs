@@ -25,8 +25,7 @@ use rdkafka::client::DefaultClientContext;
 
 use node::{Node, StartError};
 pub use ports::one as free_port;
-pub use security::Security;
-use security::TlsFiles;
+pub use security::{Security, TlsFiles};
 
 /// The only user a broker with SASL knows, and the password.
 const USER: &str = "tidewaiter";

@@ -95,7 +95,7 @@ impl Security {
 
 /// A certificate authority of the test's own, the broker's key, and a second authority that has
 /// nothing to do with it.
-pub(super) struct TlsFiles {
+pub struct TlsFiles {
     pub ca: PathBuf,
     pub stranger_ca: PathBuf,
     /// One PEM file, as Kafka wants it: the key, then its certificate.

@@ -19,6 +19,7 @@ mod correlation;
 mod demo;
 mod determinism;
 mod evaluate_cli;
+mod flood;
 mod golden;
 mod kafka_backtest;
 mod kafka_broker_away;

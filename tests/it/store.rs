@@ -7,7 +7,7 @@ use tidewaiter::engine::cases::Act;
 use tidewaiter::engine::model::{EventTime, Finding, Incident};
 
 use crate::monitor::tidewaiter;
-use crate::postgres::Database;
+use crate::postgres::{Database, PASSWORD, TlsServer};
 use crate::replayed::{config_of, replay_files, scenarios};
 
 /// The incident of a scenario under another id, with its findings and entries, moved to `last`.
@@ -31,6 +31,22 @@ pub fn put(batch: &mut StoreBatch, id: &str, last: EventTime) {
 /// A new store in a file.
 pub async fn in_a_file(folder: &tempfile::TempDir) -> Store {
     Store::open(&folder.path().join("store.db")).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_database_is_reached_over_tls_and_none_that_another_authority_vouches_for() {
+    let server = TlsServer::start();
+    let connect = async |tls: &str| {
+        Store::connect(&server.url(tls), Some(&Secret::new(PASSWORD.into()))).await
+    };
+    let by = |ca: &std::path::Path| format!("sslmode=verify-full&sslrootcert={}", ca.display());
+    let store = connect(&by(&server.ca)).await.unwrap();
+    store.take_office().await.unwrap();
+    let stranger = connect(&by(&server.stranger_ca)).await.err();
+    assert!(matches!(stranger, Some(StoreError::Open { .. })), "{stranger:?}");
+    // The server itself takes nobody without TLS.
+    let plain = connect("sslmode=disable").await.err();
+    assert!(matches!(plain, Some(StoreError::Open { .. })), "{plain:?}");
 }
 
 #[tokio::test]

@@ -215,6 +215,9 @@ impl Worker {
             self.lanes.insert(partition, lane);
         }
         self.place(&mut list).map_err(WorkerError::Group)?;
+        for element in list.elements() {
+            self.intake.lead_in(element.topic(), element.partition());
+        }
         let partitions = list.count();
         answer(&self.consumer, Some(&list), None).map_err(WorkerError::Group)?;
         self.parts.link.note_assigned(self.parts.number);

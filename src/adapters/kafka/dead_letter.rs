@@ -1,10 +1,9 @@
 //! What the dead-letter topic holds.
 
-use rdkafka::Message;
-use rdkafka::message::BorrowedMessage;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use super::intake::Record;
 use crate::engine::decode::Refusal;
 
 /// A record no event could be made of: where it stands and why. Not the record itself: it may be
@@ -24,16 +23,16 @@ pub struct DeadLetter<'a> {
 }
 
 impl<'a> DeadLetter<'a> {
-    pub fn new(message: &'a BorrowedMessage<'_>, refusal: &Refusal, payload: &[u8]) -> Self {
-        let digest = Sha256::digest(payload);
+    pub fn new(record: &Record<'a>, refusal: &Refusal) -> Self {
+        let digest = Sha256::digest(record.payload);
         Self {
-            topic: message.topic(),
-            partition: message.partition(),
-            offset: message.offset(),
+            topic: record.topic,
+            partition: record.partition,
+            offset: record.offset,
             reason: refusal.label(),
             detail: refusal.to_string(),
-            time_ms: message.timestamp().to_millis(),
-            bytes: payload.len(),
+            time_ms: record.time_ms,
+            bytes: record.payload.len(),
             sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
         }
     }

@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
-use rdkafka::Message;
-use rdkafka::message::BorrowedMessage;
-
 use super::assignment::Partition;
 use super::changelog::PartitionMark;
 use super::dead_letter::DeadLetter;
+use super::intake::Record;
 use super::link::{ticks, wall_clock_ms};
 use super::sender::{SendError, Sender};
 use super::{InputConfig, Topics};
@@ -31,8 +29,8 @@ pub struct Lane {
     pub telemetry: Arc<TopicTelemetry>,
     /// Counts of the batch at hand.
     pub counts: BatchCounts,
-    /// Broker times of the batch's records, for the latency.
-    pub times: Vec<i64>,
+    /// Broker times of the batch's records, for the latency, with how many in a row have each.
+    pub times: Vec<(i64, u64)>,
     pub mark: PartitionMark,
     /// Something has been judged since the state was last saved.
     pub changed: bool,
@@ -81,14 +79,10 @@ impl Lane {
     }
 
     /// Takes one record; one that was judged before a restart only fills the flight recorder.
-    pub fn take(
-        &mut self,
-        message: &BorrowedMessage<'_>,
-        to: &mut Outlet<'_>,
-    ) -> Result<(), LaneError> {
-        let payload = message.payload().unwrap_or_default();
-        let time_ms = message.timestamp().to_millis().unwrap_or_else(wall_clock_ms);
-        let current = self.is_current(message.offset());
+    pub fn take(&mut self, record: &Record<'_>, to: &mut Outlet<'_>) -> Result<(), LaneError> {
+        let Record { payload, offset, .. } = *record;
+        let time_ms = record.time_ms.unwrap_or_else(wall_clock_ms);
+        let current = self.is_current(offset);
         let Self { shard, decoder, counts, times, mark, telemetry, .. } = self;
         let decoded = match payload.is_empty() {
             true => Err(Refusal::Empty),
@@ -97,15 +91,18 @@ impl Lane {
         let raw = || decoder.raw_value(payload).unwrap_or_default();
         if !current {
             if let Ok(Some(event)) = decoded {
-                shard.recall(&incoming(&event, &raw, message, time_ms), to.settings);
+                shard.recall(&incoming(&event, &raw, offset, time_ms), to.settings);
             }
             return Ok(());
         }
         self.changed = true;
-        mark.gaps += (message.offset() - mark.next).unsigned_abs();
-        mark.next = message.offset() + 1;
+        mark.gaps += (offset - mark.next).unsigned_abs();
+        mark.next = offset + 1;
         mark.time_ms = time_ms;
-        times.push(time_ms);
+        match times.last_mut() {
+            Some((last, count)) if *last == time_ms => *count += 1,
+            _ => times.push((time_ms, 1)),
+        }
         counts.records_in += 1;
         let event = match decoded {
             Ok(Some(event)) => event,
@@ -119,13 +116,13 @@ impl Lane {
                 counts.dead_lettered += 1;
                 mark.dead_lettered += 1;
                 telemetry.refused(refusal.label());
-                let letter = serde_json::to_vec(&DeadLetter::new(message, &refusal, payload))?;
-                to.sender.send(&to.topics.dead_letter, message.topic(), &letter)?;
+                let letter = serde_json::to_vec(&DeadLetter::new(record, &refusal))?;
+                to.sender.send(&to.topics.dead_letter, record.topic, &letter)?;
                 return Ok(());
             }
         };
         counts.saturated += u64::from(event.saturated);
-        let incoming = incoming(&event, &raw, message, time_ms);
+        let incoming = incoming(&event, &raw, offset, time_ms);
         let (count, total) = match shard.judge(&incoming, to.settings, to.out) {
             Verdict::Scored => (&mut counts.scored, &mut mark.scored),
             Verdict::Late => (&mut counts.late, &mut mark.late),
@@ -152,13 +149,13 @@ impl Lane {
 fn incoming<'e>(
     event: &'e Event<'e>,
     raw: &'e dyn Fn() -> serde_json::Value,
-    message: &BorrowedMessage<'_>,
+    offset: i64,
     time_ms: i64,
 ) -> Incoming<'e> {
     Incoming {
         event,
         raw,
-        origin: Origin { stream: 0, position: u64::try_from(message.offset()).unwrap_or(0) },
+        origin: Origin { stream: 0, position: u64::try_from(offset).unwrap_or(0) },
         broker_time: EventTime::from_millis(time_ms).ok(),
     }
 }

@@ -14,6 +14,7 @@ mod dead_letter;
 mod election;
 mod embedded;
 mod history;
+mod intake;
 mod lane;
 mod ledger;
 mod link;

@@ -1,6 +1,6 @@
 //! One worker: one consumer, its partitions' shards, two producers, one plain thread.
 //!
-//! Delivery: poll → decode → judge → hand findings, evidence and dead letters to one producer. Every
+//! Delivery: take a batch → decode → judge → hand findings, evidence and dead letters to one producer. Every
 //! few seconds, and before a partition is given up: wait until that has been acknowledged, then
 //! write the changed state to the changelogs and the offsets to the group, in one transaction of
 //! the other producer. What was not committed is done again by whoever comes next, from the same
@@ -12,7 +12,6 @@ use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use rdkafka::Message;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use tokio::runtime::Handle;
@@ -20,6 +19,7 @@ use tokio::runtime::Handle;
 use super::assignment::{Assignment, Partition};
 use super::changelog::ChangelogError;
 use super::checkpoint::Snapshot;
+use super::intake::Intake;
 use super::lane::{Lane, LaneError, Outlet};
 use super::link::{Link, wall_clock_ms};
 use super::saver::{Saver, SaverError};
@@ -42,6 +42,8 @@ pub enum WorkerError {
     Secret(#[from] SecretError),
     #[error("cannot make a Kafka consumer: {0}")]
     Consumer(KafkaError),
+    #[error("cannot make a queue for the records of a Kafka consumer")]
+    Queue,
     #[error(transparent)]
     Send(#[from] SendError),
     #[error(transparent)]
@@ -83,8 +85,6 @@ pub struct WorkerParts {
     pub runtime: Handle,
 }
 
-/// Records taken between two looks at anything else.
-const BATCH_MAX: usize = 500;
 /// How long the first record of a batch is waited for.
 const POLL: Duration = Duration::from_millis(20);
 /// Saving takes at most one part in so many of a worker's time: with much state it comes less often.
@@ -97,7 +97,8 @@ const SIZES_EVERY: Duration = Duration::from_secs(5);
 pub struct Worker {
     pub(super) parts: WorkerParts,
     pub(super) topics: Topics,
-    pub(super) consumer: BaseConsumer<Assignment>,
+    pub(super) intake: Intake<Assignment>,
+    pub(super) consumer: Arc<BaseConsumer<Assignment>>,
     pub(super) sender: Arc<Sender>,
     pub(super) saver: Saver<Snapshot>,
     pub(super) lanes: BTreeMap<Partition, Lane>,
@@ -107,7 +108,7 @@ pub struct Worker {
     /// Input topics whose changelog has this many partitions.
     pub(super) changelogs: BTreeMap<String, i32>,
     out: Output,
-    /// The partition of the record at hand: kept, so that no record costs an allocation.
+    /// The partition of the records at hand: kept, so that none costs an allocation.
     place: Partition,
     sized_at: Instant,
     /// The last batch took all there was.
@@ -160,8 +161,11 @@ impl Worker {
             client.create_with_context(assignment).map_err(WorkerError::Consumer)?;
         let names: Vec<&str> = parts.inputs.iter().map(|input| input.topic.as_str()).collect();
         consumer.subscribe(&names).map_err(WorkerError::Consumer)?;
+        let consumer = Arc::new(consumer);
+        let intake = Intake::new(Arc::clone(&consumer)).ok_or(WorkerError::Queue)?;
         Ok(Self {
             topics: kafka.topics(),
+            intake,
             consumer,
             sender,
             saver,
@@ -180,8 +184,9 @@ impl Worker {
     /// Works until told to stop, then finishes what is in flight and saves it.
     pub fn run(mut self) -> Result<(), WorkerError> {
         while !self.parts.stop.load(Ordering::Relaxed) {
-            self.batch()?;
+            self.listen()?;
             self.follow_group()?;
+            self.batch()?;
             self.watches()?;
             self.sender.poll();
             self.report()?;
@@ -204,47 +209,62 @@ impl Worker {
         Ok(())
     }
 
-    fn batch(&mut self) -> Result<(), WorkerError> {
-        let settings =
-            Arc::clone(&self.parts.settings.read().unwrap_or_else(PoisonError::into_inner));
-        let mut wait = POLL;
-        self.idle = false;
-        for _ in 0..BATCH_MAX {
-            let Some(polled) = self.consumer.poll(wait) else {
-                self.idle = true;
-                break;
-            };
-            wait = Duration::ZERO;
+    /// Hears what the group and the client have to say; records come another way.
+    fn listen(&mut self) -> Result<(), WorkerError> {
+        while let Some(polled) = self.consumer.poll(Duration::ZERO) {
             match polled {
-                Ok(message) => {
-                    self.place.0.clear();
-                    self.place.0.push_str(message.topic());
-                    self.place.1 = message.partition();
-                    // Of a partition that is not ours any more, nothing counts.
-                    let Some(lane) = self.lanes.get_mut(&self.place) else { continue };
-                    let mut to = Outlet {
-                        settings: &settings,
-                        out: &mut self.out,
-                        sender: &self.sender,
-                        topics: &self.topics,
-                    };
-                    lane.take(&message, &mut to)?;
-                }
-                Err(KafkaError::MessageConsumption(RDKafkaErrorCode::UnknownTopicOrPartition)) => {}
+                // Of a partition that was not led into our queue: it is none of ours.
+                Ok(_) => {}
                 Err(KafkaError::MessageConsumptionFatal(code)) => {
                     return Err(WorkerError::Fenced(code));
                 }
-                Err(error) => self.parts.link.note_error(&error, "cannot consume"),
-            }
-            if self.consumer.context().has_changes() {
-                break;
+                Err(error) => self.note(&error),
             }
         }
+        Ok(())
+    }
+
+    fn note(&self, error: &KafkaError) {
+        // A topic that is not there yet is told of elsewhere.
+        let missing = RDKafkaErrorCode::UnknownTopicOrPartition;
+        if *error != KafkaError::MessageConsumption(missing) {
+            self.parts.link.note_error(error, "cannot consume");
+        }
+    }
+
+    /// Judges what has come.
+    fn batch(&mut self) -> Result<(), WorkerError> {
+        let settings =
+            Arc::clone(&self.parts.settings.read().unwrap_or_else(PoisonError::into_inner));
+        let batch = self.intake.take(POLL);
+        self.idle = !batch.is_full();
+        let mut failed = Vec::new();
+        for run in batch.runs() {
+            self.place.0.clear();
+            self.place.0.push_str(run.topic());
+            self.place.1 = run.partition();
+            // Of a partition that is not ours any more, nothing counts.
+            let Some(lane) = self.lanes.get_mut(&self.place) else { continue };
+            let mut to = Outlet {
+                settings: &settings,
+                out: &mut self.out,
+                sender: &self.sender,
+                topics: &self.topics,
+            };
+            for record in run.records() {
+                match record {
+                    Ok(record) => lane.take(&record, &mut to)?,
+                    Err(code) => failed.push(KafkaError::MessageConsumption(code)),
+                }
+            }
+        }
+        drop(batch);
+        failed.iter().for_each(|error| self.note(error));
         self.hand_on()?;
         let now = wall_clock_ms();
         for (partition, lane) in &mut self.lanes {
-            for time in lane.times.drain(..) {
-                lane.telemetry.latency_ms(u64::try_from(now - time).unwrap_or(0), 1);
+            for (time, records) in lane.times.drain(..) {
+                lane.telemetry.latency_ms(u64::try_from(now - time).unwrap_or(0), records);
             }
             let counts = std::mem::take(&mut lane.counts);
             if counts.records_in > 0 {

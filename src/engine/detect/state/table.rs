@@ -17,7 +17,7 @@ pub trait Evictable: Default {
 }
 
 /// Candidates looked at when room is needed. Sampling keeps an ordinary event free of list
-/// upkeep; with 16 the victim is among the idlest few per cent.
+/// upkeep; with 16 the victim is among the idlest few per cent of its class.
 const EVICTION_SAMPLE: usize = 16;
 /// Longest name kept. A longer one is cut here and told apart by its hash.
 const NAME_BYTES_MAX: usize = 256;
@@ -214,10 +214,9 @@ impl<S: Evictable> Table<S> {
         }
     }
 
-    /// The least risky, then idlest, of a sample.
+    /// Of a sample, the idlest of the least risky class that is a quarter of it or more.
     fn victim(&mut self) -> usize {
-        let mut best = 0;
-        let mut best_rank = (u8::MAX, EventTime::MAX);
+        let mut classes = [(0, EventTime::MAX, 0); RISK_CLASSES];
         for _ in 0..EVICTION_SAMPLE {
             // xorshift64*: Vigna, "An experimental exploration of Marsaglia's xorshift generators".
             self.sampler ^= self.sampler >> 12;
@@ -226,12 +225,28 @@ impl<S: Evictable> Table<S> {
             let draw = self.sampler.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 32;
             let slot = (draw as usize * self.rows.len()) >> 32;
             let state = &self.rows[slot].state;
-            let rank = (state.risk(), state.touched());
-            if rank < best_rank {
-                (best, best_rank) = (slot, rank);
+            let (count, touched, idlest) = &mut classes[risk_class(state.risk())];
+            *count += 1;
+            if state.touched() < *touched {
+                (*touched, *idlest) = (state.touched(), slot);
             }
         }
-        best
+        let crowded = classes.iter().find(|(count, ..)| count * RISK_CLASSES >= EVICTION_SAMPLE);
+        crowded.map_or(0, |&(_, _, idlest)| idlest)
+    }
+}
+
+/// Classes of risk. A class gives way to riskier ones only down to a quarter of the table: who
+/// floods it with names that each look risky pushes out no busy actor on whom nothing has been
+/// found yet. One of so many classes always is a quarter of a sample.
+const RISK_CLASSES: usize = 4;
+
+fn risk_class(risk: u8) -> usize {
+    match risk {
+        0 => 0,
+        1..=3 => 1,
+        4..=15 => 2,
+        16.. => 3,
     }
 }
 
@@ -298,6 +313,21 @@ mod tests {
         assert_eq!(table.len(), 100);
         assert_eq!(table.evicted(), 100_001 - 100);
         assert_eq!(table.get_mut("dumping").map(|c| c.risk), Some(3));
+    }
+
+    #[test]
+    fn a_flood_of_risky_names_does_not_push_out_a_busy_one() {
+        let mut table = Table::<Counter>::new(1_000);
+        for i in 0..100_000_i64 {
+            let made_up = table.entry(&format!("made-up-{i}"));
+            (made_up.risk, made_up.touched) = (2, EventTime::default().plus_ms(i));
+            if i % 100 == 0 {
+                let busy = table.entry("dumping");
+                busy.count += 1;
+                busy.touched = EventTime::default().plus_ms(i);
+            }
+        }
+        assert_eq!(table.get_mut("dumping").map(|c| c.count), Some(1_000));
     }
 
     #[test]
