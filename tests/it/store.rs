@@ -157,6 +157,10 @@ async fn is_found(store: Store) {
     assert!(rest.next.is_none());
     assert_eq!(store.positions().await.unwrap()[&("findings".into(), 3)], 17);
     assert_eq!(store.incidents_beginning("on").await.unwrap().len(), 1);
+    let near = store.findings_beginning("one-").await.unwrap();
+    assert!(!near.is_empty() && near.iter().all(|(incident, _)| incident == "one"), "{near:?}");
+    assert_eq!(store.findings_beginning(&near[0].1.id).await.unwrap().len(), 1);
+    assert_eq!(store.findings_beginning("one_").await.unwrap().len(), 0, "no wildcard");
     let before = store.revision().await.unwrap();
     let merged = StoreBatch { merged: vec![("one".into(), "two".into())], ..StoreBatch::default() };
     store.apply(&merged, office).await.unwrap();

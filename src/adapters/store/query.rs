@@ -74,6 +74,22 @@ impl Store {
         rows.iter().map(|row| Ok(serde_json::from_str(row.try_get("body")?)?)).collect()
     }
 
+    /// Findings whose id begins so, at most ten, with the incident each is in.
+    pub async fn findings_beginning(&self, id: &str) -> Result<Vec<(String, Finding)>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT incident, body FROM findings WHERE substr(id, 1, $2) = $1 ORDER BY id LIMIT 10",
+        )
+        .bind(text(id))
+        .bind(i32::try_from(id.chars().count()).unwrap_or(i32::MAX))
+        .fetch_all(&self.pool)
+        .await?;
+        let found = rows.iter().map(|row| {
+            let finding = serde_json::from_str(row.try_get("body")?)?;
+            Ok((row.try_get("incident")?, finding))
+        });
+        found.collect()
+    }
+
     /// `cursor` is a page's `next`; one that is not understood begins at the start.
     pub async fn incidents(
         &self,
