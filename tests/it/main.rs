@@ -30,6 +30,7 @@ mod kafka_explain;
 mod kafka_hostile;
 mod kafka_native;
 mod kafka_notify;
+mod kafka_panels;
 mod kafka_reader;
 mod kafka_reload;
 mod kafka_restart;
