@@ -49,8 +49,8 @@ test('from an incident to its actor, and what they did', async ({ page, request 
   await page.goto(`/incidents/${id}`);
   await page.getByRole('link', { name: actor, exact: true }).click();
   await expect(page.getByRole('heading', { level: 1 })).toHaveText(actor);
-  await expect(page.getByTestId('actor-incidents')).toContainText(title.slice(0, 20));
-  await expect(page.getByTestId('actor-timeline').getByTestId('line').first()).toBeVisible();
+  await expect(page.getByTestId('about-incidents')).toContainText(title.slice(0, 20));
+  await expect(page.getByTestId('about-timeline').getByTestId('line').first()).toBeVisible();
   await expect(page.getByTestId('incident-findings').getByRole('row')).not.toHaveCount(1);
 });
 

@@ -32,6 +32,10 @@ pub struct IncidentFilter {
     pub actor: Option<String>,
     pub source: Option<String>,
     pub dataset: Option<String>,
+    /// Named by an entry.
+    pub session: Option<String>,
+    /// A subject's token, named by an entry.
+    pub subject: Option<String>,
     /// In title, sentence or id; case does not matter.
     pub text: Option<String>,
     pub from: Option<EventTime>,
@@ -150,6 +154,12 @@ fn incident_where(query: &mut Sql, filter: &IncidentFilter) {
     {
         if let Some(value) = value {
             query.push(" AND id IN (SELECT incident FROM incident_keys WHERE kind = ");
+            query.bind(kind.to_owned()).push(" AND value = ").bind(text(value)).push(")");
+        }
+    }
+    for (kind, value) in [("session", &filter.session), ("subject", &filter.subject)] {
+        if let Some(value) = value {
+            query.push(" AND id IN (SELECT incident FROM entry_keys WHERE kind = ");
             query.bind(kind.to_owned()).push(" AND value = ").bind(text(value)).push(")");
         }
     }

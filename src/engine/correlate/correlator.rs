@@ -1,6 +1,9 @@
 //! Grouping, and everything an incident sets in motion.
 
+use std::net::IpAddr;
+
 use hashbrown::{HashMap, HashSet};
+use ipnet::IpNet;
 
 use super::entries::{finding_entry, is_evidence, severity_entry};
 use super::group::{Group, key_of};
@@ -86,6 +89,10 @@ pub struct Correlator {
     pub(super) by_key: HashMap<Key, Vec<IncidentId>>,
     pub(super) by_session: HashMap<String, Vec<IncidentId>>,
     source_actors: HashMap<String, HashSet<String>>,
+    gateways: Vec<IpNet>,
+    /// Accounts that several use; and how the names of more of them begin.
+    shared: HashSet<String>,
+    shared_prefixes: Vec<String>,
     /// Two generations, so that the older half is forgotten and never the newest.
     known: HashSet<FindingId>,
     known_before: HashSet<FindingId>,
@@ -100,7 +107,15 @@ pub struct Correlator {
 impl Correlator {
     pub fn new(config: CorrelateConfig) -> Self {
         let chains = Chains::new(config.chain_s);
+        let (prefixes, shared): (Vec<&String>, Vec<&String>) =
+            config.shared_accounts.iter().partition(|name| name.ends_with('*'));
         Self {
+            gateways: config.gateway_networks(),
+            shared: shared.into_iter().cloned().collect(),
+            shared_prefixes: prefixes
+                .into_iter()
+                .map(|name| name.trim_end_matches('*').to_owned())
+                .collect(),
             config,
             groups: HashMap::new(),
             by_key: HashMap::new(),
@@ -139,7 +154,9 @@ impl Correlator {
         let near = ids.iter().rev().filter(|id| {
             self.groups.get(*id).is_some_and(|group| {
                 let earliest = group.incident.first_finding.minus_ms(lookback_ms.max(86_400_000));
-                entry.time >= earliest && entry.time <= group.last_finding.plus_ms(gap_ms)
+                entry.time >= earliest
+                    && entry.time <= group.last_finding.plus_ms(gap_ms)
+                    && self.joins(&key, entry.source_ip.as_ref(), group)
             })
         });
         let near = self.without_split(near.collect(), |_| false);
@@ -300,9 +317,13 @@ impl Correlator {
         let gap_ms = self.config.quiet_gap_ms();
         let mut near: Vec<&IncidentId> = Vec::new();
         let keys = self.keys(finding);
-        let by_key = keys.iter().filter_map(|key| self.by_key.get(key));
+        let ip = finding.source_ip.as_ref();
+        let of_key = |key| {
+            let ids = self.by_key.get(key).into_iter().flatten();
+            ids.filter(|id| self.groups.get(*id).is_some_and(|group| self.joins(key, ip, group)))
+        };
         let by_session = finding.session.iter().filter_map(|session| self.by_session.get(session));
-        for id in by_key.chain(by_session).flatten() {
+        for id in keys.iter().flat_map(of_key).chain(by_session.flatten()) {
             let is_near = self.groups.get(id).is_some_and(|g| g.is_near(finding.time, gap_ms));
             if is_near && !near.contains(&id) {
                 near.push(id);
@@ -373,7 +394,25 @@ impl Correlator {
     }
 
     fn is_gateway(&self, ip: &str) -> bool {
-        self.source_actors.get(ip).is_some_and(|a| a.len() >= self.config.gateway_actors_min)
+        let many = |a: &HashSet<String>| a.len() >= self.config.gateway_actors_min;
+        self.source_actors.get(ip).is_some_and(many)
+            || (!self.gateways.is_empty()
+                && ip
+                    .parse::<IpAddr>()
+                    .is_ok_and(|ip| self.gateways.iter().any(|network| network.contains(&ip))))
+    }
+
+    /// Whether what came from `ip` may join the group by `key`: not by an account that several
+    /// use, unless it came from one of the group's addresses.
+    fn joins(&self, key: &Key, ip: Option<&String>, group: &Group) -> bool {
+        key.kind != KeyKind::Actor
+            || !self.is_shared(&key.value)
+            || ip.is_none_or(|ip| group.has_source(ip))
+    }
+
+    fn is_shared(&self, actor: &str) -> bool {
+        self.shared.contains(actor)
+            || self.shared_prefixes.iter().any(|prefix| actor.starts_with(prefix))
     }
 
     fn note_source(&mut self, finding: &Finding) {
