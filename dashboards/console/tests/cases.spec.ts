@@ -276,3 +276,64 @@ test('several are worked at once, by key, and a view of them is saved', async ({
     expect((await (await request.get(`/api/v1/incidents/${id}`)).json()).case.assignee).toBeNull();
   }
 });
+
+test('what was done stands in the audit log, and is filtered there', async ({ page, request, fresh }) => {
+  const [{ id }] = (await fresh(1)) as [Found];
+  await perform(request, id, { kind: 'comment', text: 'seen by the auditor' }, 'ann of the audit');
+  await page.goto('/');
+  await page.getByRole('link', { name: 'Audit' }).click();
+  const audit = page.getByTestId('audit');
+  const row = audit.getByRole('row').filter({ hasText: 'seen by the auditor' });
+  await expect(row).toContainText('Comment');
+  await row.getByRole('link', { name: 'ann of the audit' }).click();
+  await expect(page).toHaveURL(/by=ann/);
+  await expect(audit.locator('tbody').getByRole('row')).toHaveCount(1);
+  // What others do meanwhile comes on top.
+  await perform(request, id, { kind: 'comment', text: 'and once more' }, 'ann of the audit');
+  await expect(audit.locator('tbody').getByRole('row').first()).toContainText('and once more');
+  await page.getByLabel('Kind').selectOption('Link');
+  await expect(page.getByText('Nothing on record fits these filters')).toBeVisible();
+  await page.goto('/audit');
+  await row.getByRole('link', { name: id.slice(0, 12) }).click();
+  await expect(page).toHaveURL(new RegExp(`/incidents/${id}`));
+});
+
+test('a finding is split off by hand, and absorbed again', async ({ page, request }) => {
+  type Listed = { items: { id: string; findings: string[] }[] };
+  let whole: Listed['items'][0] | undefined;
+  await expect(async () => {
+    const list = (await (await request.get('/api/v1/incidents?state=new&limit=50')).json()) as Listed;
+    whole = list.items.find((one) => one.findings.length > 1);
+    expect(whole).toBeTruthy();
+  }).toPass({ timeout: 90_000 });
+  const { id } = whole!;
+  await as(page, 'ann');
+  await page.goto(`/incidents/${id}`);
+  const rows = page.getByTestId('incident-findings').locator('tbody').getByRole('row');
+  await expect(rows.nth(1)).toBeVisible();
+  await page.getByRole('button', { name: /^Split off/ }).last().click();
+  await inForm(page).getByRole('button', { name: 'Split off' }).click();
+  await expect(toast(page, 'split off')).toBeVisible();
+  // The monitor does it: the finding is in an incident of its own then.
+  let part = '';
+  await expect(async () => {
+    const { acts } = (await (await request.get(`/api/v1/incidents/${id}/acts`)).json()) as {
+      acts: { act: { kind: string; finding?: string } }[];
+    };
+    const asked = acts.find((one) => one.act.kind === 'split')?.act.finding;
+    const list = (await (await request.get('/api/v1/incidents?status=open,quiet,signal&limit=200')).json()) as Listed;
+    part = list.items.find((one) => one.id !== id && one.findings.includes(asked ?? ''))?.id ?? '';
+    expect(part).not.toBe('');
+  }).toPass({ timeout: 60_000 });
+
+  await page.getByRole('button', { name: 'Absorb …' }).click();
+  await inForm(page).getByLabel('Incident').fill(part);
+  await inForm(page).getByRole('button', { name: 'Absorb' }).click();
+  await expect(toast(page, 'absorbed')).toBeVisible();
+  await expect(async () => {
+    const one = (await (await request.get(`/api/v1/incidents/${part}`)).json()) as { merged_into: string | null };
+    expect(one.merged_into).toBe(id);
+  }).toPass({ timeout: 60_000 });
+  await page.goto(`/incidents/${part}`);
+  await expect(page.getByText('Absorbed by')).toBeVisible();
+});

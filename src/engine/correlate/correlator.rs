@@ -1,12 +1,10 @@
 //! Grouping, and everything an incident sets in motion.
 
-use std::net::IpAddr;
-
 use hashbrown::{HashMap, HashSet};
-use ipnet::IpNet;
 
 use super::entries::{finding_entry, is_evidence, severity_entry};
 use super::group::{Group, key_of};
+use super::sharing::Sharing;
 use super::{Chains, CorrelateConfig};
 use crate::engine::model::{
     Entry, EventTime, Finding, FindingId, IdHasher, Incident, IncidentId, Key, KeyKind, Severity,
@@ -75,24 +73,15 @@ impl NoticeKind {
 
 /// Findings remembered against repeats: at least the last so many.
 const FINDINGS_KNOWN_MAX: usize = 500_000;
-/// Source addresses whose actors are remembered; beyond it only gateways are kept.
-const SOURCES_KNOWN_MAX: usize = 200_000;
 /// Incidents looked at for one key.
 const PER_KEY_MAX: usize = 8;
-/// Actors remembered of one source, to tell a gateway.
-const ACTORS_PER_SOURCE_MAX: usize = 64;
-
 /// Holds the incidents that may still grow.
 pub struct Correlator {
     pub(super) config: CorrelateConfig,
     pub(super) groups: HashMap<IncidentId, Group>,
     pub(super) by_key: HashMap<Key, Vec<IncidentId>>,
     pub(super) by_session: HashMap<String, Vec<IncidentId>>,
-    source_actors: HashMap<String, HashSet<String>>,
-    gateways: Vec<IpNet>,
-    /// Accounts that several use; and how the names of more of them begin.
-    shared: HashSet<String>,
-    shared_prefixes: Vec<String>,
+    sharing: Sharing,
     /// Two generations, so that the older half is forgotten and never the newest.
     known: HashSet<FindingId>,
     known_before: HashSet<FindingId>,
@@ -107,20 +96,12 @@ pub struct Correlator {
 impl Correlator {
     pub fn new(config: CorrelateConfig) -> Self {
         let chains = Chains::new(config.chain_s);
-        let (prefixes, shared): (Vec<&String>, Vec<&String>) =
-            config.shared_accounts.iter().partition(|name| name.ends_with('*'));
         Self {
-            gateways: config.gateway_networks(),
-            shared: shared.into_iter().cloned().collect(),
-            shared_prefixes: prefixes
-                .into_iter()
-                .map(|name| name.trim_end_matches('*').to_owned())
-                .collect(),
+            sharing: Sharing::new(&config),
             config,
             groups: HashMap::new(),
             by_key: HashMap::new(),
             by_session: HashMap::new(),
-            source_actors: HashMap::new(),
             known: HashSet::new(),
             known_before: HashSet::new(),
             chains,
@@ -232,7 +213,7 @@ impl Correlator {
         let mut group = Group::new(id.clone(), first, &self.config);
         for finding in findings {
             self.remember(&finding.id);
-            self.note_source(finding);
+            self.sharing.note(finding);
             self.chains.take(finding);
             group.take_finding(finding);
             self.index(finding, &id);
@@ -298,7 +279,7 @@ impl Correlator {
     }
 
     fn place(&mut self, finding: Finding, out: &mut Correlated) {
-        self.note_source(&finding);
+        self.sharing.note(&finding);
         let id = self.home(&finding, out);
         self.index(&finding, &id);
         self.request(&finding, &id, out);
@@ -386,46 +367,19 @@ impl Correlator {
         let source = finding
             .source_ip
             .iter()
-            .filter(|ip| !self.is_gateway(ip))
+            .filter(|ip| !self.sharing.is_gateway(ip))
             .map(|ip| Key { kind: KeyKind::Source, value: ip.clone() });
         // A topic that falls silent does so in each of its partitions.
         let system = Some(&finding.key).filter(|key| key.kind == KeyKind::System).cloned();
         actor.chain(source).chain(system).collect()
     }
 
-    fn is_gateway(&self, ip: &str) -> bool {
-        let many = |a: &HashSet<String>| a.len() >= self.config.gateway_actors_min;
-        self.source_actors.get(ip).is_some_and(many)
-            || (!self.gateways.is_empty()
-                && ip
-                    .parse::<IpAddr>()
-                    .is_ok_and(|ip| self.gateways.iter().any(|network| network.contains(&ip))))
-    }
-
     /// Whether what came from `ip` may join the group by `key`: not by an account that several
     /// use, unless it came from one of the group's addresses.
     fn joins(&self, key: &Key, ip: Option<&String>, group: &Group) -> bool {
         key.kind != KeyKind::Actor
-            || !self.is_shared(&key.value)
+            || !self.sharing.is_shared(&key.value)
             || ip.is_none_or(|ip| group.has_source(ip))
-    }
-
-    fn is_shared(&self, actor: &str) -> bool {
-        self.shared.contains(actor)
-            || self.shared_prefixes.iter().any(|prefix| actor.starts_with(prefix))
-    }
-
-    fn note_source(&mut self, finding: &Finding) {
-        if self.source_actors.len() >= SOURCES_KNOWN_MAX {
-            let gateway = self.config.gateway_actors_min;
-            self.source_actors.retain(|_, actors| actors.len() >= gateway);
-        }
-        if let (Some(ip), Some(actor)) = (&finding.source_ip, &finding.actor) {
-            let actors = self.source_actors.entry(ip.clone()).or_default();
-            if actors.len() < ACTORS_PER_SOURCE_MAX {
-                actors.insert(actor.clone());
-            }
-        }
     }
 
     pub(super) fn index(&mut self, finding: &Finding, id: &IncidentId) {

@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn it_rises_again_with_what_is_found_anew() {
-        check("canary 80@0; no_case 20@24", 24, 23);
+        check("canary 80@0; no_case 20@24", 24, 22);
         check("canary 80@0; no_case 20@24; canary 80@25", 25, 81);
     }
 }
