@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use crate::adapters::secrets::Secret;
 use crate::config::Config;
 use crate::engine::cases::Regimes;
-use crate::engine::correlate::CorrelateConfig;
 use crate::engine::detect::baseline::Suite;
 use crate::engine::detect::rules::{Dialect, Mapping, Placeholders, RuleError, RuleSet};
 use crate::engine::detect::{Exception, Exceptions, Roster, Rules};
@@ -94,14 +93,6 @@ pub fn load_settings_with(
     let suite =
         Suite::new(config.detect.baseline.clone(), config.detect.budget_per_1000_actors_day);
     Ok((Settings { enricher, roster, suite, rules, time: config.time.clone() }, loaded))
-}
-
-/// `[correlate]`, with the directory's service accounts among those that several use.
-pub fn correlate_config(config: &Config, settings: &Settings) -> CorrelateConfig {
-    let mut correlate = config.correlate.clone();
-    let services = settings.enricher.directory.services().map(ToOwned::to_owned);
-    correlate.shared_accounts.extend(services);
-    correlate
 }
 
 /// Laws under which authorities have to be told.

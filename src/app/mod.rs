@@ -23,8 +23,8 @@ pub use backtest::{
     Backtest, PastIncidents, Trial, backtest_files, backtest_kafka, closed_incidents,
 };
 pub use engine_settings::{
-    Loaded, SettingsError, correlate_config, is_rule, load_dialect, load_settings, read_rules,
-    shipped_rules, shipped_tests,
+    Loaded, SettingsError, is_rule, load_dialect, load_settings, read_rules, shipped_rules,
+    shipped_tests,
 };
 pub use explain::{
     Difference, ExplainKafkaError, FromKafka, Retrace, Retraced, Seen, differences, explain_files,

@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 
 use super::correlate::{CorrelateParts, CorrelateRole, LOOK_EVERY};
-use super::engine_settings::{correlate_config, load_regimes, load_settings_with};
+use super::engine_settings::{load_regimes, load_settings_with};
 use super::exceptions::{CATCH_UP_MAX, LiveExceptions};
 use super::keep::{Health, Role, keep};
 use super::open_store::{OpenStoreError, open_patiently};
@@ -297,7 +297,7 @@ impl Roles {
             Arc::clone(&self.stop),
             Arc::clone(&self.health),
         );
-        let (regimes, settings) = (Arc::clone(&self.regimes), Arc::clone(&self.settings));
+        let regimes = Arc::clone(&self.regimes);
         named("correlate", move || {
             keep(Role::Correlator, &health, &stop, || {
                 while !elected.load(Ordering::Relaxed) {
@@ -306,11 +306,9 @@ impl Roles {
                     }
                     thread::sleep(STOP_SLICE);
                 }
-                // The directory as it is now: who is taken up there later is known from the next start.
-                let settings = Arc::clone(&settings.read().unwrap_or_else(PoisonError::into_inner));
                 CorrelateRole::start(CorrelateParts {
                     kafka: config.kafka.clone(),
-                    correlate: correlate_config(&config, &settings),
+                    correlate: config.correlate.clone(),
                     store: store.clone(),
                     runtime: runtime.clone(),
                     telemetry: Arc::clone(&telemetry),

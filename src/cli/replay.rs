@@ -80,7 +80,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         named.push((path.display().to_string(), Decoder::new(arguments.format)));
     }
     let mut merge = Merge::new(files);
-    let mut replay = Replay::new(named, &config.shard(), app::correlate_config(&config, &settings));
+    let mut replay = Replay::new(named, &config.shard(), config.correlate.clone());
     let open = |path: &Option<PathBuf>| path.as_deref().map(create).transpose();
     let incidents = open(&arguments.incidents).or_exit(Exit::BadConfig)?;
     let summary = open(&arguments.summary).or_exit(Exit::BadConfig)?;

@@ -109,8 +109,10 @@ fn a_configured_gateway_joins_nobody_from_the_first_finding_on() {
 fn an_account_that_several_use_joins_what_comes_from_one_address_or_session() {
     let steps =
         "0 service 10.0.0.1 a; 11 service 10.0.0.2 b; 22 service 10.0.0.1 c; 24 bob 10.0.0.2 d";
-    check(steps, "service x2; bob service x2");
-    check("0 service 10.0.0.1 a; 11 service 10.0.0.2 a", "service x2");
+    let mut shared = config();
+    shared.correlate.shared_accounts = vec!["service".to_owned()];
+    check_under(&shared, steps, "service x2; bob service x2");
+    check_under(&shared, "0 service 10.0.0.1 a; 11 service 10.0.0.2 a", "service x2");
     let person = steps.replace("service", "ann");
     check(&person, "ann bob x4");
     let mut config = config();
@@ -121,7 +123,10 @@ fn an_account_that_several_use_joins_what_comes_from_one_address_or_session() {
 /// What an account that several use reads is in the incident of the address it was read from.
 #[test]
 fn evidence_of_a_shared_account_goes_to_its_address() {
-    let said = story("0 service 10.0.0.1 a; 11 service 10.0.0.2 b; 12 service 10.0.0.1 c");
+    let mut config = config();
+    config.correlate.shared_accounts = vec!["service".to_owned()];
+    let steps = "0 service 10.0.0.1 a; 11 service 10.0.0.2 b; 12 service 10.0.0.1 c";
+    let said = story_under(&config, steps);
     let shown: Vec<String> = said
         .incidents
         .iter()

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use tidewaiter::adapters::files::{Lines, Merge};
 use tidewaiter::adapters::secrets::Secret;
+use tidewaiter::app::load_settings;
 use tidewaiter::app::replay::{Listener, Replay, Summary};
-use tidewaiter::app::{correlate_config, load_settings};
 use tidewaiter::config::{Config, Purpose, load};
 use tidewaiter::engine::correlate::{Correlated, Correlator, Notice};
 use tidewaiter::engine::decode::{Decoder, Expected};
@@ -94,8 +94,7 @@ pub fn replay_files(config: &Config, files: &[(&str, &Path)]) -> Replayed {
         opened.push((Lines::open(path, Arc::default()).unwrap(), Decoder::new(Expected::Auto)));
         named.push(((*name).to_owned(), Decoder::new(Expected::Auto)));
     }
-    let correlate = correlate_config(config, &settings);
-    let mut replay = Replay::new(named, &config.shard(), correlate);
+    let mut replay = Replay::new(named, &config.shard(), config.correlate.clone());
     let mut said = Replayed::default();
     replay.run(&mut Merge::new(opened), &settings, &mut said).unwrap();
     said.incidents = replay.incidents().into_iter().cloned().collect();

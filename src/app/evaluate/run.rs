@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::adapters::secrets::Secret;
 use crate::app::replay::{Replay, ReplayError};
-use crate::app::{SettingsError, correlate_config, load_settings};
+use crate::app::{SettingsError, load_settings};
 use crate::config::Config;
 use crate::engine::decode::{Decoder, Expected};
 use crate::engine::model::Format;
@@ -166,10 +166,9 @@ fn lane(config: &Config, budget: f64, month: &Month) -> Result<Lane, EvaluateErr
     config.detect.budget_per_1000_actors_day = budget;
     let (settings, _) = load_settings(&config, &Secret::new(KEY.to_vec()))?;
     let stream = ("month".to_owned(), Decoder::new(Expected::Only(Format::Native)));
-    let correlate = correlate_config(&config, &settings);
     Ok(Lane {
         settings,
-        replay: Replay::new(vec![stream], &config.shard(), correlate),
+        replay: Replay::new(vec![stream], &config.shard(), config.correlate.clone()),
         observer: Observer::new(month.truth()),
     })
 }

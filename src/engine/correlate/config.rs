@@ -23,8 +23,7 @@ pub struct CorrelateConfig {
     /// nothing from the first finding on.
     pub gateways: Vec<String>,
     /// Accounts that several people or machines use, by id, or by how it begins with a `*` at the
-    /// end; the directory's service accounts are among them. Such an account alone joins nothing:
-    /// the address or the session has to be the same too.
+    /// end. Such an account alone joins nothing: the address or the session has to be the same too.
     pub shared_accounts: Vec<String>,
     /// Subjects of an incident counted exactly; beyond, they are estimated.
     pub subjects_exact_max: usize,

@@ -62,12 +62,6 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// Ids of service accounts, in no order.
-    pub fn services(&self) -> impl Iterator<Item = &str> {
-        let services = |(_, known): &(_, &DirectoryActor)| known.kind == Some(ActorType::Service);
-        self.actors.iter().filter(services).map(|(id, _)| &**id)
-    }
-
     /// Reads a directory file's text (TOML: `[[actor]]`, `[[protected]]`, `[[canary]]`).
     pub fn parse(text: &str, pseudonyms: &Pseudonyms) -> Result<Self, Problems> {
         let mut problems = Problems::default();
