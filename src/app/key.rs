@@ -49,6 +49,12 @@ pub fn pseudonym_key(config: &Config, keep: bool) -> Result<Secret, KeyError> {
     Ok(Secret::new(hex.into_bytes()))
 }
 
+/// Whether another run has the same key.
+pub fn has_pseudonym_key(config: &Config) -> bool {
+    let kept = config.store.file().with_file_name("pseudonym.key");
+    config.privacy.pseudonym_key.is_some() || kept.exists()
+}
+
 fn long_enough(key: Secret) -> Result<Secret, KeyError> {
     match key.bytes().len() {
         short if short < KEY_BYTES => Err(KeyError::TooShort(short)),

@@ -9,6 +9,7 @@ pub mod demo;
 mod engine_settings;
 pub mod evaluate;
 mod exceptions;
+mod explain;
 mod keep;
 mod key;
 mod open_store;
@@ -25,7 +26,11 @@ pub use engine_settings::{
     Loaded, SettingsError, is_rule, load_dialect, load_settings, read_rules, shipped_rules,
     shipped_tests,
 };
-pub use key::{KeyError, pseudonym_key};
+pub use explain::{
+    Difference, ExplainKafkaError, FromKafka, Retrace, Retraced, Seen, differences, explain_files,
+    explain_kafka,
+};
+pub use key::{KeyError, has_pseudonym_key, pseudonym_key};
 pub use open_store::{OpenStoreError, open_store};
 pub use rule_records::RawRecord;
 pub use run::{Hooks, RunError, run, stop_on_signals};

@@ -4,6 +4,7 @@ mod config;
 mod demo;
 mod evaluate;
 mod exit;
+mod explain;
 mod health;
 mod ledger;
 mod notify;
@@ -37,6 +38,7 @@ enum Command {
     Evaluate(evaluate::Arguments),
     Incidents(store::IncidentArguments),
     Timeline(store::TimelineArguments),
+    Explain(explain::Arguments),
     Notify(notify::Arguments),
     Ledger(ledger::Arguments),
     Config(config::Arguments),
@@ -62,6 +64,7 @@ pub fn main() -> Exit {
         Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::Incidents(arguments) => store::incidents(&arguments),
         Command::Timeline(arguments) => store::timeline(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
         Command::Notify(arguments) => notify::run(&arguments),
         Command::Ledger(arguments) => ledger::run(&arguments),
         Command::Config(arguments) => config::run(&arguments),

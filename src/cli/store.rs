@@ -13,7 +13,7 @@ use crate::config::{Config, Purpose, StoreConfig, load};
 use crate::engine::cases::Recorded;
 use crate::engine::model::Severity;
 use crate::engine::timeline::export::{ExportFormat, Manifest, write};
-use crate::engine::timeline::{fold, lines, sort, visible, visible_json};
+use crate::engine::timeline::{tell, visible, visible_json};
 
 /// List and show incidents.
 #[derive(Debug, Args)]
@@ -73,6 +73,9 @@ struct Place {
     store: Option<PathBuf>,
 }
 
+/// Bytes of a timeline written at once.
+const OUT_BYTES: usize = 256 << 10;
+
 pub fn incidents(arguments: &IncidentArguments) -> Result<Exit, Failure> {
     with_store(&arguments.place, async |store| {
         let mut out = BufWriter::new(io::stdout().lock());
@@ -131,34 +134,32 @@ pub fn timeline(arguments: &TimelineArguments) -> Result<Exit, Failure> {
     }
     with_store(&arguments.place, async |store| {
         let incident = find(&store, &arguments.id).await?;
-        let mut entries = store.entries(&incident.id).await?;
-        entries.extend(store.acts(&incident.id).await?.iter().map(Recorded::entry));
-        sort(&mut entries);
+        let acts = store.acts(&incident.id).await?.iter().map(Recorded::entry).collect();
         let folds = arguments.fold.unwrap_or(arguments.format.folds_by_default());
-        let lines = if folds { fold(entries) } else { lines(entries) };
-        let mut out = BufWriter::new(io::stdout().lock());
-        let Some(beside) = &arguments.manifest else {
-            write(arguments.format, &incident, &lines, &mut out)?;
-            return Ok(out.flush()?);
-        };
-        let mut file = Vec::new();
-        write(arguments.format, &incident, &lines, &mut file)?;
-        let manifest = Manifest::of(arguments.format, &incident.id, &lines, &file);
-        std::fs::write(beside, serde_json::to_string_pretty(&manifest)? + "\n")
-            .with_context(|| format!("cannot write {}", beside.display()))?;
-        out.write_all(&file)?;
-        Ok(out.flush()?)
+        let story = store.story(&incident.id, acts, (None, None));
+        let format = arguments.format;
+        let written = tokio::task::spawn_blocking(move || -> io::Result<Manifest> {
+            let mut out = BufWriter::with_capacity(OUT_BYTES, io::stdout().lock());
+            write(format, &incident, &mut tell(story, folds), &mut out)
+        });
+        let manifest = written.await.context("writing the timeline")??;
+        if let Some(beside) = &arguments.manifest {
+            std::fs::write(beside, serde_json::to_string_pretty(&manifest)? + "\n")
+                .with_context(|| format!("cannot write {}", beside.display()))?;
+        }
+        Ok(())
     })
 }
 
 /// Exit code 1 where the file is not what its manifest says.
 fn verify(manifest: &Path, file: &Path) -> anyhow::Result<Exit> {
-    let read = |path: &Path| {
-        std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
-    };
-    let told: Manifest = serde_json::from_slice(&read(manifest)?)
+    let said =
+        std::fs::read(manifest).with_context(|| format!("cannot read {}", manifest.display()))?;
+    let told: Manifest = serde_json::from_slice(&said)
         .with_context(|| format!("{} is no manifest", manifest.display()))?;
-    let differences = told.differences(&read(file)?);
+    let differences = std::fs::File::open(file)
+        .and_then(|mut read| told.differences(&mut read))
+        .with_context(|| format!("cannot read {}", file.display()))?;
     if differences.is_empty() {
         println!("{}: {} lines, {} entries, unchanged", file.display(), told.lines, told.entries);
         return Ok(Exit::Fine);

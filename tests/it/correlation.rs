@@ -4,7 +4,9 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::OnceLock;
 
 use serde_json::Value;
-use tidewaiter::engine::model::{EntryKind, EventTime, Incident, Severity, Source};
+use tidewaiter::config::Config;
+use tidewaiter::engine::correlate::{CorrelateConfig, Correlated, Correlator};
+use tidewaiter::engine::model::{EntryKind, EventTime, Finding, Incident, Severity, Source};
 use tidewaiter::engine::timeline::{fold, unfold};
 
 use crate::determinism::agency;
@@ -13,6 +15,10 @@ use crate::replayed::{Replayed, config, config_of, replay_files, replay_lines, s
 /// `minute actor address session` a step, each an unmasking without a case: high by itself, and
 /// told again for the same actor after 10 minutes.
 fn story(steps: &str) -> Replayed {
+    story_under(&config(), steps)
+}
+
+fn story_under(config: &Config, steps: &str) -> Replayed {
     let lines: Vec<String> = steps
         .split("; ")
         .enumerate()
@@ -27,12 +33,23 @@ fn story(steps: &str) -> Replayed {
             )
         })
         .collect();
-    replay_lines(&config(), &lines)
+    replay_lines(config, &lines)
+}
+
+/// As [`check`], with these addresses configured as gateways.
+fn check_behind(gateways: &[&str], steps: &str, expected: &str) {
+    let mut config = config();
+    config.correlate.gateways = gateways.iter().map(|text| (*text).to_owned()).collect();
+    check_under(&config, steps, expected);
 }
 
 /// The incidents' actors, and how many findings each has: `ann x2; bob x1`.
 fn check(steps: &str, expected: &str) {
-    let said = story(steps);
+    check_under(&config(), steps, expected);
+}
+
+fn check_under(config: &Config, steps: &str, expected: &str) {
+    let said = story_under(config, steps);
     let shown: Vec<String> = said
         .incidents
         .iter()
@@ -77,6 +94,81 @@ fn a_gateway_joins_nobody() {
         "0 a 10.0.0.1 1; 1 b 10.0.0.1 2; 2 c 10.0.0.1 3; 3 d 10.0.0.1 4; 4 e 10.0.0.1 5",
         "a b c x3; d x1; e x1",
     );
+}
+
+#[test]
+fn a_configured_gateway_joins_nobody_from_the_first_finding_on() {
+    let steps = "0 a 10.0.0.1 1; 1 b 10.0.0.1 2; 2 c 10.0.0.1 3; 12 a 10.0.0.1 4; 13 d 10.0.0.1 2";
+    check_behind(&["10.0.0.1"], steps, "a x2; b d x2; c x1");
+    check_behind(&["10.0.0.0/24", "fd00::/8"], steps, "a x2; b d x2; c x1");
+    check_behind(&["10.0.1.0/24"], steps, "a b c d x5");
+}
+
+/// Two machines that use one service account have nothing to do with each other.
+#[test]
+fn an_account_that_several_use_joins_what_comes_from_one_address_or_session() {
+    let steps =
+        "0 service 10.0.0.1 a; 11 service 10.0.0.2 b; 22 service 10.0.0.1 c; 24 bob 10.0.0.2 d";
+    let mut shared = config();
+    shared.correlate.shared_accounts = vec!["service".to_owned()];
+    check_under(&shared, steps, "service x2; bob service x2");
+    check_under(&shared, "0 service 10.0.0.1 a; 11 service 10.0.0.2 a", "service x2");
+    let person = steps.replace("service", "ann");
+    check(&person, "ann bob x4");
+    let mut config = config();
+    config.correlate.shared_accounts = vec!["an*".to_owned()];
+    check_under(&config, &person, "ann x2; ann bob x2");
+}
+
+/// What an account that several use reads is in the incident of the address it was read from.
+#[test]
+fn evidence_of_a_shared_account_goes_to_its_address() {
+    let mut config = config();
+    config.correlate.shared_accounts = vec!["service".to_owned()];
+    let steps = "0 service 10.0.0.1 a; 11 service 10.0.0.2 b; 12 service 10.0.0.1 c";
+    let said = story_under(&config, steps);
+    let shown: Vec<String> = said
+        .incidents
+        .iter()
+        .map(|incident| {
+            let story = said.story(incident);
+            let reads = story.iter().filter(|entry| entry.kind == EntryKind::Access);
+            let from: BTreeSet<&str> =
+                reads.clone().filter_map(|entry| entry.source_ip.as_deref()).collect();
+            format!("{} {:?}", reads.count(), from)
+        })
+        .collect();
+    assert_eq!(shown, ["2 {\"10.0.0.1\"}", "1 {\"10.0.0.2\"}"]);
+}
+
+#[test]
+fn severity_falls_while_an_incident_goes_on_with_less_and_says_when() {
+    let told = story("0 ann 10.0.0.1 a").findings.remove(0);
+    let mut correlator = Correlator::new(CorrelateConfig::default());
+    let mut changes = Vec::new();
+    // High once, then a little each 20 minutes.
+    for step in 0..=48 {
+        let mut out = Correlated::default();
+        let time = told.time.plus_ms(step * 1_200_000);
+        let (id, score) = (format!("f{step}"), if step == 0 { 75 } else { 22 });
+        let detector = if step == 0 { "canary" } else { "no_case" };
+        let finding = Finding { id, time, score, detector: detector.into(), ..told.clone() };
+        correlator.take_finding(finding, &mut out);
+        changes.extend(out.entries.into_iter().map(|(_, entry)| entry));
+    }
+    changes.retain(|entry| entry.kind == EntryKind::Severity);
+    let shown: Vec<String> = changes
+        .iter()
+        .map(|entry| {
+            let hours = entry.time.since(told.time) as f64 / 3_600_000.0;
+            format!("{} to {} at {hours:.1} h", entry.action, entry.outcome)
+        })
+        .collect();
+    let expected =
+        ["raised to high at 0.0 h", "lowered to medium at 8.7 h", "lowered to low at 12.7 h"];
+    assert_eq!(shown, expected);
+    assert!(changes[2].text.contains("when it was told 12 h before"), "{}", changes[2].text);
+    assert_eq!(correlator.incidents().count(), 1);
 }
 
 #[test]

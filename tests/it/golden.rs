@@ -72,8 +72,54 @@ fn told(said: &Replayed) -> (&Incident, Vec<Line>) {
 
 fn exported(format: ExportFormat, incident: &Incident, lines: &[Line]) -> String {
     let mut bytes = Vec::new();
-    write(format, incident, lines, &mut bytes).unwrap();
+    write(format, incident, &mut lines.iter().cloned().map(Ok), &mut bytes).unwrap();
     String::from_utf8(bytes).unwrap()
+}
+
+/// Runs `tests/validators/check` over files of the folder; how it ended, and what it said.
+fn look_at(folder: &Path, names: &[String]) -> (bool, String) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let python = root.join(".cache/validators/bin/python");
+    let checked = std::process::Command::new(&python)
+        .arg(root.join("tests/validators/check"))
+        .args(names)
+        .current_dir(folder)
+        .output()
+        .unwrap_or_else(|error| panic!("{}: {error}; run scripts/setup test", python.display()));
+    (checked.status.success(), String::from_utf8_lossy(&checked.stderr).into_owned())
+}
+
+#[test]
+fn stix_s_and_timesketch_s_own_tools_accept_the_exports() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut names = Vec::new();
+    for (number, said) in std::iter::once(plain()).chain(hostile()).enumerate() {
+        let (incident, unfolded) = told(&said);
+        let folded = fold(said.story(incident));
+        for (way, lines) in [("lines", &unfolded), ("folds", &folded)] {
+            for format in [ExportFormat::Stix, ExportFormat::Timesketch] {
+                let name = format!("{number}-{way}.{}", format.extension());
+                std::fs::write(folder.path().join(&name), exported(format, incident, lines))
+                    .unwrap();
+                names.push(name);
+            }
+        }
+    }
+    let (accepted, complaints) = look_at(folder.path(), &names);
+    assert!(accepted, "{complaints}");
+
+    // It would say so if they were not as they should be.
+    for (name, good, bad, complaint) in [
+        ("0-lines.stix.json", "\"first_observed\"", "\"first_seen_by\"", "first_observed"),
+        ("0-lines.jsonl", "\"datetime\":\"2026", "\"datetime\":\"2025", "is not"),
+    ] {
+        let text = std::fs::read_to_string(folder.path().join(name)).unwrap();
+        assert!(text.contains(good), "{name}");
+        let broken = format!("broken-{name}");
+        std::fs::write(folder.path().join(&broken), text.replace(good, bad)).unwrap();
+        let (accepted, complaints) = look_at(folder.path(), &[broken]);
+        assert!(!accepted && complaints.contains(complaint), "{name}: {complaints}");
+    }
 }
 
 #[test]

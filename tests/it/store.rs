@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 use tidewaiter::adapters::secrets::Secret;
-use tidewaiter::adapters::store::{IncidentFilter, Store, StoreBatch, StoreError};
+use tidewaiter::adapters::store::{IncidentFilter, Span, Store, StoreBatch, StoreError};
 use tidewaiter::engine::cases::Act;
-use tidewaiter::engine::model::{EventTime, Finding, Incident};
+use tidewaiter::engine::model::{Entry, EntryKind, EventTime, Finding, Incident, Source};
+use tidewaiter::engine::timeline::sort;
 
 use crate::monitor::tidewaiter;
 use crate::postgres::{Database, PASSWORD, TlsServer};
@@ -31,6 +32,50 @@ pub fn put(batch: &mut StoreBatch, id: &str, last: EventTime) {
 /// A new store in a file.
 pub async fn in_a_file(folder: &tempfile::TempDir) -> Store {
     Store::open(&folder.path().join("store.db")).await.unwrap()
+}
+
+/// Reads of a few seconds, stored in no order, more than a page of them in one of the milliseconds.
+#[tokio::test]
+async fn a_story_comes_in_its_order_whole_and_by_spans() {
+    let folder = tempfile::tempdir().unwrap();
+    comes_in_order(in_a_file(&folder).await).await;
+    comes_in_order(Database::new().open().await).await;
+}
+
+async fn comes_in_order(store: Store) {
+    const STORY: u64 = 7_000;
+    let at = |ms: u64| EventTime::from_millis(1_800_000_000_000 + ms as i64).unwrap();
+    let mut batch = StoreBatch::default();
+    put(&mut batch, "one", at(0));
+    batch.entries.clear();
+    for n in 0..STORY {
+        let place = n * 3_701 % STORY;
+        let source = Source::Kafka { topic: "access".into(), partition: 0, offset: place };
+        // A third of them at once.
+        let time = at(if place.is_multiple_of(3) { 2_000 } else { place });
+        batch.entries.push(("one".into(), Entry { time, ..Entry::at(source) }));
+    }
+    let office = store.take_office().await.unwrap();
+    store.apply(&batch, office).await.unwrap();
+    let mut expected: Vec<Entry> = batch.entries.iter().map(|(_, entry)| entry.clone()).collect();
+    let act = Entry {
+        time: at(3_000),
+        kind: EntryKind::Act,
+        ..Entry::at(Source::Monitor { monitor: "test".into() })
+    };
+    expected.push(act.clone());
+    sort(&mut expected);
+    let read = async |span: Span| {
+        let story = store.story("one", vec![act.clone()], span);
+        let all = tokio::task::spawn_blocking(move || story.collect::<Result<Vec<_>, _>>());
+        all.await.unwrap().unwrap()
+    };
+    assert_eq!(read((None, None)).await, expected);
+    let (from, to) = (at(2_000), at(3_001));
+    let inside = expected.iter().filter(|entry| (from..to).contains(&entry.time));
+    assert_eq!(read((Some(from), Some(to))).await, inside.cloned().collect::<Vec<_>>());
+    assert_eq!(read((Some(at(9_000)), None)).await, []);
+    store.close().await;
 }
 
 #[tokio::test]
@@ -156,6 +201,9 @@ async fn is_found(store: Store) {
     batch.incidents[0].title = format!("{NAME} read");
     batch.incidents[0].actors = vec![NAME.to_owned()];
     batch.positions.push(("findings".into(), 3, 17));
+    let token =
+        batch.entries.iter().find_map(|(_, entry)| entry.tokens.first()).unwrap().to_string();
+    batch.entries[0].1.session = Some(NAME.to_owned());
     let office = store.take_office().await.unwrap();
     store.apply(&batch, office).await.unwrap();
     store.apply(&batch, office).await.unwrap();
@@ -167,15 +215,25 @@ async fn is_found(store: Store) {
     assert_eq!(count(text("b%c%d")).await, 0, "a wildcard is a letter like any other");
     let actor = IncidentFilter { actor: Some(NAME.into()), ..Default::default() };
     assert_eq!(count(actor).await, 1);
+    let subject = || IncidentFilter { subject: Some(token.clone()), ..Default::default() };
+    let session = || IncidentFilter { session: Some(NAME.into()), ..Default::default() };
+    assert_eq!((count(subject()).await, count(session()).await), (2, 1));
     let first = store.incidents(&IncidentFilter::default(), 1, None).await.unwrap();
     let rest = store.incidents(&IncidentFilter::default(), 1, first.next.as_deref()).await.unwrap();
     assert_ne!(first.items[0].id, rest.items[0].id);
     assert!(rest.next.is_none());
     assert_eq!(store.positions().await.unwrap()[&("findings".into(), 3)], 17);
     assert_eq!(store.incidents_beginning("on").await.unwrap().len(), 1);
+    let near = store.findings_beginning("one-").await.unwrap();
+    assert!(!near.is_empty() && near.iter().all(|(incident, _)| incident == "one"), "{near:?}");
+    assert_eq!(store.findings_beginning(&near[0].1.id).await.unwrap().len(), 1);
+    assert_eq!(store.findings_beginning("one_").await.unwrap().len(), 0, "no wildcard");
     let before = store.revision().await.unwrap();
     let merged = StoreBatch { merged: vec![("one".into(), "two".into())], ..StoreBatch::default() };
     store.apply(&merged, office).await.unwrap();
+    let named = store.incidents(&session(), 10, None).await.unwrap().items;
+    assert_eq!(named.iter().map(|incident| &*incident.id).collect::<Vec<_>>(), ["two"]);
+    assert_eq!(count(subject()).await, 1);
     let one = serde_json::to_value(store.incident("one").await.unwrap()).unwrap();
     assert_eq!((&one["status"], &one["merged_into"]), (&"merged".into(), &"two".into()));
     assert_eq!(store.changes(before).await.unwrap().incidents.len(), 1);

@@ -276,3 +276,57 @@ test('several are worked at once, by key, and a view of them is saved', async ({
     expect((await (await request.get(`/api/v1/incidents/${id}`)).json()).case.assignee).toBeNull();
   }
 });
+
+test('what was done stands in the audit log, and is filtered there', async ({ page, request, fresh }) => {
+  const [{ id }] = (await fresh(1)) as [Found];
+  await perform(request, id, { kind: 'comment', text: 'seen by the auditor' }, 'ann of the audit');
+  await page.goto('/');
+  await page.getByRole('link', { name: 'Audit' }).click();
+  const audit = page.getByTestId('audit');
+  const row = audit.getByRole('row').filter({ hasText: 'seen by the auditor' });
+  await expect(row).toContainText('Comment');
+  await row.getByRole('link', { name: 'ann of the audit' }).click();
+  await expect(page).toHaveURL(/by=ann/);
+  await expect(audit.locator('tbody').getByRole('row')).toHaveCount(1);
+  // What others do meanwhile comes on top.
+  await perform(request, id, { kind: 'comment', text: 'and once more' }, 'ann of the audit');
+  await expect(audit.locator('tbody').getByRole('row').first()).toContainText('and once more');
+  await page.getByLabel('Kind').selectOption('Link');
+  await expect(page.getByText('Nothing on record fits these filters')).toBeVisible();
+  await page.goto('/audit');
+  await row.getByRole('link', { name: id.slice(0, 12) }).click();
+  await expect(page).toHaveURL(new RegExp(`/incidents/${id}`));
+});
+
+test('another incident is absorbed by hand, and a finding split off again', async ({ page, request, fresh }) => {
+  const [{ id }, { id: other }] = (await fresh(2)) as [Found, Found];
+  await as(page, 'ann');
+  await page.goto(`/incidents/${id}`);
+  await page.getByRole('button', { name: 'Absorb …' }).click();
+  await inForm(page).getByLabel('Incident').fill(other);
+  await inForm(page).getByRole('button', { name: 'Absorb' }).click();
+  await expect(toast(page, 'absorbed')).toBeVisible();
+  // The monitor does it.
+  await expect(async () => {
+    const one = (await (await request.get(`/api/v1/incidents/${other}`)).json()) as { merged_into: string | null };
+    expect(one.merged_into).toBe(id);
+  }).toPass({ timeout: 60_000 });
+  await page.goto(`/incidents/${other}`);
+  await expect(page.getByText('Absorbed by')).toBeVisible();
+
+  await page.goto(`/incidents/${id}`);
+  await page.getByRole('button', { name: /^Split off/ }).last().click();
+  await inForm(page).getByRole('button', { name: 'Split off' }).click();
+  await expect(toast(page, 'split off')).toBeVisible();
+  await expect(async () => {
+    const { acts } = (await (await request.get(`/api/v1/incidents/${id}/acts`)).json()) as {
+      acts: { act: { kind: string; finding?: string } }[];
+    };
+    const finding = acts.find((one) => one.act.kind === 'split')?.act.finding ?? '';
+    const list = (await (await request.get('/api/v1/incidents?status=open,quiet,signal&limit=1000')).json()) as {
+      items: { id: string; findings: string[] }[];
+    };
+    const holder = list.items.find((one) => one.findings.includes(finding));
+    expect(holder && holder.id !== id).toBe(true);
+  }).toPass({ timeout: 60_000 });
+});

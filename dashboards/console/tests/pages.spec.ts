@@ -49,9 +49,56 @@ test('from an incident to its actor, and what they did', async ({ page, request 
   await page.goto(`/incidents/${id}`);
   await page.getByRole('link', { name: actor, exact: true }).click();
   await expect(page.getByRole('heading', { level: 1 })).toHaveText(actor);
-  await expect(page.getByTestId('actor-incidents')).toContainText(title.slice(0, 20));
-  await expect(page.getByTestId('actor-timeline').getByTestId('line').first()).toBeVisible();
+  await expect(page.getByTestId('about-incidents')).toContainText(title.slice(0, 20));
+  await expect(page.getByTestId('about-timeline').getByTestId('line').first()).toBeVisible();
   await expect(page.getByTestId('incident-findings').getByRole('row')).not.toHaveCount(1);
+});
+
+test('an address, a dataset, a session and a subject have pages of their own', async ({ page, request }) => {
+  const { id, title } = await incidentWithFold(request);
+  const answer = await request.get(`/api/v1/incidents/${id}/timeline?fold=false&kinds=access&limit=1000`);
+  const { lines } = (await answer.json()) as {
+    lines: { source_ip: string; dataset: string; session: string | null; tokens: string[] }[];
+  };
+  const line = lines.find((one) => one.session !== null && one.tokens.length > 0);
+  if (!line) throw new Error('no read names a session and a subject');
+  for (const [kind, value] of [
+    ['sources', line.source_ip],
+    ['datasets', line.dataset],
+    ['sessions', line.session ?? ''],
+    ['subjects', line.tokens[0] ?? ''],
+  ] as const) {
+    await page.goto(`/${kind}/${encodeURIComponent(value)}`);
+    await expect(page.getByRole('heading', { level: 1 })).toHaveText(value);
+    if (kind === 'sessions' || kind === 'subjects') {
+      await expect(page.getByTestId('about-incidents')).toContainText(title.slice(0, 20));
+    } else {
+      await expect(page.getByTestId('about-incidents').locator('tbody').getByRole('row').first()).toBeVisible();
+    }
+    await expect(page.getByTestId('about-timeline').getByTestId('line').first()).toBeVisible();
+  }
+  // Of the subject only what was read of them, and from there back to who did.
+  await expect(page.getByTestId('about-timeline').getByTestId('line')).not.toHaveCount(0);
+  await page.getByRole('link', { name: line.session ?? '', exact: true }).first().click();
+  await expect(page).toHaveURL(/\/sessions\//);
+  await page.goto('/subjects/p1.00000000000000000000000000000000');
+  await expect(page.getByText('Nothing is known of this subject')).toBeVisible();
+});
+
+test('an incident sets what is usual against what was seen', async ({ page, request }) => {
+  const { id } = await incidentWithFold(request);
+  await page.goto(`/incidents/${id}`);
+  const usual = page.getByTestId('usual');
+  await expect(usual.getByText(/times the usual|never usual/).first()).toBeVisible();
+  await usual.getByRole('link').first().click();
+  await expect(page).toHaveURL(/#finding-/);
+});
+
+test('rules say what they cost', async ({ page, request }) => {
+  await incidentWithFold(request);
+  await page.goto('/rules');
+  await expect(page.getByRole('columnheader', { name: 'Time spent' })).toBeVisible();
+  await expect(page.getByTestId('rules')).toContainText(/\d ms|\d s/);
 });
 
 test('a report over several incidents counts everybody once', async ({ page, request }) => {

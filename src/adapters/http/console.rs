@@ -28,12 +28,11 @@ pub async fn console(method: Method, uri: Uri) -> Result<Response, ApiError> {
     if let Some(file) = FILES.get_file(path) {
         return Ok(answer(path, file.contents()));
     }
-    // What looks like a file is missing; what does not is a place within the console.
-    let last = path.rsplit('/').next().unwrap_or_default();
+    // What looks like a file is missing; what does not is a place within the console. Addresses,
+    // tokens and many names have dots, but stand below the page of their kind.
+    let is_file = path.starts_with(HASHED) || first.contains(['.', '%']);
     match FILES.get_file(PAGE) {
-        Some(page) if !last.contains('.') && !path.starts_with(HASHED) => {
-            Ok(answer(PAGE, page.contents()))
-        }
+        Some(page) if !is_file => Ok(answer(PAGE, page.contents())),
         _ => Err(ApiError::not_found("the console has no such file")),
     }
 }

@@ -14,9 +14,9 @@ use crate::adapters::store::{FindingFilter, IncidentFilter, IncidentSort, Page, 
 use crate::engine::cases::Case;
 use crate::engine::model::{Finding, Incident, Status};
 
-pub const LIST_PARAMETERS: [&str; 13] = [
-    "status", "state", "assignee", "severity", "actor", "source", "dataset", "q", "from", "to",
-    "sort", "limit", "cursor",
+pub const LIST_PARAMETERS: [&str; 15] = [
+    "status", "state", "assignee", "severity", "actor", "source", "dataset", "session", "subject",
+    "q", "from", "to", "sort", "limit", "cursor",
 ];
 const LIMIT: u32 = 50;
 pub const STATUSES: [&str; 4] =
@@ -67,6 +67,8 @@ pub struct Detailed {
         ("actor" = Option<String>, Query, description = "Incidents this actor has a part in"),
         ("source" = Option<String>, Query, description = "Incidents this address has a part in"),
         ("dataset" = Option<String>, Query, description = "Incidents that touch this dataset"),
+        ("session" = Option<String>, Query, description = "Incidents whose timeline names this session"),
+        ("subject" = Option<String>, Query, description = "Incidents whose timeline names this subject, by its token"),
         ("q" = Option<String>, Query, description = "Text in title, sentence or id"),
         ("from" = Option<String>, Query, description = "Changed then or later, RFC 3339"),
         ("to" = Option<String>, Query, description = "Changed before then, RFC 3339"),
@@ -94,6 +96,8 @@ pub async fn list(State(app): State<App>, uri: Uri) -> Result<Json<Listed<Served
         actor: parameters.text("actor"),
         source: parameters.text("source"),
         dataset: parameters.text("dataset"),
+        session: parameters.text("session"),
+        subject: parameters.text("subject"),
         text: parameters.text("q"),
         from: parameters.time("from")?,
         to: parameters.time("to")?,

@@ -32,7 +32,7 @@ pub struct HttpSettings {
     pub subjects_exact_max: usize,
 }
 
-/// Timelines put together at once; each holds all entries of an incident in memory.
+/// Timelines put together at once.
 const TIMELINES_MAX: usize = 4;
 /// Clients of the live stream at once.
 pub const STREAMS_MAX: usize = 500;

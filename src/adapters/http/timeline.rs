@@ -1,24 +1,32 @@
 //! An incident's story: a page of it for a screen, or all of it as a file.
 
+use std::io::{self, BufWriter, Write};
+
 use axum::Json;
+use axum::body::{Body, Bytes};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio_stream::wrappers::ReceiverStream;
 
 use super::error::{ApiError, ErrorBody};
 use super::incidents;
 use super::parameters::{Parameters, refused};
 use super::shapes;
 use super::state::App;
+use crate::adapters::store::{Span, Story};
 use crate::engine::cases::Recorded;
-use crate::engine::model::{Entry, EntryKind, Incident};
-use crate::engine::timeline::export::{self, ExportFormat, Manifest};
-use crate::engine::timeline::{Line, fold, lines, sort, unfold};
+use crate::engine::model::{Entry, EntryKind, EventTime, Incident};
+use crate::engine::timeline::export::{self, ExportFormat};
+use crate::engine::timeline::{Line, lines, tell, unfold};
 
-pub const PARAMETERS: [&str; 7] =
-    ["format", "fold", "open", "kinds", "limit", "cursor", "manifest"];
+pub const PARAMETERS: [&str; 14] = [
+    "format", "fold", "open", "kinds", "actor", "source", "dataset", "session", "subject", "from",
+    "to", "limit", "cursor", "manifest",
+];
 const LIMIT: u32 = 500;
 pub const KINDS: [EntryKind; 6] = [
     EntryKind::Access,
@@ -38,6 +46,8 @@ struct Asked {
     open: Option<String>,
     /// Empty means all.
     kinds: Vec<&'static str>,
+    about: About,
+    span: Span,
     limit: usize,
     after: Option<Place>,
     /// What the file would hold, in its place.
@@ -71,6 +81,13 @@ struct TimelinePage {
         ("fold" = Option<bool>, Query, description = "Whether like entries are one line; default true for json, markdown and html"),
         ("open" = Option<String>, Query, description = "A line's `fold`: the single entries behind it; json only"),
         ("kinds" = Option<String>, Query, description = "Any of access, auth, flow, finding, severity, act"),
+        ("actor" = Option<String>, Query, description = "Entries about this actor; folds are made of what is left"),
+        ("source" = Option<String>, Query, description = "Entries about this address"),
+        ("dataset" = Option<String>, Query, description = "Entries about this dataset"),
+        ("session" = Option<String>, Query, description = "Entries of this session"),
+        ("subject" = Option<String>, Query, description = "Entries that name this subject, by its token"),
+        ("from" = Option<String>, Query, description = "Lines that begin then or later, RFC 3339"),
+        ("to" = Option<String>, Query, description = "Lines that begin before then, RFC 3339"),
         ("limit" = Option<u32>, Query, description = "From 1; at most 1000 are given; default 500; json only. With format=json and fold=false and none of limit, cursor, open, all lines come as a file"),
         ("cursor" = Option<String>, Query, description = "`next` of the page before; json only"),
         ("manifest" = Option<bool>, Query, description = "In place of the file, what it holds: hash, counts, where it was read; for `timeline verify`. Not with format=json"),
@@ -96,14 +113,54 @@ pub async fn timeline(
     let incident = app.store.incident(&id).await?.ok_or_else(incidents::unknown)?;
     let permit = app.timelines.clone().acquire_owned().await;
     let permit = permit.map_err(|_| ApiError::unavailable("the server is ending"))?;
-    let mut entries = app.store.entries(&id).await?;
-    entries.extend(app.store.acts(&id).await?.iter().map(Recorded::entry));
+    let acts = app.store.acts(&id).await?.iter().map(Recorded::entry).collect();
+    // What is folded depends on what came before.
+    let span = if asked.fold || asked.open.is_some() { (None, None) } else { asked.span };
+    let story = app.store.story(&id, acts, span);
+    if asked.is_file() && !asked.manifest {
+        return Ok(file(incident, story, asked, permit));
+    }
     let told = tokio::task::spawn_blocking(move || {
-        let told = tell(&incident, entries, &asked);
+        let told = told(&incident, story, &asked);
         drop(permit);
         told
     });
     told.await.map_err(|error| ApiError::internal("putting the timeline together", &error))?
+}
+
+/// Whom or what entries have to be about; all that are there.
+#[derive(Clone)]
+struct About {
+    actor: Option<String>,
+    source: Option<String>,
+    dataset: Option<String>,
+    session: Option<String>,
+    subject: Option<String>,
+}
+
+impl About {
+    fn read(parameters: &Parameters) -> Self {
+        Self {
+            actor: parameters.text("actor"),
+            source: parameters.text("source"),
+            dataset: parameters.text("dataset"),
+            session: parameters.text("session"),
+            subject: parameters.text("subject"),
+        }
+    }
+
+    fn fits(&self, entry: &Entry) -> bool {
+        let fits =
+            |wanted: &Option<String>, has: &Option<String>| wanted.is_none() || wanted == has;
+        fits(&self.actor, &entry.actor)
+            && fits(&self.source, &entry.source_ip)
+            && fits(&self.dataset, &entry.dataset)
+            && fits(&self.session, &entry.session)
+            && self
+                .subject
+                .as_ref()
+                .is_none_or(|wanted| entry.tokens.iter().any(|token| token.to_string() == *wanted))
+    }
 }
 
 impl Asked {
@@ -135,64 +192,156 @@ impl Asked {
             whole,
             open: parameters.text("open"),
             kinds: parameters.words("kinds", &KINDS.map(EntryKind::name))?,
-            limit: if whole { usize::MAX } else { parameters.limit(LIMIT)? as usize },
+            about: About::read(parameters),
+            span: (parameters.time("from")?, parameters.time("to")?),
+            limit: parameters.limit(LIMIT)? as usize,
             after: parameters.cursor()?.map(Place::parse).transpose()?,
             manifest,
         })
     }
 
-    /// The lines asked for, in order. Folds are made before kinds are chosen, so that their ids
-    /// are the same whatever is chosen.
-    fn lines(&self, mut entries: Vec<Entry>) -> Result<Vec<Line>, ApiError> {
-        sort(&mut entries);
-        let mut all = match &self.open {
-            Some(id) => {
-                let opened = unfold(entries, id);
-                if opened.is_empty() {
-                    return Err(ApiError::not_found(
-                        "no line of this timeline has the id in parameter `open`",
-                    ));
-                }
-                lines(opened)
-            }
-            None if self.fold => fold(entries),
-            None => lines(entries),
-        };
-        if !self.kinds.is_empty() {
-            all.retain(|line| self.kinds.contains(&line.entry.kind.name()));
-        }
-        Ok(all)
+    /// True where all of it goes out as it comes.
+    fn is_file(&self) -> bool {
+        self.format != ExportFormat::Json || self.whole
+    }
+
+    fn wants(&self, line: &Line) -> bool {
+        let (time, (from, to)) = (line.entry.time, self.span);
+        (self.kinds.is_empty() || self.kinds.contains(&line.entry.kind.name()))
+            && from.is_none_or(|from: EventTime| time >= from)
+            && to.is_none_or(|to| time < to)
+    }
+
+    /// The lines asked for, in order, as they come. Folds are made before lines are chosen, so
+    /// that their ids are the same whatever is chosen.
+    fn lines(&self, story: Story) -> impl Iterator<Item = io::Result<Line>> {
+        let about = self.about.clone();
+        let story = story.filter(move |entry| entry.as_ref().map_or(true, |e| about.fits(e)));
+        tell(story, self.fold).filter(|line| line.as_ref().map_or(true, |line| self.wants(line)))
     }
 }
 
-fn tell(incident: &Incident, entries: Vec<Entry>, asked: &Asked) -> Result<Response, ApiError> {
-    let all = asked.lines(entries)?;
-    if asked.format == ExportFormat::Json && !asked.whole {
-        return Ok(Json(page(incident, all, asked)).into_response());
+/// A page, or what a file would hold.
+fn told(incident: &Incident, story: Story, asked: &Asked) -> Result<Response, ApiError> {
+    let failed = |error| ApiError::internal("reading the timeline", &error);
+    if asked.manifest {
+        let mut lines = asked.lines(story);
+        let manifest = export::write(asked.format, incident, &mut lines, &mut io::sink());
+        return Ok(Json(manifest.map_err(failed)?).into_response());
     }
+    let page = match &asked.open {
+        None => page(incident, asked.lines(story), asked),
+        Some(id) => {
+            let about = story.filter(|entry| entry.as_ref().map_or(true, |e| asked.about.fits(e)));
+            let opened = unfold(about.collect::<io::Result<_>>().map_err(failed)?, id);
+            if opened.is_empty() {
+                return Err(ApiError::not_found(
+                    "no line of this timeline has the id in parameter `open`",
+                ));
+            }
+            let lines = lines(opened).into_iter().filter(|line| asked.wants(line));
+            page(incident, lines.map(Ok), asked)
+        }
+    };
+    Ok(Json(page.map_err(failed)?).into_response())
+}
+
+/// Bytes handed on at once.
+const PART_BYTES: usize = 64 << 10;
+/// Parts that wait for a slow reader.
+const PARTS_MAX: usize = 8;
+
+/// A file on its way: what fails after its beginning cuts the answer short, which the reader's
+/// client reports.
+fn file(incident: Incident, story: Story, asked: Asked, permit: OwnedSemaphorePermit) -> Response {
     let start: String = incident.id.chars().filter(char::is_ascii_alphanumeric).take(12).collect();
     let name = format!("incident-{start}.{}", asked.format.extension());
-    let disposition = (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\""));
-    if asked.whole {
-        return Ok(([disposition], Json(page(incident, all, asked))).into_response());
-    }
-    let mut file = Vec::new();
-    export::write(asked.format, incident, &all, &mut file)
-        .map_err(|error| ApiError::internal("writing the timeline", &error))?;
-    if asked.manifest {
-        return Ok(Json(Manifest::of(asked.format, &incident.id, &all, &file)).into_response());
-    }
-    let headers = [(header::CONTENT_TYPE, asked.format.media_type().to_owned()), disposition];
-    Ok((headers, file).into_response())
+    let headers = [
+        (header::CONTENT_TYPE, asked.format.media_type().to_owned()),
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")),
+    ];
+    let (to, parts) = mpsc::channel(PARTS_MAX);
+    tokio::task::spawn_blocking(move || {
+        let mut out = BufWriter::with_capacity(PART_BYTES, Parts(&to));
+        let mut lines = asked.lines(story);
+        let written = match asked.whole {
+            true => whole(&incident.id, &mut lines, &mut out),
+            false => export::write(asked.format, &incident, &mut lines, &mut out).map(drop),
+        };
+        if let Err(error) = written.and_then(|()| out.flush()) {
+            if error.kind() != io::ErrorKind::BrokenPipe {
+                tracing::error!(%error, "a timeline was cut short");
+            }
+            let _ = to.blocking_send(Err(error));
+        }
+        drop(permit);
+    });
+    (headers, Body::from_stream(ReceiverStream::new(parts))).into_response()
 }
 
-fn page(incident: &Incident, all: Vec<Line>, asked: &Asked) -> TimelinePage {
-    let total = all.iter().map(|line| line.folded).sum();
-    let from = asked.after.map_or(0, |place| place.resume(&all));
-    let to = from.saturating_add(asked.limit).min(all.len());
-    let next = (to < all.len()).then(|| Place::behind(&all[..to]).print());
-    let lines = all.into_iter().skip(from).take(to - from).collect();
-    TimelinePage { incident: incident.id.clone(), total, lines, next }
+/// Where the parts of a file go.
+struct Parts<'t>(&'t mpsc::Sender<io::Result<Bytes>>);
+
+impl Write for Parts<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let sent = self.0.blocking_send(Ok(Bytes::copy_from_slice(bytes)));
+        sent.map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A page of all lines, as they come.
+fn whole(
+    incident: &str,
+    lines: &mut dyn Iterator<Item = io::Result<Line>>,
+    to: &mut dyn Write,
+) -> io::Result<()> {
+    write!(to, "{{\"incident\":{},\"lines\":[", serde_json::to_string(incident)?)?;
+    let (mut total, mut follows) = (0, false);
+    for line in lines {
+        let line = line?;
+        if follows {
+            to.write_all(b",")?;
+        }
+        serde_json::to_writer(&mut *to, &line)?;
+        (total, follows) = (total + line.folded, true);
+    }
+    write!(to, "],\"next\":null,\"total\":{total}}}")
+}
+
+fn page(
+    incident: &Incident,
+    all: impl Iterator<Item = io::Result<Line>>,
+    asked: &Asked,
+) -> io::Result<TimelinePage> {
+    let (mut lines, mut total, mut more) = (Vec::new(), 0, false);
+    // Lines told before, of the millisecond the page before ended in.
+    let mut told = asked.after.map_or(0, |place| place.told);
+    for line in all {
+        let line = line?;
+        total += line.folded;
+        let millis = line.entry.time.millis();
+        if let Some(place) = asked.after {
+            if millis < place.millis {
+                continue;
+            }
+            if millis == place.millis && told > 0 {
+                told -= 1;
+                continue;
+            }
+        }
+        if lines.len() < asked.limit {
+            lines.push(line);
+        } else {
+            more = true;
+        }
+    }
+    let next = more.then(|| Place::behind(&lines, asked.after).print());
+    Ok(TimelinePage { incident: incident.id.clone(), total, lines, next })
 }
 
 impl Place {
@@ -207,17 +356,11 @@ impl Place {
         format!("{}:{}", self.millis, self.told)
     }
 
-    /// Behind the last of `lines`.
-    fn behind(lines: &[Line]) -> Self {
+    /// Behind the last of a page's lines, which began behind `before`.
+    fn behind(lines: &[Line], before: Option<Self>) -> Self {
         let millis = lines.last().map_or(i64::MIN, |line| line.entry.time.millis());
         let same = lines.iter().rev().take_while(|line| line.entry.time.millis() == millis);
-        Self { millis, told: same.count() }
-    }
-
-    /// The index of the first line not told yet.
-    fn resume(self, lines: &[Line]) -> usize {
-        let first = lines.partition_point(|line| line.entry.time.millis() < self.millis);
-        let behind = lines.partition_point(|line| line.entry.time.millis() <= self.millis);
-        first.saturating_add(self.told).min(behind)
+        let told = before.filter(|place| place.millis == millis).map_or(0, |place| place.told);
+        Self { millis, told: same.count() + told }
     }
 }

@@ -38,10 +38,11 @@ pub struct History {
 }
 
 /// From an offset to before another, of one partition.
-struct Stretch {
-    partition: i32,
-    start: i64,
-    end: i64,
+#[derive(Clone, Copy, Debug)]
+pub struct Stretch {
+    pub partition: i32,
+    pub start: i64,
+    pub end: i64,
 }
 
 impl History {
@@ -54,6 +55,40 @@ impl History {
         from: Option<EventTime>,
         link: &Arc<Link>,
     ) -> Result<Self, HistoryError> {
+        let mut history = Self::connect(kafka, link)?;
+        for topic in topics {
+            let stretches = history.stretches(topic, from);
+            let stretches =
+                stretches.map_err(|source| HistoryError::Topic { topic: topic.clone(), source })?;
+            history.topics.insert(topic.clone(), stretches);
+        }
+        Ok(history)
+    }
+
+    /// One partition from `first` on, or from its beginning where that is later; and what it holds
+    /// from there, none where there is no such partition.
+    pub fn of_partition(
+        kafka: &KafkaConfig,
+        topic: &str,
+        partition: i32,
+        first: i64,
+        link: &Arc<Link>,
+    ) -> Result<(Self, Option<Stretch>), HistoryError> {
+        let mut history = Self::connect(kafka, link)?;
+        let failed = |source| HistoryError::Topic { topic: topic.to_owned(), source };
+        let metadata = history.consumer.fetch_metadata(Some(topic), LOOK).map_err(failed)?;
+        let partitions = metadata.topics().iter().flat_map(|found| found.partitions());
+        if !partitions.into_iter().any(|found| found.id() == partition) {
+            return Ok((history, None));
+        }
+        let watermarks = history.consumer.fetch_watermarks(topic, partition, LOOK);
+        let (low, end) = watermarks.map_err(failed)?;
+        let held = Stretch { partition, start: low.max(first), end };
+        history.topics.insert(topic.to_owned(), vec![held]);
+        Ok((history, Some(held)))
+    }
+
+    fn connect(kafka: &KafkaConfig, link: &Arc<Link>) -> Result<Self, HistoryError> {
         let mut client = kafka.client("history")?;
         client
             .set("group.id", "tidewaiter-history")
@@ -63,14 +98,7 @@ impl History {
             .set("isolation.level", "read_committed");
         let consumer: BaseConsumer<Linked> =
             client.create_with_context(Linked(Arc::clone(link))).map_err(HistoryError::Client)?;
-        let mut history = Self { consumer, topics: BTreeMap::new() };
-        for topic in topics {
-            let stretches = history.stretches(topic, from);
-            let stretches =
-                stretches.map_err(|source| HistoryError::Topic { topic: topic.clone(), source })?;
-            history.topics.insert(topic.clone(), stretches);
-        }
-        Ok(history)
+        Ok(Self { consumer, topics: BTreeMap::new() })
     }
 
     fn stretches(&self, topic: &str, from: Option<EventTime>) -> Result<Vec<Stretch>, KafkaError> {
@@ -112,6 +140,17 @@ impl History {
 
     /// Hands every record to `take`, topic by topic, each partition's in its order.
     pub fn each(self, mut take: impl FnMut(&BorrowedMessage<'_>)) -> Result<(), HistoryError> {
+        self.until(|message| {
+            take(message);
+            false
+        })
+    }
+
+    /// The same, until `take` says that it has seen enough.
+    pub fn until(
+        self,
+        mut take: impl FnMut(&BorrowedMessage<'_>) -> bool,
+    ) -> Result<(), HistoryError> {
         for (topic, stretches) in &self.topics {
             let failed = |source| HistoryError::Topic { topic: topic.clone(), source };
             let mut assigned = TopicPartitionList::new();
@@ -120,7 +159,9 @@ impl History {
                 assigned.add_partition_offset(topic, stretch.partition, start).map_err(failed)?;
             }
             self.consumer.assign(&assigned).map_err(failed)?;
-            self.read(topic, stretches, &mut take)?;
+            if self.read(topic, stretches, &mut take)? {
+                break;
+            }
         }
         Ok(())
     }
@@ -129,8 +170,8 @@ impl History {
         &self,
         topic: &str,
         stretches: &[Stretch],
-        take: &mut impl FnMut(&BorrowedMessage<'_>),
-    ) -> Result<(), HistoryError> {
+        take: &mut impl FnMut(&BorrowedMessage<'_>) -> bool,
+    ) -> Result<bool, HistoryError> {
         let mut ends: BTreeMap<i32, i64> = stretches.iter().map(|s| (s.partition, s.end)).collect();
         let mut silent = Duration::ZERO;
         while !ends.is_empty() {
@@ -145,8 +186,8 @@ impl History {
             match polled {
                 Ok(message) => {
                     let Some(&end) = ends.get(&message.partition()) else { continue };
-                    if message.offset() < end {
-                        take(&message);
+                    if message.offset() < end && take(&message) {
+                        return Ok(true);
                     }
                     if message.offset() + 1 >= end {
                         ends.remove(&message.partition());
@@ -161,6 +202,6 @@ impl History {
                 }
             }
         }
-        Ok(())
+        Ok(false)
     }
 }

@@ -32,7 +32,7 @@ pub use config::{
 };
 pub use election::stand;
 pub use embedded::EmbeddedBroker;
-pub use history::{History, HistoryError};
+pub use history::{History, HistoryError, Stretch};
 pub use ledger::{LedgerError, LedgerLine, ledger};
 pub use link::{Link, wall_clock_ms};
 pub use reader::{From, Reader};

@@ -1,5 +1,7 @@
 //! Writing: one batch, one transaction.
 
+use std::collections::BTreeSet;
+
 use sqlx::{Any, Row, Transaction};
 
 use super::sql::{Sql, text};
@@ -126,10 +128,20 @@ async fn merge(tx: &mut Tx<'_>, absorbed: &str, by: &str, revision: i64) -> Resu
     ] {
         sqlx::query(sql).bind(absorbed).bind(by).execute(&mut **tx).await?;
     }
-    sqlx::query("DELETE FROM incident_keys WHERE incident = $1")
-        .bind(absorbed)
-        .execute(&mut **tx)
-        .await?;
+    sqlx::query(
+        "INSERT INTO entry_keys (kind, value, incident)
+         SELECT kind, value, $2 FROM entry_keys WHERE incident = $1 ON CONFLICT DO NOTHING",
+    )
+    .bind(absorbed)
+    .bind(by)
+    .execute(&mut **tx)
+    .await?;
+    for sql in [
+        "DELETE FROM entry_keys WHERE incident = $1",
+        "DELETE FROM incident_keys WHERE incident = $1",
+    ] {
+        sqlx::query(sql).bind(absorbed).execute(&mut **tx).await?;
+    }
     // The body is changed here and not by the database, whose JSON functions differ.
     let row = sqlx::query("SELECT body FROM incidents WHERE id = $1")
         .bind(absorbed)
@@ -192,6 +204,29 @@ pub(super) async fn put_incident(
     Ok(())
 }
 
+/// Notes which sessions and subjects the entries name.
+pub(super) async fn put_entry_keys(
+    tx: &mut Tx<'_>,
+    entries: impl Iterator<Item = (&IncidentId, &Entry)>,
+) -> Result<(), StoreError> {
+    let mut keys: BTreeSet<(&str, String, &IncidentId)> = BTreeSet::new();
+    for (incident, entry) in entries {
+        keys.extend(entry.session.as_deref().map(|session| ("session", text(session), incident)));
+        keys.extend(entry.tokens.iter().map(|token| ("subject", token.to_string(), incident)));
+    }
+    let keys: Vec<_> = keys.into_iter().collect();
+    for chunk in keys.chunks(ROWS_MAX) {
+        let mut query = Sql::new("INSERT INTO entry_keys (kind, value, incident) VALUES ");
+        for (place, (kind, value, incident)) in chunk.iter().enumerate() {
+            query.push(if place > 0 { ", (" } else { "(" });
+            query.list([(*kind).to_owned(), value.clone(), (*incident).clone()]).push(")");
+        }
+        query.push(" ON CONFLICT DO NOTHING");
+        query.execute(&mut **tx).await?;
+    }
+    Ok(())
+}
+
 async fn put_findings(
     tx: &mut Tx<'_>,
     findings: &[(IncidentId, Finding)],
@@ -217,8 +252,12 @@ async fn put_findings(
     Ok(())
 }
 
-async fn put_entries(tx: &mut Tx<'_>, entries: &[(IncidentId, Entry)]) -> Result<(), StoreError> {
+pub(super) async fn put_entries(
+    tx: &mut Tx<'_>,
+    entries: &[(IncidentId, Entry)],
+) -> Result<(), StoreError> {
     for chunk in entries.chunks(ROWS_MAX) {
+        put_entry_keys(tx, chunk.iter().map(|(incident, entry)| (incident, entry))).await?;
         let bodies: Vec<String> = chunk
             .iter()
             .map(|(_, entry)| serde_json::to_string(entry))

@@ -26,6 +26,7 @@ impl Store {
         let mut tx = self.begin().await?;
         for (table, column) in [
             ("entries", "incident"),
+            ("entry_keys", "incident"),
             ("findings", "incident"),
             ("incident_keys", "incident"),
             ("notices", "incident"),

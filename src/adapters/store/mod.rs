@@ -20,6 +20,7 @@ mod restore;
 mod sql;
 #[allow(clippy::module_inception)]
 mod store;
+mod story;
 mod told;
 
 pub use acts::{ActError, Done};
@@ -35,4 +36,5 @@ pub use query::{FindingFilter, IncidentFilter, IncidentSort, Page};
 pub use regroup::{REQUESTS, Whole};
 pub use restore::Restored;
 pub use store::{Changes, Store, StoreError};
+pub use story::{Span, Story};
 pub use told::Told;

@@ -32,6 +32,10 @@ pub struct IncidentFilter {
     pub actor: Option<String>,
     pub source: Option<String>,
     pub dataset: Option<String>,
+    /// Named by an entry.
+    pub session: Option<String>,
+    /// A subject's token, named by an entry.
+    pub subject: Option<String>,
     /// In title, sentence or id; case does not matter.
     pub text: Option<String>,
     pub from: Option<EventTime>,
@@ -72,6 +76,22 @@ impl Store {
             .fetch_all(&self.pool)
             .await?;
         rows.iter().map(|row| Ok(serde_json::from_str(row.try_get("body")?)?)).collect()
+    }
+
+    /// Findings whose id begins so, at most ten, with the incident each is in.
+    pub async fn findings_beginning(&self, id: &str) -> Result<Vec<(String, Finding)>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT incident, body FROM findings WHERE substr(id, 1, $2) = $1 ORDER BY id LIMIT 10",
+        )
+        .bind(text(id))
+        .bind(i32::try_from(id.chars().count()).unwrap_or(i32::MAX))
+        .fetch_all(&self.pool)
+        .await?;
+        let found = rows.iter().map(|row| {
+            let finding = serde_json::from_str(row.try_get("body")?)?;
+            Ok((row.try_get("incident")?, finding))
+        });
+        found.collect()
     }
 
     /// `cursor` is a page's `next`; one that is not understood begins at the start.
@@ -134,6 +154,12 @@ fn incident_where(query: &mut Sql, filter: &IncidentFilter) {
     {
         if let Some(value) = value {
             query.push(" AND id IN (SELECT incident FROM incident_keys WHERE kind = ");
+            query.bind(kind.to_owned()).push(" AND value = ").bind(text(value)).push(")");
+        }
+    }
+    for (kind, value) in [("session", &filter.session), ("subject", &filter.subject)] {
+        if let Some(value) = value {
+            query.push(" AND id IN (SELECT incident FROM entry_keys WHERE kind = ");
             query.bind(kind.to_owned()).push(" AND value = ").bind(text(value)).push(")");
         }
     }

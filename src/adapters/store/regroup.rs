@@ -3,7 +3,7 @@
 
 use sqlx::Row;
 
-use super::batch::put_incident;
+use super::batch::{put_entries, put_incident};
 use super::sql::Sql;
 use super::{Office, Restored, Store, StoreError, store};
 use crate::engine::cases::Recorded;
@@ -94,14 +94,16 @@ impl Store {
             query.list(chunk.iter().copied()).push(")");
             query.execute(&mut *tx).await?;
         }
-        for (incident, entry) in added {
-            sqlx::query("INSERT INTO entries (incident, time, body) VALUES ($1, $2, $3)")
-                .bind(incident)
-                .bind(entry.time.millis())
-                .bind(serde_json::to_string(entry)?)
-                .execute(&mut *tx)
-                .await?;
-        }
+        // Of those moved: what they name is named in both, as far as is known.
+        sqlx::query(
+            "INSERT INTO entry_keys (kind, value, incident)
+             SELECT kind, value, $2 FROM entry_keys WHERE incident = $1 ON CONFLICT DO NOTHING",
+        )
+        .bind(&divided.from.id)
+        .bind(&divided.to.id)
+        .execute(&mut *tx)
+        .await?;
+        put_entries(&mut tx, added).await?;
         tx.commit().await?;
         Ok(())
     }

@@ -1,5 +1,8 @@
 //! `[correlate]`.
 
+use std::net::IpAddr;
+
+use ipnet::IpNet;
 use serde::Deserialize;
 
 use crate::engine::model::Problems;
@@ -16,6 +19,12 @@ pub struct CorrelateConfig {
     pub chain_s: u32,
     /// Actors with findings on one address beyond which it counts as a gateway and joins nothing.
     pub gateway_actors_min: usize,
+    /// Addresses and networks that many come from (proxies, gateways, terminal servers): they join
+    /// nothing from the first finding on.
+    pub gateways: Vec<String>,
+    /// Accounts that several people or machines use, by id, or by how it begins with a `*` at the
+    /// end. Such an account alone joins nothing: the address or the session has to be the same too.
+    pub shared_accounts: Vec<String>,
     /// Subjects of an incident counted exactly; beyond, they are estimated.
     pub subjects_exact_max: usize,
     /// Incidents kept at hand; the oldest quiet ones go first.
@@ -31,6 +40,8 @@ impl Default for CorrelateConfig {
             lookback_s: 1_800,
             chain_s: 1_800,
             gateway_actors_min: 4,
+            gateways: Vec::new(),
+            shared_accounts: Vec::new(),
             subjects_exact_max: 100_000,
             incidents_max: 10_000,
             keep_s: 86_400,
@@ -40,6 +51,17 @@ impl Default for CorrelateConfig {
 
 impl CorrelateConfig {
     pub fn check(&self, problems: &mut Problems) {
+        for (i, text) in self.gateways.iter().enumerate() {
+            problems.require(network(text).is_some(), &format!("correlate.gateways[{i}]"), || {
+                format!("must be an address or a network such as 10.0.0.0/24, got `{text}`")
+            });
+        }
+        for (i, name) in self.shared_accounts.iter().enumerate() {
+            let place = format!("correlate.shared_accounts[{i}]");
+            problems.require(!name.trim_end_matches('*').is_empty(), &place, || {
+                format!("must be an account's id, or its beginning and a `*`, got `{name}`")
+            });
+        }
         for (key, value) in [
             ("correlate.quiet_gap_s", self.quiet_gap_s),
             ("correlate.lookback_s", self.lookback_s),
@@ -61,7 +83,16 @@ impl CorrelateConfig {
         }
     }
 
+    /// The addresses and networks of `gateways`; what does not parse has been reported.
+    pub(super) fn gateway_networks(&self) -> Vec<IpNet> {
+        self.gateways.iter().filter_map(|text| network(text)).collect()
+    }
+
     pub fn quiet_gap_ms(&self) -> i64 {
         i64::from(self.quiet_gap_s) * 1_000
     }
+}
+
+fn network(text: &str) -> Option<IpNet> {
+    text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
 }

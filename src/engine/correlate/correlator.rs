@@ -4,6 +4,7 @@ use hashbrown::{HashMap, HashSet};
 
 use super::entries::{finding_entry, is_evidence, severity_entry};
 use super::group::{Group, key_of};
+use super::sharing::Sharing;
 use super::{Chains, CorrelateConfig};
 use crate::engine::model::{
     Entry, EventTime, Finding, FindingId, IdHasher, Incident, IncidentId, Key, KeyKind, Severity,
@@ -72,20 +73,15 @@ impl NoticeKind {
 
 /// Findings remembered against repeats: at least the last so many.
 const FINDINGS_KNOWN_MAX: usize = 500_000;
-/// Source addresses whose actors are remembered; beyond it only gateways are kept.
-const SOURCES_KNOWN_MAX: usize = 200_000;
 /// Incidents looked at for one key.
 const PER_KEY_MAX: usize = 8;
-/// Actors remembered of one source, to tell a gateway.
-const ACTORS_PER_SOURCE_MAX: usize = 64;
-
 /// Holds the incidents that may still grow.
 pub struct Correlator {
     pub(super) config: CorrelateConfig,
     pub(super) groups: HashMap<IncidentId, Group>,
     pub(super) by_key: HashMap<Key, Vec<IncidentId>>,
     pub(super) by_session: HashMap<String, Vec<IncidentId>>,
-    source_actors: HashMap<String, HashSet<String>>,
+    sharing: Sharing,
     /// Two generations, so that the older half is forgotten and never the newest.
     known: HashSet<FindingId>,
     known_before: HashSet<FindingId>,
@@ -101,11 +97,11 @@ impl Correlator {
     pub fn new(config: CorrelateConfig) -> Self {
         let chains = Chains::new(config.chain_s);
         Self {
+            sharing: Sharing::new(&config),
             config,
             groups: HashMap::new(),
             by_key: HashMap::new(),
             by_session: HashMap::new(),
-            source_actors: HashMap::new(),
             known: HashSet::new(),
             known_before: HashSet::new(),
             chains,
@@ -139,7 +135,9 @@ impl Correlator {
         let near = ids.iter().rev().filter(|id| {
             self.groups.get(*id).is_some_and(|group| {
                 let earliest = group.incident.first_finding.minus_ms(lookback_ms.max(86_400_000));
-                entry.time >= earliest && entry.time <= group.last_finding.plus_ms(gap_ms)
+                entry.time >= earliest
+                    && entry.time <= group.last_finding.plus_ms(gap_ms)
+                    && self.joins(&key, entry.source_ip.as_ref(), group)
             })
         });
         let near = self.without_split(near.collect(), |_| false);
@@ -215,7 +213,7 @@ impl Correlator {
         let mut group = Group::new(id.clone(), first, &self.config);
         for finding in findings {
             self.remember(&finding.id);
-            self.note_source(finding);
+            self.sharing.note(finding);
             self.chains.take(finding);
             group.take_finding(finding);
             self.index(finding, &id);
@@ -281,7 +279,7 @@ impl Correlator {
     }
 
     fn place(&mut self, finding: Finding, out: &mut Correlated) {
-        self.note_source(&finding);
+        self.sharing.note(&finding);
         let id = self.home(&finding, out);
         self.index(&finding, &id);
         self.request(&finding, &id, out);
@@ -300,10 +298,14 @@ impl Correlator {
         let gap_ms = self.config.quiet_gap_ms();
         let mut near: Vec<&IncidentId> = Vec::new();
         let keys = self.keys(finding);
-        let by_key = keys.iter().filter_map(|key| self.by_key.get(key));
-        let session = finding.session.as_ref().filter(|_| !is_shared(finding));
-        let by_session = session.and_then(|session| self.by_session.get(session));
-        for id in by_key.chain(by_session).flatten() {
+        let ip = finding.source_ip.as_ref();
+        let of_key = |key| {
+            let ids = self.by_key.get(key).into_iter().flatten();
+            ids.filter(|id| self.groups.get(*id).is_some_and(|group| self.joins(key, ip, group)))
+        };
+        let session = finding.session.iter().filter(|_| !is_shared(finding));
+        let by_session = session.filter_map(|session| self.by_session.get(session));
+        for id in keys.iter().flat_map(of_key).chain(by_session.flatten()) {
             let is_near = self.groups.get(id).is_some_and(|g| g.is_near(finding.time, gap_ms));
             if is_near && !near.contains(&id) {
                 near.push(id);
@@ -369,28 +371,19 @@ impl Correlator {
         let source = finding
             .source_ip
             .iter()
-            .filter(|ip| !self.is_gateway(ip))
+            .filter(|ip| !self.sharing.is_gateway(ip))
             .map(|ip| Key { kind: KeyKind::Source, value: ip.clone() });
         // A topic that falls silent does so in each of its partitions.
         let system = Some(&finding.key).filter(|key| key.kind == KeyKind::System).cloned();
         actor.chain(source).chain(system).collect()
     }
 
-    fn is_gateway(&self, ip: &str) -> bool {
-        self.source_actors.get(ip).is_some_and(|a| a.len() >= self.config.gateway_actors_min)
-    }
-
-    fn note_source(&mut self, finding: &Finding) {
-        if self.source_actors.len() >= SOURCES_KNOWN_MAX {
-            let gateway = self.config.gateway_actors_min;
-            self.source_actors.retain(|_, actors| actors.len() >= gateway);
-        }
-        if let (Some(ip), Some(actor)) = (&finding.source_ip, &finding.actor) {
-            let actors = self.source_actors.entry(ip.clone()).or_default();
-            if actors.len() < ACTORS_PER_SOURCE_MAX {
-                actors.insert(actor.clone());
-            }
-        }
+    /// Whether what came from `ip` may join the group by `key`: not by an account that several
+    /// use, unless it came from one of the group's addresses.
+    fn joins(&self, key: &Key, ip: Option<&String>, group: &Group) -> bool {
+        key.kind != KeyKind::Actor
+            || !self.sharing.is_shared(&key.value)
+            || ip.is_none_or(|ip| group.has_source(ip))
     }
 
     pub(super) fn index(&mut self, finding: &Finding, id: &IncidentId) {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hashbrown::HashMap;
 
-use super::risk;
+use super::risk::{self, Best};
 use super::scope::Scope;
 use super::title::title;
 use super::{Chains, CorrelateConfig};
@@ -23,8 +23,8 @@ pub struct Group {
     /// The correlator's own time when the last finding was taken, however old that was.
     pub heard: EventTime,
     pub scope: Scope,
-    /// Best score by detector.
-    best: BTreeMap<String, u8>,
+    /// Best finding by detector.
+    best: BTreeMap<String, Best>,
     strongest: Option<Finding>,
     findings_total: u64,
     actors: BTreeSet<String>,
@@ -116,6 +116,10 @@ impl Group {
         now.since(self.last_finding) > gap_ms && now.since(self.heard) > gap_ms
     }
 
+    pub fn has_source(&self, ip: &String) -> bool {
+        self.sources.contains(ip)
+    }
+
     pub fn detectors(&self) -> impl Iterator<Item = &str> {
         self.best.keys().map(String::as_str)
     }
@@ -137,8 +141,7 @@ impl Group {
         note(&mut self.actors, finding.actor.as_ref());
         note(&mut self.sources, finding.source_ip.as_ref());
         self.attack.extend(finding.attack.iter().map(|id| id.to_string()));
-        let best = self.best.entry(finding.detector.to_string()).or_default();
-        *best = finding.score.max(*best);
+        self.note_best(finding.detector.to_string(), Best::of(finding));
         if self.strongest.as_ref().is_none_or(|strongest| strength(finding) > strength(strongest)) {
             self.strongest = Some(finding.clone());
         }
@@ -172,11 +175,15 @@ impl Group {
         due
     }
 
+    fn note_best(&mut self, detector: String, found: Best) {
+        let best = self.best.get(&detector).map_or(found, |best| best.or(found));
+        self.best.insert(detector, best);
+    }
+
     pub fn absorb(&mut self, other: Self) {
         self.scope.merge(&other.scope);
-        for (detector, score) in other.best {
-            let best = self.best.entry(detector).or_default();
-            *best = score.max(*best);
+        for (detector, best) in other.best {
+            self.note_best(detector, best);
         }
         let stronger = match (&self.strongest, &other.strongest) {
             (Some(ours), Some(theirs)) => strength(theirs) > strength(ours),
@@ -214,7 +221,7 @@ impl Group {
     /// Brings score, severity, scope and words up to date as of `time`; the severity before.
     pub fn settle(&mut self, time: EventTime) -> Severity {
         let before = self.incident.severity;
-        let (score, severity, terms) = risk::score(&self.best, &self.scope);
+        let (score, severity, terms) = risk::score(&self.best, self.last_finding, &self.scope);
         let incident = &mut self.incident;
         incident.updated = incident.updated.max(time);
         incident.score = score;
@@ -251,7 +258,7 @@ impl Group {
     /// Brings the scope's numbers up to date, and the score's terms with them. A severity that
     /// would change waits for [`Group::settle`], which says when it did.
     pub fn refresh(&mut self) {
-        let (score, severity, terms) = risk::score(&self.best, &self.scope);
+        let (score, severity, terms) = risk::score(&self.best, self.last_finding, &self.scope);
         if severity == self.incident.severity {
             self.incident.score = score;
             self.incident.score_terms = terms;

@@ -13,6 +13,7 @@ mod entries;
 mod group;
 mod risk;
 mod scope;
+mod sharing;
 mod sketch;
 mod title;
 

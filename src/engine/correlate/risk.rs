@@ -4,10 +4,48 @@ use std::collections::BTreeMap;
 
 use super::scope::Scope;
 use crate::engine::detect::severity_of;
-use crate::engine::model::{ScoreTerm, Severity};
+use crate::engine::model::{EventTime, Finding, ScoreTerm, Severity};
 
 /// How much of a further detector's score counts beside the strongest.
 const FURTHER_WEIGHT: f64 = 0.3;
+
+/// So long after it was told, a finding counts in full; from then on half as much each `HALF_MS`, as
+/// long as the incident goes on with less than that.
+const FULL_MS: i64 = 6 * 3_600_000;
+const HALF_MS: i64 = 6 * 3_600_000;
+
+/// A detector's strongest finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Best {
+    score: u8,
+    time: EventTime,
+}
+
+impl Best {
+    pub fn of(finding: &Finding) -> Self {
+        Self { score: finding.score, time: finding.time }
+    }
+
+    /// The one that counts for more at the later's time, whichever was taken first.
+    pub fn or(self, other: Self) -> Self {
+        let (earlier, later) = if (self.time, self.score) <= (other.time, other.score) {
+            (self, other)
+        } else {
+            (other, self)
+        };
+        if earlier.at(later.time) > later.score { earlier } else { later }
+    }
+
+    /// Its score as of `time`.
+    fn at(self, time: EventTime) -> u8 {
+        let faded_ms = time.since(self.time) - FULL_MS;
+        if faded_ms <= 0 {
+            return self.score;
+        }
+        let left = 0.5_f64.powf(faded_ms as f64 / HALF_MS as f64);
+        (f64::from(self.score) * left).round() as u8
+    }
+}
 
 /// Score 0 to 100, its severity, and the terms that add up to it.
 ///
@@ -15,19 +53,33 @@ const FURTHER_WEIGHT: f64 = 0.3;
 /// combined as independent evidence: `100 (1 - ∏ (1 - w s/100))` with `w` 1 for the strongest and
 /// 0.3 for the others. *Sensitive*: 4 points for T3, 2 for T2. *How much*: 2 points a decade of
 /// subjects, at most 8. The last two count only where a finding of at least low stands behind
-/// them: much honest work is sensitive and plenty.
-pub fn score(best: &BTreeMap<String, u8>, scope: &Scope) -> (u8, Severity, Vec<ScoreTerm>) {
-    let mut ranked: Vec<(&str, u8)> = best.iter().map(|(name, &s)| (name.as_str(), s)).collect();
+/// them: much honest work is sensitive and plenty. All as of `time`, the last finding's: what was
+/// told long before it counts for less (see [`Best`]).
+pub fn score(
+    best: &BTreeMap<String, Best>,
+    time: EventTime,
+    scope: &Scope,
+) -> (u8, Severity, Vec<ScoreTerm>) {
+    let mut ranked: Vec<(&str, u8)> =
+        best.iter().map(|(name, best)| (name.as_str(), best.at(time))).collect();
     ranked.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
     let Some(&(strongest, strongest_score)) = ranked.first() else {
         return (0, Severity::Informational, Vec::new());
     };
-    let mut terms = vec![term("found", f64::from(strongest_score), strongest.to_owned())];
+    let told = |name: &str, score: u8| match best.get(name) {
+        Some(best) if best.score > score => {
+            let hours = time.since(best.time) / 3_600_000;
+            format!("{name}, {} when it was told {hours} h before the last finding", best.score)
+        }
+        _ => name.to_owned(),
+    };
+    let found = f64::from(strongest_score);
+    let mut terms = vec![term("found", found, told(strongest, strongest_score))];
     let mut doubt = 1.0 - f64::from(strongest_score) / 100.0;
     for (name, further) in &ranked[1..] {
         let before = doubt;
         doubt *= 1.0 - FURTHER_WEIGHT * f64::from(*further) / 100.0;
-        terms.push(term("also found", (before - doubt) * 100.0, (*name).to_owned()));
+        terms.push(term("also found", (before - doubt) * 100.0, told(name, *further)));
     }
     if severity_of(strongest_score) >= Severity::Low {
         let tier = scope.tier_max();
@@ -50,4 +102,52 @@ pub fn score(best: &BTreeMap<String, u8>, scope: &Scope) -> (u8, Severity, Vec<S
 
 fn term(name: &str, points: f64, why: String) -> ScoreTerm {
     ScoreTerm { term: name.to_owned(), points: (points * 10.0).round() / 10.0, why }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Detectors as `name score@hour`; the score as of an hour.
+    fn check(found: &str, hour: i64, expected: u8) {
+        let at = |hour: i64| EventTime::default().plus_ms(hour * 3_600_000);
+        let mut best: BTreeMap<String, Best> = BTreeMap::new();
+        for finding in found.split("; ") {
+            let (name, rest) = finding.split_once(' ').expect("a name");
+            let (score, hour) = rest.split_once('@').expect("a score and an hour");
+            let found = Best {
+                score: score.parse().expect("a score"),
+                time: at(hour.parse().expect("an hour")),
+            };
+            let new = best.get(name).map_or(found, |known| known.or(found));
+            assert_eq!(new, best.get(name).map_or(found, |known| found.or(*known)), "{found:?}");
+            best.insert(name.to_owned(), new);
+        }
+        let (score, severity, terms) = score(&best, at(hour), &Scope::new(10));
+        assert_eq!(score, expected, "{found} at {hour}: {terms:?}");
+        assert_eq!(severity, severity_of(score));
+        let sum: f64 = terms.iter().map(|term| term.points).sum();
+        assert!((sum - f64::from(score)).abs() <= 0.5, "{terms:?}");
+    }
+
+    #[test]
+    fn what_was_found_counts_in_full_for_six_hours_and_half_each_six_after() {
+        check("canary 80@0", 0, 80);
+        check("canary 80@0", 6, 80);
+        check("canary 80@0", 12, 40);
+        check("canary 80@0", 18, 20);
+    }
+
+    #[test]
+    fn a_weaker_finding_takes_over_once_it_counts_for_more() {
+        check("bulk_read 80@0; bulk_read 50@5", 6, 80);
+        check("bulk_read 80@0; bulk_read 50@12", 12, 50);
+        check("bulk_read 50@12; bulk_read 80@0", 12, 50);
+    }
+
+    #[test]
+    fn it_rises_again_with_what_is_found_anew() {
+        check("canary 80@0; no_case 20@24", 24, 22);
+        check("canary 80@0; no_case 20@24; canary 80@25", 25, 81);
+    }
 }

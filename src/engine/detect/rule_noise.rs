@@ -14,6 +14,9 @@ struct Noise {
     today: f32,
     past: f32,
     days: u16,
+    turns: u16,
+    /// Whom it went off on, as bits: of this week, and of the one before.
+    actors: [u64; 2],
     /// One actor-day in so many, where that is too often.
     too_often: Option<u32>,
     /// Too often even for what a rule calls critical.
@@ -34,6 +37,9 @@ const DAYS_MIN: u16 = 3;
 const PLAINLY: f64 = 4.0;
 /// What is left of a finding on ordinary work.
 const NOTED: u8 = 8;
+/// What goes off on a few again and again is about them.
+const ACTORS_MIN: u32 = 6;
+const WEEK: u16 = 7;
 const ACTOR_DAYS_MIN: f32 = 6.0;
 const RULES_MAX: usize = 10_000;
 
@@ -46,6 +52,8 @@ impl RuleNoise {
         }
         let noise = self.0.entry(rule).or_default();
         noise.today += f32::from(u8::from(first_today));
+        let who = mark(finding.actor.as_deref().unwrap_or(&finding.key.value));
+        noise.actors[0] |= 1 << (who.wrapping_mul(0x9E37_79B9) >> 26);
         let Some(one_in) = noise.too_often else { return };
         if finding.severity < Severity::Critical || noise.far_too_often {
             finding.score = NOTED;
@@ -71,7 +79,15 @@ impl RuleNoise {
             let share = f64::from(noise.past / actor_days.max(1.0));
             let over = share / (budget / 1_000.0);
             let known = noise.days >= DAYS_MIN || over > PLAINLY;
-            let often = known && noise.past >= ACTOR_DAYS_MIN && over > SHARE_OF_BUDGET;
+            let actors = (noise.actors[0] | noise.actors[1]).count_ones();
+            let often = known
+                && actors >= ACTORS_MIN
+                && noise.past >= ACTOR_DAYS_MIN
+                && over > SHARE_OF_BUDGET;
+            noise.turns = noise.turns.wrapping_add(1);
+            if noise.turns.is_multiple_of(WEEK) {
+                noise.actors = [0, noise.actors[0]];
+            }
             noise.too_often = often.then(|| (1.0 / share).round() as u32);
             noise.far_too_often = often && over > 1.0;
         }
@@ -82,7 +98,7 @@ impl RuleNoise {
 mod tests {
     use super::*;
 
-    fn finding(severity: Severity) -> Finding {
+    fn finding(severity: Severity, actor: u32) -> Finding {
         use crate::engine::model::{EventTime, Key, KeyKind, Source, Window};
         let time = EventTime::MIN;
         Finding {
@@ -93,7 +109,7 @@ mod tests {
             severity,
             score: 90,
             key: Key { kind: KeyKind::Actor, value: "off-1".into() },
-            actor: None,
+            actor: Some(format!("off-{actor}")),
             source_ip: None,
             session: None,
             dataset: None,
@@ -113,41 +129,48 @@ mod tests {
         }
     }
 
-    fn severity(noise: &mut RuleNoise, of: Severity) -> Severity {
-        let mut finding = finding(of);
+    fn severity(noise: &mut RuleNoise, of: Severity, actor: u32) -> Severity {
+        let mut finding = finding(of, actor);
         noise.judge(7, true, &mut finding);
         finding.severity
     }
 
     /// What is left of a finding of `severity` on the `day` after a rule went off on `a_day` of
-    /// 1,000 actors, day after day.
-    fn check(a_day: u32, days: u32, of: Severity, left: Severity) {
+    /// 1,000 actors, day after day: on others each day, or on the same `few`.
+    fn check(a_day: u32, few: u32, days: u32, of: Severity, left: Severity) {
         let mut noise = RuleNoise::default();
         for day in 1..=days {
-            (0..a_day).for_each(|_| {
-                let _ = severity(&mut noise, of);
-            });
+            for n in 0..a_day {
+                let _ = severity(&mut noise, of, (day * a_day + n) % few);
+            }
             noise.turn(5.0, 1_000.0 * day as f32);
         }
-        assert_eq!(severity(&mut noise, of), left, "{a_day} a day for {days} days");
+        assert_eq!(severity(&mut noise, of, 0), left, "{a_day} a day for {days} days");
     }
+
+    const ANYBODY: u32 = 100_000;
 
     #[test]
     fn a_rule_about_ordinary_work_is_told_from_a_rare_one() {
-        check(4, 3, Severity::High, Severity::Informational);
-        check(1, 3, Severity::High, Severity::High);
-        check(0, 3, Severity::High, Severity::High);
+        check(4, ANYBODY, 3, Severity::High, Severity::Informational);
+        check(1, ANYBODY, 3, Severity::High, Severity::High);
+        check(0, ANYBODY, 3, Severity::High, Severity::High);
     }
 
     #[test]
     fn what_goes_off_everywhere_is_known_after_a_day() {
-        check(40, 1, Severity::High, Severity::Informational);
-        check(4, 1, Severity::High, Severity::High);
+        check(40, ANYBODY, 1, Severity::High, Severity::Informational);
+        check(4, ANYBODY, 1, Severity::High, Severity::High);
+    }
+
+    #[test]
+    fn what_goes_off_on_a_few_again_and_again_is_about_them() {
+        check(4, 4, 30, Severity::High, Severity::High);
     }
 
     #[test]
     fn what_is_critical_is_noted_only_where_it_takes_the_whole_budget() {
-        check(4, 3, Severity::Critical, Severity::Critical);
-        check(12, 3, Severity::Critical, Severity::Informational);
+        check(4, ANYBODY, 3, Severity::Critical, Severity::Critical);
+        check(12, ANYBODY, 3, Severity::Critical, Severity::Informational);
     }
 }

@@ -1,5 +1,10 @@
 //! Thousands of like reads become one line that can be opened.
 
+use std::collections::VecDeque;
+use std::hash::BuildHasher;
+use std::io;
+
+use foldhash::fast::FixedState;
 use hashbrown::{HashMap, HashSet};
 use serde::Serialize;
 
@@ -10,6 +15,8 @@ use crate::engine::model::{Entry, EntryKind, EventTime};
 const GAP_MS: i64 = 300_000;
 /// A fold covers no more than this, so that a day of steady work does not become one line.
 const SPAN_MS: i64 = 3_600_000;
+/// Closed folds kept at most beyond twice the open lines.
+const OPEN_SPARE: usize = 1_024;
 
 /// One line of the story: an entry, or several like ones summed.
 #[derive(Clone, Debug, Serialize)]
@@ -33,9 +40,7 @@ pub fn sort(entries: &mut [Entry]) {
 
 /// Every entry as a line of its own. `entries` are in the story's order.
 pub fn lines(entries: Vec<Entry>) -> Vec<Line> {
-    let mut lines: Vec<Line> = entries.into_iter().map(single).collect();
-    tell_apart(&mut lines);
-    lines
+    all(Telling::new(false), entries)
 }
 
 /// Like entries folded. `entries` are in the story's order; so are the lines, by their first entry.
@@ -44,29 +49,138 @@ pub fn lines(entries: Vec<Entry>) -> Vec<Line> {
 /// dataset and destination, at most 5 min apart and within 1 h. A finding, a change of severity
 /// or an act ends every fold, so that what led to it stands before it.
 pub fn fold(entries: Vec<Entry>) -> Vec<Line> {
-    let mut lines: Vec<Line> = Vec::new();
-    let mut open: HashMap<Likeness, Open> = HashMap::new();
-    for entry in entries {
-        if matches!(entry.kind, EntryKind::Finding | EntryKind::Severity | EntryKind::Act) {
-            open.clear();
-            lines.push(single(entry));
-            continue;
-        }
-        let likeness = Likeness::of(&entry);
-        if let Some(fold) = open.get_mut(&likeness)
-            && fold.takes(&lines[fold.line], entry.time)
-        {
-            fold.take(&mut lines[fold.line], &entry);
-            continue;
-        }
-        open.insert(likeness, Open::new(lines.len(), &entry));
-        lines.push(single(entry));
+    all(Telling::new(true), entries)
+}
+
+fn all(mut telling: Telling, entries: Vec<Entry>) -> Vec<Line> {
+    let mut lines = Vec::new();
+    entries.into_iter().for_each(|entry| telling.take(entry, &mut lines));
+    telling.end(&mut lines);
+    lines
+}
+
+/// Entries become lines one by one, however many there are: it holds no more of them than may
+/// still be folded.
+#[derive(Default)]
+struct Telling {
+    folds: bool,
+    /// Lines not told yet, in order; the first is line number `told`.
+    pending: VecDeque<Line>,
+    told: usize,
+    open: HashMap<Likeness, Open>,
+    /// Names so far, as hashes, and how often each came.
+    names: HashMap<u64, u32, FixedState>,
+}
+
+impl Telling {
+    fn new(folds: bool) -> Self {
+        Self { folds, ..Self::default() }
     }
-    tell_apart(&mut lines);
-    for line in &mut lines {
+
+    /// Takes the next entry in the story's order; appends the lines that are complete.
+    fn take(&mut self, entry: Entry, lines: &mut Vec<Line>) {
+        let concludes =
+            matches!(entry.kind, EntryKind::Finding | EntryKind::Severity | EntryKind::Act);
+        if !self.folds || concludes {
+            self.end(lines);
+            lines.push(self.named(single(entry)));
+            return;
+        }
+        self.tell(entry.time, lines);
+        let likeness = Likeness::of(&entry);
+        let next = self.told + self.pending.len();
+        if let Some(fold) = self.open.get_mut(&likeness)
+            && let Some(place) = fold.line.checked_sub(self.told)
+            && let Some(line) = self.pending.get_mut(place)
+            && takes(line, entry.time)
+        {
+            fold.take(line, &entry);
+            return;
+        }
+        self.open.insert(likeness, Open::new(next, &entry));
+        if self.open.len() > 2 * self.pending.len() + OPEN_SPARE {
+            let told = self.told;
+            self.open.retain(|_, fold| fold.line >= told);
+        }
+        let line = self.named(single(entry));
+        self.pending.push_back(line);
+    }
+
+    /// Appends what is left.
+    fn end(&mut self, lines: &mut Vec<Line>) {
+        self.open.clear();
+        self.told += self.pending.len();
+        lines.extend(self.pending.drain(..).map(summed));
+    }
+
+    /// Appends the first lines, as far as nothing at `time` or later can be folded into them.
+    fn tell(&mut self, time: EventTime, lines: &mut Vec<Line>) {
+        while let Some(line) = self.pending.pop_front_if(|line| !takes(line, time)) {
+            self.told += 1;
+            lines.push(summed(line));
+        }
+    }
+
+    /// One event may raise the severity more than once: a name that comes again gets a number.
+    fn named(&mut self, mut line: Line) -> Line {
+        let times = self.names.entry(FixedState::default().hash_one(&line.id)).or_default();
+        *times += 1;
+        if *times > 1 {
+            line.id = format!("{}~{times}", line.id);
+        }
+        line
+    }
+}
+
+/// Lines of entries that come one by one, in the story's order.
+pub struct Told<I> {
+    entries: I,
+    telling: Telling,
+    ready: std::vec::IntoIter<Line>,
+    ended: bool,
+}
+
+/// Tells `entries` as they come, folded or not.
+pub fn tell<I: Iterator<Item = io::Result<Entry>>>(entries: I, folds: bool) -> Told<I> {
+    let telling = Telling::new(folds);
+    Told { entries, telling, ready: Vec::new().into_iter(), ended: false }
+}
+
+impl<I: Iterator<Item = io::Result<Entry>>> Iterator for Told<I> {
+    type Item = io::Result<Line>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(line) = self.ready.next() {
+                return Some(Ok(line));
+            }
+            if self.ended {
+                return None;
+            }
+            let mut ready = Vec::new();
+            match self.entries.next() {
+                Some(Ok(entry)) => self.telling.take(entry, &mut ready),
+                Some(Err(error)) => return Some(Err(error)),
+                None => {
+                    self.ended = true;
+                    self.telling.end(&mut ready);
+                }
+            }
+            self.ready = ready.into_iter();
+        }
+    }
+}
+
+fn takes(line: &Line, time: EventTime) -> bool {
+    time.since(line.until) <= GAP_MS && time.since(line.entry.time) <= SPAN_MS
+}
+
+/// What a line says once it is known how many entries it stands for.
+fn summed(mut line: Line) -> Line {
+    if line.folded > 1 {
         line.entry.text = sentence(&line.entry, line.folded);
     }
-    lines
+    line
 }
 
 /// The entries behind one folded line, in order; empty where no such line exists.
@@ -80,19 +194,6 @@ pub fn unfold(entries: Vec<Entry>, fold_id: &str) -> Vec<Entry> {
         .filter(|entry| inside(entry) && Likeness::of(entry) == likeness)
         .take(usize::try_from(line.folded).unwrap_or(usize::MAX))
         .collect()
-}
-
-/// One event may raise the severity more than once: a name that comes again gets a number.
-fn tell_apart(lines: &mut [Line]) {
-    let mut seen: HashMap<String, u32> = HashMap::with_capacity(lines.len());
-    for line in lines {
-        let times = seen.entry(line.id.clone()).or_default();
-        *times += 1;
-        if *times > 1 {
-            line.id = format!("{}~{times}", line.id);
-            line.fold = line.fold.as_ref().map(|_| line.id.clone());
-        }
-    }
 }
 
 fn single(mut entry: Entry) -> Line {
@@ -147,10 +248,6 @@ impl Open {
         let mut open = Self { line, tokens: HashSet::new(), untold: 0 };
         open.count(entry);
         open
-    }
-
-    fn takes(&self, line: &Line, time: EventTime) -> bool {
-        time.since(line.until) <= GAP_MS && time.since(line.entry.time) <= SPAN_MS
     }
 
     fn take(&mut self, line: &mut Line, entry: &Entry) {

@@ -9,6 +9,6 @@ mod visible;
 
 pub mod export;
 
-pub use fold::{Line, fold, lines, sort, unfold};
+pub use fold::{Line, fold, lines, sort, tell, unfold};
 pub use sentence::sentence;
 pub use visible::{escaped, visible, visible_json, visible_lines};

@@ -7,7 +7,7 @@ import { plural } from '../format/number';
 import * as api from '../wire/api';
 import type { Act, Acted, BulkResult, Case } from '../wire/cases';
 import { me } from './me.svelte';
-import { changedMeanwhile, restsOnCase, told } from './steps';
+import { changedMeanwhile, mayBeTakenBack, restsOnCase, told } from './steps';
 
 export interface Toast {
   id: number;
@@ -45,7 +45,7 @@ class Doing {
       const revision = restsOnCase(act) ? seen.revision : undefined;
       const done = await api.act(incident, by, act, revision);
       changed(done.case);
-      this.say('done', told(act), act.kind === 'undo' ? [] : [{ incident, act: done.act.number }]);
+      this.say('done', told(act), mayBeTakenBack(act) ? [{ incident, act: done.act.number }] : []);
       return done;
     } catch (error) {
       const refused = error instanceof api.ApiError ? error : null;

@@ -80,3 +80,34 @@ export async function askLink(): Promise<Act | null> {
   });
   return answers?.url ? { kind: 'link', url: answers.url, title: answers.title || null } : null;
 }
+
+/** Another incident that is part of this one. `near` are those it could be. */
+export async function askAbsorb(near: readonly { id: string; title: string }[]): Promise<Act | null> {
+  const answers = await form.ask({
+    title: 'Absorb another incident',
+    text: 'Its findings, timeline and acts come here, and it is shown as absorbed. This cannot be undone; a finding can be split off again.',
+    fields: [
+      {
+        name: 'incident',
+        label: 'Incident',
+        kind: 'text',
+        required: true,
+        known: near.map(({ id }) => id),
+        hint: near.length > 0 ? near.slice(0, 3).map(({ id, title }) => `${id.slice(0, 12)} ${title}`).join('; ') : 'Its id, as its page shows it.',
+      },
+    ],
+    submit: 'Absorb',
+  });
+  return answers?.incident ? { kind: 'absorb', incident: answers.incident } : null;
+}
+
+/** A finding that does not belong here. */
+export async function askSplit(finding: string, why: string): Promise<Act | null> {
+  const answers = await form.ask({
+    title: 'Split this finding off',
+    text: `It becomes an incident of its own, with what only it is about: ${why}`,
+    fields: [],
+    submit: 'Split off',
+  });
+  return answers ? { kind: 'split', finding } : null;
+}

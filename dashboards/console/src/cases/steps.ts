@@ -32,12 +32,17 @@ export function steps(state: State): Step[] {
 
 /** Whether what was seen of the case matters: a comment stands by itself. */
 export function restsOnCase(act: Act): boolean {
-  return act.kind !== 'comment' && act.kind !== 'link' && act.kind !== 'undo';
+  return !['comment', 'link', 'undo', 'absorb', 'split'].includes(act.kind);
 }
 
 const UNDOABLE = new Set([
   'acknowledge', 'investigate', 'contain', 'resolve', 'reopen', 'assign', 'comment', 'link', 'aware', 'notified',
 ]);
+
+/** What was undone, absorbed or split off stays so. */
+export function mayBeTakenBack(act: Act): boolean {
+  return UNDOABLE.has(act.kind);
+}
 
 /** Of one strand only the last can be undone: what came after was allowed because of it. */
 function strand(kind: string): 'state' | 'assignee' | 'alone' {
@@ -85,6 +90,8 @@ const toldOf: Record<Act['kind'], string> = {
   undo: 'Undone',
   aware: 'Aware: the clocks run',
   notified: 'Notification recorded',
+  absorb: 'It will be absorbed in a moment',
+  split: 'It will be split off in a moment',
 };
 
 export function told(act: Act): string {

@@ -56,3 +56,14 @@ export function quantity(value: number, unit: string): string {
 export function plural(n: number, one: string, many = `${one}s`): string {
   return `${count(n)} ${n === 1 ? one : many}`;
 }
+
+/** Work done, from microseconds: `–` for none, else as milliseconds or seconds. */
+export function spent(microseconds: number): string {
+  return microseconds > 0 ? milliseconds(microseconds / 1000) : '–';
+}
+
+/** A part of one: `38%`, `0.4%`. */
+export function share(part: number): string {
+  const percent = part * 100;
+  return `${percent < 10 ? oneDecimal.format(percent) : whole.format(percent)}%`;
+}

@@ -1,6 +1,6 @@
 /** The API's words as people say them. */
 
-import type { Resolution, State } from '../wire/cases';
+import type { ActKind, Resolution, State } from '../wire/cases';
 import type { Kind, Origin, Severity, Status } from '../wire/types';
 
 export const severityWord: Record<Severity, string> = {
@@ -40,6 +40,27 @@ export const resolutionWord: Record<Resolution, string> = {
   benign: 'Benign',
   false_positive: 'False positive',
   test: 'Test',
+};
+
+export const actWord: Record<ActKind, string> = {
+  acknowledge: 'Acknowledged',
+  investigate: 'Investigating',
+  contain: 'Contained',
+  resolve: 'Resolved',
+  reopen: 'Reopened',
+  assign: 'Assigned',
+  comment: 'Comment',
+  link: 'Link',
+  undo: 'Undo',
+  aware: 'Aware',
+  notified: 'Authority told',
+  absorb: 'Absorb',
+  split: 'Split',
+  absorbed: 'Acts taken over',
+  clock_warned: 'Clock runs out',
+  add_exception: 'Exception',
+  revoke_exception: 'Exception revoked',
+  exception_expired: 'Exception expired',
 };
 
 const detectors: Record<string, string> = {

@@ -3,7 +3,7 @@
  * sparsely, since people share them: what is at its default is left out.
  */
 
-import { STATES, type State } from '../wire/cases';
+import { ACT_KINDS, STATES, type ActKind, type State } from '../wire/cases';
 import {
   DETECTORS,
   KINDS,
@@ -86,6 +86,19 @@ export function readFindingFilters(search: URLSearchParams): FindingFilters {
 
 export function writeFindingFilters(filters: FindingFilters): string {
   return written({ ...filters, severity: filters.severity.join() });
+}
+
+export interface AuditFilters {
+  by: string;
+  kind: ActKind[];
+}
+
+export function readAuditFilters(search: URLSearchParams): AuditFilters {
+  return { by: text(search, 'by'), kind: list(search, 'kind', ACT_KINDS) };
+}
+
+export function writeAuditFilters(filters: AuditFilters): string {
+  return written({ by: filters.by, kind: filters.kind.join() });
 }
 
 export interface TimelineFilters {

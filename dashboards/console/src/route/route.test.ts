@@ -14,7 +14,12 @@ describe('addresses', () => {
     check('/findings', '["findings"]');
     check('/rules', '["rules"]');
     check('/report', '["report"]');
-    check('/actors/off-1', '["actor","off-1"]');
+    check('/actors/off-1', '["about","actor","off-1"]');
+    check('/sources/10.0.0.1', '["about","source","10.0.0.1"]');
+    check('/datasets/pnr', '["about","dataset","pnr"]');
+    check('/sessions/s-1', '["about","session","s-1"]');
+    check('/subjects/p1.5f', '["about","subject","p1.5f"]');
+    check('/audit', '["audit"]');
     check('/incidents/5f/notification/gdpr', '["draft","5f","gdpr"]');
   });
   it('name no page that does not exist', () => {
@@ -25,7 +30,7 @@ describe('addresses', () => {
   });
   it('carry any id there and back', () => {
     check(incidentPath('a/b c?'), '["incident","a/b c?"]');
-    check(actorPath('ann@x/y'), '["actor","ann@x/y"]');
+    check(actorPath('ann@x/y'), '["about","actor","ann@x/y"]');
     check(draftPath('a/b', 'g?'), '["draft","a/b","g?"]');
   });
   it('leave the server its own', () => {

@@ -1,5 +1,9 @@
 /** Which page an address means. Every view is a link; the address is all a page knows of itself. */
 
+/** What has a page of its own, with what every incident tells of it. */
+export const ABOUT_KINDS = ['actor', 'source', 'dataset', 'session', 'subject'] as const;
+export type AboutKind = (typeof ABOUT_KINDS)[number];
+
 export type Route =
   | { page: 'watch' }
   | { page: 'incidents' }
@@ -8,7 +12,8 @@ export type Route =
   | { page: 'findings' }
   | { page: 'rules' }
   | { page: 'report' }
-  | { page: 'actor'; actor: string }
+  | { page: 'audit' }
+  | { page: 'about'; kind: AboutKind; value: string }
   | { page: 'not-found'; path: string };
 
 export function route(path: string): Route {
@@ -19,10 +24,12 @@ export function route(path: string): Route {
   if (parts.length === 1 && first === 'findings') return { page: 'findings' };
   if (parts.length === 1 && first === 'rules') return { page: 'rules' };
   if (parts.length === 1 && first === 'report') return { page: 'report' };
+  if (parts.length === 1 && first === 'audit') return { page: 'audit' };
   const name = second === undefined ? null : decoded(second);
   if (name !== null && parts.length === 2) {
     if (first === 'incidents') return { page: 'incident', id: name };
-    if (first === 'actors') return { page: 'actor', actor: name };
+    const kind = ABOUT_KINDS.find((known) => `${known}s` === first);
+    if (kind) return { page: 'about', kind, value: name };
   }
   const regime = fourth === undefined ? null : decoded(fourth);
   if (name !== null && regime !== null && parts.length === 4) {
@@ -46,7 +53,9 @@ export function isServers(path: string): boolean {
 
 export const incidentPath = (id: string) => `/incidents/${encodeURIComponent(id)}`;
 
-export const actorPath = (actor: string) => `/actors/${encodeURIComponent(actor)}`;
+export const aboutPath = (kind: AboutKind, value: string) => `/${kind}s/${encodeURIComponent(value)}`;
+
+export const actorPath = (actor: string) => aboutPath('actor', actor);
 
 /** Incidents in one report: as many as the API takes. */
 export const REPORT_MAX = 15;

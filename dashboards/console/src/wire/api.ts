@@ -4,6 +4,7 @@ import type {
   Act,
   Acted,
   ActList,
+  Audit,
   BulkResult,
   Case,
   Clocks,
@@ -119,6 +120,10 @@ export const act = (id: string, by: string | undefined, act: Act, revision?: num
 
 export const actOnAll = (incidents: string[], by: string | undefined, act: Act) =>
   post<{ results: BulkResult[] }>('/api/v1/acts', { by, incidents, act });
+
+/** What anybody did, the last first. */
+export const audit = (parameters: Parameters, signal?: AbortSignal) =>
+  get<Audit>(`/api/v1/audit${query(parameters)}`, signal);
 
 export const regimes = (signal?: AbortSignal) =>
   get<{ regimes: Regime[] }>('/api/v1/regimes', signal);

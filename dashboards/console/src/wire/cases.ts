@@ -56,7 +56,38 @@ export type Act =
   | { kind: 'link'; url: string; title: string | null }
   | { kind: 'undo'; act: number }
   | { kind: 'aware'; at: string | null; regimes: string[]; reason: string }
-  | { kind: 'notified'; regime: string; phase: string; at: string | null; reference: string | null };
+  | { kind: 'notified'; regime: string; phase: string; at: string | null; reference: string | null }
+  /** Both are requests: the monitor works them off, and says so in the timeline. */
+  | { kind: 'absorb'; incident: string }
+  | { kind: 'split'; finding: string };
+
+/** Of every act on record, for the audit log's filter. */
+export const ACT_KINDS = [
+  'acknowledge',
+  'investigate',
+  'contain',
+  'resolve',
+  'reopen',
+  'assign',
+  'comment',
+  'link',
+  'undo',
+  'aware',
+  'notified',
+  'absorb',
+  'split',
+  'absorbed',
+  'clock_warned',
+  'add_exception',
+  'revoke_exception',
+  'exception_expired',
+] as const;
+export type ActKind = (typeof ACT_KINDS)[number];
+
+export interface Audit {
+  items: Recorded[];
+  next: string | null;
+}
 
 /** An act on record. The monitor has kinds of its own. */
 export interface Recorded {
@@ -215,5 +246,7 @@ export interface Rule {
   findings: number;
   suppressed: number;
   shadow_findings: number;
+  /** Microseconds, estimated from one event in 64. */
+  spent_us: number;
   feedback: Feedback;
 }

@@ -125,7 +125,13 @@ async fn the_console_answers_for_places_within_it() {
     let page = world.get("/").await;
     assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
     assert!(page.text().contains("Tidewaiter"));
-    for path in ["/index.html", "/incidents/0123", "/wall?theme=dark"] {
+    for path in [
+        "/index.html",
+        "/incidents/0123",
+        "/wall?theme=dark",
+        "/sources/10.0.0.1",
+        "/subjects/p1.5f",
+    ] {
         assert_eq!(world.get(path).await.body, page.body, "{path}");
     }
     for path in ["/readyz/", "/healthz/", "/metrics/", "/metrics//", "/readyz/now"] {

@@ -10,6 +10,10 @@ fn path(query: &str) -> String {
     format!("/api/v1/incidents/{}/timeline{query}", id(1))
 }
 
+fn differences(manifest: &Manifest, mut file: &[u8]) -> Vec<String> {
+    manifest.differences(&mut file).expect("memory reads")
+}
+
 /// Kinds and folds in order, as `access x20`.
 async fn check(query: &str, total: u64, expected: &str) {
     let world = World::new().await;
@@ -30,6 +34,23 @@ async fn folds_like_entries_unless_told_not_to() {
     check("?kinds=finding,severity", 2, "finding x1, severity x1").await;
     check("?kinds=access", 40, "access x20, access x20").await;
     check("?fold=false&limit=2", 42, "access x1, access x1").await;
+}
+
+#[tokio::test]
+async fn a_span_takes_lines_that_begin_in_it_and_folds_keep_their_names() {
+    check("?from=2026-03-02T09:00:30Z", 22, "finding x1, severity x1, access x20").await;
+    check("?to=2026-03-02T09:00:30Z", 20, "access x20").await;
+    let second = "?from=2026-03-02T09:00:05Z&to=2026-03-02T09:00:06Z";
+    check(second, 0, "").await;
+    check(&format!("{second}&fold=false"), 2, "access x1, access x1").await;
+    let world = World::new().await;
+    let all = world.json(&path("?kinds=access")).await;
+    let late = world.json(&path("?kinds=access&from=2026-03-02T09:00:30Z")).await;
+    assert_eq!(late["lines"][0], all["lines"][1]);
+    let answer = world.get(&path("?from=yesterday")).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    let csv = world.get(&path("?format=csv&from=2026-03-02T09:00:30Z")).await;
+    assert_eq!(String::from_utf8_lossy(&csv.body).lines().count(), 1 + 22);
 }
 
 #[tokio::test]
@@ -116,13 +137,13 @@ async fn a_manifest_says_what_the_file_holds() {
         let file = world.get(&path(&format!("?format={format}"))).await.body;
         let told = world.json(&path(&format!("?format={format}&manifest=true"))).await;
         let manifest: Manifest = serde_json::from_value(told).expect("a manifest");
-        assert_eq!(manifest.differences(&file), [""; 0], "{format}");
+        assert_eq!(differences(&manifest, &file), [""; 0], "{format}");
         assert_eq!(manifest.entries, 42, "{format}");
         assert_eq!(manifest.sources["access/0"].0, 0, "{format}");
         let mut changed = file.clone();
         changed[10] ^= 1;
-        assert_eq!(manifest.differences(&changed).len(), 1, "{format}: one bit");
-        assert_eq!(manifest.differences(&file[1..]).len(), 2, "{format}: one byte less");
+        assert_eq!(differences(&manifest, &changed).len(), 1, "{format}: one bit");
+        assert_eq!(differences(&manifest, &file[1..]).len(), 2, "{format}: one byte less");
     }
 }
 

@@ -6,119 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::lane::{LANES, Lane, PARTS, Part, is_straight, parts_of, threshold};
 use super::scores::{Scores, Tail, score_of, step_of};
-
-/// What is scored of an actor's day.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
-    TenAll,
-    TenUnexplained,
-    HourAll,
-    HourUnexplained,
-    DayAll,
-    DayUnexplained,
-    Novelty,
-    Sequence,
-    SlowAll,
-    SlowUnexplained,
-    OffHours,
-    SlowShare,
-}
-
-pub const PARTS: usize = 12;
-
-impl Part {
-    const ALL: [Self; PARTS] = [
-        Self::TenAll,
-        Self::TenUnexplained,
-        Self::HourAll,
-        Self::HourUnexplained,
-        Self::DayAll,
-        Self::DayUnexplained,
-        Self::Novelty,
-        Self::Sequence,
-        Self::SlowAll,
-        Self::SlowUnexplained,
-        Self::OffHours,
-        Self::SlowShare,
-    ];
-
-    /// Batch work and lists make tails heavy; the others are evidence that adds up.
-    const fn tail(self) -> Tail {
-        match self {
-            Self::TenAll
-            | Self::TenUnexplained
-            | Self::HourAll
-            | Self::HourUnexplained
-            | Self::DayAll
-            | Self::DayUnexplained
-            | Self::Sequence
-            | Self::OffHours => Tail::Heavy,
-            _ => Tail::Straight,
-        }
-    }
-}
-
-/// What is alerted on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lane {
-    Fused,
-    Burst,
-    Unexplained,
-    Novelty,
-    Sequence,
-    SlowAll,
-    SlowUnexplained,
-    OffHours,
-}
-
-pub const LANES: usize = 8;
-
-impl Lane {
-    pub const ALL: [Self; LANES] = [
-        Self::Fused,
-        Self::Burst,
-        Self::Unexplained,
-        Self::Novelty,
-        Self::Sequence,
-        Self::SlowAll,
-        Self::SlowUnexplained,
-        Self::OffHours,
-    ];
-
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Fused => "fused",
-            Self::Burst => "burst",
-            Self::Unexplained => "unexplained",
-            Self::Novelty => "novelty",
-            Self::Sequence => "sequence",
-            Self::SlowAll => "slow_all",
-            Self::SlowUnexplained => "slow_unexplained",
-            Self::OffHours => "off_hours",
-        }
-    }
-
-    const fn needs_cases(self) -> bool {
-        matches!(self, Self::Unexplained | Self::SlowUnexplained)
-    }
-
-    /// What it gets of the budget, over an even share.
-    const fn weight(self) -> f64 {
-        match self {
-            Self::SlowAll => 0.5,
-            _ => 1.0,
-        }
-    }
-
-    /// Days within which the same strength is not told again.
-    pub const fn memory_days(self) -> u16 {
-        match self {
-            Self::SlowAll | Self::SlowUnexplained => 14,
-            _ => 5,
-        }
-    }
-}
 
 /// One actor's day: the highest of everything so far.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
@@ -172,8 +61,6 @@ const LEARNING_ACTOR_DAYS: f32 = 300.0;
 const BLIND_DAYS: u16 = 4;
 /// Times its share that a lane may tell before it is made stricter: breaches are told too.
 const EXCESS_LET_PASS: f64 = 6.0;
-/// Below these nothing is told of, however quiet the past.
-const THRESHOLDS_MIN: [f32; LANES] = [1.0, 1.5, 1.5, 1.5, 1.5, 1.5, 1.5, 2.0];
 /// The least score of a sequence.
 const WALK_MIN: f32 = 5.0;
 /// Lanes overlap by hardly more than what is told outside them.
@@ -479,40 +366,3 @@ impl Lanes {
         }
     }
 }
-
-const fn parts_of(lane: Lane) -> &'static [Part] {
-    match lane {
-        Lane::Fused => &[],
-        Lane::Burst => &[Part::TenAll, Part::TenUnexplained],
-        Lane::Unexplained => &[Part::HourUnexplained, Part::DayUnexplained],
-        Lane::Novelty => &[Part::Novelty],
-        Lane::Sequence => &[Part::Sequence],
-        Lane::SlowAll => &[Part::SlowAll],
-        Lane::SlowUnexplained => &[Part::SlowUnexplained, Part::SlowShare],
-        Lane::OffHours => &[Part::OffHours],
-    }
-}
-
-/// True of a lane whose strength is a rarity by itself.
-fn is_straight(lane: Lane) -> bool {
-    let parts = parts_of(lane);
-    !parts.is_empty() && parts.iter().all(|part| part.tail() == Tail::Straight)
-}
-
-/// The strength that only `share` of actor-days reach.
-fn threshold(lane: Lane, share: f64, lanes: &[Scores]) -> f32 {
-    let step_at = |share: f64| lanes[lane as usize].step_at(share.min(0.5)).map(score_of);
-    let strength = match step_at(share) {
-        None => f32::MAX,
-        // A straight tail needs no ranking, unless it is plainly not as straight as that.
-        Some(_) if is_straight(lane) => {
-            let straight = -(share / parts_of(lane).len() as f64).log10() as f32;
-            straight.max(step_at(PLAINLY * share).unwrap_or(0.0))
-        }
-        Some(strength) => strength,
-    };
-    strength.max(THRESHOLDS_MIN[lane as usize])
-}
-
-/// Times its share at which a straight lane's past is believed before its rarities.
-const PLAINLY: f64 = 4.0;

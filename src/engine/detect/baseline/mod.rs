@@ -15,6 +15,7 @@ mod config;
 mod fan_in;
 mod habits;
 mod hours;
+mod lane;
 mod lanes;
 mod mark;
 mod part;

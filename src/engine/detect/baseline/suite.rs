@@ -3,7 +3,7 @@
 
 use super::actor::{ALL, Baseline, HOUR, SHARE, SHIFT, TEN, UNEXPLAINED};
 use super::config::BaselineConfig;
-use super::lanes::{Lane, Part};
+use super::lane::{Lane, Part};
 use super::mark::{mark, mark_of_two};
 use super::peers::{DRIFTS, KINDS, Peers, SPANS};
 use super::roll::{NOVEL_MIN, NOVELTY_DRIFT, START_UNUSUAL, relative};

@@ -5,7 +5,8 @@ use super::actor::{ALL, Baseline, HOUR, SHIFT, TEN, UNEXPLAINED};
 use super::blocks::Hot;
 use super::config::BaselineConfig;
 use super::fan_in::FanInHit;
-use super::lanes::{ActorDay, Lane, Lanes, Part};
+use super::lane::{Lane, Part};
+use super::lanes::{ActorDay, Lanes};
 use super::peers::Peers;
 use super::rate::{Expected, Rate};
 use super::{

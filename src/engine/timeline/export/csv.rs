@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::engine::timeline::Line;
+use super::Lines;
 
 const HEADER: [&str; 24] = [
     "time",
@@ -31,10 +31,11 @@ const HEADER: [&str; 24] = [
     "source",
 ];
 
-pub fn write(lines: &[Line], to: &mut dyn Write) -> io::Result<()> {
+pub fn write(lines: Lines<'_>, to: &mut dyn Write) -> io::Result<()> {
     let mut writer = csv::Writer::from_writer(to);
     writer.write_record(HEADER)?;
     for line in lines {
+        let line = line?;
         let e = &line.entry;
         let text = |value: &Option<String>| value.clone().unwrap_or_default();
         let cells = [

@@ -2,9 +2,10 @@
 
 use std::io::{self, Write};
 
+use super::Lines;
 use super::facts::facts;
 use crate::engine::model::Incident;
-use crate::engine::timeline::{Line, escaped};
+use crate::engine::timeline::escaped;
 
 const STYLE: &str = "body{font:14px/1.45 system-ui,sans-serif;color:#111;background:#fff;margin:2rem auto;max-width:70rem;padding:0 1rem}\
 h1{font-size:1.5rem;margin:0 0 .3rem}h2{font-size:1.1rem;margin:1.6rem 0 .4rem}\
@@ -13,7 +14,7 @@ th{font-weight:600}td.n{text-align:right;font-variant-numeric:tabular-nums}td.t{
 td{overflow-wrap:anywhere}tr.finding td,tr.severity td{font-weight:600}tr.act td{font-style:italic}\
 @page{margin:15mm}@media print{body{margin:0;max-width:none;font-size:10pt}thead{display:table-header-group}tr{break-inside:avoid}h2{break-after:avoid}}";
 
-pub fn write(incident: &Incident, lines: &[Line], to: &mut dyn Write) -> io::Result<()> {
+pub fn write(incident: &Incident, lines: Lines<'_>, to: &mut dyn Write) -> io::Result<()> {
     let title = escaped(&incident.title);
     write!(
         to,
@@ -54,6 +55,7 @@ pub fn write(incident: &Incident, lines: &[Line], to: &mut dyn Write) -> io::Res
           <th>Source</th><th>What</th><th>Where</th></tr></thead><tbody>\n",
     )?;
     for line in lines {
+        let line = line?;
         let e = &line.entry;
         let until =
             if line.folded > 1 { format!("<br>\u{2013} {}", line.until) } else { String::new() };

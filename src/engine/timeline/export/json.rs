@@ -2,19 +2,21 @@
 
 use std::io::{self, Write};
 
-use serde::Serialize;
-
+use super::Lines;
 use crate::engine::model::Incident;
-use crate::engine::timeline::Line;
 
-#[derive(Serialize)]
-struct Document<'a> {
-    incident: &'a Incident,
-    total: usize,
-    lines: &'a [Line],
-}
-
-pub fn write(incident: &Incident, lines: &[Line], to: &mut dyn Write) -> io::Result<()> {
-    serde_json::to_writer(&mut *to, &Document { incident, total: lines.len(), lines })?;
-    to.write_all(b"\n")
+pub fn write(incident: &Incident, lines: Lines<'_>, to: &mut dyn Write) -> io::Result<()> {
+    to.write_all(b"{\"incident\":")?;
+    serde_json::to_writer(&mut *to, incident)?;
+    to.write_all(b",\"lines\":[")?;
+    let mut total = 0_u64;
+    for line in lines {
+        if total > 0 {
+            to.write_all(b",")?;
+        }
+        serde_json::to_writer(&mut *to, &line?)?;
+        total += 1;
+    }
+    // Known when all are told.
+    writeln!(to, "],\"total\":{total}}}")
 }

@@ -2,11 +2,12 @@
 
 use std::io::{self, Write};
 
+use super::Lines;
 use super::facts::facts;
 use crate::engine::model::Incident;
-use crate::engine::timeline::{Line, visible};
+use crate::engine::timeline::visible;
 
-pub fn write(incident: &Incident, lines: &[Line], to: &mut dyn Write) -> io::Result<()> {
+pub fn write(incident: &Incident, lines: Lines<'_>, to: &mut dyn Write) -> io::Result<()> {
     writeln!(to, "# {}\n", plain(&incident.title))?;
     writeln!(to, "{}.\n", plain(&incident.why))?;
     writeln!(to, "| | |\n|---|---|")?;
@@ -30,6 +31,7 @@ pub fn write(incident: &Incident, lines: &[Line], to: &mut dyn Write) -> io::Res
         "\n## Timeline (UTC)\n\n| time | kind | actor | source | what | where |\n|---|---|---|---|---|---|"
     )?;
     for line in lines {
+        let line = line?;
         let e = &line.entry;
         let until = if line.folded > 1 { format!(" – {}", line.until) } else { String::new() };
         writeln!(

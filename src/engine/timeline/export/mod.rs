@@ -10,6 +10,7 @@ mod stix;
 mod timesketch;
 
 pub use manifest::Manifest;
+use manifest::{Account, Told};
 
 use std::io::{self, Write};
 use std::str::FromStr;
@@ -88,11 +89,41 @@ impl FromStr for ExportFormat {
     }
 }
 
-/// Writes the whole story; `lines` are in order.
+/// Lines of a story in its order, as they come. A failure to get the next one ends the file.
+pub type Lines<'l> = &'l mut dyn Iterator<Item = io::Result<Line>>;
+
+/// Writes the whole story, line by line as they come, and says what was written.
 pub fn write(
     format: ExportFormat,
     incident: &Incident,
-    lines: &[Line],
+    lines: Lines<'_>,
+    to: &mut dyn Write,
+) -> io::Result<Manifest> {
+    let mut account = Account::new(format, &incident.id, to);
+    let mut counted = Counted { lines, told: Told::default() };
+    write_lines(format, incident, &mut counted, &mut account)?;
+    account.flush()?;
+    Ok(account.manifest(counted.told))
+}
+
+struct Counted<'l> {
+    lines: Lines<'l>,
+    told: Told,
+}
+
+impl Iterator for Counted<'_> {
+    type Item = io::Result<Line>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let line = self.lines.next()?;
+        Some(line.inspect(|line| self.told.take(line)))
+    }
+}
+
+fn write_lines(
+    format: ExportFormat,
+    incident: &Incident,
+    lines: Lines<'_>,
     to: &mut dyn Write,
 ) -> io::Result<()> {
     match format {

@@ -5,8 +5,8 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use super::Lines;
 use crate::engine::model::{Entry, EntryKind, EventTime, Incident};
-use crate::engine::timeline::Line;
 
 #[derive(Serialize)]
 struct Row<'a> {
@@ -22,8 +22,9 @@ struct Row<'a> {
     entries: u64,
 }
 
-pub fn write(incident: &Incident, lines: &[Line], to: &mut dyn Write) -> io::Result<()> {
+pub fn write(incident: &Incident, lines: Lines<'_>, to: &mut dyn Write) -> io::Result<()> {
     for line in lines {
+        let line = line?;
         let entry = &line.entry;
         let who = match entry.kind {
             EntryKind::Severity | EntryKind::Act => "incident",

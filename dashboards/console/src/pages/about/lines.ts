@@ -1,4 +1,4 @@
-/** What one actor did, from the timelines of several incidents. */
+/** What is told of one actor, address, dataset, session or subject, from the timelines of several incidents. */
 
 import { origin } from '../../format/words';
 import type { Line } from '../../wire/types';
@@ -9,11 +9,11 @@ export interface Told extends Line {
 }
 
 /** In order of time; what two incidents tell of the same event stands once. */
-export function linesOf(actor: string, timelines: readonly { incident: string; lines: readonly Line[] }[]): Told[] {
+export function linesOf(timelines: readonly { incident: string; lines: readonly Line[] }[]): Told[] {
   const known = new Map<string, Told>();
   for (const { incident, lines } of timelines) {
     for (const line of lines) {
-      if (line.actor !== actor || line.kind === 'severity' || line.kind === 'act') continue;
+      if (line.kind === 'severity' || line.kind === 'act') continue;
       const key = `${line.kind} ${line.time} ${line.until} ${line.finding ?? origin(line.source)}`;
       // Ids are unique within an incident only.
       if (!known.has(key)) known.set(key, { ...line, id: `${incident}-${line.id}`, incident });

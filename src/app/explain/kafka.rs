@@ -1,0 +1,149 @@
+//! Records from what the input's partition still holds, or a chain's findings from their topic.
+
+use std::sync::Arc;
+
+use rdkafka::Message as _;
+
+use super::retrace::{Retrace, Retraced};
+use crate::adapters::kafka::{
+    History, HistoryError, InputConfig, LedgerError, Link, Stretch, ledger,
+};
+use crate::config::Config;
+use crate::engine::decode::{Decoder, Expected};
+use crate::engine::detect::Stream;
+use crate::engine::model::{EventTime, Finding, Origin, Source};
+use crate::engine::shard::{Shard, ShardConfig};
+
+/// Why a finding cannot be made again from what Kafka holds.
+#[derive(Debug, thiserror::Error)]
+pub enum ExplainKafkaError {
+    #[error(transparent)]
+    History(#[from] HistoryError),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    #[error("the finding was made from {place}, which is no Kafka topic: give the file")]
+    NotKafka { place: Source },
+    #[error("topic {topic} has no partition {partition}")]
+    NoPartition { topic: String, partition: i32 },
+    #[error(
+        "the history is gone: the finding rests on {topic}/{partition}@{wanted}, and the topic holds offsets {start} to before {end}"
+    )]
+    Gone { topic: String, partition: i32, wanted: i64, start: i64, end: i64 },
+    #[error(
+        "the history is gone: {topic} no longer holds finding {id}, which the chain begins with"
+    )]
+    PartGone { topic: String, id: String },
+}
+
+/// What was read, and what is missing before it.
+pub struct FromKafka {
+    pub traced: Retraced,
+    /// Where.
+    pub read: String,
+    /// Records that were judged when they came, and that the topic no longer holds.
+    pub missing: i64,
+}
+
+/// Reads the partition the finding was made from, from where it was first read.
+pub fn explain_kafka(
+    retrace: Retrace<'_>,
+    config: &Config,
+    shard: &ShardConfig,
+    link: &Arc<Link>,
+    progress: impl FnMut(u64),
+) -> Result<FromKafka, ExplainKafkaError> {
+    if retrace.is_chain() {
+        return from_findings(retrace, config, link, progress);
+    }
+    let place = &retrace.recorded().source;
+    let Source::Kafka { topic, partition, offset } = place else {
+        return Err(ExplainKafkaError::NotKafka { place: place.clone() });
+    };
+    from_input(retrace, config, shard, link, (topic, *partition, *offset as i64), progress)
+}
+
+fn from_input(
+    mut retrace: Retrace<'_>,
+    config: &Config,
+    shard: &ShardConfig,
+    link: &Arc<Link>,
+    (topic, partition, offset): (&String, i32, i64),
+    mut progress: impl FnMut(u64),
+) -> Result<FromKafka, ExplainKafkaError> {
+    // Where the monitor keeps no account, the topic's beginning stands for it.
+    let accounts = ledger(&config.kafka, std::slice::from_ref(topic), link)?;
+    let account = accounts.iter().find(|line| line.partition == partition);
+    let first = account.map_or(0, |line| line.first as i64);
+    let (history, held) = History::of_partition(&config.kafka, topic, partition, first, link)?;
+    let Some(held) = held else {
+        return Err(ExplainKafkaError::NoPartition { topic: topic.clone(), partition });
+    };
+    if !(held.start..held.end).contains(&offset) {
+        let (topic, Stretch { start, end, .. }) = (topic.clone(), held);
+        return Err(ExplainKafkaError::Gone { topic, partition, wanted: offset, start, end });
+    }
+    let input = config.input.iter().find(|input| input.topic == *topic);
+    let mut decoder = Decoder::new(input.map_or(Expected::Auto, InputConfig::expected));
+    let stream = Stream::Partition { topic: topic.clone(), partition };
+    let mut shard = Shard::new(vec![stream.clone()], shard);
+    let (mut records, mut found) = (0_u64, false);
+    history.until(|message| {
+        let position = u64::try_from(message.offset()).unwrap_or(0);
+        let appended = message.timestamp().to_millis();
+        let broker_time = appended.and_then(|time| EventTime::from_millis(time).ok());
+        let origin = Origin { stream: 0, position };
+        let (record, place) = (message.payload().unwrap_or_default(), stream.source(position));
+        records += 1;
+        if records.is_multiple_of(4_096) {
+            progress(records);
+        }
+        found = retrace.take(&mut shard, &mut decoder, record, (origin, &place), broker_time);
+        found
+    })?;
+    if !found {
+        retrace.end(&mut shard);
+    }
+    let missing = (held.start - first).max(0);
+    let read = format!("{topic}/{partition} from offset {}", held.start);
+    Ok(FromKafka { traced: retrace.done(), read, missing })
+}
+
+/// A chain is made of findings of one address, which lie in several partitions: they are taken in
+/// the order in which the broker got them.
+fn from_findings(
+    mut retrace: Retrace<'_>,
+    config: &Config,
+    link: &Arc<Link>,
+    mut progress: impl FnMut(u64),
+) -> Result<FromKafka, ExplainKafkaError> {
+    let topic = config.kafka.topics().findings;
+    let history = History::open(&config.kafka, std::slice::from_ref(&topic), None, link)?;
+    let recorded = retrace.recorded();
+    let mut found: Vec<((Option<i64>, i32, i64), Finding)> = Vec::new();
+    let mut records = 0;
+    history.each(|message| {
+        retrace.count();
+        records += 1;
+        progress(records);
+        match serde_json::from_slice::<Finding>(message.payload().unwrap_or_default()) {
+            // Of itself the finding is no part.
+            Ok(finding) if finding.source_ip == recorded.source_ip && finding.id != recorded.id => {
+                let place = (message.timestamp().to_millis(), message.partition());
+                found.push(((place.0, place.1, message.offset()), finding));
+            }
+            Ok(_) => {}
+            Err(_) => retrace.reject(),
+        }
+    })?;
+    found.sort_by_key(|(place, _)| *place);
+    let missing = recorded.evidence.iter().find(|id| !found.iter().any(|(_, f)| f.id == **id));
+    if let Some(id) = missing {
+        return Err(ExplainKafkaError::PartGone { topic, id: id.clone() });
+    }
+    for (_, finding) in found {
+        if retrace.take_finding(finding) {
+            break;
+        }
+    }
+    Ok(FromKafka { traced: retrace.done(), read: format!("topic {topic}"), missing: 0 })
+}

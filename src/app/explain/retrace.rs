@@ -1,0 +1,183 @@
+//! Records judged as when they came, until the finding is there.
+
+use std::collections::BTreeMap;
+
+use crate::engine::correlate::{Chains, CorrelateConfig, Correlated, Correlator};
+use crate::engine::decode::Decoder;
+use crate::engine::detect::Exceptions;
+use crate::engine::model::{Entry, EntryKind, EventTime, Finding, Key, KeyKind, Origin, Source};
+use crate::engine::shard::{Incoming, Output, Settings, Shard, Watch};
+use crate::engine::timeline::sentence;
+
+/// The detector that tells of what does not come.
+const SILENCE: &str = "silent_source";
+
+/// An event the finding names.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    pub id: String,
+    /// None where it was not among what was read.
+    pub place: Option<Source>,
+    pub time: Option<EventTime>,
+    /// What a timeline says of it.
+    pub text: Option<String>,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, Default)]
+pub struct Retraced {
+    pub records: u64,
+    pub rejected: u64,
+    /// The finding as it was made this time.
+    pub again: Option<Finding>,
+    /// The events the recorded finding names, in its order.
+    pub events: Vec<Seen>,
+}
+
+/// A finding being made again.
+pub struct Retrace<'s> {
+    recorded: &'s Finding,
+    settings: &'s Settings,
+    /// Makes chains of findings, where the finding is one.
+    correlator: Option<Correlator>,
+    /// Places of the events the finding names.
+    places: BTreeMap<&'s str, Option<(Source, EventTime)>>,
+    story: Vec<Entry>,
+    out: Output,
+    traced: Retraced,
+}
+
+impl<'s> Retrace<'s> {
+    /// `settings` lose their exceptions: they hide findings and change nothing else.
+    pub fn new(
+        recorded: &'s Finding,
+        settings: &'s mut Settings,
+        correlate: &CorrelateConfig,
+    ) -> Self {
+        settings.rules.except(Exceptions::default());
+        let is_chain = recorded.detector == Chains::NAME;
+        Self {
+            recorded,
+            settings,
+            correlator: is_chain.then(|| Correlator::new(correlate.clone())),
+            places: recorded.evidence.iter().map(|id| (id.as_str(), None)).collect(),
+            story: Vec::new(),
+            out: Output::default(),
+            traced: Retraced::default(),
+        }
+    }
+
+    pub fn recorded(&self) -> &'s Finding {
+        self.recorded
+    }
+
+    pub fn is_chain(&self) -> bool {
+        self.correlator.is_some()
+    }
+
+    /// Judges one record; true once the finding is there.
+    pub(super) fn take(
+        &mut self,
+        shard: &mut Shard,
+        decoder: &mut Decoder,
+        record: &[u8],
+        (origin, place): (Origin, &Source),
+        broker_time: Option<EventTime>,
+    ) -> bool {
+        if self.recorded.detector == SILENCE && broker_time > Some(self.recorded.time) {
+            return self.end(shard);
+        }
+        self.traced.records += 1;
+        let event = match decoder.decode(record) {
+            Ok(Some(event)) => event,
+            Ok(None) => return false,
+            Err(_) => {
+                self.traced.rejected += 1;
+                return false;
+            }
+        };
+        let stands = place.to_string();
+        let id = event.id.as_deref().filter(|id| !id.is_empty()).unwrap_or(&stands);
+        if let Some(seen) = self.places.get_mut(id).filter(|seen| seen.is_none()) {
+            *seen = Some((place.clone(), event.time));
+        }
+        let raw = || decoder.raw_value(record).unwrap_or_default();
+        let incoming = Incoming { event: &event, raw: &raw, origin, broker_time };
+        shard.judge(&incoming, self.settings, &mut self.out);
+        let found = std::mem::take(&mut self.out.findings);
+        self.out.clear();
+        found.into_iter().any(|finding| self.look(finding, shard))
+    }
+
+    /// Everything has been read: tells of silence, where that is what was found.
+    pub(super) fn end(&mut self, shard: &mut Shard) -> bool {
+        if self.recorded.detector == SILENCE {
+            shard.look_for_silence(self.recorded.time, &mut self.out);
+        }
+        let found = std::mem::take(&mut self.out.findings);
+        found.into_iter().any(|finding| self.look(finding, shard))
+    }
+
+    /// A finding a chain may be made of; true once the chain is there.
+    pub(super) fn take_finding(&mut self, finding: Finding) -> bool {
+        if let Some(seen) = self.places.get_mut(finding.id.as_str()).filter(|seen| seen.is_none()) {
+            *seen = Some((finding.source.clone(), finding.time));
+            self.story.push(Entry {
+                time: finding.time,
+                kind: EntryKind::Finding,
+                text: format!("{}: {}", finding.detector, finding.why),
+                ..Entry::at(finding.source.clone())
+            });
+        }
+        let Some(correlator) = &mut self.correlator else { return false };
+        let mut correlated = Correlated::default();
+        correlator.take_finding(finding, &mut correlated);
+        let wanted = &self.recorded.id;
+        self.traced.again = correlated.chains.into_iter().find(|chain| chain.id == *wanted);
+        self.traced.again.is_some()
+    }
+
+    pub(super) fn count(&mut self) {
+        self.traced.records += 1;
+    }
+
+    pub(super) fn reject(&mut self) {
+        self.traced.rejected += 1;
+    }
+
+    pub fn done(self) -> Retraced {
+        let text_of = |place: &Source| {
+            let entry = self.story.iter().find(|entry| entry.source == *place);
+            entry.map(|entry| sentence(entry, 1))
+        };
+        let events = self.recorded.evidence.iter().map(|id| {
+            let seen = self.places.get(id.as_str()).cloned().flatten();
+            Seen {
+                id: id.clone(),
+                text: seen.as_ref().and_then(|(place, _)| text_of(place)),
+                time: seen.as_ref().map(|(_, time)| *time),
+                place: seen.map(|(place, _)| place),
+            }
+        });
+        Retraced { events: events.collect(), ..self.traced }
+    }
+
+    fn look(&mut self, finding: Finding, shard: &mut Shard) -> bool {
+        if self.is_chain() {
+            return self.take_finding(finding);
+        }
+        if finding.id != self.recorded.id {
+            return false;
+        }
+        // The recorder's own lines say what each event was.
+        let actor = finding.actor.clone().map(|value| Key { kind: KeyKind::Actor, value });
+        let source = finding.source_ip.clone().map(|value| Key { kind: KeyKind::Source, value });
+        for key in [Some(finding.key.clone()), actor, source].into_iter().flatten() {
+            let watch = Watch { key, since: finding.window.start, until: EventTime::MIN };
+            shard.watch(&watch, &mut self.out);
+        }
+        self.story.extend(self.out.evidence.drain(..).map(|evidence| evidence.entry));
+        self.traced.again = Some(finding);
+        true
+    }
+}
