@@ -73,7 +73,7 @@ fn from_input(
     // Where the monitor keeps no account, the topic's beginning stands for it.
     let accounts = ledger(&config.kafka, std::slice::from_ref(topic), link)?;
     let account = accounts.iter().find(|line| line.partition == partition);
-    let first = account.map_or(0, |line| line.first as i64);
+    let first = account.map_or(0, |line| line.first);
     let (history, held) = History::of_partition(&config.kafka, topic, partition, first, link)?;
     let Some(held) = held else {
         return Err(ExplainKafkaError::NoPartition { topic: topic.clone(), partition });
@@ -108,6 +108,9 @@ fn from_input(
     Ok(FromKafka { traced: retrace.done(), read, missing })
 }
 
+/// When the broker got a finding, its partition and its offset.
+type Place = (Option<i64>, i32, i64);
+
 /// A chain is made of findings of one address, which lie in several partitions: they are taken in
 /// the order in which the broker got them.
 fn from_findings(
@@ -119,7 +122,7 @@ fn from_findings(
     let topic = config.kafka.topics().findings;
     let history = History::open(&config.kafka, std::slice::from_ref(&topic), None, link)?;
     let recorded = retrace.recorded();
-    let mut found: Vec<((Option<i64>, i32, i64), Finding)> = Vec::new();
+    let mut found: Vec<(Place, Finding)> = Vec::new();
     let mut records = 0;
     history.each(|message| {
         retrace.count();

@@ -48,6 +48,9 @@ type Head = (u32, EventTime, u8, Watching, RuleState, bool);
 type Pair = [f32; 2];
 type Rate = [f32; 4];
 type Place = (u32, u32);
+/// Kinds of reads with their weights.
+type Habits = (Vec<Habit>, f32, u16);
+type Habit = (u32, f32, u16, u16);
 
 /// A window that was being filled.
 #[derive(Default, Serialize, Deserialize)]
@@ -67,7 +70,7 @@ struct Learned(
     (u32, u32, u16, u16, u32),
     [Span; 3],
     (f32, u8, [f32; 24]),
-    (Vec<(u32, f32, u16, u16)>, f32, u16),
+    Habits,
     (Rate, u32),
     [[f32; 5]; 3],
     ([f32; 3], Pair),
@@ -92,11 +95,7 @@ mod tests {
         let rest = &today[head.len()..];
         let rest = if version == 2 { &rest[..rest.len() - 1] } else { rest };
         let touched = EventTime::default().plus_ms(77_000);
-        let learned = {
-            let mut learned = Learned::default();
-            learned.0 = (9, 8, 7, 6, 5);
-            learned
-        };
+        let learned = Learned { 0: (9, 8, 7, 6, 5), ..Learned::default() };
         let head = (4_u32, touched, 3_u8, Watching::default(), RuleState::default(), true);
         let mut value = postcard::to_extend(&(head, Some(learned)), vec![version]).expect("fits");
         value.extend_from_slice(rest);
