@@ -51,7 +51,8 @@ pub struct DeniedState {
 
 impl DeniedState {
     pub fn heap_bytes(&self) -> usize {
-        [&self.reads, &self.logins].into_iter().flatten().map(|_| size_of::<Burst>()).sum()
+        let bursts = [&self.reads, &self.logins].into_iter().flatten();
+        bursts.map(|burst| size_of::<Burst>() + burst.ring.heap_bytes()).sum()
     }
 }
 

@@ -57,7 +57,7 @@ pub struct OutboundState(Option<Box<Outflow>>);
 
 impl OutboundState {
     pub fn heap_bytes(&self) -> usize {
-        if self.0.is_some() { size_of::<Outflow>() } else { 0 }
+        self.0.as_ref().map_or(0, |outflow| size_of::<Outflow>() + outflow.ring.heap_bytes())
     }
 }
 

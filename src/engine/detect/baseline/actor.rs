@@ -74,7 +74,8 @@ pub struct Baseline {
     pub last: u32,
     pub spans: [Span; SPANS],
     pub session: Session,
-    pub hours: Hours,
+    /// Learned from the second shift on.
+    pub hours: Option<Box<Hours>>,
     pub habits: Habits,
     /// The shift's surprise, and at how much it is next judged.
     pub novelty: f32,
@@ -105,6 +106,7 @@ impl Baseline {
     pub fn heap_bytes(&self) -> usize {
         self.spans.iter().map(|span| span.bits.heap_bytes()).sum::<usize>()
             + self.habits.heap_bytes()
+            + self.hours.as_ref().map_or(0, |_| size_of::<Hours>())
             + size_of::<Self>()
     }
 
@@ -120,7 +122,7 @@ impl Baseline {
         }
         self.slow.iter_mut().for_each(Slow::forget);
         self.session.forget(KEEP);
-        self.hours.forget();
+        self.hours = None;
         self.habits.forget(day);
     }
 }

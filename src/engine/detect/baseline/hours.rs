@@ -37,10 +37,6 @@ impl Hours {
         let step = 1.0 / (f32::from(self.seen[hour]) + SHRINK[usize::from(service)]);
         self.factors[hour] += step * (ratio.min(RATIO_MAX) - self.factors[hour]);
     }
-
-    pub fn forget(&mut self) {
-        *self = Self::default();
-    }
 }
 
 #[cfg(test)]

@@ -78,9 +78,9 @@ impl Baseline {
     ) {
         let group = peers.group(group);
         let eager = self.session.start < START_UNUSUAL;
-        let own = match which {
-            TEN => self.hours.factor(index as usize / 6, self.service),
-            HOUR => self.hours.factor(index as usize, self.service),
+        let own = match (which, &self.hours) {
+            (TEN, Some(hours)) => hours.factor(index as usize / 6, self.service),
+            (HOUR, Some(hours)) => hours.factor(index as usize, self.service),
             _ => 1.0,
         };
         let span = &mut self.spans[which];
@@ -119,8 +119,9 @@ impl Baseline {
         let (counts, span_expected, expected) = (span.counts, span.expected, span.expected[ALL]);
         let count = counts[ALL];
         let (factor, context, own) = (span.factor, span.context, span.own.max(0.05));
-        if which == HOUR {
-            self.hours.add(span.index as usize, count * own / expected.mu.max(0.1), self.service);
+        if which == HOUR && self.shifts > 0 {
+            let hours = self.hours.get_or_insert_default();
+            hours.add(span.index as usize, count * own / expected.mu.max(0.1), self.service);
         }
         let span = &self.spans[which];
         let role = peers.role_mut(places.0);

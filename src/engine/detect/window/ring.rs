@@ -11,19 +11,21 @@ pub struct Pane {
     pub subjects: u32,
 }
 
-/// `N` panes ending at `head`. Panes are numbered from the epoch.
+/// `N` panes ending at `head`. Panes are numbered from the epoch; those that saw nothing take no
+/// room, since most actors fill few.
 #[derive(Clone, Debug)]
 pub struct Ring<const N: usize> {
     head: i64,
     bytes: u64,
     records: u64,
     subjects: u64,
-    panes: [Pane; N],
+    /// By slot, ascending.
+    panes: Vec<(u8, Pane)>,
 }
 
 impl<const N: usize> Default for Ring<N> {
     fn default() -> Self {
-        Self { head: i64::MIN, bytes: 0, records: 0, subjects: 0, panes: [Pane::default(); N] }
+        Self { head: i64::MIN, bytes: 0, records: 0, subjects: 0, panes: Vec::new() }
     }
 }
 
@@ -35,12 +37,14 @@ impl<const N: usize> Ring<N> {
         }
         let steps = pane.saturating_sub(self.head);
         if steps >= N as i64 {
-            *self = Self { head: pane, ..Self::default() };
+            self.panes.clear();
+            (self.bytes, self.records, self.subjects) = (0, 0, 0);
+            self.head = pane;
             return;
         }
         for step in 1..=steps {
-            let slot = Self::slot(self.head + step);
-            let old = std::mem::take(&mut self.panes[slot]);
+            let Ok(place) = self.find(self.head + step) else { continue };
+            let (_, old) = self.panes.remove(place);
             self.bytes -= old.bytes;
             self.records -= u64::from(old.records);
             self.subjects -= u64::from(old.subjects);
@@ -58,24 +62,25 @@ impl<const N: usize> Ring<N> {
         if !self.covers(pane) {
             return;
         }
-        let place = &mut self.panes[Self::slot(pane)];
+        let place = self.at(pane);
         let (records_before, bytes_before) = (place.records, place.bytes);
         place.records = place.records.saturating_add(records);
         place.bytes = place.bytes.saturating_add(bytes).min(BYTES_PANE_MAX);
-        self.records += u64::from(place.records - records_before);
-        self.bytes += place.bytes - bytes_before;
+        let (more, further) = (place.records - records_before, place.bytes - bytes_before);
+        self.records += u64::from(more);
+        self.bytes += further;
     }
 
     pub fn add_subject(&mut self, pane: i64) {
         if self.covers(pane) {
-            self.panes[Self::slot(pane)].subjects += 1;
+            self.at(pane).subjects += 1;
             self.subjects += 1;
         }
     }
 
     pub fn drop_subject(&mut self, pane: i64) {
         if self.covers(pane) {
-            self.panes[Self::slot(pane)].subjects -= 1;
+            self.at(pane).subjects -= 1;
             self.subjects -= 1;
         }
     }
@@ -92,14 +97,32 @@ impl<const N: usize> Ring<N> {
         self.subjects
     }
 
-    /// The panes that hold anything, for keeping.
-    fn filled(&self) -> Vec<(u8, Pane)> {
-        let filled = self.panes.iter().zip(0..).filter(|(pane, _)| **pane != Pane::default());
-        filled.map(|(pane, slot)| (slot, *pane)).collect()
+    pub fn heap_bytes(&self) -> usize {
+        self.panes.capacity() * size_of::<(u8, Pane)>()
     }
 
-    fn slot(pane: i64) -> usize {
-        pane.rem_euclid(N as i64) as usize
+    /// The panes that hold anything, for keeping.
+    fn filled(&self) -> Vec<(u8, Pane)> {
+        self.panes.iter().filter(|(_, pane)| *pane != Pane::default()).copied().collect()
+    }
+
+    /// Where the pane stands, or would.
+    fn find(&self, pane: i64) -> Result<usize, usize> {
+        let slot = pane.rem_euclid(N as i64) as u8;
+        self.panes.binary_search_by_key(&slot, |(slot, _)| *slot)
+    }
+
+    /// The pane, made where it saw nothing yet.
+    fn at(&mut self, pane: i64) -> &mut Pane {
+        let place = self.find(pane).unwrap_or_else(|place| {
+            let slot = pane.rem_euclid(N as i64) as u8;
+            if self.panes.len() == self.panes.capacity() {
+                self.panes.reserve_exact(self.panes.len().clamp(1, 4));
+            }
+            self.panes.insert(place, (slot, Pane::default()));
+            place
+        });
+        &mut self.panes[place].1
     }
 }
 
@@ -116,10 +139,13 @@ impl<const N: usize> Serialize for Ring<N> {
 impl<'de, const N: usize> Deserialize<'de> for Ring<N> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let (head, filled) = <(i64, Vec<(u8, Pane)>)>::deserialize(deserializer)?;
-        let mut ring = Self { head, ..Self::default() };
-        for (slot, pane) in filled {
-            let place = ring.panes.get_mut(usize::from(slot));
-            *place.ok_or_else(|| serde::de::Error::custom("a pane outside its ring"))? = pane;
+        if filled.iter().any(|(slot, _)| usize::from(*slot) >= N)
+            || !filled.is_sorted_by_key(|(slot, _)| *slot)
+        {
+            return Err(serde::de::Error::custom("a pane outside its ring"));
+        }
+        let mut ring = Self { head, panes: filled.clone(), ..Self::default() };
+        for (_, pane) in filled {
             ring.bytes = ring.bytes.saturating_add(pane.bytes);
             ring.records = ring.records.saturating_add(pane.records.into());
             ring.subjects = ring.subjects.saturating_add(pane.subjects.into());

