@@ -114,7 +114,19 @@ impl Lane {
     }
 }
 
-/// What a lane rests on; the fused one on all that is fast.
+/// What the fused lane adds up.
+pub const FAST: &[Part] = &[
+    Part::TenAll,
+    Part::TenUnexplained,
+    Part::HourAll,
+    Part::HourUnexplained,
+    Part::DayAll,
+    Part::DayUnexplained,
+    Part::Novelty,
+    Part::Sequence,
+];
+
+/// The parts of which a lane takes the rarest; the fused one adds up instead.
 pub const fn parts_of(lane: Lane) -> &'static [Part] {
     match lane {
         Lane::Fused => &[],

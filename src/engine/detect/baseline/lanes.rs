@@ -259,8 +259,7 @@ impl Lanes {
         if lane.needs_cases() && !self.has_cases {
             return (0.0, false);
         }
-        let book = self.roles.get(usize::from(actor.role));
-        let threshold = book.map_or(&self.thresholds, |book| &book.thresholds)[lane as usize];
+        let threshold = self.threshold(actor.role, lane);
         let rarity = |strength: f32| self.lane_rarity(actor.role, lane, strength);
         (rarity(strength) - rarity(threshold), strength >= threshold && strength > 0.0)
     }
@@ -286,9 +285,12 @@ impl Lanes {
 
     /// The rarity at which actors of the role are told of.
     pub fn threshold_rarity(&self, actor: &ActorDay, lane: Lane) -> f32 {
-        let book = self.roles.get(usize::from(actor.role));
-        let threshold = book.map_or(&self.thresholds, |book| &book.thresholds)[lane as usize];
-        self.lane_rarity(actor.role, lane, threshold)
+        self.lane_rarity(actor.role, lane, self.threshold(actor.role, lane))
+    }
+
+    fn threshold(&self, role: u16, lane: Lane) -> f32 {
+        let book = self.roles.get(usize::from(role));
+        book.map_or(&self.thresholds, |book| &book.thresholds)[lane as usize]
     }
 
     /// An alert was told on this actor's day.

@@ -281,15 +281,6 @@ impl Baseline {
     }
 }
 
-impl Span {
-    /// Whatever is read in an unusual session is looked at.
-    fn look_early(&mut self) {
-        for (gate, expected) in self.gates.iter_mut().zip(&self.expected) {
-            *gate = gate.min((expected.mu * 0.5).max(3.0));
-        }
-    }
-}
-
 /// How large batch work is, over what is usual: a service's hundreds and a clerk's tens compare.
 pub fn relative(count: f32, expected: &Expected) -> f32 {
     1.0 + count / (expected.mu + 3.0)
@@ -299,7 +290,15 @@ pub fn relative(count: f32, expected: &Expected) -> f32 {
 pub const NOVEL_MIN: f32 = 2.0;
 /// What each shift takes from the novelty's CUSUM.
 pub const NOVELTY_DRIFT: f32 = 0.8;
+
 impl Span {
+    /// Whatever is read in an unusual session is looked at.
+    fn look_early(&mut self) {
+        for (gate, expected) in self.gates.iter_mut().zip(&self.expected) {
+            *gate = gate.min((expected.mu * 0.5).max(3.0));
+        }
+    }
+
     /// By kind, true where the window was batch work, or worse.
     fn learn(&mut self, keep: f32, weight: f32, settled: bool) -> [bool; KINDS] {
         let mut bursts = [false; KINDS];

@@ -155,9 +155,7 @@ impl Sequence {
         self.next_fresh = (self.next_fresh + 1) % FRESH as u8;
         Some(false)
     }
-}
 
-impl Sequence {
     /// The shortest walk makes room; the others are worn a little, so that none stays for ever.
     fn begin_walk(&mut self, place: Place) {
         let shortest = (0..WALKED).min_by_key(|&i| self.runs[i]).unwrap_or(0);

@@ -5,7 +5,7 @@ use super::actor::{ALL, Baseline, HOUR, SHIFT, TEN, UNEXPLAINED};
 use super::blocks::Hot;
 use super::config::BaselineConfig;
 use super::fan_in::FanInHit;
-use super::lane::{Lane, Part};
+use super::lane::{FAST, Lane, Part, parts_of};
 use super::lanes::{ActorDay, Lanes};
 use super::peers::Peers;
 use super::rate::{Expected, Rate};
@@ -26,25 +26,7 @@ const SHADOW: u8 = 15;
 
 /// The part of the day that speaks for a lane.
 fn leading(lane: Lane, day: &ActorDay, lanes: &Lanes) -> Part {
-    let parts: &[Part] = match lane {
-        Lane::Fused => &[
-            Part::TenAll,
-            Part::TenUnexplained,
-            Part::HourAll,
-            Part::HourUnexplained,
-            Part::DayAll,
-            Part::DayUnexplained,
-            Part::Novelty,
-            Part::Sequence,
-        ],
-        Lane::Burst => &[Part::TenAll, Part::TenUnexplained],
-        Lane::Unexplained => &[Part::HourUnexplained, Part::DayUnexplained],
-        Lane::Novelty => &[Part::Novelty],
-        Lane::Sequence => &[Part::Sequence],
-        Lane::SlowAll => &[Part::SlowAll],
-        Lane::SlowUnexplained => &[Part::SlowUnexplained, Part::SlowShare],
-        Lane::OffHours => &[Part::OffHours],
-    };
+    let parts = if lane == Lane::Fused { FAST } else { parts_of(lane) };
     // By how rare each is: their own scores are not on one scale.
     let rank = |part: Part| (lanes.part_rarity(day, part), day.part(part));
     let best = |best: Part, &part: &Part| if rank(part) > rank(best) { part } else { best };
