@@ -8,6 +8,7 @@ use super::habits::Habits;
 use super::hours::Hours;
 use super::lane::LANES;
 use super::lanes::ActorDay;
+use super::later::{Blank, Later};
 use super::peers::{DRIFTS, KINDS, SPANS};
 use super::rate::{Expected, Rate};
 use super::sequence::Sequence;
@@ -51,11 +52,19 @@ pub struct Span {
 }
 
 /// What was told of a lane.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Told {
     pub day: u16,
     /// Decades beyond the threshold.
     pub beyond: f32,
+}
+
+impl Blank for [Told; LANES] {
+    const BLANK: &'static Self = &[Told { day: 0, beyond: 0.0 }; LANES];
+}
+
+impl Blank for [Slow; DRIFTS] {
+    const BLANK: &'static Self = &[Slow::NONE; DRIFTS];
 }
 
 /// Everything the learned detectors remember of one actor.
@@ -84,7 +93,7 @@ pub struct Baseline {
     pub novelty_cusum: f32,
     /// The most surprising kind of read of the shift.
     pub newest: u32,
-    pub slow: [Slow; DRIFTS],
+    pub slow: Later<[Slow; DRIFTS]>,
     pub slow_gates: [f32; DRIFTS],
     /// Seasonal hours of this shift, and of a usual one.
     pub exposure: f32,
@@ -94,7 +103,7 @@ pub struct Baseline {
     /// Reads today in blocks that are hot.
     pub hot_reads: u16,
     pub day: ActorDay,
-    pub told: [Told; LANES],
+    pub told: Later<[Told; LANES]>,
     /// The last day something was told at medium or above, and the most beyond.
     pub told_day: u16,
     pub told_beyond: f32,
@@ -107,6 +116,8 @@ impl Baseline {
         self.spans.iter().map(|span| span.bits.heap_bytes()).sum::<usize>()
             + self.habits.heap_bytes()
             + self.hours.as_ref().map_or(0, |_| size_of::<Hours>())
+            + self.slow.heap_bytes()
+            + self.told.heap_bytes()
             + size_of::<Self>()
     }
 

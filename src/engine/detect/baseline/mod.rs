@@ -17,6 +17,7 @@ mod habits;
 mod hours;
 mod lane;
 mod lanes;
+mod later;
 mod mark;
 mod part;
 mod peers;

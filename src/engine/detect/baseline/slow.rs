@@ -24,7 +24,7 @@ const CLAMPED: f32 = 1.25;
 const EVIDENCE_MAX: f32 = 1e25;
 
 /// One actor's days, as logarithms of what was read a worked hour.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Slow {
     days: f32,
     mean: f32,
@@ -46,6 +46,8 @@ pub struct Peered<'p> {
 }
 
 impl Slow {
+    pub const NONE: Self = Self { days: 0.0, mean: 0.0, variance: 0.0, evidence: 0.0, cusum: 0.0 };
+
     /// Logarithm of a day's count over the seasonal hours it was read in.
     pub fn log_rate(count: f32, exposure: f32) -> f32 {
         count.max(0.0).ln_1p() - exposure.max(0.3).ln()

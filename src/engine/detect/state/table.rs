@@ -5,6 +5,7 @@ use std::hash::BuildHasher;
 use hashbrown::HashTable;
 use serde::{Deserialize, Serialize};
 
+use super::slab::Slab;
 use crate::engine::model::EventTime;
 
 /// What a table must know of a state to choose what to forget.
@@ -35,7 +36,7 @@ struct Row<S> {
 /// Name → state. Keys are compared, not only their hashes, and the hash seed is the process's own.
 pub struct Table<S> {
     index: HashTable<u32>,
-    rows: Vec<Row<S>>,
+    rows: Slab<Row<S>>,
     hasher: foldhash::fast::RandomState,
     entries_max: usize,
     evicted: u64,
@@ -57,7 +58,7 @@ impl<S: Evictable> Table<S> {
     pub fn new(entries_max: usize) -> Self {
         Self {
             index: HashTable::new(),
-            rows: Vec::new(),
+            rows: Slab::new(),
             hasher: foldhash::fast::RandomState::default(),
             entries_max: entries_max.clamp(1, u32::MAX as usize),
             evicted: 0,
@@ -113,7 +114,7 @@ impl<S: Evictable> Table<S> {
     }
 
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+        self.rows.len() == 0
     }
 
     /// How many states were forgotten for want of room.
@@ -199,7 +200,6 @@ impl<S: Evictable> Table<S> {
         let kept = rows.len().min(self.entries_max);
         let beyond = rows.split_off(kept);
         self.forgotten.extend(beyond.into_iter().map(|(_, name, _)| name));
-        self.rows.reserve_exact(rows.len());
         for (saved_in, name, state) in rows {
             let hash = self.hasher.hash_one(&*name);
             let slot = self.rows.len() as u32;

@@ -20,7 +20,46 @@ pub struct Ring<const N: usize> {
     records: u64,
     subjects: u64,
     /// By slot, ascending.
-    panes: Vec<(u8, Pane)>,
+    panes: Vec<Packed>,
+}
+
+/// A pane and its slot in 16 bytes: the slot above the bytes.
+#[derive(Clone, Copy, Debug)]
+struct Packed {
+    slot_and_bytes: u64,
+    records: u32,
+    subjects: u32,
+}
+
+const BYTES_BITS: u32 = 56;
+/// A pane counts no more. Keeps the sum over all panes of a ring inside 64 bits, too.
+const BYTES_PANE_MAX: u64 = (1 << BYTES_BITS) - 1;
+
+impl Packed {
+    fn new(slot: u8, pane: Pane) -> Self {
+        let bytes = pane.bytes.min(BYTES_PANE_MAX);
+        let slot_and_bytes = u64::from(slot) << BYTES_BITS | bytes;
+        Self { slot_and_bytes, records: pane.records, subjects: pane.subjects }
+    }
+
+    fn slot(self) -> u8 {
+        (self.slot_and_bytes >> BYTES_BITS) as u8
+    }
+
+    fn bytes(self) -> u64 {
+        self.slot_and_bytes & BYTES_PANE_MAX
+    }
+
+    /// Adds what a pane has room for; how much that is.
+    fn add_bytes(&mut self, bytes: u64) -> u64 {
+        let more = bytes.min(BYTES_PANE_MAX - self.bytes());
+        self.slot_and_bytes += more;
+        more
+    }
+
+    fn pane(self) -> Pane {
+        Pane { bytes: self.bytes(), records: self.records, subjects: self.subjects }
+    }
 }
 
 impl<const N: usize> Default for Ring<N> {
@@ -44,8 +83,8 @@ impl<const N: usize> Ring<N> {
         }
         for step in 1..=steps {
             let Ok(place) = self.find(self.head + step) else { continue };
-            let (_, old) = self.panes.remove(place);
-            self.bytes -= old.bytes;
+            let old = self.panes.remove(place);
+            self.bytes -= old.bytes();
             self.records -= u64::from(old.records);
             self.subjects -= u64::from(old.subjects);
         }
@@ -63,10 +102,9 @@ impl<const N: usize> Ring<N> {
             return;
         }
         let place = self.at(pane);
-        let (records_before, bytes_before) = (place.records, place.bytes);
+        let records_before = place.records;
         place.records = place.records.saturating_add(records);
-        place.bytes = place.bytes.saturating_add(bytes).min(BYTES_PANE_MAX);
-        let (more, further) = (place.records - records_before, place.bytes - bytes_before);
+        let (more, further) = (place.records - records_before, place.add_bytes(bytes));
         self.records += u64::from(more);
         self.bytes += further;
     }
@@ -98,36 +136,34 @@ impl<const N: usize> Ring<N> {
     }
 
     pub fn heap_bytes(&self) -> usize {
-        self.panes.capacity() * size_of::<(u8, Pane)>()
+        self.panes.capacity() * size_of::<Packed>()
     }
 
     /// The panes that hold anything, for keeping.
     fn filled(&self) -> Vec<(u8, Pane)> {
-        self.panes.iter().filter(|(_, pane)| *pane != Pane::default()).copied().collect()
+        let panes = self.panes.iter().map(|packed| (packed.slot(), packed.pane()));
+        panes.filter(|(_, pane)| *pane != Pane::default()).collect()
     }
 
     /// Where the pane stands, or would.
     fn find(&self, pane: i64) -> Result<usize, usize> {
         let slot = pane.rem_euclid(N as i64) as u8;
-        self.panes.binary_search_by_key(&slot, |(slot, _)| *slot)
+        self.panes.binary_search_by_key(&slot, |packed| packed.slot())
     }
 
     /// The pane, made where it saw nothing yet.
-    fn at(&mut self, pane: i64) -> &mut Pane {
+    fn at(&mut self, pane: i64) -> &mut Packed {
         let place = self.find(pane).unwrap_or_else(|place| {
             let slot = pane.rem_euclid(N as i64) as u8;
             if self.panes.len() == self.panes.capacity() {
                 self.panes.reserve_exact(self.panes.len().clamp(1, 4));
             }
-            self.panes.insert(place, (slot, Pane::default()));
+            self.panes.insert(place, Packed::new(slot, Pane::default()));
             place
         });
-        &mut self.panes[place].1
+        &mut self.panes[place]
     }
 }
-
-/// Keeps the sum over all panes of a ring inside 64 bits.
-const BYTES_PANE_MAX: u64 = u64::MAX >> 6;
 
 /// A ring is mostly empty: kept are its head and the panes that are not.
 impl<const N: usize> Serialize for Ring<N> {
@@ -144,9 +180,10 @@ impl<'de, const N: usize> Deserialize<'de> for Ring<N> {
         {
             return Err(serde::de::Error::custom("a pane outside its ring"));
         }
-        let mut ring = Self { head, panes: filled.clone(), ..Self::default() };
+        let panes = filled.iter().map(|&(slot, pane)| Packed::new(slot, pane)).collect();
+        let mut ring = Self { head, panes, ..Self::default() };
         for (_, pane) in filled {
-            ring.bytes = ring.bytes.saturating_add(pane.bytes);
+            ring.bytes = ring.bytes.saturating_add(pane.bytes.min(BYTES_PANE_MAX));
             ring.records = ring.records.saturating_add(pane.records.into());
             ring.subjects = ring.subjects.saturating_add(pane.subjects.into());
         }
