@@ -25,9 +25,12 @@ impl Default for Hours {
 }
 
 impl Hours {
+    /// A machine may do an hour sooner or later what it does every day: its clock is a local one.
     pub fn factor(&self, hour: usize, service: bool) -> f32 {
         let (low, high) = FACTOR_RANGE[usize::from(service)];
-        self.factors[hour % 24].clamp(low, high)
+        let at = |hour: usize| self.factors[hour % 24];
+        let factor = if service { at(hour).max(at(hour + 1)).max(at(hour + 23)) } else { at(hour) };
+        factor.clamp(low, high)
     }
 
     /// An hour in which `ratio` times the expected was read, own habit left out.
@@ -44,12 +47,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_nightly_run_is_expected_at_its_hour_and_at_no_other() {
+    fn a_nightly_run_is_expected_at_its_hour_or_beside_it_and_at_no_other() {
         let mut hours = Hours::default();
         for _ in 0..20 {
             (0..24).for_each(|hour| hours.add(hour, if hour == 3 { 4.5 } else { 0.9 }, true));
         }
-        assert!(hours.factor(3, true) > 3.5 && hours.factor(4, true) < 1.0);
+        assert!(hours.factor(3, true) > 3.5 && hours.factor(12, true) < 1.0);
+        // The clocks were put forward, or back.
+        assert!(hours.factor(2, true) > 3.5 && hours.factor(4, true) > 3.5);
+        assert!(hours.factor(4, false) < 1.0);
     }
 
     #[test]

@@ -37,7 +37,8 @@ impl Baseline {
             self.since = day;
             self.session.start = 1.0;
         }
-        let aged = minute.saturating_sub(self.spans[SHIFT].index) >= SHIFT_MAX_MIN;
+        let turn = minute.saturating_sub(self.spans[SHIFT].index);
+        let aged = turn >= SHIFT_MAX_MIN;
         if minute / 60 > self.spans[HOUR].index {
             self.end_window(HOUR, day, peers, places);
         }
@@ -49,7 +50,7 @@ impl Baseline {
             self.begin_window(SHIFT, minute, 1.0, peers, places);
         }
         if first || gap >= SESSION_GAP_MIN {
-            self.begin_session(minute, peers, places);
+            self.begin_session(minute, (!first).then_some(turn), peers, places);
         }
         if minute / 60 > self.spans[HOUR].index {
             let season = peers.group(places.1).season.factor(hour_of_week(minute / 60));
@@ -152,13 +153,18 @@ impl Baseline {
         compare(&mut group.context, &mut group.season);
     }
 
-    fn begin_session(&mut self, minute: u32, peers: &mut Peers, (role, group): (u16, u16)) {
+    fn begin_session(
+        &mut self,
+        minute: u32,
+        turn: Option<u32>,
+        peers: &mut Peers,
+        (role, group): (u16, u16),
+    ) {
         let hour = (minute / 60 % 24) as usize;
         let learn = !self.is_suspect((minute / 1_440) as u16);
-        let rest = (self.last > 0).then(|| minute.saturating_sub(self.last));
         let starts = peers.group(group).start_shares;
         let of = peers.role_mut(role);
-        self.session.begin(hour, rest, &starts, &mut of.sessions, learn);
+        self.session.begin(hour, turn, &starts, &mut of.sessions, learn);
         if learn {
             of.starts.add(hour);
             peers.group_mut(group).starts.add(hour);
@@ -252,7 +258,8 @@ impl Baseline {
         let novel = self.novelty > NOVEL_MIN;
         self.novel_shifts = self.novel_shifts * 0.97 + f32::from(u8::from(novel));
         let role = peers.role_mut(places.0);
-        if !suspect {
+        // While a role's habits are not known, everything is new to everybody.
+        if !suspect && self.shifts > NOVEL_SHIFTS {
             role.novel_days.windows += 1.0;
             if novel {
                 role.novel_days.add(self.novelty);
@@ -286,6 +293,8 @@ pub fn relative(count: f32, expected: &Expected) -> f32 {
     1.0 + count / (expected.mu + 3.0)
 }
 
+/// Shifts before an actor's novelty says what is usual.
+const NOVEL_SHIFTS: u16 = 3;
 /// Surprise below which a shift is as any other, in decades.
 pub const NOVEL_MIN: f32 = 2.0;
 /// What each shift takes from the novelty's CUSUM.

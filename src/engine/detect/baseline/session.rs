@@ -1,5 +1,5 @@
-//! How unusual a session is before anything is read in it: the hour it begins at, the rest before
-//! it, the place it comes from.
+//! How unusual a session is before anything is read in it: the hour it begins at, how long after
+//! the last shift began, the place it comes from.
 
 use serde::{Deserialize, Serialize};
 
@@ -22,8 +22,7 @@ const UNUSUAL: f32 = 0.05;
 /// The sessions of a role.
 #[derive(Clone, Default, Serialize, Deserialize)]
 pub struct RoleSessions {
-    /// Hours of rest before sessions, as logarithms.
-    rests: Residuals,
+    turns: Turns,
     /// How unusual sessions are in all, in decades.
     ranks: Residuals,
     /// Sessions from a place new to the actor, and all.
@@ -33,10 +32,64 @@ pub struct RoleSessions {
 
 impl RoleSessions {
     pub fn turn(&mut self, keep: f32) {
-        self.rests.turn(keep);
+        self.turns.turn(keep);
         self.ranks.turn(keep);
         self.new_places *= keep;
         self.sessions *= keep;
+    }
+}
+
+/// Hours from the beginning of one shift to that of the next session; the last stands for more.
+const TURN_HOURS: usize = 48;
+/// Sessions before anything is unusual.
+const TURNS_MIN: f32 = 50.0;
+
+/// The rhythm of a role. Who has worked eight hours and is back four hours later does what hardly
+/// anybody does, though both the hour and the rest may be ordinary by themselves.
+#[derive(Clone, Serialize, Deserialize)]
+struct Turns {
+    counts: Vec<f32>,
+    /// The probability of an hour as unusual, in force.
+    unusual: Vec<f32>,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self { counts: vec![0.0; TURN_HOURS], unusual: vec![1.0; TURN_HOURS] }
+    }
+}
+
+impl Turns {
+    fn turn(&mut self, keep: f32) {
+        let total: f32 = self.counts.iter().sum();
+        if total >= TURNS_MIN {
+            let near = |hour: usize| {
+                let last = TURN_HOURS - 1;
+                let beside =
+                    self.counts[hour.saturating_sub(1)] + self.counts[(hour + 1).min(last)];
+                (0.5 * self.counts[hour] + 0.25 * beside + 0.5 / TURN_HOURS as f32) / (total + 0.5)
+            };
+            let shares: Vec<f32> = (0..TURN_HOURS).map(near).collect();
+            for (unusual, here) in self.unusual.iter_mut().zip(&shares) {
+                let here = here * 1.000_1;
+                *unusual = shares.iter().filter(|&&share| share <= here).sum();
+            }
+        }
+        self.counts.iter_mut().for_each(|count| *count *= keep);
+    }
+
+    fn at(minutes: u32) -> usize {
+        (minutes as usize / 60).min(TURN_HOURS - 1)
+    }
+
+    fn unusual(&self, minutes: u32) -> f32 {
+        self.unusual.get(Self::at(minutes)).map_or(1.0, |share| share.clamp(1e-4, 1.0))
+    }
+
+    fn add(&mut self, minutes: u32) {
+        if let Some(count) = self.counts.get_mut(Self::at(minutes)) {
+            *count += 1.0;
+        }
     }
 }
 
@@ -47,10 +100,11 @@ pub struct Session {
     pub start: f32,
     pub starts: Starts,
     hour: u8,
-    rest_h: f32,
-    /// Probabilities of the hour, the rest and the place.
+    /// Hours since the last shift began.
+    turn_h: f32,
+    /// Probabilities of the hour, the turn and the place.
     p_hour: f32,
-    p_rest: f32,
+    p_turn: f32,
     p_place: f32,
     places: [u32; PLACES],
     /// Where the last read came from.
@@ -60,11 +114,11 @@ pub struct Session {
 }
 
 impl Session {
-    /// A session begins at `hour` UTC after `rest_min` idle minutes.
+    /// A session begins at `hour` UTC, `turn_min` minutes after the last shift did.
     pub fn begin(
         &mut self,
         hour: usize,
-        rest_min: Option<u32>,
+        turn_min: Option<u32>,
         group_starts: &[f32; 24],
         role: &mut RoleSessions,
         learn: bool,
@@ -72,12 +126,8 @@ impl Session {
         let shares = Starts::shares(&self.starts.hours, group_starts, OWN_STARTS);
         self.hour = hour as u8;
         self.p_hour = Starts::unusual(&shares, hour);
-        self.rest_h = rest_min.map_or(0.0, |minutes| minutes as f32 / 60.0);
-        self.p_rest = 1.0;
-        if self.rest_h > 0.0 {
-            let longer = role.rests.at_least(self.rest_h.ln());
-            self.p_rest = longer.map_or(1.0, |share| 1.0 - share).clamp(1e-4, 1.0);
-        }
+        self.turn_h = turn_min.map_or(0.0, |minutes| minutes as f32 / 60.0);
+        self.p_turn = turn_min.map_or(1.0, |minutes| role.turns.unusual(minutes));
         self.p_place = 1.0;
         self.place = 0;
         self.sessions = self.sessions.saturating_add(1);
@@ -86,8 +136,8 @@ impl Session {
         self.starts.add(hour);
         self.rank(role);
         if learn {
-            if self.rest_h > 0.0 {
-                role.rests.add(self.rest_h.ln());
+            if let Some(minutes) = turn_min {
+                role.turns.add(minutes);
             }
             role.ranks.add(self.decades());
             role.sessions += 1.0;
@@ -123,7 +173,7 @@ impl Session {
     }
 
     fn decades(&self) -> f32 {
-        -(self.p_hour.log10() + self.p_rest.log10() + self.p_place.log10())
+        -(self.p_hour.log10() + self.p_turn.log10() + self.p_place.log10())
     }
 
     /// Ranked among the role's: a role that begins at all hours surprises by none.
@@ -145,14 +195,15 @@ impl Session {
         if self.p_hour < UNUSUAL {
             words += &format!("; the session began at {:02}:00 UTC, which is unusual", self.hour);
         }
-        if self.p_rest < UNUSUAL {
-            words += &format!("; {:.0} h after the last one, which is short", self.rest_h);
+        if self.p_turn < UNUSUAL {
+            words +=
+                &format!("; {:.0} h after the last shift began, which is unusual", self.turn_h);
         }
         if self.p_place < UNUSUAL {
             words += "; it comes from an address this account did not use before";
         }
         if words.is_empty() {
-            words += "; the session is unusual by hour, rest and place together";
+            words += "; the session is unusual by hour, turn and place together";
         }
         words
     }
@@ -162,13 +213,13 @@ impl Session {
 mod tests {
     use super::*;
 
-    /// A role of people who begin at 8 after 16 hours of rest, at their own desks.
+    /// A role of people who begin at 8, a day after their last shift, at their own desks.
     fn known() -> (Session, RoleSessions) {
         let mut role = RoleSessions::default();
         let mut session = Session::default();
         for round in 0..400 {
-            let rest = 900 + round % 7 * 20;
-            session.begin(8, Some(rest), &[1.0 / 24.0; 24], &mut role, true);
+            let turn = 1_380 + round % 7 * 20;
+            session.begin(8, Some(turn), &[1.0 / 24.0; 24], &mut role, true);
             session.come_from(7, &mut role, true);
             if round % 50 == 49 {
                 role.turn(0.95);
@@ -177,27 +228,27 @@ mod tests {
         (session, role)
     }
 
-    fn start(hour: usize, rest_min: u32, place: u32) -> f32 {
+    fn start(hour: usize, turn_min: u32, place: u32) -> f32 {
         let (mut session, mut role) = known();
-        session.begin(hour, Some(rest_min), &[1.0 / 24.0; 24], &mut role, true);
+        session.begin(hour, Some(turn_min), &[1.0 / 24.0; 24], &mut role, true);
         session.come_from(place, &mut role, true);
         session.start
     }
 
     #[test]
     fn the_usual_is_usual_and_each_part_may_be_unusual() {
-        assert!(start(8, 960, 7) > 0.05);
-        assert!(start(2, 960, 7) < 0.02);
-        assert!(start(8, 300, 7) < 0.02);
-        assert!(start(8, 960, 9) < 0.02);
+        assert!(start(8, 1_440, 7) > 0.05);
+        assert!(start(2, 1_440, 7) < 0.02);
+        assert!(start(8, 780, 7) < 0.02);
+        assert!(start(8, 1_440, 9) < 0.02);
     }
 
     #[test]
     fn says_what_is_unusual() {
         let (mut session, mut role) = known();
-        session.begin(8, Some(300), &[1.0 / 24.0; 24], &mut role, true);
+        session.begin(8, Some(780), &[1.0 / 24.0; 24], &mut role, true);
         session.come_from(9, &mut role, true);
         let words = session.words();
-        assert!(words.contains("5 h after") && words.contains("address"), "{words}");
+        assert!(words.contains("13 h after") && words.contains("address"), "{words}");
     }
 }

@@ -5,7 +5,7 @@ use super::actor::{ALL, Baseline, HOUR, SHARE, SHIFT, TEN, UNEXPLAINED};
 use super::config::BaselineConfig;
 use super::lane::{Lane, Part};
 use super::mark::{mark, mark_of_two};
-use super::peers::{DRIFTS, KINDS, Peers, SPANS};
+use super::peers::{DRIFTS, KINDS, Peers, Role, SPANS};
 use super::roll::{NOVEL_MIN, NOVELTY_DRIFT, START_UNUSUAL, relative};
 use super::sequence::place_of;
 use super::slow::{Peered, Slow};
@@ -159,7 +159,7 @@ impl Suite {
                     let part = COUNT_PARTS[which][kind];
                     raised |= peers.lanes.raise(&mut actor.day, part, score);
                     if actor.session.start < START_UNUSUAL && which != SHIFT {
-                        let decades = off_hours_score(actor, which, kind);
+                        let decades = off_hours_score(actor, peers.role(places.0), which, kind);
                         raised |= peers.lanes.raise(&mut actor.day, Part::OffHours, decades);
                     }
                 }
@@ -336,14 +336,28 @@ fn count_score(
     // The product of two uniforms: x (1 - ln x).
     let ln_x = ln_p + f64::from(actor.session.start).ln();
     let ln_joint = ln_x + (1.0 - ln_x).ln();
-    (-ln_joint / std::f64::consts::LN_10).max(0.0) as f32
+    compressed((-ln_joint / std::f64::consts::LN_10).max(0.0)) as f32
 }
 
-/// Decades of an unusual beginning, with at most three of what was read then.
-fn off_hours_score(actor: &Baseline, which: usize, kind: usize) -> f32 {
+/// Decades as they are ranked: beyond six they count less and less, so that what is far out keeps
+/// its order within the ranks' scale.
+fn compressed(decades: f64) -> f64 {
+    const STRAIGHT: f64 = 6.0;
+    if decades <= STRAIGHT { decades } else { STRAIGHT * (1.0 + (decades / STRAIGHT).ln()) }
+}
+
+/// Decades of an unusual beginning, with some of what was read then: of how much, and where reads
+/// carry cases, of how much without one, by number and by part.
+fn off_hours_score(actor: &Baseline, role: &Role, which: usize, kind: usize) -> f32 {
+    const DECADES_MAX: [f64; KINDS] = [3.0, 6.0];
     let span = &actor.spans[which];
-    let ln_tail = span.expected[kind].ln_tail(span.counts[kind], kind == ALL) as f32;
-    -actor.session.start.log10() + (-ln_tail / std::f32::consts::LN_10).clamp(0.0, 3.0)
+    let mut ln_tail = span.expected[kind].ln_tail(span.counts[kind], kind == ALL);
+    if kind == UNEXPLAINED {
+        let [all, part] = span.counts;
+        ln_tail = ln_tail.max(role.clumps[which].ln_tail(part, all, span.share));
+    }
+    let read = (-ln_tail / std::f64::consts::LN_10).clamp(0.0, DECADES_MAX[kind]);
+    -actor.session.start.log10() + read as f32
 }
 
 /// Pseudo-windows of the role's share of batch work behind an actor's own: one, so that who never
