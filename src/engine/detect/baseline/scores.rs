@@ -124,7 +124,7 @@ impl Scores {
 
     /// Ranks the past anew, `days` actor-days in all.
     pub fn rank(&mut self, days: f32, tail: Tail) {
-        self.rarity = rarity(&self.past, days, tail);
+        self.rarity = rarity(&self.past, days, tail, None);
     }
 
     /// The same for a part of the actors: where it is few, it is taken to be like `all` of them,
@@ -133,7 +133,8 @@ impl Scores {
         let weight = SHRINK_DAYS / all_days.max(SHRINK_DAYS);
         let blended: Vec<f32> =
             self.past.iter().zip(&all.past).map(|(own, all)| own + weight * all).collect();
-        self.rarity = rarity(&blended, days + weight * all_days, tail);
+        let like = (&*all.past, f64::from(all_days.max(1.0)));
+        self.rarity = rarity(&blended, days + weight * all_days, tail, Some(like));
     }
 
     /// `-log10` of the share of actor-days that reach `step`; `None` before anything is known.
@@ -149,30 +150,70 @@ impl Scores {
     }
 }
 
-fn rarity(past: &[f32], days: f32, tail: Tail) -> Vec<f32> {
-    let days = f64::from(days.max(1.0));
-    let mut above = vec![0.0_f64; STEPS + 1];
-    for step in (1..STEPS).rev() {
-        above[step] = above[step + 1] + f64::from(past[step]);
+/// Actor-days that reach each step.
+struct Reached {
+    above: Vec<f64>,
+    days: f64,
+}
+
+/// Where the tail begins, and the decades of share a step from there on.
+#[derive(Clone, Copy)]
+struct Begin {
+    end: usize,
+    slope: f64,
+    /// There were actor-days enough to look as far out as one should.
+    sound: bool,
+}
+
+impl Reached {
+    fn new(past: &[f32], days: f64) -> Self {
+        let mut above = vec![0.0_f64; STEPS + 1];
+        for step in (1..STEPS).rev() {
+            above[step] = above[step + 1] + f64::from(past[step]);
+        }
+        above[0] = days;
+        Self { above, days }
     }
-    above[0] = days;
-    let share = |step: usize| ((above[step] + 0.5) / (days + 1.0)).min(1.0);
-    let find = |wanted: f64| (1..STEPS).find(|&s| share(s) <= wanted).unwrap_or(STEPS - 1);
-    // With few actor-days the tail begins where some are left.
-    let (body_share, tail_share) = tail.shares();
-    let tail_share = tail_share.max(tail.days_min() / days).min(0.2);
-    let body_share = body_share.max(tail_share * 8.0).min(0.9);
-    let (body, end) = (find(body_share), find(tail_share));
-    let at = |step: usize| -share(step).log10();
-    let (least, most) = tail.slopes();
-    let slope = (at(end) - at(body)) / (end - body).max(1) as f64;
-    let slope = slope.clamp(least / f64::from(PER_DECADE), most / f64::from(PER_DECADE));
+
+    fn share(&self, step: usize) -> f64 {
+        ((self.above[step] + 0.5) / (self.days + 1.0)).min(1.0)
+    }
+
+    fn at(&self, step: usize) -> f64 {
+        -self.share(step).log10()
+    }
+
+    fn tail(&self, tail: Tail) -> Begin {
+        let find = |wanted: f64| (1..STEPS).find(|&s| self.share(s) <= wanted).unwrap_or(STEPS - 1);
+        // With few actor-days the tail begins where some are left.
+        let (body_share, wanted) = tail.shares();
+        let tail_share = wanted.max(tail.days_min() / self.days).min(0.2);
+        let body_share = body_share.max(tail_share * 8.0).min(0.9);
+        let (body, end) = (find(body_share), find(tail_share));
+        let (least, most) = tail.slopes();
+        let slope = (self.at(end) - self.at(body)) / (end - body).max(1) as f64;
+        let slope = slope.clamp(least / f64::from(PER_DECADE), most / f64::from(PER_DECADE));
+        Begin { end, slope, sound: tail_share <= wanted * SOUND }
+    }
+}
+
+/// Times the share where a tail should begin at which its slope is still taken for its own.
+const SOUND: f64 = 1.5;
+
+/// Few actor-days say where their tail begins, and hardly how it goes on: a heavy one goes half as
+/// in `like`.
+fn rarity(past: &[f32], days: f32, tail: Tail, like: Option<(&[f32], f64)>) -> Vec<f32> {
+    let reached = Reached::new(past, f64::from(days.max(1.0)));
+    let Begin { end, mut slope, sound } = reached.tail(tail);
+    if let Some((all, all_days)) = like.filter(|_| !sound && tail == Tail::Heavy) {
+        slope = slope.max((slope + Reached::new(all, all_days).tail(tail).slope) / 2.0);
+    }
     (0..STEPS)
         .map(|step| {
-            let seen = at(step);
-            let continued = at(end) + slope * step.saturating_sub(end) as f64;
+            let seen = reached.at(step);
+            let continued = reached.at(end) + slope * step.saturating_sub(end) as f64;
             // Where there are actor-days to count, a heavy tail's count is believed.
-            let counted = tail == Tail::Heavy && above[step] >= 5.0;
+            let counted = tail == Tail::Heavy && reached.above[step] >= 5.0;
             (match step <= end || counted {
                 true => seen,
                 false if tail == Tail::Heavy => seen.max(continued).min(continued + 0.5),
