@@ -101,6 +101,8 @@ impl Lane {
     pub const fn weight(self) -> f64 {
         match self {
             Self::SlowAll => 0.5,
+            // Sessions are few and their ranks coarse: it tells more than its share.
+            Self::OffHours => 0.7,
             _ => 1.0,
         }
     }
