@@ -17,7 +17,7 @@ use super::saver::{Ended, Save, SaveError, SaverError};
 use super::sender::SendError;
 use super::transaction::{Change as Write, TransactionError};
 use super::worker::{Worker, WorkerError};
-use crate::engine::shard::{Saved, ShardSaving};
+use crate::engine::shard::{Records, ShardSaving};
 
 const LOOK: Duration = Duration::from_secs(5);
 
@@ -25,7 +25,7 @@ const LOOK: Duration = Duration::from_secs(5);
 struct Part {
     partition: Partition,
     changelog: String,
-    records: Vec<Saved>,
+    records: Records,
     mark: Vec<u8>,
     next: i64,
     time_ms: i64,
@@ -44,8 +44,7 @@ impl Save for Snapshot {
                 key,
                 value,
             };
-            let state =
-                part.records.iter().map(move |saved| write(&saved.key, saved.value.as_deref()));
+            let state = part.records.iter().map(move |(key, value)| write(key, value));
             state.chain([write(MARK_KEY, Some(&part.mark))])
         })
     }
@@ -127,8 +126,10 @@ impl Worker {
     }
 
     fn saved(&mut self, snapshot: Snapshot, arrived: bool) {
-        for part in snapshot.0 {
+        for mut part in snapshot.0 {
             let Some(lane) = self.lanes.get_mut(&part.partition) else { continue };
+            part.records.clear();
+            lane.records = part.records;
             if arrived {
                 lane.shard.saved(part.saving);
             } else {
@@ -141,7 +142,8 @@ impl Worker {
     fn parts_to_save(&mut self) -> Result<Vec<Part>, WorkerError> {
         let mut parts = Vec::new();
         for (partition, lane) in self.lanes.iter_mut().filter(|(_, lane)| lane.changed) {
-            let mut records = Vec::new();
+            let mut records = std::mem::take(&mut lane.records);
+            records.clear();
             let saving = lane.shard.save(&mut records)?;
             lane.changed = false;
             parts.push(Part {

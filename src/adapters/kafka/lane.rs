@@ -13,7 +13,7 @@ use crate::adapters::telemetry::{BatchCounts, Telemetry, TopicTelemetry};
 use crate::engine::decode::{Decoder, Expected, Refusal};
 use crate::engine::detect::Stream;
 use crate::engine::model::{Event, EventTime, Kind, Origin, Outcome};
-use crate::engine::shard::{Incoming, Output, Settings, Shard, ShardConfig, Verdict};
+use crate::engine::shard::{Incoming, Output, Records, Settings, Shard, ShardConfig, Verdict};
 
 #[derive(Debug, thiserror::Error)]
 pub enum LaneError {
@@ -34,6 +34,8 @@ pub struct Lane {
     pub mark: PartitionMark,
     /// Something has been judged since the state was last saved.
     pub changed: bool,
+    /// Memory for the next save.
+    pub records: Records,
     decoder: Decoder,
 }
 
@@ -69,6 +71,7 @@ impl Lane {
             times: Vec::new(),
             mark,
             changed: false,
+            records: Records::default(),
             decoder,
         }
     }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::pages::Pages;
+use super::saving::{PartKey, PartSink, Parts, Slot, read_pages, save_pages};
 use super::tail::ln_at_least;
 use super::tally::Tally;
 
@@ -31,10 +33,15 @@ pub struct FanInHit {
 /// Readers by subject over today and yesterday, in a table of fixed size.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct FanIn {
-    subjects: Vec<Subject>,
+    subjects: Pages<Subject, SUBJECTS_A_PAGE>,
     pub tally: Tally,
 }
 
+/// Subjects that are saved together: those of a few places.
+const SUBJECTS_A_PAGE: usize = 8;
+/// Kinds of saved parts: all but the table, and a page of it.
+const HEAD: u8 = b'f';
+const PAGE: u8 = b'F';
 /// Subjects that may share a place; the least read of them makes room.
 const WAYS: usize = 4;
 /// A subject worth more keeps its place.
@@ -65,11 +72,12 @@ impl FanIn {
         subjects_max: usize,
     ) -> Option<FanInHit> {
         if self.subjects.is_empty() {
-            self.subjects = vec![Subject::default(); subjects_max.next_power_of_two().max(WAYS)];
+            let places = subjects_max.next_power_of_two().max(WAYS);
+            self.subjects = vec![Subject::default(); places].into();
         }
         let first = subject as usize & (self.subjects.len() - 1) & !(WAYS - 1);
         let tag = (subject >> 32) as u32 | 1;
-        let ways = self.subjects.get_mut(first..first + WAYS)?;
+        let ways = self.subjects.within_page(first..first + WAYS)?;
         let entry = match ways.iter().position(|entry| entry.tag == tag) {
             Some(place) => &mut ways[place],
             None => {
@@ -102,6 +110,31 @@ impl FanIn {
     pub fn turn(&mut self, budget: f64, actors_a_day: f32) {
         let allowed = ALLOWED * budget * f64::from(actors_a_day.max(100.0)) / 1_000.0;
         self.tally.turn(allowed as f32);
+    }
+}
+
+impl FanIn {
+    /// Hands out what has changed; the pages are part of the next save if this one fails.
+    pub fn save(&mut self, sink: &mut impl PartSink) -> Vec<u32> {
+        sink.put(PartKey::new(HEAD, 0), &(self.subjects.len() as u32, &self.tally));
+        save_pages(&mut self.subjects, PAGE, sink)
+    }
+
+    pub fn save_again(&mut self, pages: Vec<u32>) {
+        self.subjects.save_again(pages);
+    }
+
+    pub fn read(parts: &Parts) -> Result<Self, postcard::Error> {
+        let Some((places, tally)) = parts.one(PartKey::new(HEAD, 0))? else {
+            return Ok(Self::default());
+        };
+        Ok(Self { subjects: read_pages(parts, PAGE, places)?, tally })
+    }
+}
+
+impl Slot for Subject {
+    fn is_free(&self) -> bool {
+        self.tag == 0
     }
 }
 
