@@ -9,7 +9,7 @@ use super::{
     Clock, Duplicates, Evidence, Output, Recorder, RecorderConfig, Records, Restoring, Settings,
     StateError, Verdict, Watch,
 };
-use crate::engine::detect::baseline::{Peers, PeersSaving};
+use crate::engine::detect::baseline::{Lookups, Peers, PeersSaving};
 use crate::engine::detect::rules::{GroupState, Groups, Ticks};
 use crate::engine::detect::state::{ActorState, Evictable, Saving, SourceState, Table, cut};
 use crate::engine::detect::{Exceptions, Judged, RuleBooks, RuleCounts, RuleScratch, Stream};
@@ -258,6 +258,9 @@ impl Shard {
                 state.chain
             }
         };
+        if let Some(leaving) = &mut self.peers.leaving {
+            out.lookups.append(leaving);
+        }
         hold_back(settings.rules.exceptions(), found_before, out);
         for finding in &mut out.findings[found_before..] {
             let since = finding.window.start;
@@ -267,6 +270,18 @@ impl Shard {
             }
         }
         if late { Verdict::Late } else { Verdict::Scored }
+    }
+
+    /// From now on subjects are counted in other shards: lookups go out instead of into the count.
+    pub fn send_lookups(&mut self) {
+        self.peers.leaving.get_or_insert_default();
+    }
+
+    /// Counts what other shards tell of their accounts' lookups; `now` is when the broker got it.
+    pub fn gather(&mut self, told: Lookups, now: EventTime, settings: &Settings, out: &mut Output) {
+        let found_before = out.findings.len();
+        settings.suite.gather(told, now, &mut self.peers, &mut out.findings);
+        hold_back(settings.rules.exceptions(), found_before, out);
     }
 
     /// Has the rules timed, by one event in some. Nothing that is judged rests on it.
@@ -350,7 +365,9 @@ impl Shard {
     pub fn restore(&mut self, restoring: Restoring) -> Result<(), StateError> {
         let Some(read) = restoring.read()? else { return Ok(()) };
         self.clock = read.mark.clock;
+        let leaving = self.peers.leaving.take();
         self.peers = read.peers;
+        self.peers.leaving = leaving;
         self.stale = read.stale;
         self.pulse = read.mark.pulse;
         self.duplicates.restore(read.mark.generation, read.ids);

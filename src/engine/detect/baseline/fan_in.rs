@@ -25,6 +25,8 @@ struct Subject {
 /// What one more reader says.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FanInHit {
+    /// Bits set by the readers: with subject and day it names what was found, whoever was last.
+    pub bits: u32,
     pub readers: f32,
     pub usual: f32,
     pub score: f32,
@@ -89,8 +91,18 @@ impl FanIn {
                 least
             }
         };
-        entry.roll(day);
-        entry.today |= 1 << (reader.wrapping_mul(0x9E37_79B9) >> 26);
+        let bit = 1 << (reader.wrapping_mul(0x9E37_79B9) >> 26);
+        if day + 1 < entry.day {
+            return None;
+        }
+        if day + 1 == entry.day {
+            // It comes from where the day has not turned yet.
+            entry.yesterday |= bit;
+        } else {
+            entry.roll(day);
+            entry.today |= bit;
+        }
+        let bits = (entry.today | entry.yesterday).count_ones();
         let readers = count(entry.today | entry.yesterday);
         if readers < READERS_MIN.max(f32::from(entry.judged_at)) {
             return None;
@@ -104,12 +116,13 @@ impl FanIn {
         }
         let above = self.tally.rise(entry.score, score);
         entry.score = score;
-        above.then_some(FanInHit { readers, usual: 2.0 * usual, score })
+        above.then_some(FanInHit { bits, readers, usual: 2.0 * usual, score })
     }
 
-    pub fn turn(&mut self, budget: f64, actors_a_day: f32) {
+    /// A day ends for one of so many `shards` that share the subjects.
+    pub fn turn(&mut self, budget: f64, actors_a_day: f32, shards: u32) {
         let allowed = ALLOWED * budget * f64::from(actors_a_day.max(100.0)) / 1_000.0;
-        self.tally.turn(allowed as f32);
+        self.tally.turn((allowed / f64::from(shards.max(1))) as f32);
     }
 }
 
@@ -183,7 +196,7 @@ mod tests {
             (0..3_000).for_each(|n| {
                 let _ = fan_in.take(hash(day * 10_000 + n), 1, day as u16, 4_096);
             });
-            fan_in.turn(5.0, 1_000.0);
+            fan_in.turn(5.0, 1_000.0, 1);
         }
         let mut told = 0;
         for reader in 0..25_u32 {
@@ -207,7 +220,7 @@ mod tests {
                     assert_eq!(fan_in.take(hash, reader, day, 4_096), None);
                 }
             }
-            fan_in.turn(5.0, 1_000.0);
+            fan_in.turn(5.0, 1_000.0, 1);
         }
         let told = (0..25).filter_map(|reader| fan_in.take(u64::MAX / 3, reader, 11, 4_096));
         assert!(told.count() >= 3);

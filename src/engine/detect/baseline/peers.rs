@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::blocks::{Blocks, BlocksSaving};
 use super::fan_in::FanIn;
 use super::lanes::{Lanes, LanesSaving};
+use super::lookups::{Gathered, GatheredSaving, Lookup};
 use super::pages::Pages;
 use super::part::Clumps;
 use super::rate::{Expected, Prior};
@@ -286,6 +287,12 @@ pub struct Peers {
     /// The places of roles and groups are saved as they are.
     #[serde(skip)]
     places_saved: bool,
+    /// Lookups that came from other shards.
+    #[serde(skip)]
+    pub gathered: Gathered,
+    /// Where subjects are counted in another shard: lookups on their way there.
+    #[serde(skip)]
+    pub leaving: Option<Vec<Lookup>>,
 }
 
 /// Kinds of saved parts: the numbers, places of roles and groups, a role, a group, rules.
@@ -304,6 +311,7 @@ pub struct PeersSaving {
     lanes: LanesSaving,
     blocks: BlocksSaving,
     fan_in: Vec<u32>,
+    gathered: GatheredSaving,
 }
 
 impl Peers {
@@ -327,6 +335,7 @@ impl Peers {
             lanes: self.lanes.save(sink),
             blocks: self.blocks.save(sink),
             fan_in: self.fan_in.save(sink),
+            gathered: self.gathered.save(sink),
         }
     }
 
@@ -338,6 +347,7 @@ impl Peers {
         self.lanes.save_again(saving.lanes);
         self.blocks.save_again(saving.blocks);
         self.fan_in.save_again(saving.fan_in);
+        self.gathered.save_again(saving.gathered);
     }
 
     /// Puts the parts together again. Nothing of it counts as changed.
@@ -358,6 +368,8 @@ impl Peers {
             bucket,
             cased,
             places_saved,
+            gathered: Gathered::read(parts)?,
+            leaving: None,
         };
         peers.lanes.rank();
         Ok(peers)
@@ -521,7 +533,7 @@ impl Peers {
 
         let actors = self.lanes.actor_days_a_day();
         self.blocks.turn(budget, actors);
-        self.fan_in.turn(budget, actors);
+        self.fan_in.turn(budget, actors, 1);
         self.rules.turn(budget, self.lanes.actor_days());
     }
 }
