@@ -33,6 +33,7 @@ mod session;
 mod shares;
 mod slow;
 mod suite;
+mod sums;
 mod tail;
 mod tally;
 mod why;
