@@ -305,7 +305,7 @@ mod tests {
         gathered.take(told(0, 0, false, &[]), at(0));
         gathered.take(told(1, 0, false, &[]), at(0));
         gathered.take(told(0, 900, false, &[10, 500, 900]), at(1));
-        assert_eq!(due(&mut gathered, 1), []);
+        assert_eq!(due(&mut gathered, 1), [0_i64; 0]);
         gathered.take(told(1, 600, false, &[20, 400]), at(2));
         assert_eq!(due(&mut gathered, 2), [10, 20, 400, 500]);
         // The other has nothing more to read.
@@ -319,7 +319,7 @@ mod tests {
         let mut gathered = Gathered::default();
         gathered.take(told(1, 0, false, &[]), at(0));
         gathered.take(told(0, 900, false, &[10]), at(30));
-        assert_eq!(due(&mut gathered, 59), []);
+        assert_eq!(due(&mut gathered, 59), [0_i64; 0]);
         assert_eq!(due(&mut gathered, 61), [10]);
     }
 
@@ -327,7 +327,7 @@ mod tests {
     fn nobody_counts_before_every_source_has_been_heard_of() {
         let mut gathered = Gathered::default();
         gathered.take(told(0, 900, true, &[10]), at(0));
-        assert_eq!(due(&mut gathered, 30), []);
+        assert_eq!(due(&mut gathered, 30), [0_i64; 0]);
         let mut late = gathered.clone();
         assert_eq!(due(&mut late, 60), [10]);
         gathered.take(told(1, 500, false, &[5]), at(31));
