@@ -126,6 +126,8 @@ pub struct Gathered {
     /// Day that was last counted.
     day: u16,
     next: u32,
+    /// Up to where lookups count, as of what was told last.
+    horizon: EventTime,
     /// Held back, in the order they will count in; each with the number it is saved under.
     held: BTreeMap<(EventTime, Box<str>, u64), (u32, Lookup)>,
     /// Numbers to be saved, and to be withdrawn.
@@ -160,23 +162,33 @@ impl Gathered {
             }
         }
         let source = (topic, partition);
-        if self.sources.len() < SOURCES_MAX || self.sources.contains_key(&source) {
+        let before = self.sources.get(&source).map(|before| before.at);
+        if before.is_some_and(|before| now.since(before) >= WAIT_MS) {
+            // Back after a while: the others may be about to come back too.
+            self.expected.1 = now;
+        }
+        if before.is_some() || self.sources.len() < SOURCES_MAX {
             self.sources.insert(source, Heard { reached, idle, actors, at: now });
         }
         self.shards = shards;
+        self.horizon = self.horizon(now);
+    }
+
+    /// Event time up to which everybody has told everything.
+    fn horizon(&self, now: EventTime) -> EventTime {
+        let fresh = || self.sources.values().filter(|source| now.since(source.at) < WAIT_MS);
+        let unheard = fresh().count() < self.expected.0 as usize;
+        if unheard && now.since(self.expected.1) < WAIT_MS {
+            return EventTime::MIN;
+        }
+        let behind = fresh().filter(|source| !source.idle).map(|source| source.reached);
+        behind.min().unwrap_or(EventTime::MAX)
     }
 
     /// The next lookup whose turn has come; true with the first of a new day.
-    pub fn next_due(&mut self, now: EventTime) -> Option<(Lookup, bool)> {
+    pub fn next_due(&mut self) -> Option<(Lookup, bool)> {
         let entry = self.held.first_entry()?;
-        let at = entry.key().0;
-        let unheard = self.sources.len() < self.expected.0 as usize;
-        let waited_for = unheard && now.since(self.expected.1) < WAIT_MS
-            || self
-                .sources
-                .values()
-                .any(|s| !s.idle && now.since(s.at) < WAIT_MS && s.reached < at);
-        if waited_for && self.held.len() <= HELD_MAX {
+        if entry.key().0 > self.horizon && self.held.len() <= HELD_MAX {
             return None;
         }
         let (_, (number, lookup)) = self.held.pop_first()?;
@@ -294,8 +306,8 @@ mod tests {
         Lookups { progress, lookups: seconds.iter().map(|&second| lookup(second)).collect() }
     }
 
-    fn due(gathered: &mut Gathered, now: i64) -> Vec<i64> {
-        let next = || gathered.next_due(at(now)).map(|(lookup, _)| lookup.at.since(at(0)) / 1_000);
+    fn due(gathered: &mut Gathered) -> Vec<i64> {
+        let next = || gathered.next_due().map(|(lookup, _)| lookup.at.since(at(0)) / 1_000);
         std::iter::from_fn(next).collect()
     }
 
@@ -305,12 +317,12 @@ mod tests {
         gathered.take(told(0, 0, false, &[]), at(0));
         gathered.take(told(1, 0, false, &[]), at(0));
         gathered.take(told(0, 900, false, &[10, 500, 900]), at(1));
-        assert_eq!(due(&mut gathered, 1), [0_i64; 0]);
+        assert_eq!(due(&mut gathered), [0_i64; 0]);
         gathered.take(told(1, 600, false, &[20, 400]), at(2));
-        assert_eq!(due(&mut gathered, 2), [10, 20, 400, 500]);
+        assert_eq!(due(&mut gathered), [10, 20, 400, 500]);
         // The other has nothing more to read.
         gathered.take(told(1, 600, true, &[]), at(3));
-        assert_eq!(due(&mut gathered, 3), [900]);
+        assert_eq!(due(&mut gathered), [900]);
         assert_eq!(gathered.actors_a_day(), 200.0);
     }
 
@@ -319,19 +331,34 @@ mod tests {
         let mut gathered = Gathered::default();
         gathered.take(told(1, 0, false, &[]), at(0));
         gathered.take(told(0, 900, false, &[10]), at(30));
-        assert_eq!(due(&mut gathered, 59), [0_i64; 0]);
-        assert_eq!(due(&mut gathered, 61), [10]);
+        assert_eq!(due(&mut gathered), [0_i64; 0]);
+        gathered.take(told(0, 900, false, &[]), at(61));
+        assert_eq!(due(&mut gathered), [10]);
     }
 
     #[test]
     fn nobody_counts_before_every_source_has_been_heard_of() {
         let mut gathered = Gathered::default();
         gathered.take(told(0, 900, true, &[10]), at(0));
-        assert_eq!(due(&mut gathered, 30), [0_i64; 0]);
+        assert_eq!(due(&mut gathered), [0_i64; 0]);
         let mut late = gathered.clone();
-        assert_eq!(due(&mut late, 60), [10]);
+        late.take(told(0, 900, true, &[]), at(60));
+        assert_eq!(due(&mut late), [10]);
         gathered.take(told(1, 500, false, &[5]), at(31));
-        assert_eq!(due(&mut gathered, 31), [5, 10]);
+        assert_eq!(due(&mut gathered), [5, 10]);
+    }
+
+    #[test]
+    fn after_everything_was_down_all_are_waited_for_anew() {
+        let mut gathered = Gathered::default();
+        gathered.take(told(0, 900, true, &[]), at(0));
+        gathered.take(told(1, 900, true, &[]), at(0));
+        gathered.take(told(0, 5_000, false, &[5_000]), at(9_000));
+        assert_eq!(due(&mut gathered), [0_i64; 0]);
+        gathered.take(told(1, 4_000, false, &[3_000]), at(9_001));
+        assert_eq!(due(&mut gathered), [3_000]);
+        gathered.take(told(1, 6_000, false, &[]), at(9_002));
+        assert_eq!(due(&mut gathered), [5_000]);
     }
 
     #[test]

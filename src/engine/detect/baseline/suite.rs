@@ -283,7 +283,7 @@ impl Suite {
         findings: &mut Vec<Finding>,
     ) {
         peers.gathered.take(told, now);
-        while let Some((lookup, turns)) = peers.gathered.next_due(now) {
+        while let Some((lookup, turns)) = peers.gathered.next_due() {
             if turns {
                 let (actors, shards) = (peers.gathered.actors_a_day(), peers.gathered.shards());
                 peers.fan_in.turn(self.budget, actors, shards);
