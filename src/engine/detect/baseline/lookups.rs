@@ -342,7 +342,8 @@ mod tests {
         gathered.take(told(0, 900, true, &[10]), at(0));
         assert_eq!(due(&mut gathered), [0_i64; 0]);
         let mut late = gathered.clone();
-        [30, 60].map(|second| late.take(told(0, 900, true, &[]), at(second)));
+        late.take(told(0, 900, true, &[]), at(30));
+        late.take(told(0, 900, true, &[]), at(60));
         assert_eq!(due(&mut late), [10]);
         gathered.take(told(1, 500, false, &[5]), at(31));
         assert_eq!(due(&mut gathered), [5, 10]);
