@@ -240,7 +240,7 @@ impl Lanes {
             }
             read.roles.push(book);
         }
-        read.roles = read.roles.as_saved();
+        read.roles = read.roles.into_saved();
         read.pasts_saved = true;
         Ok(read)
     }

@@ -119,7 +119,7 @@ impl<T, const N: usize> Pages<T, N> {
     }
 
     /// Nothing is to be saved.
-    pub fn as_saved(mut self) -> Self {
+    pub fn into_saved(mut self) -> Self {
         drop(self.take_changed());
         self
     }

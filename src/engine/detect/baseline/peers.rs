@@ -198,8 +198,8 @@ impl Peers {
         let places_saved = places.is_some();
         let (role_index, group_index) = places.unwrap_or_default();
         let mut peers = Self {
-            roles: Pages::from(in_order(parts.all(ROLE))?).as_saved(),
-            groups: Pages::from(in_order(parts.all(GROUP))?).as_saved(),
+            roles: Pages::from(in_order(parts.all(ROLE))?).into_saved(),
+            groups: Pages::from(in_order(parts.all(GROUP))?).into_saved(),
             role_index,
             group_index,
             lanes: Lanes::read(parts)?,

@@ -116,7 +116,7 @@ pub fn read_pages<T: Slot + Clone + DeserializeOwned, const N: usize>(
     places: u32,
 ) -> Result<Pages<T, N>, postcard::Error> {
     let places = places.min(PLACES_MAX) as usize;
-    let mut pages = Pages::from(vec![T::default(); places]).as_saved();
+    let mut pages = Pages::from(vec![T::default(); places]).into_saved();
     for page in parts.all::<Vec<(u16, T)>>(kind) {
         let (page, entries) = page?;
         pages.put_back(page, entries.into_iter().map(|(place, entry)| (place.into(), entry)));
