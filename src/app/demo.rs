@@ -37,6 +37,8 @@ pub async fn demo(options: DemoOptions) -> Result<(), RunError> {
     for topic in config.kafka.topics().all() {
         broker.create_topic(topic, PARTITIONS).map_err(demo_error)?;
     }
+    let lookups = config.kafka.topics().changelog(&config.kafka.topics().lookups);
+    broker.create_topic(&lookups, PARTITIONS).map_err(demo_error)?;
     for input in &config.input {
         broker.create_topic(&input.topic, PARTITIONS).map_err(demo_error)?;
         let changelog = config.kafka.topics().changelog(&input.topic);

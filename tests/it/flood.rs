@@ -7,7 +7,9 @@ use tidewaiter::app::load_settings;
 use tidewaiter::engine::decode::{Decoder, Expected};
 use tidewaiter::engine::detect::Stream;
 use tidewaiter::engine::model::{EventTime, Finding, Origin, Severity};
-use tidewaiter::engine::shard::{Incoming, Output, Settings, Shard, ShardConfig, StateSize};
+use tidewaiter::engine::shard::{
+    Incoming, Output, Records, Settings, Shard, ShardConfig, StateSize,
+};
 
 use crate::replayed::config;
 
@@ -60,11 +62,11 @@ fn run(lines: impl Iterator<Item = String>) -> Ran {
         }
     }
     check_room(shard.size());
-    let mut saved = Vec::new();
+    let mut saved = Records::default();
     let size = shard.size();
     shard.save(&mut saved).unwrap();
-    let kept = saved.iter().filter(|record| record.value.is_some());
-    let kept = kept.map(|record| String::from_utf8_lossy(&record.key).into_owned()).collect();
+    let kept = saved.iter().filter(|(_, value)| value.is_some());
+    let kept = kept.map(|(key, _)| String::from_utf8_lossy(key).into_owned()).collect();
     Ran { findings: out.findings, size, kept }
 }
 

@@ -29,6 +29,7 @@ mod kafka_cloudtrail;
 mod kafka_config;
 mod kafka_explain;
 mod kafka_hostile;
+mod kafka_lookups;
 mod kafka_native;
 mod kafka_notify;
 mod kafka_panels;

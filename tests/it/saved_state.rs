@@ -8,7 +8,7 @@ use tidewaiter::engine::decode::{Decoder, Expected};
 use tidewaiter::engine::detect::Stream;
 use tidewaiter::engine::model::{Finding, Origin};
 use tidewaiter::engine::shard::{
-    Incoming, Output, Restoring, Settings, Shard, ShardConfig, StateError, Verdict,
+    Incoming, Output, Records, Restoring, Settings, Shard, ShardConfig, StateError, Verdict,
 };
 
 use crate::determinism::{Agency, agency};
@@ -49,15 +49,15 @@ impl<'a> Run<'a> {
                 next = saved_at;
             }
             if saves.contains(&next) {
-                let mut records = Vec::new();
+                let mut records = Records::default();
                 let saving = shard.save(&mut records).unwrap();
                 if fails.contains(&next) {
                     shard.save_again(saving);
                 } else {
-                    for record in records {
-                        match record.value {
-                            Some(value) => drop(changelog.insert(record.key, value)),
-                            None => drop(changelog.remove(&record.key)),
+                    for (key, value) in records.iter() {
+                        match value {
+                            Some(value) => drop(changelog.insert(key.to_vec(), value.to_vec())),
+                            None => drop(changelog.remove(key)),
                         }
                     }
                     shard.saved(saving);
@@ -143,9 +143,10 @@ fn an_event_delivered_twice_counts_once_over_a_restart() {
     for i in 0..5_000 {
         run.judge(&mut shard, i, &mut out);
     }
-    let mut records = Vec::new();
+    let mut records = Records::default();
     let _ = shard.save(&mut records).unwrap();
-    let changelog = records.into_iter().filter_map(|r| Some((r.key, r.value?))).collect();
+    let values = records.iter().filter_map(|(key, value)| Some((key.to_vec(), value?.to_vec())));
+    let changelog = values.collect();
     let mut shard = run.restored(&changelog, 5_000);
     for i in 2_500..5_000 {
         assert_eq!(run.judge(&mut shard, i, &mut out), Verdict::Duplicate, "event {i}");
@@ -159,14 +160,14 @@ fn state_of_another_version_is_refused_and_not_misread() {
     let run = Run::new(&agency, ShardConfig::default());
     let mut shard = run.shard();
     run.judge(&mut shard, 0, &mut Output::default());
-    let mut records = Vec::new();
+    let mut records = Records::default();
     let _ = shard.save(&mut records).unwrap();
     let taken = |change: &dyn Fn(&mut Vec<u8>)| {
         let mut restoring = Restoring::default();
-        for record in &records {
-            let mut value = record.value.clone().unwrap();
+        for (key, value) in records.iter() {
+            let Some(mut value) = value.map(<[u8]>::to_vec) else { continue };
             change(&mut value);
-            restoring.take(&record.key, Some(&value));
+            restoring.take(key, Some(&value));
         }
         run.shard().restore(restoring)
     };
@@ -178,4 +179,85 @@ fn state_of_another_version_is_refused_and_not_misread() {
     assert!(error.to_string().contains("version 9"), "{error}");
     let error = taken(&|value| value.truncate(2)).unwrap_err();
     assert!(matches!(error, StateError::Read { .. }), "{error}");
+}
+
+fn to_records(shard: &mut Shard) -> Records {
+    let mut records = Records::default();
+    let saving = shard.save(&mut records).unwrap();
+    shard.saved(saving);
+    records
+}
+
+#[test]
+fn a_save_holds_what_has_changed_since_the_last_one_and_no_more() {
+    let agency = agency();
+    let run = Run::new(&agency, ShardConfig::default());
+    let mut shard = run.shard();
+    let mut out = Output::default();
+    let bytes = |records: &Records| -> usize {
+        records.iter().map(|(key, value)| key.len() + value.map_or(0, <[u8]>::len)).sum()
+    };
+    (0..5_000).for_each(|i| drop(run.judge(&mut shard, i, &mut out)));
+    let first = to_records(&mut shard);
+    run.judge(&mut shard, 5_000, &mut out);
+    let second = to_records(&mut shard);
+    assert!(second.len() * 10 < first.len(), "{} of {} records", second.len(), first.len());
+    assert!(bytes(&second) * 8 < bytes(&first), "{} of {} bytes", bytes(&second), bytes(&first));
+    // What failed is handed out again, byte for byte.
+    run.judge(&mut shard, 5_001, &mut out);
+    let mut lost = Records::default();
+    let saving = shard.save(&mut lost).unwrap();
+    shard.save_again(saving);
+    let sorted = |records: &Records| {
+        let all = records.iter().map(|(key, value)| (key.to_vec(), value.map(<[u8]>::to_vec)));
+        all.collect::<BTreeMap<_, _>>()
+    };
+    assert_eq!(sorted(&to_records(&mut shard)), sorted(&lost));
+}
+
+/// The state as version 4 saved it: what actors have in common as a whole, cut into stretches.
+fn as_version_4(shard: &mut Shard) -> Changelog {
+    let common = postcard::to_stdvec(shard.peers()).unwrap();
+    let stretches: Vec<&[u8]> = common.chunks(100_000).collect();
+    assert!(stretches.len() > 2);
+    let records = to_records(shard);
+    let others = records.iter().filter(|(key, _)| key[0] != b'k');
+    let mut changelog: Changelog = others
+        .filter_map(|(key, value)| Some((key.to_vec(), [&[4], &value?[1..]].concat())))
+        .collect();
+    for (number, stretch) in (0_u32..).zip(&stretches) {
+        let key = [&b"c"[..], &number.to_be_bytes()].concat();
+        let content = (stretches.len() as u32, stretch.to_vec());
+        changelog.insert(key, postcard::to_extend(&content, vec![4]).unwrap());
+    }
+    changelog
+}
+
+#[test]
+fn state_of_version_4_is_taken_over_whole_and_saved_in_parts_from_then_on() {
+    let agency = agency();
+    let run = Run::new(&agency, ShardConfig::default());
+    let middle = agency.lines.len() / 2;
+    let (mut shard, mut out) = (run.shard(), Output::default());
+    (0..middle).for_each(|i| drop(run.judge(&mut shard, i, &mut out)));
+    let mut changelog = as_version_4(&mut shard);
+    let mut taken_over = run.restored(&changelog, middle);
+    for (key, value) in to_records(&mut taken_over).iter() {
+        match value {
+            Some(value) => drop(changelog.insert(key.to_vec(), value.to_vec())),
+            None => drop(changelog.remove(key)),
+        }
+    }
+    assert!(!changelog.keys().any(|key| key[0] == b'c'), "the stretches are withdrawn");
+    let mut again = run.restored(&changelog, middle);
+    let rest = |shard: &mut Shard| {
+        let mut out = Output::default();
+        (middle..agency.lines.len()).for_each(|i| drop(run.judge(shard, i, &mut out)));
+        out.findings.iter_mut().for_each(|finding| finding.evidence.clear());
+        out.findings
+    };
+    let expected = rest(&mut shard);
+    assert!(expected.len() > 10, "{} findings", expected.len());
+    assert_eq!(rest(&mut taken_over), expected);
+    assert_eq!(rest(&mut again), expected);
 }

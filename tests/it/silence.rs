@@ -5,7 +5,9 @@ use tidewaiter::engine::correlate::{Correlated, Correlator};
 use tidewaiter::engine::decode::{Decoder, Expected};
 use tidewaiter::engine::detect::Stream;
 use tidewaiter::engine::model::{EventTime, KeyKind, Origin, Severity};
-use tidewaiter::engine::shard::{Incoming, Output, Restoring, Settings, Shard, ShardConfig};
+use tidewaiter::engine::shard::{
+    Incoming, Output, Records, Restoring, Settings, Shard, ShardConfig,
+};
 
 const START_MS: i64 = 1_772_442_000_000;
 
@@ -77,10 +79,10 @@ fn a_restart_in_the_middle_tells_it_at_the_same_moment_and_once() {
     let mut before = shard(0);
     feed(&mut before, &settings);
     let restored = |shard: &mut Shard| {
-        let mut records = Vec::new();
+        let mut records = Records::default();
         let _ = shard.save(&mut records).unwrap();
         let mut restoring = Restoring::default();
-        records.iter().for_each(|r| restoring.take(&r.key, r.value.as_deref()));
+        records.iter().for_each(|(key, value)| restoring.take(key, value));
         let mut again = self::shard(0);
         again.restore(restoring).unwrap();
         again

@@ -66,9 +66,11 @@ pub async fn ensure_topics(
     link.note_missing(missing);
     let topics = config.topics();
     let day = [("retention.ms", "86400000")];
+    let shards = existing.get(&topics.lookups).copied().unwrap_or(config.lookup_partitions);
     let changelogs: Vec<(String, i32)> = inputs
         .iter()
         .filter_map(|input| Some((topics.changelog(input), *existing.get(input)?)))
+        .chain([(topics.changelog(&topics.lookups), shards)])
         .collect();
     let mut wanted = vec![
         Wanted { name: &topics.findings, partitions: config.partitions, settings: vec![] },
@@ -77,6 +79,7 @@ pub async fn ensure_topics(
         Wanted { name: &topics.alerts, partitions: 1, settings: vec![] },
         Wanted { name: &topics.dead_letter, partitions: 1, settings: vec![] },
         Wanted { name: &topics.exceptions, partitions: 1, settings: COMPACTED.to_vec() },
+        Wanted { name: &topics.lookups, partitions: shards, settings: day.to_vec() },
     ];
     wanted.extend(changelogs.iter().map(|(name, partitions)| Wanted {
         name,

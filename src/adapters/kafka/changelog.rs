@@ -1,7 +1,7 @@
 //! The changelog topics: a shard's state as it was when its offset was committed.
 //!
 //! One compacted topic an input topic, with as many partitions. A partition's records are those of
-//! the shard (`engine::shard::Saved`) and one of ours: the partition's mark.
+//! the shard (`engine::shard::Records`) and one of ours: the partition's mark.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
 use serde::{Deserialize, Serialize};
 
 use super::link::{Link, Linked};
-use crate::engine::shard::{Restoring, STATE_VERSION, StateError};
+use crate::engine::shard::{Restoring, STATE_VERSION, StateError, is_read};
 
 #[derive(Debug, thiserror::Error)]
 pub enum ChangelogError {
@@ -65,7 +65,7 @@ impl PartitionMark {
 
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, StateError> {
         let (&found, content) = bytes.split_first().ok_or(StateError::Empty)?;
-        if found != STATE_VERSION {
+        if !is_read(found) {
             return Err(StateError::Version { found });
         }
         let read = postcard::from_bytes(content);

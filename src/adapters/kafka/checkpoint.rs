@@ -17,7 +17,7 @@ use super::saver::{Ended, Save, SaveError, SaverError};
 use super::sender::SendError;
 use super::transaction::{Change as Write, TransactionError};
 use super::worker::{Worker, WorkerError};
-use crate::engine::shard::{Saved, ShardSaving};
+use crate::engine::shard::{Records, ShardSaving};
 
 const LOOK: Duration = Duration::from_secs(5);
 
@@ -25,7 +25,7 @@ const LOOK: Duration = Duration::from_secs(5);
 struct Part {
     partition: Partition,
     changelog: String,
-    records: Vec<Saved>,
+    records: Records,
     mark: Vec<u8>,
     next: i64,
     time_ms: i64,
@@ -44,8 +44,7 @@ impl Save for Snapshot {
                 key,
                 value,
             };
-            let state =
-                part.records.iter().map(move |saved| write(&saved.key, saved.value.as_deref()));
+            let state = part.records.iter().map(move |(key, value)| write(key, value));
             state.chain([write(MARK_KEY, Some(&part.mark))])
         })
     }
@@ -87,6 +86,7 @@ impl Worker {
         let snapshot = Snapshot(self.parts_to_save()?);
         let found = self.sender.close_lot();
         self.save_took = started.elapsed();
+        self.parts.telemetry.paused(self.save_took);
         if let Err(refused) = self.saver.begin(snapshot, found, group) {
             self.saved(refused, false);
             return Err(SaverError::Ended.into());
@@ -127,8 +127,10 @@ impl Worker {
     }
 
     fn saved(&mut self, snapshot: Snapshot, arrived: bool) {
-        for part in snapshot.0 {
+        for mut part in snapshot.0 {
             let Some(lane) = self.lanes.get_mut(&part.partition) else { continue };
+            part.records.clear();
+            lane.records = part.records;
             if arrived {
                 lane.shard.saved(part.saving);
             } else {
@@ -141,7 +143,8 @@ impl Worker {
     fn parts_to_save(&mut self) -> Result<Vec<Part>, WorkerError> {
         let mut parts = Vec::new();
         for (partition, lane) in self.lanes.iter_mut().filter(|(_, lane)| lane.changed) {
-            let mut records = Vec::new();
+            let mut records = std::mem::take(&mut lane.records);
+            records.clear();
             let saving = lane.shard.save(&mut records)?;
             lane.changed = false;
             parts.push(Part {
@@ -211,10 +214,15 @@ impl Worker {
             let at = at.and_then(|at| if let Offset::Offset(at) = at { Some(at) } else { None });
             let (lane, restored) = self.restore(&partition, at, kept)?;
             entries += restored;
-            self.consumer.context().advance(&partition, lane.mark.next);
+            if !lane.gathers {
+                self.consumer.context().advance(&partition, lane.mark.next);
+            }
             self.lanes.insert(partition, lane);
         }
         self.place(&mut list).map_err(WorkerError::Group)?;
+        self.learn_layout()?;
+        // Before anything of them is read, so that nobody runs ahead of them.
+        self.tell_progress(true)?;
         for element in list.elements() {
             self.intake.lead_in(element.topic(), element.partition());
         }
@@ -312,7 +320,10 @@ impl Worker {
     ) -> Result<(Lane, usize), WorkerError> {
         let (topic, number) = partition;
         let parts = &self.parts;
-        let lane = |mark| Lane::new(partition, &parts.inputs, &parts.shard, &parts.telemetry, mark);
+        let lane = |mark| {
+            let (inputs, telemetry) = (&parts.inputs, &parts.telemetry);
+            Lane::new(partition, inputs, &parts.shard, telemetry, mark, &self.topics)
+        };
         match kept.mark {
             // An offset that is gone from the group, as it is after long idleness, still stands here.
             Some(mark) if committed.is_none_or(|at| at == mark.next) => {
@@ -369,7 +380,7 @@ impl Worker {
             .collect();
         for partition in &places {
             let Some(lane) = self.lanes.get(partition) else { continue };
-            if lane.mark.time_ms > 0 && recall_ms > 0 {
+            if lane.mark.time_ms > 0 && recall_ms > 0 && !lane.gathers {
                 let since = Offset::Offset((lane.mark.time_ms - recall_ms).max(0));
                 wanted.add_partition_offset(&partition.0, partition.1, since)?;
             }

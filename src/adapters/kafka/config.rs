@@ -27,6 +27,9 @@ pub struct KafkaConfig {
     pub create_topics: bool,
     /// Partitions of topics made so.
     pub partitions: i32,
+    /// Partitions of the topic in which accounts' lookups are counted by subject. One holds what a
+    /// large agency looks up; with more, each has its own share of the alert budget.
+    pub lookup_partitions: i32,
     /// Replicas of topics made so; -1 leaves it to the broker.
     pub replication: i32,
     /// Where a group without committed offsets begins.
@@ -166,6 +169,7 @@ impl Default for KafkaConfig {
             sasl: None,
             create_topics: true,
             partitions: 3,
+            lookup_partitions: 1,
             replication: -1,
             start: Start::default(),
             commit_interval_ms: 2_000,
@@ -194,6 +198,11 @@ impl KafkaConfig {
         problems.require((1..=10_000).contains(&self.partitions), "kafka.partitions", || {
             format!("must be 1 to 10000, got {}", self.partitions)
         });
+        problems.require(
+            (1..=1_000).contains(&self.lookup_partitions),
+            "kafka.lookup_partitions",
+            || format!("must be 1 to 1000, got {}", self.lookup_partitions),
+        );
         problems.require(
             self.replication == -1 || self.replication > 0,
             "kafka.replication",

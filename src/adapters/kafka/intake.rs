@@ -75,6 +75,19 @@ impl<C: ConsumerContext + 'static> Intake<C> {
         }
     }
 
+    /// Where a partition ended when records were last fetched; none before that.
+    pub fn end(&self, topic: &str, partition: i32) -> Option<i64> {
+        let topic = CString::new(topic).ok()?;
+        let (mut low, mut high) = (-1, -1);
+        // SAFETY: the client lives, and so do both numbers.
+        let known = unsafe {
+            let client = self.consumer.client().native_ptr();
+            let (low, high) = (&raw mut low, &raw mut high);
+            bindings::rd_kafka_get_watermark_offsets(client, topic.as_ptr(), partition, low, high)
+        };
+        (known == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0).then_some(high)
+    }
+
     /// What has come; where nothing has, the first record is waited for.
     pub fn take(&mut self, wait: Duration) -> Batch<'_> {
         let mut count = self.fill(0, BATCH_MAX, Duration::ZERO);

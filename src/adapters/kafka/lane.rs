@@ -7,13 +7,15 @@ use super::changelog::PartitionMark;
 use super::dead_letter::DeadLetter;
 use super::intake::Record;
 use super::link::{ticks, wall_clock_ms};
+use super::rekey::Told;
 use super::sender::{SendError, Sender};
 use super::{InputConfig, Topics};
 use crate::adapters::telemetry::{BatchCounts, Telemetry, TopicTelemetry};
 use crate::engine::decode::{Decoder, Expected, Refusal};
 use crate::engine::detect::Stream;
+use crate::engine::detect::baseline::{Lookups, LookupsError};
 use crate::engine::model::{Event, EventTime, Kind, Origin, Outcome};
-use crate::engine::shard::{Incoming, Output, Settings, Shard, ShardConfig, Verdict};
+use crate::engine::shard::{Incoming, Output, Records, Settings, Shard, ShardConfig, Verdict};
 
 #[derive(Debug, thiserror::Error)]
 pub enum LaneError {
@@ -21,6 +23,8 @@ pub enum LaneError {
     Send(#[from] SendError),
     #[error("cannot write a dead letter: {0}")]
     Json(#[from] serde_json::Error),
+    #[error("cannot write lookups: {0}")]
+    Lookups(#[from] LookupsError),
 }
 
 /// Everything one partition needs.
@@ -34,6 +38,12 @@ pub struct Lane {
     pub mark: PartitionMark,
     /// Something has been judged since the state was last saved.
     pub changed: bool,
+    /// Memory for the next save.
+    pub records: Records,
+    /// The partition is one of our own, in which lookups are counted by subject.
+    pub gathers: bool,
+    /// What was last told of its progress to those that count.
+    pub told: Option<Told>,
     decoder: Decoder,
 }
 
@@ -52,7 +62,9 @@ impl Lane {
         config: &ShardConfig,
         telemetry: &Telemetry,
         mark: PartitionMark,
+        topics: &Topics,
     ) -> Self {
+        let gathers = partition.0 == topics.lookups;
         let (topic, number) = partition;
         let stream = Stream::Partition { topic: topic.clone(), partition: *number };
         let input = inputs.iter().find(|input| input.topic == *topic);
@@ -62,6 +74,9 @@ impl Lane {
         }
         let mut shard = Shard::new(vec![stream], config);
         shard.time_rules_with(ticks);
+        if !gathers {
+            shard.send_lookups();
+        }
         Self {
             shard,
             telemetry: telemetry.topic(topic),
@@ -69,6 +84,9 @@ impl Lane {
             times: Vec::new(),
             mark,
             changed: false,
+            records: Records::default(),
+            gathers,
+            told: None,
             decoder,
         }
     }
@@ -80,6 +98,9 @@ impl Lane {
 
     /// Takes one record; one that was judged before a restart only fills the flight recorder.
     pub fn take(&mut self, record: &Record<'_>, to: &mut Outlet<'_>) -> Result<(), LaneError> {
+        if self.gathers {
+            return self.gather(record, to);
+        }
         let Record { payload, offset, .. } = *record;
         let time_ms = record.time_ms.unwrap_or_else(wall_clock_ms);
         let current = self.is_current(offset);
@@ -136,6 +157,35 @@ impl Lane {
             let category =
                 known.map(|d| d.category.as_str()).or(event.resource.category.as_deref());
             telemetry.read(category.unwrap_or("unclassified"), 1, event.records);
+        }
+        Ok(())
+    }
+
+    /// Counts the lookups of a record.
+    fn gather(&mut self, record: &Record<'_>, to: &mut Outlet<'_>) -> Result<(), LaneError> {
+        let Record { payload, offset, .. } = *record;
+        if !self.is_current(offset) {
+            return Ok(());
+        }
+        let time_ms = record.time_ms.unwrap_or_else(wall_clock_ms);
+        let Self { shard, mark, .. } = self;
+        self.changed = true;
+        mark.gaps += (offset - mark.next).unsigned_abs();
+        mark.next = offset + 1;
+        mark.time_ms = time_ms;
+        match Lookups::from_bytes(payload) {
+            Ok(lookups) => {
+                mark.scored += 1;
+                let now = EventTime::from_millis(time_ms).unwrap_or_default();
+                shard.gather(lookups, now, to.settings, to.out);
+            }
+            Err(error) => {
+                mark.dead_lettered += 1;
+                tracing::warn!(topic = record.topic, offset, %error, "not written by a detector");
+                let letter = DeadLetter::new(record, &Refusal::UnknownFormat);
+                let letter = serde_json::to_vec(&letter)?;
+                to.sender.send(&to.topics.dead_letter, record.topic, &letter)?;
+            }
         }
         Ok(())
     }

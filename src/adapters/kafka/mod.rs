@@ -19,6 +19,7 @@ mod lane;
 mod ledger;
 mod link;
 mod reader;
+mod rekey;
 mod saver;
 mod sender;
 mod topics;

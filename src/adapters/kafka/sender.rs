@@ -109,11 +109,23 @@ impl Sender {
 
     /// Queues a record; waits while the queue is full, unless the process is to stop.
     pub fn send(&self, topic: &str, key: &str, payload: &[u8]) -> Result<(), SendError> {
+        self.account(topic, |record| record.key(key).payload(payload))
+    }
+
+    /// The same to a partition of the sender's choosing, without a key.
+    pub fn send_to(&self, topic: &str, partition: i32, payload: &[u8]) -> Result<(), SendError> {
+        self.account(topic, |record| record.partition(partition).payload(payload))
+    }
+
+    fn account<'r>(
+        &self,
+        topic: &'r str,
+        fill: impl FnOnce(BaseRecord<'r, str, [u8], usize>) -> BaseRecord<'r, str, [u8], usize>,
+    ) -> Result<(), SendError> {
         let lot = self.lot.load(Ordering::Relaxed) & 1;
         let pending = &self.producer.context().pending[lot];
         pending.fetch_add(1, Ordering::Relaxed);
-        let sent =
-            self.queue(topic, BaseRecord::with_opaque_to(topic, lot).key(key).payload(payload));
+        let sent = self.queue(topic, fill(BaseRecord::with_opaque_to(topic, lot)));
         if sent.is_err() {
             pending.fetch_sub(1, Ordering::Relaxed);
         }

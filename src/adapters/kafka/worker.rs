@@ -22,6 +22,7 @@ use super::checkpoint::Snapshot;
 use super::intake::Intake;
 use super::lane::{Lane, LaneError, Outlet};
 use super::link::{Link, wall_clock_ms};
+use super::rekey::{Layout, send_lookups};
 use super::saver::{Saver, SaverError};
 use super::sender::{SendError, Sender};
 use super::transaction::{TransactionError, Transactions};
@@ -111,6 +112,9 @@ pub struct Worker {
     /// The partition of the records at hand: kept, so that none costs an allocation.
     place: Partition,
     sized_at: Instant,
+    pub(super) layout: Layout,
+    /// When progress was last looked at.
+    pub(super) told_at: Instant,
     /// The last batch took all there was.
     idle: bool,
 }
@@ -159,12 +163,14 @@ impl Worker {
         let assignment = Assignment::new(link, Arc::clone(&parts.telemetry));
         let consumer: BaseConsumer<Assignment> =
             client.create_with_context(assignment).map_err(WorkerError::Consumer)?;
-        let names: Vec<&str> = parts.inputs.iter().map(|input| input.topic.as_str()).collect();
+        let topics = kafka.topics();
+        let mut names: Vec<&str> = parts.inputs.iter().map(|input| input.topic.as_str()).collect();
+        names.push(&topics.lookups);
         consumer.subscribe(&names).map_err(WorkerError::Consumer)?;
         let consumer = Arc::new(consumer);
         let intake = Intake::new(Arc::clone(&consumer)).ok_or(WorkerError::Queue)?;
         Ok(Self {
-            topics: kafka.topics(),
+            topics,
             intake,
             consumer,
             sender,
@@ -176,6 +182,8 @@ impl Worker {
             saved_at: Instant::now(),
             save_took: Duration::ZERO,
             sized_at: Instant::now(),
+            layout: Layout::default(),
+            told_at: Instant::now(),
             idle: false,
             parts,
         })
@@ -188,6 +196,7 @@ impl Worker {
             self.follow_group()?;
             self.batch()?;
             self.watches()?;
+            self.tell_progress(false)?;
             self.sender.poll();
             self.report()?;
             let every = Duration::from_millis(self.parts.kafka.commit_interval_ms);
@@ -257,6 +266,7 @@ impl Worker {
                     Err(code) => failed.push(KafkaError::MessageConsumption(code)),
                 }
             }
+            send_lookups(lane, &self.place, self.layout, &mut to)?;
         }
         drop(batch);
         failed.iter().for_each(|error| self.note(error));
@@ -322,7 +332,7 @@ impl Worker {
                 lane.changed |= self.out.findings.len() > told;
             }
         }
-        for ((topic, partition), lane) in &self.lanes {
+        for ((topic, partition), lane) in self.lanes.iter().filter(|(_, lane)| !lane.gathers) {
             self.parts.telemetry.silent(topic, *partition, lane.shard.is_silent());
         }
         self.hand_on()

@@ -108,7 +108,7 @@ impl Store {
         for chunk in numbers.chunks(ROWS_MAX) {
             let mut query = Sql::new("DELETE FROM outbox WHERE number IN (");
             query.list(chunk.iter().copied()).push(")");
-            query.execute(&self.pool).await?;
+            query.execute(&mut *self.pool.acquire().await?).await?;
         }
         Ok(())
     }

@@ -4,10 +4,16 @@
 use std::fmt::Write;
 
 use sqlx::any::{AnyArguments, AnyRow};
-use sqlx::{Any, Arguments, AssertSqlSafe, Encode, Executor, Type};
+use sqlx::{Any, AnyConnection, Arguments, AssertSqlSafe, Encode, Executor, Type};
+
+/// What the library calls it.
+const SQLITE: &str = "SQLite";
 
 pub(super) struct Sql {
     text: String,
+    /// The same with `?` for each value: SQLite looks a numbered one up among all others, which
+    /// for hundreds of rows costs more than to write them.
+    unnumbered: String,
     arguments: AnyArguments,
     /// The first value that could not be bound, told when the statement runs.
     error: Option<sqlx::Error>,
@@ -15,12 +21,15 @@ pub(super) struct Sql {
 
 impl Sql {
     pub(super) fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into(), arguments: AnyArguments::default(), error: None }
+        let text = text.into();
+        let unnumbered = text.clone();
+        Self { text, unnumbered, arguments: AnyArguments::default(), error: None }
     }
 
     /// Never a value from outside: those are bound.
     pub(super) fn push(&mut self, text: &str) -> &mut Self {
         self.text.push_str(text);
+        self.unnumbered.push_str(text);
         self
     }
 
@@ -33,6 +42,7 @@ impl Sql {
                 let number = self.arguments.len();
                 // Writing to a string does not fail.
                 let _ = write!(self.text, "${number}");
+                self.unnumbered.push('?');
             }
             Err(error) => self.error = self.error.take().or(Some(sqlx::Error::Encode(error))),
         }
@@ -53,17 +63,12 @@ impl Sql {
         self
     }
 
-    pub(super) async fn execute<'c>(
-        self,
-        on: impl Executor<'c, Database = Any>,
-    ) -> Result<(), sqlx::Error> {
-        match self.error {
-            Some(error) => Err(error),
-            None => sqlx::query_with(AssertSqlSafe(self.text), self.arguments)
-                .execute(on)
-                .await
-                .map(drop),
+    pub(super) async fn execute(self, on: &mut AnyConnection) -> Result<(), sqlx::Error> {
+        if let Some(error) = self.error {
+            return Err(error);
         }
+        let text = if on.backend_name() == SQLITE { self.unnumbered } else { self.text };
+        sqlx::query_with(AssertSqlSafe(text), self.arguments).execute(on).await.map(drop)
     }
 
     pub(super) async fn rows<'c>(

@@ -124,6 +124,25 @@ pub struct Saves {
     pub records: u64,
     pub bytes: u64,
     pub last_s: f64,
+    pub pauses: Pauses,
+}
+
+/// Upper bounds of the pauses' buckets, in seconds.
+pub const PAUSE_BOUNDS_S: [f64; 12] =
+    [0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0];
+
+/// How long workers stood still while they took their state down.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Pauses {
+    pub counts: [u64; PAUSE_BOUNDS_S.len() + 1],
+    pub sum_s: f64,
+}
+
+impl Pauses {
+    pub fn add(&mut self, seconds: f64) {
+        self.counts[PAUSE_BOUNDS_S.partition_point(|&bound| bound < seconds)] += 1;
+        self.sum_s += seconds;
+    }
 }
 
 #[derive(Default)]

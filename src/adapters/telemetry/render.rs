@@ -1,7 +1,7 @@
 //! All figures as Prometheus text.
 
 use super::exposition::{Exposition, ExpositionError};
-use super::figures::{Figures, ReloadedFile};
+use super::figures::{Figures, PAUSE_BOUNDS_S, ReloadedFile};
 use super::latency::BOUNDS_MS;
 use super::{BatchCounts, Telemetry, locked, process};
 use crate::engine::model::Severity;
@@ -243,6 +243,12 @@ fn saves(figures: &Figures, to: &mut Exposition) {
         .put(&[], saves.bytes as f64);
     to.gauges("tidewaiter_checkpoint_last_seconds", "How long the last one took.")
         .put(&[], saves.last_s);
+    let pauses = &saves.pauses;
+    to.histograms(
+        "tidewaiter_checkpoint_pause_seconds",
+        "How long workers stood still to take their state down.",
+    )
+    .put_histogram(&[], &PAUSE_BOUNDS_S, &pauses.counts, pauses.sum_s);
     to.counters("tidewaiter_restored_entries_total", "Entries of state taken back.")
         .put(&[], figures.restored_entries as f64);
     to.gauges(

@@ -128,6 +128,11 @@ impl Telemetry {
         saves.last_s = took.as_secs_f64();
     }
 
+    /// A worker stood still for so long to take its state down.
+    pub fn paused(&self, took: Duration) {
+        self.figures().saves.pauses.add(took.as_secs_f64());
+    }
+
     /// Partitions were taken over with so many entries of state.
     pub fn restored(&self, entries: u64, took: Duration) {
         let mut figures = self.figures();

@@ -1,17 +1,29 @@
 //! Saved state of earlier versions, made one of today's.
 //!
 //! What the learned detectors had learned of an actor had another shape in versions 2 and 3: it is
-//! passed over and learned anew. Everything else is kept.
+//! passed over and learned anew. Up to version 4 what actors have in common was saved as a whole,
+//! cut into stretches; that of version 4 is taken over. Everything else is kept.
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::saved::{Kept, STATE_VERSION, StateError};
+use super::saved::{COMMON, Kept, STATE_VERSION, StateError};
 use crate::engine::detect::RuleState;
+use crate::engine::detect::baseline::Peers;
 use crate::engine::detect::state::Watching;
 use crate::engine::model::EventTime;
 
 /// Versions that are taken over.
-const TAKEN_OVER: [u8; 2] = [2, 3];
+const TAKEN_OVER: [u8; 3] = [2, 3, 4];
+/// Those in which what had been learned had another shape.
+const LEARNED_ANEW: [u8; 2] = [2, 3];
+
+/// Whether what a version of this program saved is read by this one. The form of a partition's mark
+/// has been the same since version 2.
+pub fn is_read(version: u8) -> bool {
+    version == STATE_VERSION || TAKEN_OVER.contains(&version)
+}
 
 /// A value as today's; `None` where nothing of it is kept.
 pub(super) fn migrate(kept: Kept, value: Vec<u8>) -> Result<Option<Vec<u8>>, StateError> {
@@ -19,10 +31,50 @@ pub(super) fn migrate(kept: Kept, value: Vec<u8>) -> Result<Option<Vec<u8>>, Sta
     if !TAKEN_OVER.contains(&version) {
         return Ok(Some(value));
     }
+    let learned_anew = LEARNED_ANEW.contains(&version);
     match kept {
-        Kept::Peers => Ok(None),
-        Kept::Actor => actor(version, content).map(Some),
+        // Whoever reads it looks at the version.
+        Kept::PeersBefore => Ok(Some(value)),
+        Kept::Actor if learned_anew => actor(version, content).map(Some),
         _ => Ok(Some([&[STATE_VERSION], content].concat())),
+    }
+}
+
+/// What actors have in common, as it was saved up to version 4.
+#[derive(Default)]
+pub(super) struct PeersBefore {
+    /// By their keys, each with how many there are.
+    stretches: BTreeMap<Vec<u8>, (u32, Vec<u8>)>,
+    stale: Vec<Vec<u8>>,
+}
+
+impl PeersBefore {
+    pub fn take(&mut self, key: Vec<u8>, value: &[u8]) -> Result<(), StateError> {
+        let (&version, content) = value.split_first().ok_or(StateError::Empty)?;
+        if version == 4 {
+            let stretch = postcard::from_bytes(content)
+                .map_err(|source| StateError::Read { what: COMMON, source })?;
+            self.stretches.insert(key.clone(), stretch);
+        } else if !LEARNED_ANEW.contains(&version) {
+            return Err(StateError::Version { found: version });
+        }
+        self.stale.push(key);
+        Ok(())
+    }
+
+    /// The stretches in order; those beyond the count are of an earlier, longer save. And all the
+    /// keys there are.
+    pub fn read(mut self) -> Result<(Option<Peers>, Vec<Vec<u8>>), StateError> {
+        self.stale.sort_unstable();
+        let Some(&(count, _)) = self.stretches.values().next() else {
+            return Ok((None, self.stale));
+        };
+        let stretches = self.stretches.values().take(count as usize);
+        let bytes: Vec<u8> = stretches.flat_map(|(_, bytes)| bytes).copied().collect();
+        let mut peers: Peers = postcard::from_bytes(&bytes)
+            .map_err(|source| StateError::Read { what: COMMON, source })?;
+        peers.lanes.rank();
+        Ok((Some(peers), self.stale))
     }
 }
 
@@ -104,7 +156,7 @@ mod tests {
 
     #[test]
     fn an_actor_of_an_earlier_version_is_taken_over_but_for_what_was_learned() {
-        for version in TAKEN_OVER {
+        for version in LEARNED_ANEW {
             let value = migrate(Kept::Actor, saved(version)).expect("is read").expect("is kept");
             let (found, content) = value.split_first().expect("has a version");
             assert_eq!(*found, STATE_VERSION);
@@ -116,7 +168,12 @@ mod tests {
 
     #[test]
     fn what_is_common_is_learned_anew_and_the_rest_is_kept() {
-        assert_eq!(migrate(Kept::Peers, vec![3, 1, 2]).expect("is read"), None);
+        let mut before = PeersBefore::default();
+        before.take(b"c123".to_vec(), &[3, 1, 2]).expect("is passed over");
+        let (peers, stale) = before.read().expect("is read");
+        assert!(peers.is_none() && stale == [b"c123".to_vec()]);
+        let refused = PeersBefore::default().take(b"c123".to_vec(), &[1, 1, 2]);
+        assert!(matches!(refused, Err(StateError::Version { found: 1 })));
         let mark = migrate(Kept::Mark, vec![3, 1, 2]).expect("is read");
         assert_eq!(mark, Some(vec![STATE_VERSION, 1, 2]));
         let unknown = migrate(Kept::Mark, vec![1, 1, 2]).expect("is read");

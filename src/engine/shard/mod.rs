@@ -15,10 +15,11 @@ mod settings;
 #[allow(clippy::module_inception)]
 mod shard;
 
+pub use before::is_read;
 pub use clock::{Clock, TimeConfig};
 pub use duplicates::Duplicates;
 pub use output::{Evidence, EvidenceRecord, Output, Verdict, Watch};
 pub use recorder::{Recorder, RecorderConfig};
-pub use saved::{Restoring, STATE_VERSION, Saved, StateError};
+pub use saved::{Records, Restoring, STATE_VERSION, StateError};
 pub use settings::Settings;
 pub use shard::{Incoming, Shard, ShardConfig, ShardSaving, StateSize};

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::engine::detect::baseline::Lookup;
 use crate::engine::model::{Entry, EventTime, Finding, Key};
 
 /// What became of an event. Every event gets exactly one.
@@ -50,6 +51,8 @@ pub struct Output {
     pub evidence: Vec<Evidence>,
     /// Detectors whose findings were held back by an exception, once for each finding.
     pub suppressed: Vec<std::borrow::Cow<'static, str>>,
+    /// For the shards in which subjects are counted.
+    pub lookups: Vec<Lookup>,
 }
 
 impl Output {
@@ -57,6 +60,7 @@ impl Output {
         self.findings.clear();
         self.evidence.clear();
         self.suppressed.clear();
+        self.lookups.clear();
     }
 
     pub fn is_empty(&self) -> bool {

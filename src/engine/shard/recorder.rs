@@ -45,6 +45,9 @@ impl RecorderConfig {
     }
 }
 
+/// Room that is set aside at once, for either ring.
+const RESERVED_BYTES: usize = 16 << 20;
+
 /// The texts of an entry, in the order they are kept.
 const TEXTS: usize = 11;
 /// A longer text is cut in the recorder.
@@ -87,8 +90,9 @@ pub struct Recorder {
 impl Recorder {
     pub fn new(config: &RecorderConfig) -> Self {
         Self {
-            slots: Vec::new(),
-            text: Vec::new(),
+            // Room that is not used yet costs nothing; to move it again and again would.
+            slots: Vec::with_capacity(config.events_max.min(RESERVED_BYTES / size_of::<Slot>())),
+            text: Vec::with_capacity(config.bytes_max.min(RESERVED_BYTES)),
             slots_max: config.events_max.max(1),
             text_max: config.bytes_max.max(1 << 16),
             written: 0,
@@ -232,7 +236,7 @@ impl Recorder {
     }
 
     pub fn bytes(&self) -> usize {
-        self.slots.capacity() * size_of::<Slot>() + self.text.capacity()
+        self.slots.len() * size_of::<Slot>() + self.text.len()
     }
 
     /// Room for `length` bytes in one piece; what was written there is overwritten.

@@ -3,26 +3,21 @@
 //! A record's key says what it is; its value begins with the version of its form. Saved records
 //! of a key replace one another, so a compacted topic holds the whole state.
 
-use std::collections::BTreeMap;
-
 use hashbrown::HashMap;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::Clock;
-use super::before::migrate;
+use super::before::{PeersBefore, migrate};
 use super::duplicates::IdPart;
 use super::pulse::Pulse;
-use crate::engine::detect::baseline::Peers;
+use crate::engine::detect::baseline::{PartKey, PartSink, Parts, Peers};
 use crate::engine::detect::rules::GroupState;
 use crate::engine::detect::state::{ActorState, SourceState, TableMark};
 
 /// Version of the form of every value. Raise it with any change to what is saved, and read or
 /// migrate the one before.
-pub const STATE_VERSION: u8 = 4;
-
-/// Bytes of one part of what actors have in common.
-const PEERS_PART_BYTES: usize = 256 << 10;
+pub const STATE_VERSION: u8 = 5;
 
 /// Why saved state was not taken back.
 #[derive(Debug, thiserror::Error)]
@@ -54,19 +49,159 @@ pub enum Kept {
     /// The shard's own numbers.
     Mark = b'm',
     /// A part of what the shard's actors have in common.
-    Peers = b'c',
+    Peers = b'k',
+    /// Likewise, as it was saved up to version 4: a stretch of all of it.
+    PeersBefore = b'c',
 }
 
 impl Kept {
-    const ALL: [Self; 6] =
-        [Self::Actor, Self::Source, Self::Group, Self::Ids, Self::Mark, Self::Peers];
+    const ALL: [Self; 7] = [
+        Self::Actor,
+        Self::Source,
+        Self::Group,
+        Self::Ids,
+        Self::Mark,
+        Self::Peers,
+        Self::PeersBefore,
+    ];
 }
 
-/// One record. Without a value it withdraws its key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Saved {
-    pub key: Vec<u8>,
-    pub value: Option<Vec<u8>>,
+/// What one save hands out, one record after the other in one stretch of memory: to take it down
+/// keeps the worker from its work.
+#[derive(Debug, Default)]
+pub struct Records {
+    bytes: Vec<u8>,
+    /// Where each record's key ends, and its value where it has one.
+    ends: Vec<(usize, Option<usize>)>,
+}
+
+impl Records {
+    /// Key and value of each. Without a value a record withdraws its key.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
+        let mut from = 0;
+        self.ends.iter().map(move |&(key, value)| {
+            let record = (&self.bytes[from..key], value.map(|value| &self.bytes[key..value]));
+            from = value.unwrap_or(key);
+            record
+        })
+    }
+
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// Empties it; its memory serves the next save.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+    }
+
+    fn key(&mut self, kept: Kept, name: &[u8]) -> usize {
+        self.bytes.push(kept as u8);
+        self.bytes.extend_from_slice(name);
+        self.bytes.len()
+    }
+
+    fn put<T: Serialize + ?Sized>(
+        &mut self,
+        kept: Kept,
+        name: &[u8],
+        content: &T,
+    ) -> Result<(), StateError> {
+        let key = self.key(kept, name);
+        self.bytes.push(STATE_VERSION);
+        let into = Into(&mut self.bytes);
+        postcard::serialize_with_flavor(content, into).map_err(StateError::Write)?;
+        self.ends.push((key, Some(self.bytes.len())));
+        Ok(())
+    }
+
+    fn withdraw(&mut self, kept: Kept, name: &[u8]) {
+        let key = self.key(kept, name);
+        self.ends.push((key, None));
+    }
+}
+
+/// Appends what is serialised.
+struct Into<'a>(&'a mut Vec<u8>);
+
+impl postcard::ser_flavors::Flavor for Into<'_> {
+    type Output = ();
+
+    fn try_extend(&mut self, data: &[u8]) -> postcard::Result<()> {
+        self.0.extend_from_slice(data);
+        Ok(())
+    }
+
+    fn try_push(&mut self, data: u8) -> postcard::Result<()> {
+        self.0.push(data);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<()> {
+        Ok(())
+    }
+}
+
+/// Writes a shard's records; the first failure is kept until the end.
+pub(super) struct Writer<'a> {
+    records: &'a mut Records,
+    failed: Option<StateError>,
+}
+
+impl<'a> Writer<'a> {
+    pub fn new(records: &'a mut Records) -> Self {
+        Self { records, failed: None }
+    }
+
+    pub fn entity<S: Serialize>(&mut self, kept: Kept, name: &str, slot: u32, state: &S) {
+        self.put_kept(kept, name.as_bytes(), &(slot, state));
+    }
+
+    pub fn withdraw_entity(&mut self, kept: Kept, name: &str) {
+        self.records.withdraw(kept, name.as_bytes());
+    }
+
+    /// Generations of the same parity share their places: when one begins, the one before the
+    /// last is no longer needed.
+    pub fn ids(&mut self, part: &IdPart) {
+        let [a, b, c, d] = part.part.to_be_bytes();
+        self.put_kept(Kept::Ids, &[(part.generation % 2) as u8, a, b, c, d], part);
+    }
+
+    pub fn mark(&mut self, mark: &ShardMark) {
+        self.put_kept(Kept::Mark, b"", mark);
+    }
+
+    /// Withdraws a key as it was read.
+    pub fn withdraw_key(&mut self, key: &[u8]) {
+        self.records.bytes.extend_from_slice(key);
+        self.records.ends.push((self.records.bytes.len(), None));
+    }
+
+    pub fn finish(self) -> Result<(), StateError> {
+        self.failed.map_or(Ok(()), Err)
+    }
+
+    fn put_kept<T: Serialize + ?Sized>(&mut self, kept: Kept, name: &[u8], content: &T) {
+        if let Err(error) = self.records.put(kept, name, content) {
+            self.failed.get_or_insert(error);
+        }
+    }
+}
+
+impl PartSink for Writer<'_> {
+    fn put<T: Serialize + ?Sized>(&mut self, part: PartKey, content: &T) {
+        self.put_kept(Kept::Peers, &part.to_bytes(), content);
+    }
+
+    fn withdraw(&mut self, part: PartKey) {
+        self.records.withdraw(Kept::Peers, &part.to_bytes());
+    }
 }
 
 /// The shard's own numbers.
@@ -79,56 +214,6 @@ pub(super) struct ShardMark {
     /// The current generation of event ids.
     pub generation: u32,
     pub pulse: Pulse,
-}
-
-impl Saved {
-    pub(super) fn entity<S: Serialize>(
-        kept: Kept,
-        name: &str,
-        slot: u32,
-        state: &S,
-    ) -> Result<Self, StateError> {
-        Self::new(kept, name.as_bytes(), &(slot, state))
-    }
-
-    pub(super) fn withdrawn(kept: Kept, name: &str) -> Self {
-        Self { key: key(kept, name.as_bytes()), value: None }
-    }
-
-    /// Generations of the same parity share their places: when one begins, the one before the
-    /// last is no longer needed.
-    pub(super) fn ids(part: &IdPart) -> Result<Self, StateError> {
-        let mut place = vec![(part.generation % 2) as u8];
-        place.extend(part.part.to_be_bytes());
-        Self::new(Kept::Ids, &place, part)
-    }
-
-    pub(super) fn mark(mark: &ShardMark) -> Result<Self, StateError> {
-        Self::new(Kept::Mark, b"", mark)
-    }
-
-    /// In parts, each small enough for a record, which say how many there are.
-    pub(super) fn peers(peers: &Peers) -> Result<Vec<Self>, StateError> {
-        let bytes = postcard::to_stdvec(peers).map_err(StateError::Write)?;
-        let parts = bytes.chunks(PEERS_PART_BYTES);
-        let count = parts.len() as u32;
-        let saved = parts.zip(0_u32..).map(|(part, number)| {
-            Self::new(Kept::Peers, &number.to_be_bytes(), &(count, part.to_vec()))
-        });
-        saved.collect()
-    }
-
-    fn new<T: Serialize>(kept: Kept, name: &[u8], content: &T) -> Result<Self, StateError> {
-        let value = postcard::to_extend(content, vec![STATE_VERSION]).map_err(StateError::Write)?;
-        Ok(Self { key: key(kept, name), value: Some(value) })
-    }
-}
-
-fn key(kept: Kept, name: &[u8]) -> Vec<u8> {
-    let mut key = Vec::with_capacity(1 + name.len());
-    key.push(kept as u8);
-    key.extend_from_slice(name);
-    key
 }
 
 /// Saved records while they are read back, the newest of each key.
@@ -145,6 +230,8 @@ pub(super) struct Restored {
     pub sources: Vec<(u32, Box<str>, SourceState)>,
     pub groups: Vec<(u32, Box<str>, GroupState)>,
     pub peers: Peers,
+    /// Keys of records whose content is now saved under others.
+    pub stale: Vec<Vec<u8>>,
 }
 
 impl Restoring {
@@ -168,7 +255,7 @@ impl Restoring {
     pub(super) fn read(self) -> Result<Option<Restored>, StateError> {
         let (mut mark, mut ids) = (None, Vec::new());
         let (mut actors, mut sources, mut groups) = (Vec::new(), Vec::new(), Vec::new());
-        let mut parts = BTreeMap::new();
+        let (mut parts, mut before) = (Parts::default(), PeersBefore::default());
         for (key, value) in self.records {
             let (&kind, name) = key.split_first().ok_or(StateError::Empty)?;
             let kept = Kept::ALL.into_iter().find(|kept| *kept as u8 == kind);
@@ -180,24 +267,23 @@ impl Restoring {
                 Kept::Group => groups.push(entity(name, &value)?),
                 Kept::Ids => ids.push(content(&value, "event ids")?),
                 Kept::Peers => {
-                    parts.insert(name.to_vec(), content(&value, "a part of the peers'")?);
+                    let number = PartKey::from_bytes(name).ok_or(StateError::Kind { kind })?;
+                    parts.insert(number, checked(&value)?.to_vec());
                 }
+                Kept::PeersBefore => before.take(key, &value)?,
                 Kept::Mark => mark = Some(content(&value, "the shard's own")?),
             }
         }
-        let peers = peers_of(&parts)?;
-        Ok(mark.map(|mark| Restored { mark, ids, actors, sources, groups, peers }))
+        let (old, stale) = before.read()?;
+        let peers = match old {
+            Some(peers) if parts.is_empty() => peers,
+            _ => Peers::read(&parts).map_err(|source| StateError::Read { what: COMMON, source })?,
+        };
+        Ok(mark.map(|mark| Restored { mark, ids, actors, sources, groups, peers, stale }))
     }
 }
 
-/// The parts in order; those beyond the count are of an earlier, longer save.
-fn peers_of(parts: &BTreeMap<Vec<u8>, (u32, Vec<u8>)>) -> Result<Peers, StateError> {
-    let Some(&(count, _)) = parts.values().next() else { return Ok(Peers::default()) };
-    let bytes: Vec<u8> =
-        parts.values().take(count as usize).flat_map(|(_, bytes)| bytes).copied().collect();
-    let read = postcard::from_bytes(&bytes);
-    read.map_err(|source| StateError::Read { what: "what actors have in common", source })
-}
+pub(super) const COMMON: &str = "what actors have in common";
 
 fn entity<S: DeserializeOwned>(
     name: &[u8],
@@ -208,9 +294,11 @@ fn entity<S: DeserializeOwned>(
 }
 
 fn content<T: DeserializeOwned>(value: &[u8], what: &'static str) -> Result<T, StateError> {
+    postcard::from_bytes(checked(value)?).map_err(|source| StateError::Read { what, source })
+}
+
+/// What follows the version.
+fn checked(value: &[u8]) -> Result<&[u8], StateError> {
     let (&found, content) = value.split_first().ok_or(StateError::Empty)?;
-    if found != STATE_VERSION {
-        return Err(StateError::Version { found });
-    }
-    postcard::from_bytes(content).map_err(|source| StateError::Read { what, source })
+    if found == STATE_VERSION { Ok(content) } else { Err(StateError::Version { found }) }
 }

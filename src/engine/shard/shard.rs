@@ -4,12 +4,12 @@ use serde::{Deserialize, Serialize};
 
 use super::duplicates::IdsSaving;
 use super::pulse::Pulse;
-use super::saved::{Kept, ShardMark};
+use super::saved::{Kept, ShardMark, Writer};
 use super::{
-    Clock, Duplicates, Evidence, Output, Recorder, RecorderConfig, Restoring, Saved, Settings,
+    Clock, Duplicates, Evidence, Output, Recorder, RecorderConfig, Records, Restoring, Settings,
     StateError, Verdict, Watch,
 };
-use crate::engine::detect::baseline::Peers;
+use crate::engine::detect::baseline::{Lookups, Peers, PeersSaving};
 use crate::engine::detect::rules::{GroupState, Groups, Ticks};
 use crate::engine::detect::state::{ActorState, Evictable, Saving, SourceState, Table, cut};
 use crate::engine::detect::{Exceptions, Judged, RuleBooks, RuleCounts, RuleScratch, Stream};
@@ -133,6 +133,8 @@ pub struct Shard {
     groups: Table<GroupState>,
     peers: Peers,
     rules: RuleScratch,
+    /// Keys saved by an earlier version, to be withdrawn with the next save.
+    stale: Vec<Vec<u8>>,
 }
 
 impl Shard {
@@ -150,6 +152,7 @@ impl Shard {
             groups: Table::new(config.groups_max),
             peers: Peers::default(),
             rules: RuleScratch::default(),
+            stale: Vec::new(),
         }
     }
 
@@ -255,6 +258,9 @@ impl Shard {
                 state.chain
             }
         };
+        if let Some(leaving) = &mut self.peers.leaving {
+            out.lookups.append(leaving);
+        }
         hold_back(settings.rules.exceptions(), found_before, out);
         for finding in &mut out.findings[found_before..] {
             let since = finding.window.start;
@@ -264,6 +270,18 @@ impl Shard {
             }
         }
         if late { Verdict::Late } else { Verdict::Scored }
+    }
+
+    /// From now on subjects are counted in other shards: lookups go out instead of into the count.
+    pub fn send_lookups(&mut self) {
+        self.peers.leaving.get_or_insert_default();
+    }
+
+    /// Counts what other shards tell of their accounts' lookups; `now` is when the broker got it.
+    pub fn gather(&mut self, told: Lookups, now: EventTime, settings: &Settings, out: &mut Output) {
+        let found_before = out.findings.len();
+        settings.suite.gather(told, now, &mut self.peers, &mut out.findings);
+        hold_back(settings.rules.exceptions(), found_before, out);
     }
 
     /// Has the rules timed, by one event in some. Nothing that is judged rests on it.
@@ -302,32 +320,27 @@ impl Shard {
 
     /// Appends what has changed since the last save. Until [`Shard::saved`] or
     /// [`Shard::save_again`] is told what became of it, no other save may begin.
-    pub fn save(&mut self, out: &mut Vec<Saved>) -> Result<ShardSaving, StateError> {
-        let mut failed = None;
-        let mut put = |saved: Result<Saved, StateError>| match saved {
-            Ok(saved) => out.push(saved),
-            Err(error) => failed = Some(error),
+    pub fn save(&mut self, records: &mut Records) -> Result<ShardSaving, StateError> {
+        let mut to = Writer::new(records);
+        let saving = ShardSaving {
+            actors: save_table(&mut self.actors, Kept::Actor, &mut to),
+            sources: save_table(&mut self.sources, Kept::Source, &mut to),
+            groups: save_table(&mut self.groups, Kept::Group, &mut to),
+            ids: self.duplicates.save(|part| to.ids(&part)),
+            peers: self.peers.save(&mut to),
         };
-        let actors = save_table(&mut self.actors, Kept::Actor, &mut put);
-        let sources = save_table(&mut self.sources, Kept::Source, &mut put);
-        let groups = save_table(&mut self.groups, Kept::Group, &mut put);
-        let ids = self.duplicates.save(|part| put(Saved::ids(&part)));
-        put(Saved::mark(&ShardMark {
+        to.mark(&ShardMark {
             clock: self.clock.clone(),
             actors: self.actors.mark(),
             sources: self.sources.mark(),
             groups: self.groups.mark(),
             generation: self.duplicates.generation(),
             pulse: self.pulse.clone(),
-        }));
-        match Saved::peers(&self.peers) {
-            Ok(parts) => parts.into_iter().for_each(|part| put(Ok(part))),
-            Err(error) => put(Err(error)),
-        }
-        let saving = ShardSaving { actors, sources, groups, ids };
-        match failed {
-            None => Ok(saving),
-            Some(error) => {
+        });
+        self.stale.iter().for_each(|key| to.withdraw_key(key));
+        match to.finish() {
+            Ok(()) => Ok(saving),
+            Err(error) => {
                 self.save_again(saving);
                 Err(error)
             }
@@ -337,6 +350,7 @@ impl Shard {
     /// A save has arrived.
     pub fn saved(&mut self, saving: ShardSaving) {
         self.duplicates.saved(saving.ids);
+        self.stale.clear();
     }
 
     /// A save has come to nothing: what it held is part of the next one.
@@ -344,14 +358,17 @@ impl Shard {
         self.actors.save_again(saving.actors);
         self.sources.save_again(saving.sources);
         self.groups.save_again(saving.groups);
+        self.peers.save_again(saving.peers);
     }
 
     /// Takes everything saved back into a shard that has judged nothing yet.
     pub fn restore(&mut self, restoring: Restoring) -> Result<(), StateError> {
         let Some(read) = restoring.read()? else { return Ok(()) };
         self.clock = read.mark.clock;
+        let leaving = self.peers.leaving.take();
         self.peers = read.peers;
-        self.peers.lanes.rank();
+        self.peers.leaving = leaving;
+        self.stale = read.stale;
         self.pulse = read.mark.pulse;
         self.duplicates.restore(read.mark.generation, read.ids);
         self.actors.restore(read.mark.actors, read.actors);
@@ -425,18 +442,19 @@ pub struct ShardSaving {
     sources: Saving,
     groups: Saving,
     ids: IdsSaving,
+    peers: PeersSaving,
 }
 
 fn save_table<S: Evictable + Serialize>(
     table: &mut Table<S>,
     kept: Kept,
-    put: &mut impl FnMut(Result<Saved, StateError>),
+    to: &mut Writer<'_>,
 ) -> Saving {
     // Two closures, one sink.
-    let put = std::cell::RefCell::new(put);
+    let to = std::cell::RefCell::new(to);
     table.save(
-        |name| (put.borrow_mut())(Ok(Saved::withdrawn(kept, name))),
-        |name, slot, state| (put.borrow_mut())(Saved::entity(kept, name, slot, state)),
+        |name| to.borrow_mut().withdraw_entity(kept, name),
+        |name, slot, state| to.borrow_mut().entity(kept, name, slot, state),
     )
 }
 

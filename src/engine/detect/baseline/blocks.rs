@@ -4,12 +4,21 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::pages::Pages;
+use super::saving::{PartKey, PartSink, Parts, Slot, read_pages, save_pages};
 use super::sequence::Place;
 use super::tail::ln_at_least;
 use super::tally::Tally;
 
 /// Ids in a block.
 const BLOCK_SHIFT: u32 = 8;
+/// Blocks that are saved together, and those of the day before.
+const BLOCKS_A_PAGE: usize = 8;
+const BEFORE_A_PAGE: usize = 1_024;
+/// Kinds of saved parts: all but the tables, and pages of the two.
+const HEAD: u8 = b'k';
+const PAGE: u8 = b'K';
+const BEFORE: u8 = b'y';
 /// Blocks remembered of a day.
 const BLOCKS: usize = 1 << 16;
 /// Over-dispersion of reads in neighbouring blocks. Source: DETECTORS section 5.
@@ -55,9 +64,9 @@ pub struct Hot {
 /// Reads by block, today.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Blocks {
-    blocks: Vec<Block>,
+    blocks: Pages<Block, BLOCKS_A_PAGE>,
     /// Reads by block, the day before.
-    before: Vec<(u32, u16)>,
+    before: Pages<(u32, u16), BEFORE_A_PAGE>,
     /// The highest block in use by prefix: today, and at the end of each day before. Records of
     /// the last days are read by many because they are new.
     newest: BTreeMap<u32, [i64; NEW_DAYS + 1]>,
@@ -72,18 +81,52 @@ fn tag_of(prefix: u32, number: i64) -> u32 {
     (mixed >> 32) as u32 | 1
 }
 
+fn place_of(tag: u32) -> usize {
+    tag as usize >> 1 & (BLOCKS - 1)
+}
+
+/// Pages a save has handed out.
+#[derive(Debug)]
+pub struct BlocksSaving {
+    blocks: Vec<u32>,
+    before: Vec<u32>,
+}
+
 impl Blocks {
+    /// Hands out what has changed.
+    pub fn save(&mut self, sink: &mut impl PartSink) -> BlocksSaving {
+        let head = (self.blocks.len() as u32, &self.newest, &self.tally, self.told);
+        sink.put(PartKey::new(HEAD, 0), &head);
+        BlocksSaving {
+            blocks: save_pages(&mut self.blocks, PAGE, sink),
+            before: save_pages(&mut self.before, BEFORE, sink),
+        }
+    }
+
+    pub fn save_again(&mut self, saving: BlocksSaving) {
+        self.blocks.save_again(saving.blocks);
+        self.before.save_again(saving.before);
+    }
+
+    pub fn read(parts: &Parts) -> Result<Self, postcard::Error> {
+        let Some((places, newest, tally, told)) = parts.one(PartKey::new(HEAD, 0))? else {
+            return Ok(Self::default());
+        };
+        let blocks = read_pages(parts, PAGE, places)?;
+        Ok(Self { blocks, before: read_pages(parts, BEFORE, places)?, newest, tally, told })
+    }
+
     /// Counts the distinct ids read by an actor's first read of one today; the block, where it is
     /// hot. `unit` is the actor's, where that is known: what one unit works on together is no range
     /// shared out.
     pub fn take(&mut self, place: Place, actor: u32, unit: Option<u32>) -> Option<Hot> {
         if self.blocks.is_empty() {
-            self.blocks = vec![Block::default(); BLOCKS];
-            self.before = vec![(0, 0); BLOCKS];
+            self.blocks = vec![Block::default(); BLOCKS].into();
+            self.before = vec![(0, 0); BLOCKS].into();
         }
         let number = i64::from(place.number >> BLOCK_SHIFT);
         let tag = tag_of(place.prefix, number);
-        let block = &mut self.blocks[tag as usize >> 1 & (BLOCKS - 1)];
+        let block = self.blocks.get_mut(place_of(tag))?;
         if block.tag != tag {
             // The busier one stays, worn down by those it displaces.
             if block.worn < block.reads {
@@ -108,14 +151,14 @@ impl Blocks {
             let newest = self.newest.entry(place.prefix).or_default();
             newest[0] = newest[0].max(number);
         }
-        let block = &mut self.blocks[tag as usize >> 1 & (BLOCKS - 1)];
+        let block = &self.blocks[place_of(tag)];
         let due = reads >= READS_MIN
             && block.actors.count_ones() >= ACTORS_MIN
             && reads >= block.judged_at;
         if due {
             self.judge(place.prefix, number, tag);
         }
-        let block = &self.blocks[tag as usize >> 1 & (BLOCKS - 1)];
+        let block = &self.blocks[place_of(tag)];
         if block.score < self.tally.threshold() {
             return None;
         }
@@ -130,13 +173,13 @@ impl Blocks {
 
     pub fn turn(&mut self, budget: f64, actors_a_day: f32) {
         self.told = 0;
-        for (before, block) in self.before.iter_mut().zip(&self.blocks) {
+        for (before, block) in self.before.iter_mut().zip(self.blocks.iter()) {
             *before = (block.tag, block.reads);
         }
         for newest in self.newest.values_mut() {
             newest.copy_within(0..NEW_DAYS, 1);
         }
-        self.blocks.fill(Block::default());
+        self.blocks.iter_mut().for_each(|block| *block = Block::default());
         let allowed = ALLOWED * budget * f64::from(actors_a_day.max(100.0)) / 1_000.0;
         self.tally.turn(allowed as f32);
     }
@@ -146,7 +189,7 @@ impl Blocks {
             return;
         }
         let usual = self.usual(prefix, number);
-        let block = &mut self.blocks[tag as usize >> 1 & (BLOCKS - 1)];
+        let Some(block) = self.blocks.get_mut(place_of(tag)) else { return };
         block.judged_at = block.reads + block.reads / 8 + 1;
         let mu = f64::from(usual.max(0.2));
         let decades = -ln_at_least(f64::from(block.reads), mu, SIZE) / std::f64::consts::LN_10;
@@ -164,7 +207,7 @@ impl Blocks {
     fn usual(&self, prefix: u32, number: i64) -> f32 {
         let reads = |number: i64| {
             let tag = tag_of(prefix, number);
-            let block = &self.blocks[tag as usize >> 1 & (BLOCKS - 1)];
+            let block = &self.blocks[place_of(tag)];
             if block.tag == tag { block.reads } else { 0 }
         };
         let mut near = [0_u16; NEIGHBOURS.len() * 2];
@@ -175,8 +218,20 @@ impl Blocks {
         near.sort_unstable();
         let around = near[4..12].iter().map(|&reads| f32::from(reads)).sum::<f32>() / 8.0;
         let tag = tag_of(prefix, number);
-        let (before, reads) = self.before[tag as usize >> 1 & (BLOCKS - 1)];
+        let (before, reads) = self.before[place_of(tag)];
         if before == tag { around.max(f32::from(reads)) } else { around }
+    }
+}
+
+impl Slot for Block {
+    fn is_free(&self) -> bool {
+        self.tag == 0
+    }
+}
+
+impl Slot for (u32, u16) {
+    fn is_free(&self) -> bool {
+        self.0 == 0
     }
 }
 

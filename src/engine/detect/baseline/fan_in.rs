@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::pages::Pages;
+use super::saving::{PartKey, PartSink, Parts, Slot, read_pages, save_pages};
 use super::tail::ln_at_least;
 use super::tally::Tally;
 
@@ -23,6 +25,8 @@ struct Subject {
 /// What one more reader says.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FanInHit {
+    /// Bits set by the readers: with subject and day it names what was found, whoever was last.
+    pub bits: u32,
     pub readers: f32,
     pub usual: f32,
     pub score: f32,
@@ -31,10 +35,15 @@ pub struct FanInHit {
 /// Readers by subject over today and yesterday, in a table of fixed size.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct FanIn {
-    subjects: Vec<Subject>,
+    subjects: Pages<Subject, SUBJECTS_A_PAGE>,
     pub tally: Tally,
 }
 
+/// Subjects that are saved together: those of a few places.
+const SUBJECTS_A_PAGE: usize = 8;
+/// Kinds of saved parts: all but the table, and a page of it.
+const HEAD: u8 = b'f';
+const PAGE: u8 = b'F';
 /// Subjects that may share a place; the least read of them makes room.
 const WAYS: usize = 4;
 /// A subject worth more keeps its place.
@@ -65,11 +74,12 @@ impl FanIn {
         subjects_max: usize,
     ) -> Option<FanInHit> {
         if self.subjects.is_empty() {
-            self.subjects = vec![Subject::default(); subjects_max.next_power_of_two().max(WAYS)];
+            let places = subjects_max.next_power_of_two().max(WAYS);
+            self.subjects = vec![Subject::default(); places].into();
         }
         let first = subject as usize & (self.subjects.len() - 1) & !(WAYS - 1);
         let tag = (subject >> 32) as u32 | 1;
-        let ways = self.subjects.get_mut(first..first + WAYS)?;
+        let ways = self.subjects.within_page(first..first + WAYS)?;
         let entry = match ways.iter().position(|entry| entry.tag == tag) {
             Some(place) => &mut ways[place],
             None => {
@@ -81,8 +91,18 @@ impl FanIn {
                 least
             }
         };
-        entry.roll(day);
-        entry.today |= 1 << (reader.wrapping_mul(0x9E37_79B9) >> 26);
+        let bit = 1 << (reader.wrapping_mul(0x9E37_79B9) >> 26);
+        if day + 1 < entry.day {
+            return None;
+        }
+        if day + 1 == entry.day {
+            // It comes from where the day has not turned yet.
+            entry.yesterday |= bit;
+        } else {
+            entry.roll(day);
+            entry.today |= bit;
+        }
+        let bits = (entry.today | entry.yesterday).count_ones();
         let readers = count(entry.today | entry.yesterday);
         if readers < READERS_MIN.max(f32::from(entry.judged_at)) {
             return None;
@@ -96,12 +116,38 @@ impl FanIn {
         }
         let above = self.tally.rise(entry.score, score);
         entry.score = score;
-        above.then_some(FanInHit { readers, usual: 2.0 * usual, score })
+        above.then_some(FanInHit { bits, readers, usual: 2.0 * usual, score })
     }
 
-    pub fn turn(&mut self, budget: f64, actors_a_day: f32) {
+    /// A day ends for one of so many `shards` that share the subjects.
+    pub fn turn(&mut self, budget: f64, actors_a_day: f32, shards: u32) {
         let allowed = ALLOWED * budget * f64::from(actors_a_day.max(100.0)) / 1_000.0;
-        self.tally.turn(allowed as f32);
+        self.tally.turn((allowed / f64::from(shards.max(1))) as f32);
+    }
+}
+
+impl FanIn {
+    /// Hands out what has changed; the pages are part of the next save if this one fails.
+    pub fn save(&mut self, sink: &mut impl PartSink) -> Vec<u32> {
+        sink.put(PartKey::new(HEAD, 0), &(self.subjects.len() as u32, &self.tally));
+        save_pages(&mut self.subjects, PAGE, sink)
+    }
+
+    pub fn save_again(&mut self, pages: Vec<u32>) {
+        self.subjects.save_again(pages);
+    }
+
+    pub fn read(parts: &Parts) -> Result<Self, postcard::Error> {
+        let Some((places, tally)) = parts.one(PartKey::new(HEAD, 0))? else {
+            return Ok(Self::default());
+        };
+        Ok(Self { subjects: read_pages(parts, PAGE, places)?, tally })
+    }
+}
+
+impl Slot for Subject {
+    fn is_free(&self) -> bool {
+        self.tag == 0
     }
 }
 
@@ -150,7 +196,7 @@ mod tests {
             (0..3_000).for_each(|n| {
                 let _ = fan_in.take(hash(day * 10_000 + n), 1, day as u16, 4_096);
             });
-            fan_in.turn(5.0, 1_000.0);
+            fan_in.turn(5.0, 1_000.0, 1);
         }
         let mut told = 0;
         for reader in 0..25_u32 {
@@ -174,7 +220,7 @@ mod tests {
                     assert_eq!(fan_in.take(hash, reader, day, 4_096), None);
                 }
             }
-            fan_in.turn(5.0, 1_000.0);
+            fan_in.turn(5.0, 1_000.0, 1);
         }
         let told = (0..25).filter_map(|reader| fan_in.take(u64::MAX / 3, reader, 11, 4_096));
         assert!(told.count() >= 3);

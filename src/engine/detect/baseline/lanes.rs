@@ -7,7 +7,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::lane::{LANES, Lane, PARTS, Part, is_straight, parts_of, threshold};
-use super::scores::{Scores, Tail, score_of, step_of};
+use super::pages::Pages;
+use super::saving::{PartKey, PartSink, Parts};
+use super::scores::{Past, Scores, Steps, Tail, Today, score_of, step_of};
 
 /// One actor's day: the highest of everything so far.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
@@ -73,6 +75,11 @@ const BEYOND_DOUBT: f32 = 1.0;
 struct RoleBook {
     parts: Vec<Scores>,
     lanes: Vec<Scores>,
+    numbers: BookNumbers,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+struct BookNumbers {
     thresholds: [f32; LANES],
     actor_days_today: i32,
     actor_days: f32,
@@ -80,12 +87,12 @@ struct RoleBook {
 
 impl Default for RoleBook {
     fn default() -> Self {
+        let numbers =
+            BookNumbers { thresholds: [f32::MAX; LANES], actor_days_today: 0, actor_days: 0.0 };
         Self {
             parts: vec![Scores::default(); PARTS],
             lanes: vec![Scores::default(); LANES],
-            thresholds: [f32::MAX; LANES],
-            actor_days_today: 0,
-            actor_days: 0.0,
+            numbers,
         }
     }
 }
@@ -98,8 +105,17 @@ const ROLES_MAX: usize = 24;
 pub struct Lanes {
     parts: Vec<Scores>,
     /// By the role's place among the peers.
-    roles: Vec<RoleBook>,
+    roles: Pages<RoleBook, 1>,
     lanes: Vec<Scores>,
+    numbers: Numbers,
+    /// The pasts are saved as they are: they change as the day turns.
+    #[serde(skip)]
+    pasts_saved: bool,
+}
+
+/// All but the histograms.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+struct Numbers {
     today: u16,
     first_day: u16,
     days: u16,
@@ -117,71 +133,169 @@ impl Default for Lanes {
     fn default() -> Self {
         Self {
             parts: vec![Scores::default(); PARTS],
-            roles: Vec::new(),
+            roles: Pages::default(),
             lanes: vec![Scores::default(); LANES],
-            today: 0,
-            first_day: 0,
-            days: 0,
-            actor_days_today: 0,
-            actor_days: 0.0,
-            thresholds: [f32::MAX; LANES],
-            told_today: [0; LANES],
-            told: [0.0; LANES],
-            alerted_today: 0,
-            alerted: 0.0,
-            has_cases: false,
+            numbers: Numbers {
+                today: 0,
+                first_day: 0,
+                days: 0,
+                actor_days_today: 0,
+                actor_days: 0.0,
+                thresholds: [f32::MAX; LANES],
+                told_today: [0; LANES],
+                told: [0.0; LANES],
+                alerted_today: 0,
+                alerted: 0.0,
+                has_cases: false,
+            },
+            pasts_saved: false,
         }
     }
 }
 
+/// Kinds of saved parts: all roles together and each role's book, their pasts apart.
+const ALL: u8 = b'l';
+const ALL_PAST: u8 = b'L';
+const BOOK: u8 = b'b';
+const BOOK_PAST: u8 = b'B';
+
+/// What a save has handed out.
+#[derive(Debug)]
+pub struct LanesSaving {
+    books: Vec<u32>,
+    pasts: bool,
+}
+
+/// Histograms of parts and of lanes.
+type Histograms<T> = (Vec<T>, Vec<T>);
+
+fn todays<'a>(parts: &'a [Scores], lanes: &'a [Scores]) -> Histograms<Today<'a>> {
+    (parts.iter().map(Scores::today).collect(), lanes.iter().map(Scores::today).collect())
+}
+
+fn pasts<'a>(parts: &'a [Scores], lanes: &'a [Scores]) -> Histograms<Past<'a>> {
+    (parts.iter().map(Scores::past).collect(), lanes.iter().map(Scores::past).collect())
+}
+
+fn set_todays(scores: &mut [Scores], steps: Vec<Steps<i32>>) {
+    scores.iter_mut().zip(steps).for_each(|(scores, steps)| scores.set_today(steps));
+}
+
+fn set_pasts(scores: &mut [Scores], steps: Vec<Steps<f32>>) {
+    scores.iter_mut().zip(steps).for_each(|(scores, steps)| scores.set_past(steps));
+}
+
 impl Lanes {
+    /// Hands out what has changed since the last save.
+    pub fn save(&mut self, sink: &mut impl PartSink) -> LanesSaving {
+        let all = (self.numbers, todays(&self.parts, &self.lanes));
+        sink.put(PartKey::new(ALL, 0), &all);
+        let books = self.roles.take_changed();
+        for &number in &books {
+            let Some(book) = self.roles.get(number as usize) else { continue };
+            let content = (book.numbers, todays(&book.parts, &book.lanes));
+            sink.put(PartKey::new(BOOK, number), &content);
+        }
+        let turned = !std::mem::replace(&mut self.pasts_saved, true);
+        if turned {
+            sink.put(PartKey::new(ALL_PAST, 0), &pasts(&self.parts, &self.lanes));
+            for (number, book) in (0..).zip(self.roles.iter()) {
+                let past = pasts(&book.parts, &book.lanes);
+                sink.put(PartKey::new(BOOK_PAST, number), &past);
+            }
+        }
+        LanesSaving { books, pasts: turned }
+    }
+
+    pub fn save_again(&mut self, saving: LanesSaving) {
+        self.roles.save_again(saving.books);
+        self.pasts_saved &= !saving.pasts;
+    }
+
+    /// [`Lanes::rank`] is to follow.
+    pub fn read(parts: &Parts) -> Result<Self, postcard::Error> {
+        let mut read = Self::default();
+        let Some((numbers, (of_parts, of_lanes))) = parts.one(PartKey::new(ALL, 0))? else {
+            return Ok(read);
+        };
+        read.numbers = numbers;
+        set_todays(&mut read.parts, of_parts);
+        set_todays(&mut read.lanes, of_lanes);
+        if let Some((of_parts, of_lanes)) = parts.one(PartKey::new(ALL_PAST, 0))? {
+            set_pasts(&mut read.parts, of_parts);
+            set_pasts(&mut read.lanes, of_lanes);
+        }
+        for part in parts.all(BOOK) {
+            let (number, (numbers, (of_parts, of_lanes))) = part?;
+            if number as usize != read.roles.len() {
+                return Err(postcard::Error::DeserializeBadEncoding);
+            }
+            let mut book = RoleBook { numbers, ..RoleBook::default() };
+            set_todays(&mut book.parts, of_parts);
+            set_todays(&mut book.lanes, of_lanes);
+            // A book without a past was begun since the day turned.
+            if let Some((of_parts, of_lanes)) = parts.one(PartKey::new(BOOK_PAST, number))? {
+                set_pasts(&mut book.parts, of_parts);
+                set_pasts(&mut book.lanes, of_lanes);
+            }
+            read.roles.push(book);
+        }
+        read.roles = read.roles.into_saved();
+        read.pasts_saved = true;
+        Ok(read)
+    }
+
     /// True once thresholds follow the budget.
     pub fn is_learned(&self) -> bool {
-        self.days >= LEARNING_DAYS && self.actor_days >= LEARNING_ACTOR_DAYS
+        self.numbers.days >= LEARNING_DAYS && self.numbers.actor_days >= LEARNING_ACTOR_DAYS
     }
 
     /// Event time has reached `day`; thresholds are set anew from what lies before it.
     pub fn turn(&mut self, day: u16, budget: f64, has_cases: bool) {
-        if day <= self.today {
+        if day <= self.numbers.today {
             return;
         }
-        if self.first_day == 0 {
-            (self.first_day, self.today) = (day, day);
+        if self.numbers.first_day == 0 {
+            (self.numbers.first_day, self.numbers.today) = (day, day);
             return;
         }
-        self.days = day - self.first_day;
-        self.today = day;
-        self.has_cases = has_cases;
+        self.numbers.days = day - self.numbers.first_day;
+        self.numbers.today = day;
+        self.numbers.has_cases = has_cases;
         // What is scored before anything is known says nothing.
-        let keep = if self.days <= BLIND_DAYS { 0.0 } else { (-1.0 / MEMORY_DAYS).exp() };
-        self.actor_days = self.actor_days * keep + self.actor_days_today.max(0) as f32;
-        self.actor_days_today = 0;
+        let keep = if self.numbers.days <= BLIND_DAYS { 0.0 } else { (-1.0 / MEMORY_DAYS).exp() };
+        self.numbers.actor_days =
+            self.numbers.actor_days * keep + self.numbers.actor_days_today.max(0) as f32;
+        self.numbers.actor_days_today = 0;
         for scores in self.parts.iter_mut().chain(&mut self.lanes) {
             scores.turn(keep);
         }
-        for book in &mut self.roles {
-            book.actor_days = book.actor_days * keep + book.actor_days_today.max(0) as f32;
-            book.actor_days_today = 0;
+        for book in self.roles.iter_mut() {
+            book.numbers.actor_days =
+                book.numbers.actor_days * keep + book.numbers.actor_days_today.max(0) as f32;
+            book.numbers.actor_days_today = 0;
             book.parts.iter_mut().chain(&mut book.lanes).for_each(|scores| scores.turn(keep));
         }
+        self.pasts_saved = false;
         self.rank();
-        for (told, today) in self.told.iter_mut().zip(&mut self.told_today) {
+        for (told, today) in self.numbers.told.iter_mut().zip(&mut self.numbers.told_today) {
             *told = *told * keep + *today as f32;
             *today = 0;
         }
-        self.alerted = self.alerted * keep + self.alerted_today as f32;
-        self.alerted_today = 0;
+        self.numbers.alerted = self.numbers.alerted * keep + self.numbers.alerted_today as f32;
+        self.numbers.alerted_today = 0;
         let lanes = Lane::ALL.iter().filter(|lane| has_cases || !lane.needs_cases());
         let share = OVERLAP * budget / 1_000.0 / lanes.map(|lane| lane.weight()).sum::<f64>();
         for lane in Lane::ALL {
             // A lane that tells far more than its share has a past unlike the present: it is
             // made stricter until they agree.
-            let told = f64::from(self.told[lane as usize]) / f64::from(self.actor_days.max(1.0));
+            let told = f64::from(self.numbers.told[lane as usize])
+                / f64::from(self.numbers.actor_days.max(1.0));
             let excess = (told / share / EXCESS_LET_PASS).clamp(1.0, 5.0);
             let share = (lane.weight() * share / excess).min(0.5);
-            self.thresholds[lane as usize] = threshold(lane, share, &self.lanes);
-            for book in &mut self.roles {
-                book.thresholds[lane as usize] = threshold(lane, share, &book.lanes);
+            self.numbers.thresholds[lane as usize] = threshold(lane, share, &self.lanes);
+            for book in self.roles.iter_mut() {
+                book.numbers.thresholds[lane as usize] = threshold(lane, share, &book.lanes);
             }
         }
     }
@@ -189,17 +303,25 @@ impl Lanes {
     /// Brings what follows from the past up to date: when a day turns, and after a restart.
     pub fn rank(&mut self) {
         for (scores, part) in self.parts.iter_mut().zip(Part::ALL) {
-            scores.rank(self.actor_days, part.tail());
+            scores.rank(self.numbers.actor_days, part.tail());
         }
         for scores in &mut self.lanes {
-            scores.rank(self.actor_days, Tail::Heavy);
+            scores.rank(self.numbers.actor_days, Tail::Heavy);
         }
-        for book in &mut self.roles {
+        for book in self.roles.iter_mut() {
             for ((scores, all), part) in book.parts.iter_mut().zip(&self.parts).zip(Part::ALL) {
-                scores.rank_within(book.actor_days, part.tail(), (all, self.actor_days));
+                scores.rank_within(
+                    book.numbers.actor_days,
+                    part.tail(),
+                    (all, self.numbers.actor_days),
+                );
             }
             for (scores, all) in book.lanes.iter_mut().zip(&self.lanes) {
-                scores.rank_within(book.actor_days, Tail::Heavy, (all, self.actor_days));
+                scores.rank_within(
+                    book.numbers.actor_days,
+                    Tail::Heavy,
+                    (all, self.numbers.actor_days),
+                );
             }
         }
     }
@@ -217,15 +339,15 @@ impl Lanes {
         *actor = ActorDay { day, role, counted, peaks, ..ActorDay::default() };
         let place = usize::from(role);
         if place < ROLES_MAX && place >= self.roles.len() {
-            self.roles.resize_with(place + 1, RoleBook::default);
+            (self.roles.len()..=place).for_each(|_| self.roles.push(RoleBook::default()));
         }
         self.count(actor, i32::from(counted));
     }
 
     fn count(&mut self, actor: &ActorDay, days: i32) {
-        self.actor_days_today += days;
+        self.numbers.actor_days_today += days;
         if let Some(book) = self.roles.get_mut(usize::from(actor.role)) {
-            book.actor_days_today += days;
+            book.numbers.actor_days_today += days;
         }
     }
 
@@ -237,7 +359,7 @@ impl Lanes {
             return false;
         }
         actor.parts[part as usize] = step;
-        if actor.counted && actor.day == self.today {
+        if actor.counted && actor.day == self.numbers.today {
             self.parts[part as usize].rise(before, step);
             if let Some(book) = self.roles.get_mut(usize::from(actor.role)) {
                 book.parts[part as usize].rise(before, step);
@@ -256,7 +378,7 @@ impl Lanes {
         if !self.is_learned() {
             return (0.0, false);
         }
-        if lane.needs_cases() && !self.has_cases {
+        if lane.needs_cases() && !self.numbers.has_cases {
             return (0.0, false);
         }
         let threshold = self.threshold(actor.role, lane);
@@ -290,15 +412,15 @@ impl Lanes {
 
     fn threshold(&self, role: u16, lane: Lane) -> f32 {
         let book = self.roles.get(usize::from(role));
-        book.map_or(&self.thresholds, |book| &book.thresholds)[lane as usize]
+        book.map_or(&self.numbers.thresholds, |book| &book.numbers.thresholds)[lane as usize]
     }
 
     /// An alert was told on this actor's day.
     pub fn told(&mut self, actor: &mut ActorDay, lane: Lane, beyond: f32, first_of_day: bool) {
-        self.told_today[lane as usize] += 1;
-        self.alerted_today += u32::from(first_of_day);
+        self.numbers.told_today[lane as usize] += 1;
+        self.numbers.alerted_today += u32::from(first_of_day);
         // What is beyond doubt would only teach that breaches are ordinary.
-        if beyond > BEYOND_DOUBT && actor.counted && actor.day == self.today {
+        if beyond > BEYOND_DOUBT && actor.counted && actor.day == self.numbers.today {
             let role = self.roles.get_mut(usize::from(actor.role));
             let books = role.into_iter().map(|book| &mut book.parts).chain([&mut self.parts]);
             for (scores, &step) in books.flat_map(|book| book.iter_mut().zip(&actor.parts)) {
@@ -316,25 +438,26 @@ impl Lanes {
 
     /// Actor-days in the memory.
     pub fn actor_days(&self) -> f32 {
-        self.actor_days
+        self.numbers.actor_days
     }
 
     /// Actors a day, over the remembered past.
     pub fn actor_days_a_day(&self) -> f32 {
-        let days = f32::from(self.days.max(1));
-        self.actor_days / (MEMORY_DAYS * (1.0 - (-days / MEMORY_DAYS).exp())).max(1.0)
+        let days = f32::from(self.numbers.days.max(1));
+        self.numbers.actor_days / (MEMORY_DAYS * (1.0 - (-days / MEMORY_DAYS).exp())).max(1.0)
     }
 
     /// Actor-days alerted on, per 1,000, over the remembered past.
     pub fn realised(&self) -> f32 {
-        self.alerted * 1_000.0 / self.actor_days.max(1.0)
+        self.numbers.alerted * 1_000.0 / self.numbers.actor_days.max(1.0)
     }
 
     pub fn views(&self) -> [LaneView; LANES] {
         Lane::ALL.map(|lane| LaneView {
             lane: lane.name(),
-            threshold: self.lane_rarity(u16::MAX, lane, self.thresholds[lane as usize]),
-            told_per_day: self.told[lane as usize] / MEMORY_DAYS.min(f32::from(self.days.max(1))),
+            threshold: self.lane_rarity(u16::MAX, lane, self.numbers.thresholds[lane as usize]),
+            told_per_day: self.numbers.told[lane as usize]
+                / MEMORY_DAYS.min(f32::from(self.numbers.days.max(1))),
         })
     }
 
@@ -359,7 +482,7 @@ impl Lanes {
         if step > before {
             actor.lanes[lane as usize] = step;
             let (from, to) = (actor.fresh(lane, before), actor.fresh(lane, step));
-            if actor.counted && actor.day == self.today && to > from {
+            if actor.counted && actor.day == self.numbers.today && to > from {
                 self.lanes[lane as usize].rise(from, to);
                 if let Some(book) = self.roles.get_mut(usize::from(actor.role)) {
                     book.lanes[lane as usize].rise(from, to);

@@ -7,15 +7,19 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::blocks::Blocks;
+use super::blocks::{Blocks, BlocksSaving};
 use super::fan_in::FanIn;
-use super::lanes::Lanes;
+use super::lanes::{Lanes, LanesSaving};
+use super::lookups::{Gathered, GatheredSaving, Lookup};
+use super::pages::Pages;
 use super::part::Clumps;
-use super::rate::{Expected, Prior};
+use super::rate::Prior;
 use super::residuals::Residuals;
+use super::saving::{PartKey, PartSink, Parts};
 use super::season::{GROUP_SHRINK, ROLE_SHRINK, Season, Starts};
 use super::session::RoleSessions;
 use super::shares::Shares;
+use super::sums::{Context, Moments, RateSums, Sizes};
 use crate::engine::detect::rule_noise::RuleNoise;
 
 /// Ten minutes, an hour, a shift's day.
@@ -24,127 +28,6 @@ pub const SPANS: usize = 3;
 pub const KINDS: usize = 2;
 /// What may drift over days: both, and the share of the second in the first.
 pub const DRIFTS: usize = 3;
-
-/// Sums behind a [`Prior`].
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-pub struct RateSums {
-    num: f32,
-    den: f32,
-    over: f32,
-    scale: f32,
-    actors: f32,
-    rates: f32,
-    squares: f32,
-}
-
-impl RateSums {
-    pub fn add_window(&mut self, count: f32, expected: &Expected, factor: f32) {
-        let count = count.min(expected.mu + 4.0 * expected.sd());
-        self.num += count / factor.max(0.05);
-        self.den += 1.0;
-        let (over, scale) = expected.beyond_poisson(count);
-        self.over += over;
-        self.scale += scale;
-    }
-
-    /// An actor's rate as it stands at the end of a shift.
-    pub fn add_actor(&mut self, rate: f32) {
-        self.actors += 1.0;
-        self.rates += rate;
-        self.squares += rate * rate;
-    }
-
-    fn decay(&mut self, keep: f32) {
-        for value in [
-            &mut self.num,
-            &mut self.den,
-            &mut self.over,
-            &mut self.scale,
-            &mut self.actors,
-            &mut self.rates,
-            &mut self.squares,
-        ] {
-            *value *= keep;
-        }
-    }
-
-    /// With `shrink` pseudo-windows of `towards`.
-    fn prior(&self, towards: &Prior, shrink: f32) -> Prior {
-        let mean = (self.num + shrink * towards.mean) / (self.den + shrink);
-        let weight = 30.0 * towards.mean * towards.mean;
-        let phi = (self.over + weight * towards.phi) / (self.scale + weight).max(1e-6);
-        let tau = if self.actors >= 5.0 {
-            let average = (self.rates / self.actors).max(1e-3);
-            (self.squares / self.actors / (average * average) - 1.0).clamp(0.02, 5.0)
-        } else {
-            towards.tau
-        };
-        Prior { mean: mean.max(0.01), phi: phi.clamp(0.02, 20.0), tau }
-    }
-}
-
-/// How large batch work is, as the logarithm of its count.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-pub struct Sizes {
-    count: f32,
-    sum: f32,
-    squares: f32,
-    pub windows: f32,
-}
-
-impl Sizes {
-    pub fn add(&mut self, size: f32) {
-        let x = size.max(1.0).ln();
-        self.count += 1.0;
-        self.sum += x;
-        self.squares += x * x;
-    }
-
-    fn decay(&mut self, keep: f32) {
-        self.count *= keep;
-        self.sum *= keep;
-        self.squares *= keep;
-        self.windows *= keep;
-    }
-
-    /// Share of windows that were batch work.
-    pub fn share(&self) -> f32 {
-        (self.count + 0.02) / (self.windows + 20.0)
-    }
-
-    /// The probability that batch work is at least so large; `None` where too little was seen.
-    pub fn tail(&self, size: f32) -> Option<f64> {
-        if self.count < 8.0 {
-            return None;
-        }
-        let mean = self.sum / self.count;
-        let variance = (self.squares / self.count - mean * mean).max(0.02);
-        let z = (size.max(1.0).ln() - mean) / variance.sqrt();
-        Some(super::tail::normal_tail(f64::from(z)))
-    }
-}
-
-/// Ratio of observed to expected over the last half hour, among the actors of a group or a role.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-pub struct Context {
-    slots: [(u32, f32, f32); 4],
-}
-
-impl Context {
-    pub fn add(&mut self, bucket: u32, ratio: f32) {
-        let slot = &mut self.slots[bucket as usize % 4];
-        if slot.0 != bucket {
-            *slot = (bucket, 0.0, 0.0);
-        }
-        slot.1 += ratio.clamp(0.0, 3.0);
-        slot.2 += 1.0;
-    }
-
-    fn sums(&self, now: u32) -> (f32, f32) {
-        let recent = self.slots.iter().filter(|s| s.0 + 3 >= now && s.0 < now);
-        recent.fold((0.0, 0.0), |(sum, count), slot| (sum + slot.1, count + slot.2))
-    }
-}
 
 /// One role of one type of actor.
 #[derive(Clone, Default, Serialize, Deserialize)]
@@ -203,45 +86,6 @@ impl Role {
     }
 }
 
-/// Mean and variance of a logarithm.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-pub struct Moments {
-    pub count: f32,
-    pub sum: f32,
-    pub squares: f32,
-    pub within: f32,
-    pub within_count: f32,
-}
-
-impl Moments {
-    pub fn add(&mut self, x: f32) {
-        self.count += 1.0;
-        self.sum += x;
-        self.squares += x * x;
-    }
-
-    pub fn decay(&mut self, keep: f32) {
-        for value in [
-            &mut self.count,
-            &mut self.sum,
-            &mut self.squares,
-            &mut self.within,
-            &mut self.within_count,
-        ] {
-            *value *= keep;
-        }
-    }
-
-    pub fn mean(&self, prior: f32, shrink: f32) -> f32 {
-        (self.sum + shrink * prior) / (self.count + shrink).max(1e-6)
-    }
-
-    /// Variance of an actor's days about the actor's mean.
-    pub fn within(&self) -> f32 {
-        ((self.within + 3.0 * 0.25) / (self.within_count + 3.0)).clamp(0.01, 4.0)
-    }
-}
-
 /// Actors of one role in one unit.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Group {
@@ -270,8 +114,8 @@ const DAY_KEEP: f32 = 0.95;
 /// All of a shard's peers, its calibration, and what is counted across actors.
 #[derive(Clone, Default, Serialize, Deserialize)]
 pub struct Peers {
-    roles: Vec<Role>,
-    groups: Vec<Group>,
+    roles: Pages<Role, 1>,
+    groups: Pages<Group, 1>,
     role_index: BTreeMap<u32, u16>,
     group_index: BTreeMap<u32, u16>,
     pub lanes: Lanes,
@@ -281,9 +125,97 @@ pub struct Peers {
     bucket: u32,
     /// Reads with a case, and all; decayed.
     cased: (f32, f32),
+    /// The places of roles and groups are saved as they are.
+    #[serde(skip)]
+    places_saved: bool,
+    /// Lookups that came from other shards.
+    #[serde(skip)]
+    pub gathered: Gathered,
+    /// Where subjects are counted in another shard: lookups on their way there.
+    #[serde(skip)]
+    pub leaving: Option<Vec<Lookup>>,
+}
+
+/// Kinds of saved parts: the numbers, places of roles and groups, a role, a group, rules.
+const HEAD: u8 = b'h';
+const PLACES: u8 = b'i';
+const ROLE: u8 = b'r';
+const GROUP: u8 = b'g';
+const RULES: u8 = b'n';
+
+/// What a save has handed out, until it is known whether it arrived.
+#[derive(Debug)]
+pub struct PeersSaving {
+    roles: Vec<u32>,
+    groups: Vec<u32>,
+    places: bool,
+    lanes: LanesSaving,
+    blocks: BlocksSaving,
+    fan_in: Vec<u32>,
+    gathered: GatheredSaving,
 }
 
 impl Peers {
+    /// Hands out what has changed since the last save.
+    pub fn save(&mut self, sink: &mut impl PartSink) -> PeersSaving {
+        sink.put(PartKey::new(HEAD, 0), &(self.bucket, self.cased));
+        let places = !std::mem::replace(&mut self.places_saved, true);
+        if places {
+            sink.put(PartKey::new(PLACES, 0), &(&self.role_index, &self.group_index));
+        }
+        let (roles, groups) = (self.roles.take_changed(), self.groups.take_changed());
+        let changed = roles.iter().filter_map(|&n| Some((n, self.roles.get(n as usize)?)));
+        changed.for_each(|(n, role)| sink.put(PartKey::new(ROLE, n), role));
+        let changed = groups.iter().filter_map(|&n| Some((n, self.groups.get(n as usize)?)));
+        changed.for_each(|(n, group)| sink.put(PartKey::new(GROUP, n), group));
+        sink.put(PartKey::new(RULES, 0), &self.rules);
+        PeersSaving {
+            roles,
+            groups,
+            places,
+            lanes: self.lanes.save(sink),
+            blocks: self.blocks.save(sink),
+            fan_in: self.fan_in.save(sink),
+            gathered: self.gathered.save(sink),
+        }
+    }
+
+    /// That save came to nothing.
+    pub fn save_again(&mut self, saving: PeersSaving) {
+        self.roles.save_again(saving.roles);
+        self.groups.save_again(saving.groups);
+        self.places_saved &= !saving.places;
+        self.lanes.save_again(saving.lanes);
+        self.blocks.save_again(saving.blocks);
+        self.fan_in.save_again(saving.fan_in);
+        self.gathered.save_again(saving.gathered);
+    }
+
+    /// Puts the parts together again. Nothing of it counts as changed.
+    pub fn read(parts: &Parts) -> Result<Self, postcard::Error> {
+        let (bucket, cased) = parts.one(PartKey::new(HEAD, 0))?.unwrap_or_default();
+        let places = parts.one(PartKey::new(PLACES, 0))?;
+        let places_saved = places.is_some();
+        let (role_index, group_index) = places.unwrap_or_default();
+        let mut peers = Self {
+            roles: Pages::from(in_order(parts.all(ROLE))?).into_saved(),
+            groups: Pages::from(in_order(parts.all(GROUP))?).into_saved(),
+            role_index,
+            group_index,
+            lanes: Lanes::read(parts)?,
+            blocks: Blocks::read(parts)?,
+            fan_in: FanIn::read(parts)?,
+            rules: parts.one(PartKey::new(RULES, 0))?.unwrap_or_default(),
+            bucket,
+            cased,
+            places_saved,
+            gathered: Gathered::read(parts)?,
+            leaving: None,
+        };
+        peers.lanes.rank();
+        Ok(peers)
+    }
+
     /// Places of a role and of its group, made where they are new. At the cap all further ones
     /// are one.
     pub fn places(&mut self, role: u32, group: u32, groups_max: usize) -> (u16, u16) {
@@ -299,6 +231,7 @@ impl Peers {
                 fresh.start_shares = [1.0 / 24.0; 24];
                 self.roles.push(fresh);
                 self.role_index.insert(role, self.roles.len() as u16 - 1);
+                self.places_saved = false;
                 self.roles.len() as u16 - 1
             }
         };
@@ -306,7 +239,9 @@ impl Peers {
             Some(&g) => g,
             None if self.groups.len() >= groups_max => self.groups.len() as u16 - 1,
             None => {
-                self.groups.push(self.fresh_group(r));
+                let fresh = self.fresh_group(r);
+                self.groups.push(fresh);
+                self.places_saved = false;
                 self.group_index.insert(group, self.groups.len() as u16 - 1);
                 self.groups.len() as u16 - 1
             }
@@ -335,7 +270,7 @@ impl Peers {
     }
 
     pub fn role_mut(&mut self, place: u16) -> &mut Role {
-        &mut self.roles[usize::from(place)]
+        self.roles.at_mut(usize::from(place))
     }
 
     pub fn group(&self, place: u16) -> &Group {
@@ -343,7 +278,7 @@ impl Peers {
     }
 
     pub fn group_mut(&mut self, place: u16) -> &mut Group {
-        &mut self.groups[usize::from(place)]
+        self.groups.at_mut(usize::from(place))
     }
 
     pub fn count_case(&mut self, cased: bool) {
@@ -373,11 +308,11 @@ impl Peers {
     }
 
     fn turn_context(&mut self, bucket: u32) {
-        for role in &mut self.roles {
+        for role in self.roles.iter_mut() {
             let (sum, count) = role.context.sums(bucket);
             role.context_now = ((sum + 10.0) / (count + 10.0)).clamp(0.8, 2.5);
         }
-        for group in &mut self.groups {
+        for group in self.groups.iter_mut() {
             let (sum, count) = group.context.sums(bucket);
             let prior = self.roles[usize::from(group.role)].context_now;
             group.context_now = ((sum + 10.0 * prior) / (count + 10.0)).clamp(0.8, 2.5);
@@ -385,7 +320,7 @@ impl Peers {
     }
 
     fn turn_hour(&mut self) {
-        for role in &mut self.roles {
+        for role in self.roles.iter_mut() {
             for (sums, priors) in role.rates.iter().zip(&mut role.priors) {
                 for (kind, (sums, prior)) in sums.iter().zip(priors).enumerate() {
                     let fresh = Prior { mean: [5.0, 1.0][kind], ..Prior::default() };
@@ -397,7 +332,7 @@ impl Peers {
             role.habits.refresh();
             role.cases.refresh();
         }
-        for group in &mut self.groups {
+        for group in self.groups.iter_mut() {
             let role = &self.roles[usize::from(group.role)];
             for (span, shrink) in GROUP_MEAN_SHRINK.into_iter().enumerate() {
                 for kind in 0..KINDS {
@@ -416,7 +351,7 @@ impl Peers {
         let has_cases = self.has_cases();
         self.lanes.turn(day, budget, has_cases);
         self.cased = (self.cased.0 * DAY_KEEP, self.cased.1 * DAY_KEEP);
-        for role in &mut self.roles {
+        for role in self.roles.iter_mut() {
             role.rates.as_flattened_mut().iter_mut().for_each(|sums| sums.decay(DAY_KEEP));
             role.season.decay(DAY_KEEP);
             role.bursts.as_flattened_mut().iter_mut().for_each(|sizes| sizes.decay(DAY_KEEP));
@@ -431,7 +366,7 @@ impl Peers {
             role.slow.iter_mut().for_each(|residuals| residuals.turn(DAY_KEEP));
             role.slow_moments.iter_mut().for_each(|moments| moments.decay(DAY_KEEP));
         }
-        for group in &mut self.groups {
+        for group in self.groups.iter_mut() {
             group.rates.as_flattened_mut().iter_mut().for_each(|sums| sums.decay(DAY_KEEP));
             group.season.decay(DAY_KEEP);
             group.starts.decay(DAY_KEEP);
@@ -439,7 +374,22 @@ impl Peers {
 
         let actors = self.lanes.actor_days_a_day();
         self.blocks.turn(budget, actors);
-        self.fan_in.turn(budget, actors);
+        self.fan_in.turn(budget, actors, 1);
         self.rules.turn(budget, self.lanes.actor_days());
     }
+}
+
+/// Parts numbered without a gap: the places of roles and groups name them by their numbers.
+fn in_order<T>(
+    parts: impl Iterator<Item = Result<(u32, T), postcard::Error>>,
+) -> Result<Vec<T>, postcard::Error> {
+    let mut list = Vec::new();
+    for part in parts {
+        let (number, part) = part?;
+        if number as usize != list.len() {
+            return Err(postcard::Error::DeserializeBadEncoding);
+        }
+        list.push(part);
+    }
+    Ok(list)
 }

@@ -2,10 +2,11 @@
 
 use super::actor::{ALL, Baseline, HOUR, SHARE, SHIFT, Span, TEN, UNEXPLAINED};
 use super::part;
-use super::peers::{Context, DRIFTS, KINDS, Peers, SPANS};
+use super::peers::{DRIFTS, KINDS, Peers, SPANS};
 use super::rate::Expected;
 use super::season::{Season, hour_of_week};
 use super::slow::{Peered, Slow};
+use super::sums::Context;
 
 /// Idle minutes after which a read begins a session, and a shift.
 const SESSION_GAP_MIN: u32 = 180;

@@ -68,6 +68,19 @@ pub struct Scores {
     rarity: Vec<f32>,
 }
 
+/// Today's part of a histogram, as it is saved.
+#[derive(Serialize)]
+pub struct Today<'a>(#[serde(with = "sparse")] &'a [i32]);
+
+/// The past of a histogram, as it is saved: it changes as the day turns.
+#[derive(Serialize)]
+pub struct Past<'a>(#[serde(with = "sparse")] &'a [f32]);
+
+/// Either, as it is read back.
+#[derive(Deserialize)]
+#[serde(bound = "T: Deserialize<'de> + Copy + Default")]
+pub struct Steps<T>(#[serde(deserialize_with = "sparse::deserialize")] Vec<T>);
+
 /// Most steps hold nothing: what is saved are the others.
 mod sparse {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -103,6 +116,22 @@ impl Default for Scores {
 }
 
 impl Scores {
+    pub fn today(&self) -> Today<'_> {
+        Today(&self.today)
+    }
+
+    pub fn past(&self) -> Past<'_> {
+        Past(&self.past)
+    }
+
+    pub fn set_today(&mut self, steps: Steps<i32>) {
+        self.today = steps.0;
+    }
+
+    pub fn set_past(&mut self, steps: Steps<f32>) {
+        self.past = steps.0;
+    }
+
     /// An actor's day rose from one step to another. Step 0 is not kept: it is what remains.
     pub fn rise(&mut self, from: u16, to: u16) {
         self.today[usize::from(from)] -= 1;

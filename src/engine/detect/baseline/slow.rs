@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::peers::Moments;
 use super::residuals::Residuals;
+use super::sums::Moments;
 use super::tail::normal_quantile;
 
 /// Active days remembered. Source of the constants: DETECTORS section 3.

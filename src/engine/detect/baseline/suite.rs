@@ -4,6 +4,7 @@
 use super::actor::{ALL, Baseline, HOUR, SHARE, SHIFT, TEN, UNEXPLAINED};
 use super::config::BaselineConfig;
 use super::lane::{Lane, Part};
+use super::lookups::{Lookup, Lookups};
 use super::mark::{mark, mark_of_two};
 use super::peers::{DRIFTS, KINDS, Peers, Role, SPANS};
 use super::roll::{NOVEL_MIN, NOVELTY_DRIFT, START_UNUSUAL, relative};
@@ -11,7 +12,9 @@ use super::sequence::place_of;
 use super::slow::{Peered, Slow};
 use super::why;
 use crate::engine::detect::Judged;
-use crate::engine::model::{ActorType, Finding};
+use crate::engine::detect::mode::Mode;
+use crate::engine::detect::state::cut;
+use crate::engine::model::{ActorType, EventTime, Finding};
 
 /// Parts of the counts, by span and kind.
 const COUNT_PARTS: [[Part; KINDS]; SPANS] = [
@@ -211,7 +214,7 @@ impl Suite {
             return;
         }
         let (detector, mode) = why::detector_of(lane, &actor.day, &peers.lanes, &self.config);
-        if mode == crate::engine::detect::mode::Mode::Off {
+        if mode == Mode::Off {
             return;
         }
         findings.push(why::finding(judged, actor, peers, places, lane, beyond, (detector, mode)));
@@ -233,7 +236,6 @@ impl Suite {
         read: &Read,
         findings: &mut Vec<Finding>,
     ) {
-        use crate::engine::detect::mode::Mode;
         let who = mark(judged.event.actor_id().unwrap_or(""));
         let day = actor.day.day;
         let person = judged.facts.actor_type != ActorType::Service;
@@ -253,19 +255,45 @@ impl Suite {
         if self.config.subject_fan_in == Mode::Off || !counts {
             return;
         }
-        let mut look = |hash: u64| peers.fan_in.take(hash, who, day, self.config.subjects_max);
-        let mut tell = |hit, name: &str| {
-            findings.push(why::fan_in(judged, &hit, name, self.config.subject_fan_in));
-        };
-        for token in &judged.facts.tokens {
-            if let Some(hit) = look(token.short()) {
-                tell(hit, &token.to_string());
+        let mut look = |hash: u64, name: &dyn Fn() -> String| {
+            if let Some(leaving) = &mut peers.leaving {
+                leaving.push(lookup(judged, (hash, &name()), who, day));
+            } else if let Some(hit) = peers.fan_in.take(hash, who, day, self.config.subjects_max) {
+                let found = lookup(judged, (hash, &name()), who, day);
+                let mode = self.config.subject_fan_in;
+                findings.push(why::fan_in(&found, judged.source(), &hit, mode));
             }
+        };
+        // Of a long list the same subjects are looked at whoever reads it.
+        let one_in = (judged.facts.tokens.len() / LOOKUPS_AN_EVENT + 1) as u64;
+        for token in judged.facts.tokens.iter().filter(|token| token.short() % one_in == 0) {
+            look(token.short(), &|| token.to_string());
         }
-        if let Some(hash) = record_hash(judged).filter(|_| judged.facts.tokens.is_empty())
-            && let Some(hit) = look(hash)
-        {
-            tell(hit, &format!("a record of `{}`", judged.facts.dataset));
+        if let Some(hash) = record_hash(judged).filter(|_| judged.facts.tokens.is_empty()) {
+            look(hash, &|| format!("a record of `{}`", judged.facts.dataset));
+        }
+    }
+
+    /// Counts what other shards tell of their accounts' lookups, `now` being when it arrived.
+    pub fn gather(
+        &self,
+        told: Lookups,
+        now: EventTime,
+        peers: &mut Peers,
+        findings: &mut Vec<Finding>,
+    ) {
+        peers.gathered.take(told, now);
+        while let Some((lookup, turns)) = peers.gathered.next_due() {
+            if turns {
+                let (actors, shards) = (peers.gathered.actors_a_day(), peers.gathered.shards());
+                peers.fan_in.turn(self.budget, actors, shards);
+            }
+            let (subject, reader, day) = (lookup.subject, lookup.reader, lookup.day);
+            let hit = peers.fan_in.take(subject, reader, day, self.config.subjects_max);
+            let mode = self.config.subject_fan_in;
+            if let Some(hit) = hit.filter(|_| mode != Mode::Off) {
+                findings.push(why::fan_in(&lookup, lookup.source(), &hit, mode));
+            }
         }
     }
 
@@ -287,6 +315,33 @@ const SUSPECT_DAYS: u16 = 3;
 const STRONGLY_SUSPECT_DAYS: u16 = 10;
 /// Reads in hot blocks at which an actor is told of.
 const HOT_READS: u16 = 4;
+
+/// Subjects of one event that are counted.
+const LOOKUPS_AN_EVENT: usize = 64;
+
+/// What is to be told of a read where the subject is counted.
+fn lookup(judged: &Judged<'_>, (subject, name): (u64, &str), reader: u32, day: u16) -> Lookup {
+    let event = judged.event;
+    let kept = |text: &str| Box::from(cut(text));
+    Lookup {
+        subject,
+        name: name.into(),
+        reader,
+        day,
+        at: judged.at,
+        event_id: judged.event_id().as_ref().into(),
+        actor: event.actor_id().map(kept),
+        source_ip: event.source_ip().map(kept),
+        session: event.session.as_deref().map(kept),
+        dataset: kept(judged.facts.dataset),
+        category: event.resource.dataset.is_some().then(|| kept(judged.facts.category)),
+        tier: judged.facts.tier,
+        records: event.records,
+        bytes: event.bytes,
+        position: judged.origin.position,
+        stream: None,
+    }
+}
 
 /// Of the record read, where it has a name.
 fn record_hash(judged: &Judged<'_>) -> Option<u64> {

@@ -7,6 +7,7 @@ use super::config::BaselineConfig;
 use super::fan_in::FanInHit;
 use super::lane::{FAST, Lane, Part, parts_of};
 use super::lanes::{ActorDay, Lanes};
+use super::lookups::Lookup;
 use super::peers::Peers;
 use super::rate::{Expected, Rate};
 use super::{
@@ -15,7 +16,9 @@ use super::{
 };
 use crate::engine::detect::Judged;
 use crate::engine::detect::mode::Mode;
-use crate::engine::model::{Finding, Key, KeyKind, Window};
+use crate::engine::detect::severity_of;
+use crate::engine::detect::state::cut;
+use crate::engine::model::{Finding, IdHasher, Key, KeyKind, Source, Window};
 
 /// Score at a lane's threshold, and points for each decade beyond.
 const BASE: f32 = 43.0;
@@ -240,20 +243,48 @@ pub fn block(judged: &Judged<'_>, hot: &Hot, reads: u16, mode: Mode) -> Finding 
     finding
 }
 
-/// One more reader of a subject many look up.
-pub fn fan_in(judged: &Judged<'_>, hit: &FanInHit, subject: &str, mode: Mode) -> Finding {
+/// One more reader of a subject many look up. Its id names subject, day and how many they are, not
+/// the read: whoever is last, it is the same finding.
+pub fn fan_in(lookup: &Lookup, source: Source, hit: &FanInHit, mode: Mode) -> Finding {
     let why = format!(
-        "about {:.0} accounts looked up {subject} without a case in two days; usual is {:.1}",
-        hit.readers, hit.usual,
+        "about {:.0} accounts looked up {} without a case in two days; usual is {:.1}",
+        hit.readers, lookup.name, hit.usual,
     );
     let score = if mode == Mode::Shadow { SHADOW } else { 50 };
-    let key = Key { kind: KeyKind::Subject, value: subject.to_owned() };
-    let mut finding = judged.finding_on(key, SUBJECT_FAN_IN, "", score, why);
-    finding.window = Window { start: judged.at.minus_ms(2 * 86_400_000), end: judged.at };
-    finding.observed = f64::from(hit.readers.round());
-    finding.expected = f64::from((hit.usual * 10.0).round() / 10.0);
-    finding.unit = "actors".into();
-    finding.subjects = 1;
-    finding.attack = vec!["T1213".into()];
-    finding
+    let key = Key { kind: KeyKind::Subject, value: cut(&lookup.name).to_owned() };
+    let id = IdHasher::new("finding")
+        .part(SUBJECT_FAN_IN.as_bytes())
+        .part(key.kind.name().as_bytes())
+        .part(key.value.as_bytes())
+        .part(&lookup.subject.to_le_bytes())
+        .part(&lookup.day.to_le_bytes())
+        .part(&hit.bits.to_le_bytes())
+        .finish();
+    let text = |text: &Option<Box<str>>| text.as_deref().map(str::to_owned);
+    Finding {
+        id,
+        time: lookup.at,
+        detector: SUBJECT_FAN_IN.into(),
+        rule: None,
+        severity: severity_of(score),
+        score,
+        key,
+        actor: text(&lookup.actor),
+        source_ip: text(&lookup.source_ip),
+        session: text(&lookup.session),
+        dataset: Some(&*lookup.dataset).filter(|d| !d.is_empty()).map(str::to_owned),
+        category: text(&lookup.category),
+        tier: lookup.tier,
+        window: Window { start: lookup.at.minus_ms(2 * 86_400_000), end: lookup.at },
+        observed: f64::from(hit.readers.round()),
+        expected: f64::from((hit.usual * 10.0).round() / 10.0),
+        unit: "actors".into(),
+        subjects: 1,
+        records: lookup.records,
+        bytes: lookup.bytes,
+        attack: vec!["T1213".into()],
+        why,
+        evidence: vec![lookup.event_id.as_ref().to_owned()],
+        source,
+    }
 }

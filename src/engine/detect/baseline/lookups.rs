@@ -1,0 +1,379 @@
+//! Reads of one subject by many accounts, counted where the subject is: each account's first read
+//! of a subject on a day that no case explains is a *lookup*, which travels from the shard of the
+//! account to the shard of the subject.
+//!
+//! Lookups come from many shards, each at its own place in time. They are taken in the order of
+//! event time once every source has got so far, so that what is found does not rest on who was
+//! read first; a source with nothing more to read, or unheard for a minute, is not waited for.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::saving::{PartKey, PartSink, Parts};
+use crate::engine::model::{EventTime, Source};
+
+/// One account's first read of one subject on a day, and what a finding says of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Lookup {
+    pub subject: u64,
+    /// As findings name the subject: its token, or the record's dataset.
+    pub name: Box<str>,
+    pub reader: u32,
+    /// Days since 1970.
+    pub day: u16,
+    pub at: EventTime,
+    pub event_id: Box<str>,
+    pub actor: Option<Box<str>>,
+    pub source_ip: Option<Box<str>>,
+    pub session: Option<Box<str>>,
+    pub dataset: Box<str>,
+    pub category: Option<Box<str>>,
+    pub tier: u8,
+    pub records: u64,
+    pub bytes: u64,
+    /// Where the event stands in its stream.
+    pub position: u64,
+    /// The stream: filled in where it arrives.
+    #[serde(default)]
+    pub stream: Option<(Box<str>, i32)>,
+}
+
+impl Lookup {
+    /// Where the event can be read again.
+    pub fn source(&self) -> Source {
+        match &self.stream {
+            Some((topic, partition)) => Source::Kafka {
+                topic: topic.as_ref().to_owned(),
+                partition: *partition,
+                offset: self.position,
+            },
+            None => Source::Monitor { monitor: "unknown stream".into() },
+        }
+    }
+}
+
+/// How far a source has got.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    /// The source: a partition of an input topic.
+    pub topic: Box<str>,
+    pub partition: i32,
+    /// Event time up to which it has told everything.
+    pub reached: EventTime,
+    /// There is nothing more to read at present.
+    pub idle: bool,
+    /// Accounts of an ordinary day there.
+    pub actors: f32,
+    /// How many shards share the subjects.
+    pub shards: u32,
+    /// How many sources there are.
+    pub sources: u32,
+}
+
+/// What travels: lookups of one source, and how far it has got with them. May hold none.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Lookups {
+    pub progress: Progress,
+    pub lookups: Vec<Lookup>,
+}
+
+/// The form of [`Lookups`] on their topic.
+const WIRE_VERSION: u8 = 1;
+
+#[derive(Debug, thiserror::Error)]
+pub enum LookupsError {
+    #[error("lookups are empty")]
+    Empty,
+    #[error("lookups are of version {found}, and this program reads version {WIRE_VERSION}")]
+    Version { found: u8 },
+    #[error("lookups do not read back: {0}")]
+    Form(postcard::Error),
+}
+
+impl Lookups {
+    pub fn to_bytes(&self) -> Result<Vec<u8>, LookupsError> {
+        postcard::to_extend(self, vec![WIRE_VERSION]).map_err(LookupsError::Form)
+    }
+
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, LookupsError> {
+        match bytes.split_first() {
+            None => Err(LookupsError::Empty),
+            Some((&WIRE_VERSION, content)) => {
+                postcard::from_bytes(content).map_err(LookupsError::Form)
+            }
+            Some((&found, _)) => Err(LookupsError::Version { found }),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Heard {
+    reached: EventTime,
+    idle: bool,
+    actors: f32,
+    /// Broker time at which it was last heard of.
+    at: EventTime,
+}
+
+/// Lookups on their way into the count.
+#[derive(Clone, Debug, Default)]
+pub struct Gathered {
+    sources: BTreeMap<(Box<str>, i32), Heard>,
+    shards: u32,
+    /// How many sources there should be, and since when that is so.
+    expected: (u32, EventTime),
+    /// Day that was last counted.
+    day: u16,
+    next: u32,
+    /// Up to where lookups count, as of what was told last.
+    horizon: EventTime,
+    /// Held back, in the order they will count in; each with the number it is saved under.
+    held: BTreeMap<(EventTime, Box<str>, u64), (u32, Lookup)>,
+    /// Numbers to be saved, and to be withdrawn.
+    fresh: Vec<u32>,
+    gone: Vec<u32>,
+}
+
+/// A source that is not heard of for so long is not waited for.
+const WAIT_MS: i64 = 60_000;
+/// More than this is not held back: the oldest count at once.
+const HELD_MAX: usize = 262_144;
+/// Sources known; further ones are not waited for.
+const SOURCES_MAX: usize = 16_384;
+/// Kinds of saved parts: sources and numbers, and a lookup held back.
+const HEAD: u8 = b'q';
+const HELD: u8 = b'Q';
+
+impl Gathered {
+    /// Takes in what a source tells, `now` being when the broker got it.
+    pub fn take(&mut self, told: Lookups, now: EventTime) {
+        let Progress { topic, partition, reached, idle, actors, shards, sources } = told.progress;
+        if sources > self.expected.0 {
+            self.expected = (sources, now);
+        }
+        for mut lookup in told.lookups {
+            lookup.stream = Some((topic.clone(), partition));
+            let key = (lookup.at, lookup.event_id.clone(), lookup.subject);
+            if !self.held.contains_key(&key) {
+                self.next = self.next.wrapping_add(1);
+                self.fresh.push(self.next);
+                self.held.insert(key, (self.next, lookup));
+            }
+        }
+        let source = (topic, partition);
+        let before = self.sources.get(&source).map(|before| before.at);
+        if before.is_some_and(|before| now.since(before) >= WAIT_MS) {
+            // Back after a while: the others may be about to come back too.
+            self.expected.1 = now;
+        }
+        if before.is_some() || self.sources.len() < SOURCES_MAX {
+            self.sources.insert(source, Heard { reached, idle, actors, at: now });
+        }
+        self.shards = shards;
+        self.horizon = self.horizon(now);
+    }
+
+    /// Event time up to which everybody has told everything.
+    fn horizon(&self, now: EventTime) -> EventTime {
+        let fresh = || self.sources.values().filter(|source| now.since(source.at) < WAIT_MS);
+        let unheard = fresh().count() < self.expected.0 as usize;
+        if unheard && now.since(self.expected.1) < WAIT_MS {
+            return EventTime::MIN;
+        }
+        let behind = fresh().filter(|source| !source.idle).map(|source| source.reached);
+        behind.min().unwrap_or(EventTime::MAX)
+    }
+
+    /// The next lookup whose turn has come; true with the first of a new day.
+    pub fn next_due(&mut self) -> Option<(Lookup, bool)> {
+        let entry = self.held.first_entry()?;
+        if entry.key().0 > self.horizon && self.held.len() <= HELD_MAX {
+            return None;
+        }
+        let (_, (number, lookup)) = self.held.pop_first()?;
+        self.gone.push(number);
+        let turns = lookup.day > self.day;
+        self.day = self.day.max(lookup.day);
+        Some((lookup, turns))
+    }
+
+    /// Accounts of an ordinary day, everywhere.
+    pub fn actors_a_day(&self) -> f32 {
+        self.sources.values().map(|source| source.actors).sum()
+    }
+
+    /// How many shards share the subjects.
+    pub fn shards(&self) -> u32 {
+        self.shards
+    }
+
+    pub fn held(&self) -> usize {
+        self.held.len()
+    }
+
+    /// Hands out what has changed.
+    pub fn save(&mut self, sink: &mut impl PartSink) -> GatheredSaving {
+        let saving = GatheredSaving {
+            fresh: std::mem::take(&mut self.fresh),
+            gone: std::mem::take(&mut self.gone),
+        };
+        if self.sources.is_empty() {
+            return saving;
+        }
+        let sources: Vec<_> = self.sources.iter().collect();
+        sink.put(
+            PartKey::new(HEAD, 0),
+            &(self.shards, self.expected, self.day, self.next, sources),
+        );
+        saving.gone.iter().for_each(|&number| sink.withdraw(PartKey::new(HELD, number)));
+        if !saving.fresh.is_empty() {
+            let fresh: std::collections::BTreeSet<u32> = saving.fresh.iter().copied().collect();
+            let held = self.held.values().filter(|(number, _)| fresh.contains(number));
+            held.for_each(|(number, lookup)| sink.put(PartKey::new(HELD, *number), lookup));
+        }
+        saving
+    }
+
+    pub fn save_again(&mut self, saving: GatheredSaving) {
+        self.fresh.extend(saving.fresh);
+        self.gone.extend(saving.gone);
+    }
+
+    pub fn read(parts: &Parts) -> Result<Self, postcard::Error> {
+        type Sources = Vec<((Box<str>, i32), Heard)>;
+        type Head = (u32, (u32, EventTime), u16, u32, Sources);
+        let head: Option<Head> = parts.one(PartKey::new(HEAD, 0))?;
+        let Some((shards, expected, day, next, sources)) = head else { return Ok(Self::default()) };
+        let mut read = Self {
+            sources: sources.into_iter().collect(),
+            shards,
+            expected,
+            day,
+            next,
+            ..Self::default()
+        };
+        for held in parts.all::<Lookup>(HELD) {
+            let (number, lookup) = held?;
+            let key = (lookup.at, lookup.event_id.clone(), lookup.subject);
+            read.held.insert(key, (number, lookup));
+        }
+        Ok(read)
+    }
+}
+
+/// What a save has handed out.
+#[derive(Debug)]
+pub struct GatheredSaving {
+    fresh: Vec<u32>,
+    gone: Vec<u32>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> EventTime {
+        EventTime::default().plus_ms(1_800_000_000_000 + second * 1_000)
+    }
+
+    fn lookup(second: i64) -> Lookup {
+        Lookup {
+            subject: 7,
+            name: "p1.7".into(),
+            reader: second as u32,
+            day: (at(second).millis() / 86_400_000) as u16,
+            at: at(second),
+            event_id: format!("e{second}").into(),
+            actor: Some("off-1".into()),
+            source_ip: None,
+            session: None,
+            dataset: "pnr".into(),
+            category: None,
+            tier: 1,
+            records: 1,
+            bytes: 0,
+            position: 0,
+            stream: None,
+        }
+    }
+
+    fn told(partition: i32, reached: i64, idle: bool, seconds: &[i64]) -> Lookups {
+        let reached = at(reached);
+        let topic = "access".into();
+        let (actors, shards, sources) = (100.0, 2, 2);
+        let progress = Progress { topic, partition, reached, idle, actors, shards, sources };
+        Lookups { progress, lookups: seconds.iter().map(|&second| lookup(second)).collect() }
+    }
+
+    fn due(gathered: &mut Gathered) -> Vec<i64> {
+        let next = || gathered.next_due().map(|(lookup, _)| lookup.at.since(at(0)) / 1_000);
+        std::iter::from_fn(next).collect()
+    }
+
+    #[test]
+    fn lookups_count_in_the_order_of_event_time_whoever_is_read_first() {
+        let mut gathered = Gathered::default();
+        gathered.take(told(0, 0, false, &[]), at(0));
+        gathered.take(told(1, 0, false, &[]), at(0));
+        gathered.take(told(0, 900, false, &[10, 500, 900]), at(1));
+        assert_eq!(due(&mut gathered), [0_i64; 0]);
+        gathered.take(told(1, 600, false, &[20, 400]), at(2));
+        assert_eq!(due(&mut gathered), [10, 20, 400, 500]);
+        // The other has nothing more to read.
+        gathered.take(told(1, 600, true, &[]), at(3));
+        assert_eq!(due(&mut gathered), [900]);
+        assert_eq!(gathered.actors_a_day(), 200.0);
+    }
+
+    #[test]
+    fn a_source_that_stands_still_does_not_hold_back_the_others_for_ever() {
+        let mut gathered = Gathered::default();
+        gathered.take(told(1, 0, false, &[]), at(0));
+        gathered.take(told(0, 900, false, &[10]), at(30));
+        assert_eq!(due(&mut gathered), [0_i64; 0]);
+        gathered.take(told(0, 900, false, &[]), at(61));
+        assert_eq!(due(&mut gathered), [10]);
+    }
+
+    #[test]
+    fn nobody_counts_before_every_source_has_been_heard_of() {
+        let mut gathered = Gathered::default();
+        gathered.take(told(0, 900, true, &[10]), at(0));
+        assert_eq!(due(&mut gathered), [0_i64; 0]);
+        let mut late = gathered.clone();
+        late.take(told(0, 900, true, &[]), at(30));
+        late.take(told(0, 900, true, &[]), at(60));
+        assert_eq!(due(&mut late), [10]);
+        gathered.take(told(1, 500, false, &[5]), at(31));
+        assert_eq!(due(&mut gathered), [5, 10]);
+    }
+
+    #[test]
+    fn after_everything_was_down_all_are_waited_for_anew() {
+        let mut gathered = Gathered::default();
+        gathered.take(told(0, 900, true, &[]), at(0));
+        gathered.take(told(1, 900, true, &[]), at(0));
+        gathered.take(told(0, 5_000, false, &[5_000]), at(9_000));
+        assert_eq!(due(&mut gathered), [0_i64; 0]);
+        gathered.take(told(1, 4_000, false, &[3_000]), at(9_001));
+        assert_eq!(due(&mut gathered), [3_000]);
+        gathered.take(told(1, 6_000, false, &[]), at(9_002));
+        assert_eq!(due(&mut gathered), [5_000]);
+    }
+
+    #[test]
+    fn what_is_told_twice_is_held_once_and_reads_back() {
+        let mut gathered = Gathered::default();
+        gathered.take(told(1, 0, false, &[]), at(0));
+        for _ in 0..2 {
+            gathered.take(told(0, 900, false, &[10, 20]), at(1));
+        }
+        assert_eq!(gathered.held(), 2);
+        let told = told(0, 900, false, &[10]);
+        let again = Lookups::from_bytes(&told.to_bytes().unwrap()).unwrap();
+        assert_eq!(again, told);
+        assert!(matches!(Lookups::from_bytes(&[9, 1]), Err(LookupsError::Version { found: 9 })));
+        assert!(matches!(Lookups::from_bytes(&[]), Err(LookupsError::Empty)));
+    }
+}

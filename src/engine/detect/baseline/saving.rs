@@ -1,0 +1,125 @@
+//! What peers have in common, in parts: each is saved only when it has changed.
+//!
+//! A part has a key of its own. Small numbers that move with every event are one part a kind;
+//! roles, groups and books are one part each; tables of fixed size go by pages.
+
+use std::collections::BTreeMap;
+
+use serde::de::DeserializeOwned;
+use serde::ser::SerializeSeq;
+use serde::{Serialize, Serializer};
+
+use super::pages::Pages;
+
+/// Key of a part: what it is, and which of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PartKey {
+    kind: u8,
+    number: u32,
+}
+
+impl PartKey {
+    pub const fn new(kind: u8, number: u32) -> Self {
+        Self { kind, number }
+    }
+
+    pub fn to_bytes(self) -> [u8; 5] {
+        let [a, b, c, d] = self.number.to_be_bytes();
+        [self.kind, a, b, c, d]
+    }
+
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let &[kind, a, b, c, d] = bytes else { return None };
+        Some(Self { kind, number: u32::from_be_bytes([a, b, c, d]) })
+    }
+}
+
+/// Takes the parts of a save.
+pub trait PartSink {
+    fn put<T: Serialize + ?Sized>(&mut self, part: PartKey, content: &T);
+    /// The part holds nothing any more.
+    fn withdraw(&mut self, part: PartKey);
+}
+
+/// Saved parts while they are read back.
+#[derive(Default)]
+pub struct Parts(BTreeMap<PartKey, Vec<u8>>);
+
+impl Parts {
+    pub fn insert(&mut self, key: PartKey, content: Vec<u8>) {
+        self.0.insert(key, content);
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// None where there is no such part.
+    pub fn one<T: DeserializeOwned>(&self, key: PartKey) -> Result<Option<T>, postcard::Error> {
+        self.0.get(&key).map(|content| postcard::from_bytes(content)).transpose()
+    }
+
+    /// Parts of a kind by their numbers.
+    pub fn all<T: DeserializeOwned>(
+        &self,
+        kind: u8,
+    ) -> impl Iterator<Item = Result<(u32, T), postcard::Error>> {
+        let range = PartKey::new(kind, 0)..=PartKey::new(kind, u32::MAX);
+        self.0.range(range).map(|(key, content)| Ok((key.number, postcard::from_bytes(content)?)))
+    }
+}
+
+/// An entry of a table that may hold nothing.
+pub trait Slot: Default {
+    fn is_free(&self) -> bool;
+}
+
+/// A page's entries that hold something, each with its place.
+struct Held<'a, T>(&'a [T]);
+
+impl<T: Slot + Serialize> Serialize for Held<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let held = || (0_u16..).zip(self.0).filter(|(_, entry)| !entry.is_free());
+        let mut list = serializer.serialize_seq(Some(held().count()))?;
+        for entry in held() {
+            list.serialize_element(&entry)?;
+        }
+        list.end()
+    }
+}
+
+/// Hands out the pages that have changed, and says which.
+pub fn save_pages<T: Slot + Serialize, const N: usize>(
+    pages: &mut Pages<T, N>,
+    kind: u8,
+    sink: &mut impl PartSink,
+) -> Vec<u32> {
+    let changed = pages.take_changed();
+    for &page in &changed {
+        let (key, entries) = (PartKey::new(kind, page), pages.page(page));
+        if entries.iter().all(Slot::is_free) {
+            sink.withdraw(key);
+        } else {
+            sink.put(key, &Held(entries));
+        }
+    }
+    changed
+}
+
+/// Entries a table may have: what is read back is not believed beyond.
+const PLACES_MAX: u32 = 1 << 25;
+
+/// A table of so many places from its pages.
+pub fn read_pages<T: Slot + Clone + DeserializeOwned, const N: usize>(
+    parts: &Parts,
+    kind: u8,
+    places: u32,
+) -> Result<Pages<T, N>, postcard::Error> {
+    let places = places.min(PLACES_MAX) as usize;
+    let mut pages = Pages::from(vec![T::default(); places]).into_saved();
+    for page in parts.all::<Vec<(u16, T)>>(kind) {
+        let (page, entries) = page?;
+        pages.put_back(page, entries.into_iter().map(|(place, entry)| (place.into(), entry)));
+    }
+    Ok(pages)
+}

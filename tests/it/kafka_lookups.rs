@@ -1,0 +1,149 @@
+//! One person looked up by many: found the same with one partition and with eight, and whoever is
+//! killed on the way.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+use tidewaiter::engine::model::EventTime;
+
+use crate::monitor::{Monitor, until};
+use crate::setup::{Setup, assert_same_findings, titles};
+use crate::stream::{Sent, SharedBroker};
+
+const OFFICERS: i64 = 60;
+const DAYS: i64 = 10;
+const CURIOUS: i64 = 25;
+const MINUTE: i64 = 60_000;
+
+fn read(at: EventTime, officer: i64, number: i64, subject: &str) -> (String, Value) {
+    let actor = format!("off-{officer}");
+    let event = json!({
+        "kind": "access", "id": format!("e{officer}-{number}"), "time": at.to_string(),
+        "actor": {"id": actor, "role": "border_officer", "unit": format!("U{}", officer % 6)},
+        "source": {"ip": format!("10.0.0.{officer}")},
+        "system": "gateway", "action": "read",
+        "resource": {"dataset": "pnr", "category": "travel", "record": format!("R-{officer}-{number}"),
+                     "subject": subject},
+    });
+    (actor, event)
+}
+
+/// Ten days in which officers read whom nobody else reads, and on the last of them 25 read one
+/// person, one every few minutes.
+fn events() -> Vec<(String, Value)> {
+    let start = EventTime::parse("2026-03-02T08:00:00Z").unwrap();
+    let mut events = Vec::new();
+    for day in 0..DAYS {
+        for number in 0..8 {
+            for officer in 0..OFFICERS {
+                let at = start.plus_ms(day * 1_440 * MINUTE + (number * 60 + officer) * MINUTE);
+                let subject = format!("T-{officer}-{day}-{number}");
+                events.push((at, read(at, officer, day * 100 + number, &subject)));
+            }
+        }
+    }
+    for officer in 0..CURIOUS {
+        let at = start.plus_ms((DAYS - 1) * 1_440 * MINUTE + (125 + 7 * officer) * MINUTE);
+        events.push((at, read(at, officer, 9_999, "T-star")));
+    }
+    events.sort_by_key(|(at, _)| *at);
+    events.into_iter().map(|(_, event)| event).collect()
+}
+
+struct Installation {
+    setup: Setup,
+    file: PathBuf,
+    total: i64,
+}
+
+impl Installation {
+    fn new(broker: &SharedBroker, name: &str, partitions: i32, kafka: &str) -> Self {
+        let setup = Setup::new(&broker.lock(), name, &[("access", partitions)]);
+        let catalogue = setup.path("catalogue.toml");
+        let text = "[[dataset]]\nname = \"pnr\"\ncategory = \"travel\"\ntier = 1\n";
+        std::fs::write(&catalogue, text).unwrap();
+        let rest = format!("[data]\ncatalogue = \"{}\"\n", catalogue.display());
+        setup.configure(broker.lock().bootstrap(), kafka, &rest);
+        let events = events();
+        let total = events.len() as i64;
+        let mut lines = String::new();
+        events.iter().for_each(|(_, event)| drop(writeln!(lines, "{event}")));
+        let file = setup.path("events.ndjson");
+        std::fs::write(&file, lines).unwrap();
+        let sent = |(key, event): (String, Value)| -> Sent {
+            (Some(key), Some(event.to_string().into_bytes()))
+        };
+        setup.stream.produce(&setup.input("access"), events.into_iter().map(sent));
+        Self { setup, file, total }
+    }
+
+    fn until_committed(&self, share: i64) {
+        until(&format!("{share} % committed"), || {
+            let done = self.setup.stream.committed(&self.setup.name, self.setup.inputs())?;
+            if done * 100 >= self.total * share { Ok(()) } else { Err(format!("{done}")) }
+        });
+    }
+
+    /// What was found of the person is what one undisturbed process finds in the file.
+    fn check(&self, monitors: Vec<Monitor>) {
+        // The key subjects are made tokens with is there by then.
+        self.until_committed(100);
+        let replayed = self.setup.replay(std::slice::from_ref(&self.file));
+        let expected = fan_in(replayed.findings);
+        assert!(expected.len() >= 3, "{} findings", expected.len());
+        until("everything that was looked up to be counted", || {
+            match fan_in(self.setup.findings()).len() {
+                found if found >= expected.len() => Ok(()),
+                found => Err(format!("{found} of {}", expected.len())),
+            }
+        });
+        self.setup.settled();
+        monitors.into_iter().for_each(|monitor| drop(monitor.stop_well()));
+        assert_same_findings(&fan_in(self.setup.findings()), &expected);
+        let of_star = |incidents: &[Value]| -> Vec<String> {
+            let titles = titles(incidents).into_iter();
+            titles.filter(|title| title.contains("looked up by many")).collect()
+        };
+        let opened = of_star(&self.setup.opened());
+        assert_eq!(opened.len(), 1, "{opened:?}");
+        assert_eq!(opened, of_star(&replayed.incidents));
+    }
+}
+
+fn fan_in(findings: BTreeMap<String, Value>) -> BTreeMap<String, Value> {
+    findings.into_iter().filter(|(_, f)| f["detector"] == "subject_fan_in").collect()
+}
+
+#[test]
+fn one_person_looked_up_by_25_is_one_incident_with_one_partition() {
+    let broker = SharedBroker::get();
+    let it = Installation::new(&broker, "lookups-1", 1, "");
+    let monitor = Monitor::start(&it.setup.config());
+    it.check(vec![monitor]);
+}
+
+#[test]
+fn one_person_looked_up_by_25_is_the_same_incident_with_eight() {
+    let broker = SharedBroker::get();
+    let it = Installation::new(&broker, "lookups-8", 8, "workers = 2");
+    let monitor = Monitor::start(&it.setup.config());
+    it.check(vec![monitor]);
+}
+
+#[test]
+fn and_with_eight_and_two_processes_of_which_one_is_killed() {
+    let broker = SharedBroker::get();
+    let it = Installation::new(&broker, "lookups-killed", 8, "");
+    let path = it.setup.path("detect.toml");
+    let text = std::fs::read_to_string(it.setup.config()).unwrap();
+    std::fs::write(&path, text + "[roles]\ncorrelate = false\nserve = false\n").unwrap();
+    let mut other = Monitor::start(&path);
+    other.says("partitions assigned");
+    let whole = Monitor::start(&it.setup.config());
+    it.until_committed(30);
+    other.kill();
+    let again = Monitor::start(&path);
+    it.check(vec![whole, again]);
+}
