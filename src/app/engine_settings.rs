@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use super::live::Overrides;
 use crate::adapters::secrets::Secret;
 use crate::config::Config;
 use crate::engine::cases::Regimes;
 use crate::engine::detect::baseline::Suite;
 use crate::engine::detect::rules::{Dialect, Mapping, Placeholders, RuleError, RuleSet};
-use crate::engine::detect::{Exception, Exceptions, Roster, Rules};
+use crate::engine::detect::{Exceptions, Roster, Rules};
 use crate::engine::enrich::{Addresses, Catalogue, Directory, Enricher, Pseudonyms};
 use crate::engine::model::Problems;
 use crate::engine::shard::Settings;
@@ -50,14 +51,14 @@ pub struct Loaded {
 
 /// Reads every file the configuration names and builds the engine's settings, all or nothing.
 pub fn load_settings(config: &Config, key: &Secret) -> Result<(Settings, Loaded), SettingsError> {
-    load_settings_with(config, key, Vec::new())
+    load_settings_with(config, key, Overrides::default())
 }
 
-/// The same with exceptions that come from elsewhere than the file.
+/// The same with what is set through the API.
 pub fn load_settings_with(
     config: &Config,
     key: &Secret,
-    more: Vec<Exception>,
+    over: Overrides,
 ) -> Result<(Settings, Loaded), SettingsError> {
     let pseudonyms = Pseudonyms::new(key.bytes());
     let catalogue = match &config.data.catalogue {
@@ -82,7 +83,7 @@ pub fn load_settings_with(
         Some(path) => parse("exceptions", path, Exceptions::parse)?,
         None => Exceptions::default(),
     };
-    excepted.join(more).map_err(|problems| SettingsError::Exceptions { problems })?;
+    excepted.join(over.exceptions).map_err(|problems| SettingsError::Exceptions { problems })?;
     rules.except(excepted);
     let exceptions = rules.exceptions().list().len();
     let datasets = catalogue.len();
@@ -90,8 +91,8 @@ pub fn load_settings_with(
     let enricher =
         Enricher { catalogue, directory, pseudonyms, addresses: Addresses::new(&config.addresses) };
     let roster = Roster::new(&config.detect);
-    let suite =
-        Suite::new(config.detect.baseline.clone(), config.detect.budget_per_1000_actors_day);
+    let budget = over.budget.unwrap_or(config.detect.budget_per_1000_actors_day);
+    let suite = Suite::new(config.detect.baseline.clone(), budget);
     Ok((Settings { enricher, roster, suite, rules, time: config.time.clone() }, loaded))
 }
 

@@ -8,10 +8,10 @@ mod correlate;
 pub mod demo;
 mod engine_settings;
 pub mod evaluate;
-mod exceptions;
 mod explain;
 mod keep;
 mod key;
+mod live;
 mod open_store;
 mod readiness;
 mod reload;
@@ -31,6 +31,7 @@ pub use explain::{
     explain_kafka,
 };
 pub use key::{KeyError, has_pseudonym_key, pseudonym_key};
+pub use live::Overrides;
 pub use open_store::{OpenStoreError, open_store};
 pub use rule_records::RawRecord;
 pub use run::{Hooks, RunError, run, stop_on_signals};

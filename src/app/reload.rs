@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use super::engine_settings::load_settings_with;
-use super::exceptions::LiveExceptions;
+use super::live::{LiveSettings, Overrides};
 use crate::adapters::kafka::SharedSettings;
 use crate::adapters::secrets::Secret;
 use crate::adapters::telemetry::{ReloadedFile, Telemetry, now as now_on_the_wall};
@@ -18,14 +18,14 @@ const RELOAD_EVERY: Duration = Duration::from_millis(500);
 /// Expired exceptions named at once in the log.
 const EXPIRED_TOLD_MAX: usize = 20;
 
-/// Reads catalogue, directory and rules again when they or the API's exceptions change, all or
+/// Reads catalogue, directory and rules again when they or what the API sets change, all or
 /// nothing, until told to stop.
 pub fn reload(
     config: &Config,
     key: &Secret,
     settings: &SharedSettings,
     telemetry: &Telemetry,
-    live: &LiveExceptions,
+    live: &LiveSettings,
     stop: &AtomicBool,
 ) {
     let files = [
@@ -37,7 +37,7 @@ pub fn reload(
         (ReloadedFile::Exceptions, config.data.exceptions.clone()),
     ];
     let mut expired = 0;
-    let mut version = 0;
+    let (mut version, mut before) = (0, Overrides::default());
     let mut seen = files.each_ref().map(|(_, path)| newest_change(path.as_ref()));
     while !stop.load(Ordering::Relaxed) {
         thread::sleep(RELOAD_EVERY);
@@ -47,16 +47,20 @@ pub fn reload(
         if now == seen && live_now == version {
             continue;
         }
+        let over = live.overrides();
         let mut changed: Vec<ReloadedFile> =
             (0..files.len()).filter(|&i| now[i] != seen[i]).map(|i| files[i].0).collect();
-        if live_now != version && !changed.contains(&ReloadedFile::Exceptions) {
+        if over.budget != before.budget {
+            changed.push(ReloadedFile::Budget);
+        }
+        if over.exceptions != before.exceptions && !changed.contains(&ReloadedFile::Exceptions) {
             changed.push(ReloadedFile::Exceptions);
         }
-        seen = now;
-        version = live_now;
-        match load_settings_with(config, key, live.list()) {
+        (seen, version, before) = (now, live_now, over.clone());
+        match load_settings_with(config, key, over) {
             Ok((loaded, counts)) => {
                 telemetry.rules(&loaded.rules, now_on_the_wall());
+                telemetry.budget(loaded.suite.budget());
                 *settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(loaded);
                 tracing::info!(?changed, ?counts, "reloaded");
                 changed.iter().for_each(|&file| telemetry.reload(file, true, None));

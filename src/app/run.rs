@@ -12,8 +12,8 @@ use tokio::runtime::Handle;
 
 use super::correlate::{CorrelateParts, CorrelateRole, LOOK_EVERY};
 use super::engine_settings::{load_regimes, load_settings_with};
-use super::exceptions::{CATCH_UP_MAX, LiveExceptions};
 use super::keep::{Health, Role, keep};
+use super::live::{CATCH_UP_MAX, LiveSettings};
 use super::open_store::{OpenStoreError, open_patiently};
 use super::readiness::{is_away, unready};
 use super::reload::reload;
@@ -78,6 +78,7 @@ pub async fn run(config: Config, stop: Arc<AtomicBool>, hooks: Hooks) -> Result<
     let telemetry = Telemetry::new(&inputs, categories);
     telemetry.demo(hooks.demo);
     telemetry.rules(&settings.rules, now_on_the_wall());
+    telemetry.budget(settings.suite.budget());
     telemetry.ready(vec!["starting".into()]);
     tracing::info!(
         datasets = loaded.datasets,
@@ -145,6 +146,7 @@ fn http_settings(config: &Config, regimes: Regimes) -> HttpSettings {
         trust,
         regimes,
         modes: DETECTOR_NAMES.into_iter().map(mode).collect(),
+        budget: config.detect.budget_per_1000_actors_day,
         subjects_exact_max: config.correlate.subjects_exact_max,
     }
 }
@@ -174,7 +176,7 @@ impl Roles {
             Err(error) => return Err(error.into()),
         }
         let runtime = Handle::current();
-        let live = Arc::new(LiveExceptions::default());
+        let live = Arc::new(LiveSettings::default());
         let mut threads = Vec::new();
         if roles.detect {
             threads.push(self.exceptions(&link, Arc::clone(&live))?);
@@ -377,7 +379,7 @@ impl Roles {
     fn exceptions(
         &self,
         link: &Arc<Link>,
-        live: Arc<LiveExceptions>,
+        live: Arc<LiveSettings>,
     ) -> Result<JoinHandle<()>, RunError> {
         let (kafka, link, stop, health) = (
             self.config.kafka.clone(),
@@ -391,7 +393,7 @@ impl Roles {
     }
 
     /// Before the first record is judged: what the API has excepted so far is in force.
-    async fn catch_up(&self, live: &LiveExceptions) {
+    async fn catch_up(&self, live: &LiveSettings) {
         let until = Instant::now() + CATCH_UP_MAX;
         while !live.is_caught_up() && !self.stop.load(Ordering::Relaxed) && Instant::now() < until {
             tokio::time::sleep(STOP_SLICE).await;
@@ -399,12 +401,13 @@ impl Roles {
         if live.version() == 0 {
             return;
         }
-        match load_settings_with(&self.config, &self.key, live.list()) {
+        match load_settings_with(&self.config, &self.key, live.overrides()) {
             Ok((loaded, _)) => {
+                self.telemetry.budget(loaded.suite.budget());
                 *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(loaded);
             }
             // The reload tries the same and says so.
-            Err(error) => tracing::error!(%error, "the API's exceptions are not in force"),
+            Err(error) => tracing::error!(%error, "what is set through the API is not in force"),
         }
     }
 

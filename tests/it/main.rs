@@ -24,6 +24,7 @@ mod flood;
 mod golden;
 mod kafka_backtest;
 mod kafka_broker_away;
+mod kafka_budget;
 mod kafka_cases;
 mod kafka_cloudtrail;
 mod kafka_config;

@@ -77,6 +77,7 @@ pub async fn ensure_topics(
         Wanted { name: &topics.alerts, partitions: 1, settings: vec![] },
         Wanted { name: &topics.dead_letter, partitions: 1, settings: vec![] },
         Wanted { name: &topics.exceptions, partitions: 1, settings: COMPACTED.to_vec() },
+        Wanted { name: &topics.settings, partitions: 1, settings: COMPACTED.to_vec() },
     ];
     wanted.extend(changelogs.iter().map(|(name, partitions)| Wanted {
         name,

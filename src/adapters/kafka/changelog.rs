@@ -65,7 +65,8 @@ impl PartitionMark {
 
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, StateError> {
         let (&found, content) = bytes.split_first().ok_or(StateError::Empty)?;
-        if found != STATE_VERSION {
+        // Its form has not changed since version 2.
+        if !(2..=STATE_VERSION).contains(&found) {
             return Err(StateError::Version { found });
         }
         let read = postcard::from_bytes(content);

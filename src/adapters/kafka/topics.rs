@@ -15,6 +15,8 @@ pub struct Topics {
     pub dead_letter: String,
     /// Exceptions made through the API, keyed by id, compacted.
     pub exceptions: String,
+    /// What else is set through the API, keyed by its name, compacted.
+    pub settings: String,
     /// First part of the changelogs' names.
     changelog: String,
 }
@@ -29,6 +31,7 @@ impl Topics {
             alerts: name("alerts"),
             dead_letter: name("deadletter"),
             exceptions: name("exceptions"),
+            settings: name("settings"),
             changelog: name("changelog"),
         }
     }
@@ -38,8 +41,9 @@ impl Topics {
         format!("{}.{input}", self.changelog)
     }
 
-    pub fn all(&self) -> [&str; 6] {
-        let Self { findings, evidence, watch, alerts, dead_letter, exceptions, .. } = self;
-        [findings, evidence, watch, alerts, dead_letter, exceptions]
+    pub fn all(&self) -> [&str; 7] {
+        let Self { findings, evidence, watch, alerts, dead_letter, exceptions, settings, .. } =
+            self;
+        [findings, evidence, watch, alerts, dead_letter, exceptions, settings]
     }
 }

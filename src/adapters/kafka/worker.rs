@@ -28,6 +28,7 @@ use super::transaction::{TransactionError, Transactions};
 use super::{InputConfig, KafkaConfig, Start, Topics, TopicsError};
 use crate::adapters::secrets::SecretError;
 use crate::adapters::telemetry::Telemetry;
+use crate::engine::detect::baseline::Calibration;
 use crate::engine::model::EventTime;
 use crate::engine::shard::{
     EvidenceRecord, Output, Settings, ShardConfig, StateError, StateSize, Watch,
@@ -302,6 +303,11 @@ impl Worker {
         self.parts
             .telemetry
             .state(self.parts.number, sizes.fold(StateSize::default(), |a, b| a + b));
+        let calibrations = self.lanes.values().map(|lane| lane.shard.peers().calibration());
+        self.parts.telemetry.calibration(
+            self.parts.number,
+            calibrations.fold(Calibration::default(), |a, b| a + b),
+        );
         let telemetry = &self.parts.telemetry;
         for lane in self.lanes.values_mut() {
             lane.shard.take_rule_counts(|id, counts| telemetry.rule_counts(id, counts));

@@ -6,6 +6,7 @@
 pub mod baseline;
 mod bulk_read;
 mod denied_burst;
+mod destinations;
 mod detector;
 mod enumeration;
 mod exceptions;
@@ -22,6 +23,7 @@ mod rule_noise;
 pub mod rules;
 mod sensitive;
 pub mod state;
+mod travel;
 mod watched_subject;
 pub mod window;
 
@@ -29,5 +31,5 @@ pub use bulk_read::{BulkReadConfig, Limits};
 pub use detector::{Detector, Judged, Stream, severity_of};
 pub use exceptions::{Exception, Exceptions};
 pub use mode::Mode;
-pub use roster::{DETECTOR_NAMES, DetectConfig, Roster};
+pub use roster::{DETECTOR_NAMES, DetectConfig, Roster, check_budget};
 pub use rule_match::{RuleBooks, RuleCounts, RuleScratch, RuleState, Rules};

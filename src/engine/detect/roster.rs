@@ -60,12 +60,7 @@ impl Default for DetectConfig {
 
 impl DetectConfig {
     pub fn check(&self, problems: &mut Problems) {
-        let budget = self.budget_per_1000_actors_day;
-        problems.require(
-            budget > 0.0 && budget <= 1_000.0,
-            "detect.budget_per_1000_actors_day",
-            || format!("must be above 0 and at most 1000, got {budget}"),
-        );
+        check_budget(self.budget_per_1000_actors_day, problems);
         self.baseline.check(problems);
         self.bulk_read.check(problems);
         self.no_case.check(problems);
@@ -101,6 +96,15 @@ impl DetectConfig {
             _ => Mode::On,
         }
     }
+}
+
+/// What an alert budget may be, wherever it comes from.
+pub fn check_budget(budget: f64, problems: &mut Problems) {
+    problems.require(
+        budget > 0.0 && budget <= 1_000.0,
+        "detect.budget_per_1000_actors_day",
+        || format!("must be above 0 and at most 1000, got {budget}"),
+    );
 }
 
 /// The detectors in use, in the order they speak.

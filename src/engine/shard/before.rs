@@ -1,7 +1,8 @@
 //! Saved state of earlier versions, made one of today's.
 //!
 //! What the learned detectors had learned of an actor had another shape in versions 2 and 3: it is
-//! passed over and learned anew. Everything else is kept.
+//! passed over and learned anew. Everything else is kept. Version 4 is kept whole: what came after
+//! it stands at the end of each record.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,10 +13,15 @@ use crate::engine::model::EventTime;
 
 /// Versions that are taken over.
 const TAKEN_OVER: [u8; 2] = [2, 3];
+/// The version whose records were shorter.
+pub(super) const SHORTER: u8 = 4;
 
 /// A value as today's; `None` where nothing of it is kept.
 pub(super) fn migrate(kept: Kept, value: Vec<u8>) -> Result<Option<Vec<u8>>, StateError> {
     let Some((&version, content)) = value.split_first() else { return Ok(Some(value)) };
+    if version == SHORTER {
+        return Ok(Some([&[STATE_VERSION], content].concat()));
+    }
     if !TAKEN_OVER.contains(&version) {
         return Ok(Some(value));
     }

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::Clock;
-use super::before::migrate;
+use super::before::{SHORTER, migrate};
 use super::duplicates::IdPart;
 use super::pulse::Pulse;
 use crate::engine::detect::baseline::Peers;
@@ -19,7 +19,7 @@ use crate::engine::detect::state::{ActorState, SourceState, TableMark};
 
 /// Version of the form of every value. Raise it with any change to what is saved, and read or
 /// migrate the one before.
-pub const STATE_VERSION: u8 = 4;
+pub const STATE_VERSION: u8 = 5;
 
 /// Bytes of one part of what actors have in common.
 const PEERS_PART_BYTES: usize = 256 << 10;
@@ -169,10 +169,12 @@ impl Restoring {
         let (mut mark, mut ids) = (None, Vec::new());
         let (mut actors, mut sources, mut groups) = (Vec::new(), Vec::new(), Vec::new());
         let mut parts = BTreeMap::new();
+        let mut shorter = false;
         for (key, value) in self.records {
             let (&kind, name) = key.split_first().ok_or(StateError::Empty)?;
             let kept = Kept::ALL.into_iter().find(|kept| *kept as u8 == kind);
             let kept = kept.ok_or(StateError::Kind { kind })?;
+            shorter |= kept == Kept::Peers && value.first() == Some(&SHORTER);
             let Some(value) = migrate(kept, value)? else { continue };
             match kept {
                 Kept::Actor => actors.push(entity(name, &value)?),
@@ -185,16 +187,19 @@ impl Restoring {
                 Kept::Mark => mark = Some(content(&value, "the shard's own")?),
             }
         }
-        let peers = peers_of(&parts)?;
+        let peers = peers_of(&parts, shorter)?;
         Ok(mark.map(|mark| Restored { mark, ids, actors, sources, groups, peers }))
     }
 }
 
 /// The parts in order; those beyond the count are of an earlier, longer save.
-fn peers_of(parts: &BTreeMap<Vec<u8>, (u32, Vec<u8>)>) -> Result<Peers, StateError> {
+fn peers_of(parts: &BTreeMap<Vec<u8>, (u32, Vec<u8>)>, shorter: bool) -> Result<Peers, StateError> {
     let Some(&(count, _)) = parts.values().next() else { return Ok(Peers::default()) };
-    let bytes: Vec<u8> =
+    let mut bytes: Vec<u8> =
         parts.values().take(count as usize).flat_map(|(_, bytes)| bytes).copied().collect();
+    if shorter {
+        bytes.extend(Peers::bytes_after_version_4().map_err(StateError::Write)?);
+    }
     let read = postcard::from_bytes(&bytes);
     read.map_err(|source| StateError::Read { what: "what actors have in common", source })
 }

@@ -42,16 +42,6 @@ impl ActorDay {
     }
 }
 
-/// A lane as it stands, for whoever asks.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct LaneView {
-    pub lane: &'static str,
-    /// `-log10` of the share of actor-days above which it alerts.
-    pub threshold: f32,
-    /// Actor-days a day it told of, over the remembered past.
-    pub told_per_day: f32,
-}
-
 /// Days at which a histogram's memory has fallen to a third.
 const MEMORY_DAYS: f32 = 12.0;
 /// Before this many days and actor-days the thresholds are fixed.
@@ -171,6 +161,18 @@ impl Lanes {
         }
         self.alerted = self.alerted * keep + self.alerted_today as f32;
         self.alerted_today = 0;
+        self.set_thresholds(budget);
+    }
+
+    /// The budget has changed within a day: thresholds follow from the same past.
+    pub fn dial(&mut self, budget: f64) {
+        if self.days > 0 {
+            self.set_thresholds(budget);
+        }
+    }
+
+    fn set_thresholds(&mut self, budget: f64) {
+        let has_cases = self.has_cases;
         let lanes = Lane::ALL.iter().filter(|lane| has_cases || !lane.needs_cases());
         let share = OVERLAP * budget / 1_000.0 / lanes.map(|lane| lane.weight()).sum::<f64>();
         for lane in Lane::ALL {
@@ -314,6 +316,16 @@ impl Lanes {
         }
     }
 
+    /// Alerts told by the lane, over the remembered past.
+    pub fn told_by(&self, lane: Lane) -> f32 {
+        self.told[lane as usize]
+    }
+
+    /// Actor-days alerted on, over the remembered past.
+    pub fn alerted(&self) -> f32 {
+        self.alerted
+    }
+
     /// Actor-days in the memory.
     pub fn actor_days(&self) -> f32 {
         self.actor_days
@@ -325,17 +337,9 @@ impl Lanes {
         self.actor_days / (MEMORY_DAYS * (1.0 - (-days / MEMORY_DAYS).exp())).max(1.0)
     }
 
-    /// Actor-days alerted on, per 1,000, over the remembered past.
-    pub fn realised(&self) -> f32 {
-        self.alerted * 1_000.0 / self.actor_days.max(1.0)
-    }
-
-    pub fn views(&self) -> [LaneView; LANES] {
-        Lane::ALL.map(|lane| LaneView {
-            lane: lane.name(),
-            threshold: self.lane_rarity(u16::MAX, lane, self.thresholds[lane as usize]),
-            told_per_day: self.told[lane as usize] / MEMORY_DAYS.min(f32::from(self.days.max(1))),
-        })
+    /// The rarity at which actors without a role's own book are told of.
+    pub fn common_threshold(&self, lane: Lane) -> f32 {
+        self.lane_rarity(u16::MAX, lane, self.thresholds[lane as usize])
     }
 
     fn raise_lane(&mut self, actor: &mut ActorDay, lane: Lane) {

@@ -10,6 +10,7 @@
 mod actor;
 mod bits;
 mod blocks;
+mod calibration;
 mod cases;
 mod config;
 mod fan_in;
@@ -35,8 +36,8 @@ mod tally;
 mod why;
 
 pub use actor::Baseline;
+pub use calibration::{Calibration, LaneView};
 pub use config::BaselineConfig;
-pub use lanes::LaneView;
 pub use mark::mark;
 pub use peers::Peers;
 pub use suite::Suite;

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::blocks::Blocks;
+use super::calibration::Calibration;
 use super::fan_in::FanIn;
 use super::lanes::Lanes;
 use super::part::Clumps;
@@ -16,7 +17,9 @@ use super::residuals::Residuals;
 use super::season::{GROUP_SHRINK, ROLE_SHRINK, Season, Starts};
 use super::session::RoleSessions;
 use super::shares::Shares;
+use crate::engine::detect::destinations::Destinations;
 use crate::engine::detect::rule_noise::RuleNoise;
+use crate::engine::detect::travel::Travel;
 
 /// Ten minutes, an hour, a shift's day.
 pub const SPANS: usize = 3;
@@ -281,6 +284,11 @@ pub struct Peers {
     bucket: u32,
     /// Reads with a case, and all; decayed.
     cased: (f32, f32),
+    /// The alert budget in force; 0 before the first event. From here on the fields of version 5.
+    budget: f64,
+    /// How long it takes from site to site.
+    pub travel: Travel,
+    pub destinations: Destinations,
 }
 
 impl Peers {
@@ -369,7 +377,26 @@ impl Peers {
         }
         if before / 144 != bucket / 144 {
             self.turn_day((bucket / 144) as u16, budget);
+        } else if self.budget != budget {
+            self.lanes.dial(budget);
         }
+        self.budget = budget;
+    }
+
+    /// What saved state of version 4 lacks at its end.
+    pub fn bytes_after_version_4() -> Result<Vec<u8>, postcard::Error> {
+        let fresh = Self::default();
+        postcard::to_stdvec(&(fresh.budget, fresh.travel, fresh.destinations))
+    }
+
+    /// How the budget is being held.
+    pub fn calibration(&self) -> Calibration {
+        Calibration::of(self)
+    }
+
+    /// The alert budget in force.
+    pub fn budget(&self) -> f64 {
+        self.budget
     }
 
     fn turn_context(&mut self, bucket: u32) {

@@ -37,6 +37,11 @@ impl Suite {
         Self { config, budget }
     }
 
+    /// The alert budget these settings ask for.
+    pub fn budget(&self) -> f64 {
+        self.budget
+    }
+
     /// Takes an event into account.
     pub fn observe(
         &self,
