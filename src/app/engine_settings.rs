@@ -93,7 +93,8 @@ pub fn load_settings_with(
     let roster = Roster::new(&config.detect);
     let budget = over.budget.unwrap_or(config.detect.budget_per_1000_actors_day);
     let suite = Suite::new(config.detect.baseline.clone(), budget);
-    Ok((Settings { enricher, roster, suite, rules, time: config.time.clone() }, loaded))
+    let (time, learned) = (config.time.clone(), over.learned);
+    Ok((Settings { enricher, roster, suite, rules, time, learned }, loaded))
 }
 
 /// Laws under which authorities have to be told.

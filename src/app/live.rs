@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::adapters::kafka::{From, KafkaConfig, Link, Reader, Topics};
 use crate::engine::detect::{Exception, check_budget};
 use crate::engine::model::Problems;
+use crate::engine::shard::Learned;
 
 /// The topic's record, keyed by the id.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,10 +33,12 @@ pub struct BudgetRecord {
 }
 
 /// What the API says beside the configuration.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Default)]
 pub struct Overrides {
     pub exceptions: Vec<Exception>,
     pub budget: Option<f64>,
+    /// Read once, at the start.
+    pub learned: Option<Arc<Learned>>,
 }
 
 /// What the topics have said so far.
@@ -43,6 +46,7 @@ pub struct Overrides {
 pub struct LiveSettings {
     by_id: Mutex<BTreeMap<String, Exception>>,
     budget: Mutex<Option<f64>>,
+    learned: Option<Arc<Learned>>,
     version: AtomicU64,
     caught_up: AtomicBool,
 }
@@ -52,6 +56,11 @@ const POLL: Duration = Duration::from_millis(100);
 pub const CATCH_UP_MAX: Duration = Duration::from_secs(10);
 
 impl LiveSettings {
+    /// With what was learned from history.
+    pub fn new(learned: Option<Arc<Learned>>) -> Self {
+        Self { learned, ..Self::default() }
+    }
+
     /// Grows with each change.
     pub fn version(&self) -> u64 {
         self.version.load(Ordering::Acquire)
@@ -65,7 +74,8 @@ impl LiveSettings {
     pub fn overrides(&self) -> Overrides {
         let by_id = self.by_id.lock().unwrap_or_else(PoisonError::into_inner);
         let budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
-        Overrides { exceptions: by_id.values().cloned().collect(), budget: *budget }
+        let exceptions = by_id.values().cloned().collect();
+        Overrides { exceptions, budget: *budget, learned: self.learned.clone() }
     }
 
     fn take_budget(&self, record: BudgetRecord) -> Result<(), Problems> {

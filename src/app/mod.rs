@@ -11,6 +11,7 @@ pub mod evaluate;
 mod explain;
 mod keep;
 mod key;
+mod learn;
 mod live;
 mod open_store;
 mod readiness;
@@ -23,7 +24,7 @@ pub use backtest::{
     Backtest, PastIncidents, Trial, backtest_files, backtest_kafka, closed_incidents,
 };
 pub use engine_settings::{
-    Loaded, SettingsError, is_rule, load_dialect, load_settings, read_rules, shipped_rules,
+    Loaded, SettingsError, is_rule, load_dialect, load_settings, load_settings_with, read_rules, shipped_rules,
     shipped_tests,
 };
 pub use explain::{
@@ -31,6 +32,7 @@ pub use explain::{
     explain_kafka,
 };
 pub use key::{KeyError, has_pseudonym_key, pseudonym_key};
+pub use learn::{LearnError, Learner, learn_files, learn_kafka, load_learned};
 pub use live::Overrides;
 pub use open_store::{OpenStoreError, open_store};
 pub use rule_records::RawRecord;

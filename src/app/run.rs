@@ -13,11 +13,11 @@ use tokio::runtime::Handle;
 use super::correlate::{CorrelateParts, CorrelateRole, LOOK_EVERY};
 use super::engine_settings::{load_regimes, load_settings_with};
 use super::keep::{Health, Role, keep};
-use super::live::{CATCH_UP_MAX, LiveSettings};
+use super::live::{CATCH_UP_MAX, LiveSettings, Overrides};
 use super::open_store::{OpenStoreError, open_patiently};
 use super::readiness::{is_away, unready};
 use super::reload::reload;
-use super::{KeyError, SettingsError, load_settings, pseudonym_key};
+use super::{KeyError, LearnError, SettingsError, load_learned, pseudonym_key};
 use crate::adapters::http::{HttpSettings, HttpState, Trust, serve};
 use crate::adapters::kafka::{
     From, Link, Reader, SharedSettings, TopicsError, Worker, WorkerParts, ensure_topics,
@@ -29,7 +29,7 @@ use crate::adapters::telemetry::{Telemetry, now as now_on_the_wall};
 use crate::config::Config;
 use crate::engine::cases::Regimes;
 use crate::engine::detect::DETECTOR_NAMES;
-use crate::engine::shard::Watch;
+use crate::engine::shard::{Learned, Watch};
 
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
@@ -37,6 +37,8 @@ pub enum RunError {
     Key(#[from] KeyError),
     #[error(transparent)]
     Settings(#[from] SettingsError),
+    #[error(transparent)]
+    Learned(#[from] LearnError),
     #[error(transparent)]
     Store(#[from] OpenStoreError),
     #[error(transparent)]
@@ -70,7 +72,14 @@ pub struct Hooks {
 /// Runs until SIGINT or SIGTERM, or until `stop` is set by somebody else.
 pub async fn run(config: Config, stop: Arc<AtomicBool>, hooks: Hooks) -> Result<(), RunError> {
     let key = pseudonym_key(&config, true)?;
-    let (settings, loaded) = load_settings(&config, &key)?;
+    let learned = config.data.learned.as_deref().filter(|_| config.roles.detect);
+    let learned = learned.map(load_learned).transpose()?;
+    if let Some(learned) = &learned {
+        let (actors, until) = (learned.actors(), learned.span().until);
+        tracing::info!(actors, %until, "what was learned from history is loaded");
+    }
+    let over = Overrides { learned: learned.clone(), ..Overrides::default() };
+    let (settings, loaded) = load_settings_with(&config, &key, over)?;
     let regimes = load_regimes(&config)?;
     let categories: Vec<String> =
         settings.enricher.catalogue.categories().map(str::to_owned).collect();
@@ -115,6 +124,7 @@ pub async fn run(config: Config, stop: Arc<AtomicBool>, hooks: Hooks) -> Result<
         key,
         regimes: Arc::new(regimes),
         settings,
+        learned,
         telemetry: Arc::clone(&telemetry),
         store: store.clone(),
         stop: Arc::clone(&stop),
@@ -156,6 +166,7 @@ struct Roles {
     key: Secret,
     regimes: Arc<Regimes>,
     settings: SharedSettings,
+    learned: Option<Arc<Learned>>,
     telemetry: Arc<Telemetry>,
     /// None where the process neither correlates nor serves.
     store: Option<Store>,
@@ -176,7 +187,7 @@ impl Roles {
             Err(error) => return Err(error.into()),
         }
         let runtime = Handle::current();
-        let live = Arc::new(LiveSettings::default());
+        let live = Arc::new(LiveSettings::new(self.learned.clone()));
         let mut threads = Vec::new();
         if roles.detect {
             threads.push(self.exceptions(&link, Arc::clone(&live))?);

@@ -82,13 +82,24 @@ pub struct DataConfig {
     /// Laws under which authorities have to be told, and how soon (TOML). Read at the start.
     /// Without it, those that come with Tidewaiter.
     pub regimes: Option<PathBuf>,
+    /// What `tidewaiter learn` wrote: what partitions and actors without a past begin with. Read
+    /// at the start.
+    pub learned: Option<PathBuf>,
 }
 
 impl DataConfig {
-    fn paths_mut(&mut self) -> [&mut Option<PathBuf>; 7] {
-        let Self { catalogue, directory, rules, rule_mapping, placeholders, exceptions, regimes } =
-            self;
-        [catalogue, directory, rules, rule_mapping, placeholders, exceptions, regimes]
+    fn paths_mut(&mut self) -> [&mut Option<PathBuf>; 8] {
+        let Self {
+            catalogue,
+            directory,
+            rules,
+            rule_mapping,
+            placeholders,
+            exceptions,
+            regimes,
+            learned,
+        } = self;
+        [catalogue, directory, rules, rule_mapping, placeholders, exceptions, regimes, learned]
     }
 }
 

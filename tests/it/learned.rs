@@ -95,6 +95,21 @@ pub fn honest_days(from: i64, to: i64) -> Vec<(String, String)> {
     reads.map(|(i, read)| (format!("o{}", read.officer), read.line(i))).collect()
 }
 
+/// Who does it on the day of [`unexplained_day`].
+pub const UNEXPLAINED: u64 = NO_CASE;
+
+/// The last day with fifty reads more than usual, none of them for a case.
+pub fn unexplained_day() -> Vec<(String, String)> {
+    let mut draw = Draw(0x2545_F491_4F6C_DD1D);
+    let mut reads = Vec::new();
+    honest(&mut draw, DAYS, &mut reads);
+    odd(&mut draw, &mut reads, UNEXPLAINED, (601, 55, 50), |read, _| read.case = None);
+    reads.retain(|read| read.ms >= LAST * DAY);
+    reads.sort_by_key(|read| read.ms);
+    let named = |(i, read): (usize, &Read)| (format!("o{}", read.officer), read.line(1_000_000 + i));
+    reads.iter().enumerate().map(named).collect()
+}
+
 /// `count` reads of the last day from `minute` on, evenly over `minutes`; `change` makes them odd.
 fn odd(
     draw: &mut Draw,

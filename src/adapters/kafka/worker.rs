@@ -31,7 +31,7 @@ use crate::adapters::telemetry::Telemetry;
 use crate::engine::detect::baseline::Calibration;
 use crate::engine::model::EventTime;
 use crate::engine::shard::{
-    EvidenceRecord, Output, Settings, ShardConfig, StateError, StateSize, Watch,
+    EvidenceRecord, LearnedError, Output, Settings, ShardConfig, StateError, StateSize, Watch,
 };
 
 /// Settings that a reload swaps as a whole.
@@ -57,6 +57,8 @@ pub enum WorkerError {
     Changelog(#[from] ChangelogError),
     #[error(transparent)]
     State(#[from] StateError),
+    #[error("what was learned from history: {0}")]
+    Learned(#[from] LearnedError),
     #[error(transparent)]
     Topics(#[from] TopicsError),
     #[error("the group cannot be answered: {0}")]

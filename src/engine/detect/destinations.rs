@@ -18,9 +18,9 @@ struct Destination {
     last: u16,
 }
 
-/// By the destination's mark.
+/// By the destination's mark; and the day the first was seen, 0 before.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Destinations(BTreeMap<u32, Destination>);
+pub struct Destinations(BTreeMap<u32, Destination>, u16);
 
 /// What is known of a destination, the flow at hand among it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,9 +32,17 @@ pub struct Known {
 }
 
 impl Destinations {
+    /// Days since the first flow of all.
+    pub fn age_days(&self, day: u16) -> u16 {
+        day.saturating_sub(self.1)
+    }
+
     /// A source talks to a destination. At the cap, with nothing idle, it passes for well known:
     /// whoever floods the table gains no findings by it.
     pub fn take(&mut self, destination: u32, source: u32, day: u16) -> Known {
+        if self.1 == 0 {
+            self.1 = day;
+        }
         if self.0.len() >= DESTINATIONS_MAX && !self.0.contains_key(&destination) {
             self.0.retain(|_, kept| day.saturating_sub(kept.last) < IDLE_DAYS);
             if self.0.len() >= DESTINATIONS_MAX {

@@ -67,6 +67,9 @@ mod tests {
             "no_actor",
             "outbound_bytes",
             "sensitive_identifier",
+            "egress",
+            "beacon",
+            "impossible_travel",
         ] {
             text += &off(section);
         }

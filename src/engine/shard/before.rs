@@ -20,7 +20,12 @@ pub(super) const SHORTER: u8 = 4;
 pub(super) fn migrate(kept: Kept, value: Vec<u8>) -> Result<Option<Vec<u8>>, StateError> {
     let Some((&version, content)) = value.split_first() else { return Ok(Some(value)) };
     if version == SHORTER {
-        return Ok(Some([&[STATE_VERSION], content].concat()));
+        let more: &[u8] = match kept {
+            Kept::Actor => &NO_SITE,
+            Kept::Source => &NO_EGRESS,
+            _ => &[],
+        };
+        return Ok(Some([&[STATE_VERSION], content, more].concat()));
     }
     if !TAKEN_OVER.contains(&version) {
         return Ok(Some(value));
@@ -28,6 +33,7 @@ pub(super) fn migrate(kept: Kept, value: Vec<u8>) -> Result<Option<Vec<u8>>, Sta
     match kept {
         Kept::Peers => Ok(None),
         Kept::Actor => actor(version, content).map(Some),
+        Kept::Source => Ok(Some([&[STATE_VERSION], content, &NO_EGRESS].concat())),
         _ => Ok(Some([&[STATE_VERSION], content].concat())),
     }
 }
@@ -45,8 +51,13 @@ fn actor(version: u8, content: &[u8]) -> Result<Vec<u8>, StateError> {
         // Nothing was seen in free text: a `None`.
         value.push(0);
     }
+    value.extend_from_slice(&NO_SITE);
     Ok(value)
 }
+
+/// What came with version 5: nowhere seen, nothing sent.
+const NO_SITE: [u8; 3] = [0; 3];
+const NO_EGRESS: [u8; 1] = [0];
 
 /// Slot, last touched, risk, whether watched, rules told, whether the fixed detectors rest.
 type Head = (u32, EventTime, u8, Watching, RuleState, bool);
@@ -98,7 +109,7 @@ mod tests {
         let today = postcard::to_stdvec(&ActorState::default()).expect("serialises");
         let empty = (EventTime::default(), 0_u8, Watching::default(), RuleState::default(), false);
         let head = postcard::to_stdvec(&(empty, None::<()>)).expect("serialises");
-        let rest = &today[head.len()..];
+        let rest = &today[head.len()..today.len() - NO_SITE.len()];
         let rest = if version == 2 { &rest[..rest.len() - 1] } else { rest };
         let touched = EventTime::default().plus_ms(77_000);
         let learned = Learned { 0: (9, 8, 7, 6, 5), ..Learned::default() };
@@ -118,6 +129,28 @@ mod tests {
             assert_eq!((slot, state.touched.millis(), state.risk), (4, 77_000, 3));
             assert!(state.baseline.is_none() && !state.rested);
         }
+    }
+
+    #[test]
+    fn one_of_version_4_is_kept_whole() {
+        use crate::engine::detect::baseline::Baseline;
+        use crate::engine::detect::state::SourceState;
+        let learned = Baseline { shifts: 9, ..Baseline::default() };
+        let state = ActorState { baseline: Some(Box::new(learned)), ..ActorState::default() };
+        let of_4 = |value: Vec<u8>, shorter: usize| {
+            let value = [&[4], value.as_slice()].concat();
+            value[..value.len() - shorter].to_vec()
+        };
+        let saved = of_4(postcard::to_stdvec(&(7_u32, &state)).expect("fits"), NO_SITE.len());
+        let value = migrate(Kept::Actor, saved).expect("is read").expect("is kept");
+        let (slot, state): (u32, ActorState) = postcard::from_bytes(&value[1..]).expect("is read");
+        assert_eq!((value[0], slot), (STATE_VERSION, 7));
+        assert_eq!(state.baseline.map(|baseline| baseline.shifts), Some(9));
+        let source = SourceState { risk: 3, ..SourceState::default() };
+        let saved = of_4(postcard::to_stdvec(&(8_u32, &source)).expect("fits"), NO_EGRESS.len());
+        let value = migrate(Kept::Source, saved).expect("is read").expect("is kept");
+        let (slot, state): (u32, SourceState) = postcard::from_bytes(&value[1..]).expect("is read");
+        assert_eq!((slot, state.risk), (8, 3));
     }
 
     #[test]

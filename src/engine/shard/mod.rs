@@ -7,6 +7,7 @@
 mod before;
 mod clock;
 mod duplicates;
+mod learned;
 mod output;
 mod pulse;
 mod recorder;
@@ -17,6 +18,7 @@ mod shard;
 
 pub use clock::{Clock, TimeConfig};
 pub use duplicates::Duplicates;
+pub use learned::{Learned, LearnedError, LearnedSpan};
 pub use output::{Evidence, EvidenceRecord, Output, Verdict, Watch};
 pub use recorder::{Recorder, RecorderConfig};
 pub use saved::{Restoring, STATE_VERSION, Saved, StateError};

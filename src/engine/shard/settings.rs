@@ -1,6 +1,8 @@
 //! What may change between two events: everything that is read and never written.
 
-use super::TimeConfig;
+use std::sync::Arc;
+
+use super::{Learned, TimeConfig};
 use crate::engine::detect::baseline::Suite;
 use crate::engine::detect::{Roster, Rules};
 use crate::engine::enrich::Enricher;
@@ -12,4 +14,6 @@ pub struct Settings {
     pub suite: Suite,
     pub rules: Rules,
     pub time: TimeConfig,
+    /// What was learned from history, for partitions and actors that have no past here.
+    pub learned: Option<Arc<Learned>>,
 }

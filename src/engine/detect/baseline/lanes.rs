@@ -188,6 +188,30 @@ impl Lanes {
         }
     }
 
+    /// The least that may be kept of the past for thresholds to stand.
+    pub fn least_keep(&self) -> f32 {
+        (1.5 * LEARNING_ACTOR_DAYS / self.actor_days.max(1.0)).min(1.0)
+    }
+
+    /// Keeps that part of all that was counted.
+    pub fn scale(&mut self, keep: f32) {
+        let books = self.roles.iter_mut();
+        let books = books.flat_map(|book| book.parts.iter_mut().chain(&mut book.lanes));
+        for scores in books.chain(&mut self.parts).chain(&mut self.lanes) {
+            scores.scale(keep);
+        }
+        for book in &mut self.roles {
+            book.actor_days *= keep;
+            book.actor_days_today = (book.actor_days_today as f32 * keep).round() as i32;
+        }
+        self.actor_days *= keep;
+        self.actor_days_today = (self.actor_days_today as f32 * keep).round() as i32;
+        (self.alerted, self.alerted_today) = (self.alerted * keep, 0);
+        self.told.iter_mut().for_each(|told| *told *= keep);
+        self.told_today = [0; LANES];
+        self.rank();
+    }
+
     /// Brings what follows from the past up to date: when a day turns, and after a restart.
     pub fn rank(&mut self) {
         for (scores, part) in self.parts.iter_mut().zip(Part::ALL) {

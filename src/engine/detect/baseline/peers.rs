@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::blocks::Blocks;
 use super::calibration::Calibration;
 use super::fan_in::FanIn;
+use super::gauge::Gauge;
 use super::lanes::Lanes;
 use super::part::Clumps;
 use super::rate::{Expected, Prior};
@@ -286,9 +287,13 @@ pub struct Peers {
     cased: (f32, f32),
     /// The alert budget in force; 0 before the first event. From here on the fields of version 5.
     budget: f64,
+    /// Minute up to which was learned from history: what comes from before was learned already.
+    learned_until: u32,
     /// How long it takes from site to site.
     pub travel: Travel,
     pub destinations: Destinations,
+    #[serde(skip)]
+    pub gauge: Gauge,
 }
 
 impl Peers {
@@ -386,7 +391,35 @@ impl Peers {
     /// What saved state of version 4 lacks at its end.
     pub fn bytes_after_version_4() -> Result<Vec<u8>, postcard::Error> {
         let fresh = Self::default();
-        postcard::to_stdvec(&(fresh.budget, fresh.travel, fresh.destinations))
+        postcard::to_stdvec(&(
+            fresh.budget,
+            fresh.learned_until,
+            fresh.travel,
+            fresh.destinations,
+        ))
+    }
+
+    pub fn learned_until(&self) -> u32 {
+        self.learned_until
+    }
+
+    /// What was learned from history up to `minute`, for each of `shards` that share the actors.
+    /// Sums become what one of them would have seen, but no less than makes thresholds stand.
+    /// What is counted across actors only holds where there is one shard, and what is counted by
+    /// subject only where `same_subjects` have the same tokens.
+    pub fn learned(&mut self, minute: u32, shards: u32, same_subjects: bool) {
+        (self.budget, self.learned_until) = (0.0, minute);
+        if shards > 1 {
+            let keep = self.lanes.least_keep().max(1.0 / shards as f32);
+            self.decay(keep);
+            self.cased = (self.cased.0 * keep, self.cased.1 * keep);
+            self.lanes.scale(keep);
+            self.rules.scale(keep);
+            self.blocks = Blocks::default();
+        }
+        if shards > 1 || !same_subjects {
+            self.fan_in = FanIn::default();
+        }
     }
 
     /// How the budget is being held.
@@ -443,30 +476,33 @@ impl Peers {
         let has_cases = self.has_cases();
         self.lanes.turn(day, budget, has_cases);
         self.cased = (self.cased.0 * DAY_KEEP, self.cased.1 * DAY_KEEP);
-        for role in &mut self.roles {
-            role.rates.as_flattened_mut().iter_mut().for_each(|sums| sums.decay(DAY_KEEP));
-            role.season.decay(DAY_KEEP);
-            role.bursts.as_flattened_mut().iter_mut().for_each(|sizes| sizes.decay(DAY_KEEP));
-            role.clumps.iter_mut().for_each(|clumps| clumps.decay(DAY_KEEP));
-            role.novel_days.decay(DAY_KEEP);
-            role.case_sizes.turn(DAY_KEEP);
-            role.walks.decay(DAY_KEEP);
-            role.starts.decay(DAY_KEEP);
-            role.sessions.turn(DAY_KEEP);
-            role.habits.decay(DAY_KEEP);
-            role.cases.decay(DAY_KEEP);
-            role.slow.iter_mut().for_each(|residuals| residuals.turn(DAY_KEEP));
-            role.slow_moments.iter_mut().for_each(|moments| moments.decay(DAY_KEEP));
-        }
-        for group in &mut self.groups {
-            group.rates.as_flattened_mut().iter_mut().for_each(|sums| sums.decay(DAY_KEEP));
-            group.season.decay(DAY_KEEP);
-            group.starts.decay(DAY_KEEP);
-        }
-
+        self.decay(DAY_KEEP);
         let actors = self.lanes.actor_days_a_day();
         self.blocks.turn(budget, actors);
         self.fan_in.turn(budget, actors);
         self.rules.turn(budget, self.lanes.actor_days());
+    }
+
+    fn decay(&mut self, keep: f32) {
+        for role in &mut self.roles {
+            role.rates.as_flattened_mut().iter_mut().for_each(|sums| sums.decay(keep));
+            role.season.decay(keep);
+            role.bursts.as_flattened_mut().iter_mut().for_each(|sizes| sizes.decay(keep));
+            role.clumps.iter_mut().for_each(|clumps| clumps.decay(keep));
+            role.novel_days.decay(keep);
+            role.case_sizes.turn(keep);
+            role.walks.decay(keep);
+            role.starts.decay(keep);
+            role.sessions.turn(keep);
+            role.habits.decay(keep);
+            role.cases.decay(keep);
+            role.slow.iter_mut().for_each(|residuals| residuals.turn(keep));
+            role.slow_moments.iter_mut().for_each(|moments| moments.decay(keep));
+        }
+        for group in &mut self.groups {
+            group.rates.as_flattened_mut().iter_mut().for_each(|sums| sums.decay(keep));
+            group.season.decay(keep);
+            group.starts.decay(keep);
+        }
     }
 }

@@ -57,6 +57,9 @@ impl Suite {
             return;
         }
         let minute = (millis / 60_000) as u32;
+        if minute < peers.learned_until() {
+            return;
+        }
         peers.advance(minute / 10, self.budget);
         let actor = state.get_or_insert_with(Box::default);
         let places = self.place(judged, actor, peers, minute);
@@ -86,7 +89,8 @@ impl Suite {
         if let Some(places) = actor.places.filter(|_| actor.group == group && actor.role == role) {
             return places;
         }
-        if actor.role != 0 {
+        // What was restored has lost its places, and is no other's.
+        if actor.role != 0 && (actor.group != group || actor.role != role) {
             actor.forget((minute / 1_440) as u16);
         }
         let places = peers.places(role, group, self.config.groups_max);
@@ -321,6 +325,20 @@ fn count_score(
     which: usize,
     kind: usize,
 ) -> f32 {
+    // The product of two uniforms: x (1 - ln x).
+    let ln_x = ln_p(actor, peers, role, which, kind) + f64::from(actor.session.start).ln();
+    let ln_joint = ln_x + (1.0 - ln_x).ln();
+    (-ln_joint / std::f64::consts::LN_10).max(0.0) as f32
+}
+
+/// `ln` of the probability of one window's count or a larger one: ordinary work, or a batch.
+pub(super) fn ln_p(
+    actor: &Baseline,
+    peers: &Peers,
+    role: u16,
+    which: usize,
+    kind: usize,
+) -> f64 {
     let span = &actor.spans[which];
     let ln_tail = span.expected[kind].ln_tail(span.counts[kind], kind == ALL);
     let bursts = &peers.role(role).bursts[which][kind];
@@ -338,10 +356,7 @@ fn count_score(
         let [all, part] = span.counts;
         ln_p = ln_p.max(peers.role(role).clumps[which].ln_tail(part, all, span.share));
     }
-    // The product of two uniforms: x (1 - ln x).
-    let ln_x = ln_p + f64::from(actor.session.start).ln();
-    let ln_joint = ln_x + (1.0 - ln_x).ln();
-    (-ln_joint / std::f64::consts::LN_10).max(0.0) as f32
+    ln_p
 }
 
 /// Decades of an unusual beginning, with at most three of what was read then.
