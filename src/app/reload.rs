@@ -12,6 +12,7 @@ use crate::adapters::kafka::SharedSettings;
 use crate::adapters::secrets::Secret;
 use crate::adapters::telemetry::{ReloadedFile, Telemetry, now as now_on_the_wall};
 use crate::config::Config;
+use crate::engine::shard::Settings;
 
 /// How often files are looked at for changes.
 const RELOAD_EVERY: Duration = Duration::from_millis(500);
@@ -35,8 +36,10 @@ pub fn reload(
         (ReloadedFile::Mapping, config.data.rule_mapping.clone()),
         (ReloadedFile::Placeholders, config.data.placeholders.clone()),
         (ReloadedFile::Exceptions, config.data.exceptions.clone()),
+        (ReloadedFile::WorkItems, config.data.work_items.clone()),
     ];
     let mut expired = 0;
+    let mut items = 0;
     let (mut version, mut before) = (0, Overrides::default());
     let mut seen = files.each_ref().map(|(_, path)| newest_change(path.as_ref()));
     while !stop.load(Ordering::Relaxed) {
@@ -44,6 +47,11 @@ pub fn reload(
         expired = tell_expired(settings, telemetry, expired);
         let now = files.each_ref().map(|(_, path)| newest_change(path.as_ref()));
         let live_now = live.version();
+        let items_now = live.items_version();
+        if items_now != items {
+            items = items_now;
+            take_items(settings, telemetry, live);
+        }
         if now == seen && live_now == version {
             continue;
         }
@@ -72,6 +80,19 @@ pub fn reload(
             }
         }
     }
+}
+
+/// Swaps the work items and nothing else: they change all the time.
+fn take_items(settings: &SharedSettings, telemetry: &Telemetry, live: &LiveSettings) {
+    let work_items = live.work_items().filter(|items| !items.is_empty());
+    let count = work_items.as_ref().map_or(0, |items| items.len());
+    let mut shared = settings.write().unwrap_or_else(PoisonError::into_inner);
+    let mut changed = Settings::clone(&shared);
+    changed.enricher.work_items = work_items;
+    *shared = Arc::new(changed);
+    drop(shared);
+    tracing::info!(count, "work items changed");
+    telemetry.reload(ReloadedFile::WorkItems, true, None);
 }
 
 /// Counts the exceptions that no longer hold, and names them when there are more than `before`.

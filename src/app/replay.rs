@@ -8,12 +8,10 @@ use serde::Serialize;
 use crate::adapters::files::{FileError, Merge};
 use crate::engine::correlate::{CorrelateConfig, Correlated, Correlator};
 use crate::engine::decode::Decoder;
-use crate::engine::detect::baseline::WindowP;
 use crate::engine::detect::Stream;
+use crate::engine::detect::baseline::WindowP;
 use crate::engine::model::{EventTime, Finding, Incident, IncidentId, Origin, Severity};
-use crate::engine::shard::{
-    Incoming, LearnedError, Output, Settings, Shard, ShardConfig, Verdict,
-};
+use crate::engine::shard::{Incoming, LearnedError, Output, Settings, Shard, ShardConfig, Verdict};
 
 /// What became of the records. `replay --summary` writes it as it stands.
 #[derive(Clone, Debug, Default, Serialize)]

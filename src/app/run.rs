@@ -29,6 +29,7 @@ use crate::adapters::telemetry::{Telemetry, now as now_on_the_wall};
 use crate::config::Config;
 use crate::engine::cases::Regimes;
 use crate::engine::detect::DETECTOR_NAMES;
+use crate::engine::enrich::Pseudonyms;
 use crate::engine::shard::{Learned, Watch};
 
 #[derive(Debug, thiserror::Error)]
@@ -95,6 +96,7 @@ pub async fn run(config: Config, stop: Arc<AtomicBool>, hooks: Hooks) -> Result<
         protected = loaded.protected,
         canaries = loaded.canaries,
         rules = loaded.rules,
+        work_items = loaded.work_items,
         "settings loaded"
     );
     let roles = config.roles;
@@ -187,7 +189,7 @@ impl Roles {
             Err(error) => return Err(error.into()),
         }
         let runtime = Handle::current();
-        let live = Arc::new(LiveSettings::new(self.learned.clone()));
+        let live = Arc::new(LiveSettings::new(self.learned.clone(), self.feed()));
         let mut threads = Vec::new();
         if roles.detect {
             threads.push(self.exceptions(&link, Arc::clone(&live))?);
@@ -403,13 +405,19 @@ impl Roles {
         })
     }
 
+    /// The topic of work items, where one is configured.
+    fn feed(&self) -> Option<(String, Pseudonyms)> {
+        let topic = self.config.data.work_items_topic.clone()?;
+        Some((topic, Pseudonyms::new(self.key.bytes())))
+    }
+
     /// Before the first record is judged: what the API has excepted so far is in force.
     async fn catch_up(&self, live: &LiveSettings) {
         let until = Instant::now() + CATCH_UP_MAX;
         while !live.is_caught_up() && !self.stop.load(Ordering::Relaxed) && Instant::now() < until {
             tokio::time::sleep(STOP_SLICE).await;
         }
-        if live.version() == 0 {
+        if live.version() == 0 && live.items_version() == 0 {
             return;
         }
         match load_settings_with(&self.config, &self.key, live.overrides()) {

@@ -106,8 +106,11 @@ fn what_does_not_fit_is_refused_before_anything_is_judged() {
     refuses(&["learn", "--output", &state], 3, "--from");
     refuses(&["learn", "--from", &days, "--since", "30d", "-o", &state], 3, "--kafka");
     let nobody = folder.path().join("nobody.ndjson");
-    fs::write(&nobody, r#"{"kind":"auth","time":1772442000000,"actor":{"id":"a"},"action":"login"}"#)
-        .unwrap();
+    fs::write(
+        &nobody,
+        r#"{"kind":"auth","time":1772442000000,"actor":{"id":"a"},"action":"login"}"#,
+    )
+    .unwrap();
     refuses(
         &["learn", "--from", nobody.to_str().unwrap(), "-o", &state],
         4,

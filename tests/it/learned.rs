@@ -106,7 +106,8 @@ pub fn unexplained_day() -> Vec<(String, String)> {
     odd(&mut draw, &mut reads, UNEXPLAINED, (601, 55, 50), |read, _| read.case = None);
     reads.retain(|read| read.ms >= LAST * DAY);
     reads.sort_by_key(|read| read.ms);
-    let named = |(i, read): (usize, &Read)| (format!("o{}", read.officer), read.line(1_000_000 + i));
+    let named =
+        |(i, read): (usize, &Read)| (format!("o{}", read.officer), read.line(1_000_000 + i));
     reads.iter().enumerate().map(named).collect()
 }
 

@@ -33,12 +33,8 @@ pub fn write_learned(path: &Path, bytes: &[u8]) -> Result<(), LearnedFileError> 
     let write = || {
         let mut beside = path.as_os_str().to_owned();
         beside.push(".part");
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&beside)?;
+        let file =
+            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
         let mut packed = zstd::stream::write::Encoder::new(file, 3)?;
         packed.include_checksum(true)?;
         packed.write_all(bytes)?;

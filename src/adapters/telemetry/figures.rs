@@ -23,10 +23,11 @@ pub enum ReloadedFile {
     Exceptions,
     /// What is set through the API.
     Budget,
+    WorkItems,
 }
 
 impl ReloadedFile {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Rules,
         Self::Catalogue,
         Self::Directory,
@@ -34,6 +35,7 @@ impl ReloadedFile {
         Self::Placeholders,
         Self::Exceptions,
         Self::Budget,
+        Self::WorkItems,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -45,6 +47,7 @@ impl ReloadedFile {
             Self::Placeholders => "placeholders",
             Self::Exceptions => "exceptions",
             Self::Budget => "budget",
+            Self::WorkItems => "work_items",
         }
     }
 }
@@ -80,7 +83,7 @@ pub struct Figures {
     pub rules_loaded: u64,
     pub rules_error: Option<String>,
     /// By file: applied, refused.
-    pub reloads: [[u64; 2]; 7],
+    pub reloads: [[u64; 2]; 8],
     pub rules: RuleFigures,
     pub cases: CaseFigures,
     pub notices: NoticeFigures,

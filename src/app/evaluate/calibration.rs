@@ -134,7 +134,10 @@ mod tests {
         let rows = by_role.rows();
         let of = |role: &str| {
             let row = rows.iter().find(|row| row.role == role && row.is_sum()).expect("a row");
-            (row.windows, row.actual_over_nominal.all().map(|ratio| (ratio * 100.0).round() / 100.0))
+            (
+                row.windows,
+                row.actual_over_nominal.all().map(|ratio| (ratio * 100.0).round() / 100.0),
+            )
         };
         assert_eq!(of("clerk"), (200_000, [1.0; 4]));
         assert_eq!(of("officer"), (200_000, [2.0; 4]));

@@ -168,9 +168,5 @@ fn lane(config: &Config, budget: f64, month: &Month) -> Result<Lane, EvaluateErr
     let stream = ("month".to_owned(), Decoder::new(Expected::Only(Format::Native)));
     let mut replay = Replay::new(vec![stream], &config.shard(), config.correlate.clone());
     replay.measure();
-    Ok(Lane {
-        settings,
-        replay,
-        observer: Observer::new(month.truth()),
-    })
+    Ok(Lane { settings, replay, observer: Observer::new(month.truth()) })
 }

@@ -158,6 +158,7 @@ fn report() -> Report {
         oddities: 2,
         loud: vec!["odd-1".into()],
         incidents: 3,
+        ..MonthScore::default()
     };
     let months = [
         (4, month(vec![outcome(Some(10), 5), outcome(None, 0)], 6)),

@@ -91,7 +91,8 @@ impl Rhythm {
         if missed > 6.0 {
             let told_day = self.told_day;
             let Self { destination, .. } = *self;
-            *self = Self { destination, told_day, since_s: now_s, last_s: now_s, ..Self::default() };
+            *self =
+                Self { destination, told_day, since_s: now_s, last_s: now_s, ..Self::default() };
             return true;
         }
         let step = 1.0 / f32::from(self.flows.min(60));
@@ -168,7 +169,8 @@ impl BeaconDetector {
         let rhythm = &mut beacons.0[place];
         let day = (now_s / DAY_S) as u16;
         // A few bytes of a name server's answer are no outflow.
-        let counted = rhythm.flows == 0 && rhythm.last_s == now_s || rhythm.take(now_s, flow.bytes_out);
+        let counted =
+            rhythm.flows == 0 && rhythm.last_s == now_s || rhythm.take(now_s, flow.bytes_out);
         let rare = known.sources <= SOURCES_MAX && known.age_days < HABIT_DAYS;
         if !counted || !rare || rhythm.told_day == day || !rhythm.is_regular(&self.config) {
             return;

@@ -204,7 +204,8 @@ impl EgressDetector {
         );
         if fresh {
             let name = leaving(judged).unwrap_or("an unknown address");
-            why += &format!(", and {} went to {name}, where it never sent before", mib(to_it as f64));
+            why +=
+                &format!(", and {} went to {name}, where it never sent before", mib(to_it as f64));
         }
         let observed = (egress.bytes, f64::from(usual));
         let start = judged.at.minus_ms(judged.at.millis().rem_euclid(HOUR_MS));
@@ -220,7 +221,8 @@ impl EgressDetector {
         findings: &mut Vec<Finding>,
     ) {
         let due = egress.slow_told_day == 0 || day >= egress.slow_told_day + 3;
-        if egress.active_days < SLOW_DAYS_MIN || egress.day_bytes < self.config.floor_bytes || !due {
+        if egress.active_days < SLOW_DAYS_MIN || egress.day_bytes < self.config.floor_bytes || !due
+        {
             return;
         }
         let decades = egress.evidence_with_today() / std::f32::consts::LN_10;
@@ -289,9 +291,11 @@ impl Egress {
             self.evidence = self.evidence_with_today();
             let x = log_of(self.day_bytes);
             // A ramp must not be learned as fast as it goes.
-            let z = if self.days.count >= 3.0 { (x - self.days.mean()) / self.days.sd() } else { 0.0 };
+            let z =
+                if self.days.count >= 3.0 { (x - self.days.mean()) / self.days.sd() } else { 0.0 };
             if self.evidence < 1.5 {
-                self.days.add(x.min(self.days.mean() + z.clamp(0.0, 3.0) * self.days.sd()), DAY_KEEP);
+                self.days
+                    .add(x.min(self.days.mean() + z.clamp(0.0, 3.0) * self.days.sd()), DAY_KEEP);
             }
             self.active_days = self.active_days.saturating_add(1);
             self.day_bytes = 0;

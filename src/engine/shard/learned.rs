@@ -10,8 +10,8 @@ use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::{STATE_VERSION, Shard};
-use crate::engine::detect::baseline::{Baseline, Peers};
 use crate::engine::detect::Egress;
+use crate::engine::detect::baseline::{Baseline, Peers};
 use crate::engine::detect::state::{ActorState, SourceState, cut};
 use crate::engine::model::{EventTime, IdHasher};
 
@@ -72,7 +72,11 @@ struct Form {
 impl Learned {
     /// Takes out of `shard` what it has learned of `events` events since `since`; `seed` is the
     /// pseudonyms' own.
-    pub fn of(shard: &Shard, (since, events): (EventTime, u64), seed: u64) -> Result<Self, LearnedError> {
+    pub fn of(
+        shard: &Shard,
+        (since, events): (EventTime, u64),
+        seed: u64,
+    ) -> Result<Self, LearnedError> {
         let until = shard.clock.watermark().unwrap_or(since);
         let mut actors = ByName::default();
         for (name, state) in shard.actors.iter() {
@@ -172,7 +176,12 @@ impl Learned {
 
 impl Shard {
     /// A shard without a past begins with what was learned; `shards` share the actors.
-    pub fn begin_with(&mut self, learned: &Learned, shards: u32, seed: u64) -> Result<(), LearnedError> {
+    pub fn begin_with(
+        &mut self,
+        learned: &Learned,
+        shards: u32,
+        seed: u64,
+    ) -> Result<(), LearnedError> {
         self.peers = learned.peers(shards.max(1), seed)?;
         Ok(())
     }

@@ -391,12 +391,7 @@ impl Peers {
     /// What saved state of version 4 lacks at its end.
     pub fn bytes_after_version_4() -> Result<Vec<u8>, postcard::Error> {
         let fresh = Self::default();
-        postcard::to_stdvec(&(
-            fresh.budget,
-            fresh.learned_until,
-            fresh.travel,
-            fresh.destinations,
-        ))
+        postcard::to_stdvec(&(fresh.budget, fresh.learned_until, fresh.travel, fresh.destinations))
     }
 
     pub fn learned_until(&self) -> u32 {

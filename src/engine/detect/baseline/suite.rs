@@ -11,6 +11,7 @@ use super::sequence::place_of;
 use super::slow::{Peered, Slow};
 use super::why;
 use crate::engine::detect::Judged;
+use crate::engine::enrich::Standing;
 use crate::engine::model::{ActorType, Finding};
 
 /// Parts of the counts, by span and kind.
@@ -27,6 +28,7 @@ const GATE_STEP: f32 = 1.1;
 const NEW_MIN: f32 = 1.0;
 
 /// The learned detectors and their settings.
+#[derive(Clone)]
 pub struct Suite {
     config: BaselineConfig,
     budget: f64,
@@ -111,7 +113,9 @@ impl Suite {
         let kind = mark_of_two(judged.facts.dataset, event.action.name());
         let role = peers.role_mut(role);
         let mut read = Read { kind, ..Read::default() };
-        let case = event.case.as_deref().map(mark);
+        // One that fails against the work items is none.
+        let standing = judged.facts.case;
+        let case = event.case.as_deref().filter(|_| standing.is_cased()).map(mark);
         let mut add = |hash: u64, actor: &mut Baseline| {
             let fresh = actor.spans.each_mut().map(|span| span.bits.add(hash));
             for (fresh, total) in fresh.iter().zip(&mut read.fresh) {
@@ -127,8 +131,9 @@ impl Suite {
         }
         read.fresh_today = read.fresh[SHIFT] > 0.0;
         let fresh_today = read.fresh_today;
-        let explained =
-            case.is_some_and(|case| !fresh_today || actor.cases.explains(case, &role.case_sizes));
+        let explained = standing == Standing::Explains
+            || case
+                .is_some_and(|case| !fresh_today || actor.cases.explains(case, &role.case_sizes));
         read.explained = explained;
         if read.fresh_today {
             let cased = f32::from(u8::from(case.is_some()));
@@ -332,13 +337,7 @@ fn count_score(
 }
 
 /// `ln` of the probability of one window's count or a larger one: ordinary work, or a batch.
-pub(super) fn ln_p(
-    actor: &Baseline,
-    peers: &Peers,
-    role: u16,
-    which: usize,
-    kind: usize,
-) -> f64 {
+pub(super) fn ln_p(actor: &Baseline, peers: &Peers, role: u16, which: usize, kind: usize) -> f64 {
     let span = &actor.spans[which];
     let ln_tail = span.expected[kind].ln_tail(span.counts[kind], kind == ALL);
     let bursts = &peers.role(role).bursts[which][kind];

@@ -6,8 +6,8 @@ use super::{Evictable, Watching};
 use crate::engine::detect::{
     RuleState, baseline::Baseline, bulk_read::BulkState, denied_burst::DeniedState,
     enumeration::SequenceState, first_seen::SeenState, impossible_travel::SiteState,
-    leaver::LeaverState, no_case::NoCaseState,
-    sensitive::SensitiveState, watched_subject::WatchedState,
+    leaver::LeaverState, no_case::NoCaseState, sensitive::SensitiveState,
+    watched_subject::WatchedState,
 };
 use crate::engine::model::EventTime;
 

@@ -32,6 +32,9 @@ impl Evictable for SourceState {
     }
 
     fn heap_bytes(&self) -> usize {
-        self.egress.heap_bytes() + self.outbound.heap_bytes() + self.no_actor.heap_bytes() + self.rules.heap_bytes()
+        self.egress.heap_bytes()
+            + self.outbound.heap_bytes()
+            + self.no_actor.heap_bytes()
+            + self.rules.heap_bytes()
     }
 }
