@@ -290,12 +290,13 @@ impl Egress {
         if hour / 24 != self.hour / 24 && self.day_bytes > 0 {
             self.evidence = self.evidence_with_today();
             let x = log_of(self.day_bytes);
+            let most = match self.days.count >= 3.0 {
+                true => self.days.mean() + 3.0 * self.days.sd(),
+                false => f32::MAX,
+            };
             // A ramp must not be learned as fast as it goes.
-            let z =
-                if self.days.count >= 3.0 { (x - self.days.mean()) / self.days.sd() } else { 0.0 };
             if self.evidence < 1.5 {
-                self.days
-                    .add(x.min(self.days.mean() + z.clamp(0.0, 3.0) * self.days.sd()), DAY_KEEP);
+                self.days.add(x.min(most), DAY_KEEP);
             }
             self.active_days = self.active_days.saturating_add(1);
             self.day_bytes = 0;

@@ -390,8 +390,8 @@ impl Peers {
 
     /// What saved state of version 4 lacks at its end.
     pub fn bytes_after_version_4() -> Result<Vec<u8>, postcard::Error> {
-        let fresh = Self::default();
-        postcard::to_stdvec(&(fresh.budget, fresh.learned_until, fresh.travel, fresh.destinations))
+        let Self { budget, learned_until, travel, destinations, .. } = Self::default();
+        postcard::to_stdvec(&(budget, learned_until, travel, destinations))
     }
 
     pub fn learned_until(&self) -> u32 {
