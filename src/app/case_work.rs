@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::correlate::{CorrelateError, CorrelateRole, PUBLISH};
-use super::exceptions::ExceptionRecord;
+use super::live::{BUDGET_KEY, BudgetRecord, ExceptionRecord};
 use crate::adapters::kafka::Sender;
 use crate::adapters::store::{ActError, REQUESTS, Store, StoreError};
 use crate::adapters::telemetry::{CaseNumbers, Feedback, now};
@@ -57,7 +57,28 @@ impl CorrelateRole {
         }
         self.cases.numbers.clocks = clocks;
         self.parts.telemetry.cases(self.cases.numbers.clone());
-        self.tell_exceptions()
+        self.tell_exceptions()?;
+        self.tell_budget()
+    }
+
+    /// The alert budget likewise.
+    fn tell_budget(&mut self) -> Result<(), CorrelateError> {
+        if !self.parts.link.is_connected() {
+            return Ok(());
+        }
+        let store = &self.parts.store;
+        let kept = self.parts.runtime.block_on(store.budget())?;
+        let Some(kept) = kept.filter(|kept| !kept.published) else { return Ok(()) };
+        let record = BudgetRecord { budget_per_1000_actors_day: kept.budget };
+        let payload = serde_json::to_vec(&record)?;
+        self.cases.sender.send(&self.topics.settings, BUDGET_KEY, &payload)?;
+        match self.cases.sender.flush(PUBLISH) {
+            Ok(()) => self.parts.runtime.block_on(store.budget_published(&kept))?,
+            Err(error) => {
+                tracing::warn!(%error, "the alert budget waits to be told to the detectors")
+            }
+        }
+        Ok(())
     }
 
     /// Told to the detectors' topic, acknowledged, and only then noted as told.

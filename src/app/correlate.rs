@@ -134,7 +134,7 @@ impl CorrelateRole {
                 Arc::clone(&parts.stop),
             )?,
         };
-        parts.runtime.block_on(parts.store.publish_exceptions_anew())?;
+        parts.runtime.block_on(parts.store.publish_settings_anew())?;
         tracing::info!(incidents = count, "correlator started");
         let deliveries = Deliveries::start(
             &parts.notify,

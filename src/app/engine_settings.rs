@@ -1,14 +1,16 @@
 //! Catalogue, directory and rules from their files into the engine's settings.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use super::live::Overrides;
 use crate::adapters::secrets::Secret;
 use crate::config::Config;
 use crate::engine::cases::Regimes;
 use crate::engine::detect::baseline::Suite;
 use crate::engine::detect::rules::{Dialect, Mapping, Placeholders, RuleError, RuleSet};
-use crate::engine::detect::{Exception, Exceptions, Roster, Rules};
-use crate::engine::enrich::{Addresses, Catalogue, Directory, Enricher, Pseudonyms};
+use crate::engine::detect::{Exceptions, Roster, Rules};
+use crate::engine::enrich::{Addresses, Catalogue, Directory, Enricher, Pseudonyms, WorkItems};
 use crate::engine::model::Problems;
 use crate::engine::shard::Settings;
 
@@ -46,18 +48,19 @@ pub struct Loaded {
     pub canaries: usize,
     pub rules: usize,
     pub exceptions: usize,
+    pub work_items: usize,
 }
 
 /// Reads every file the configuration names and builds the engine's settings, all or nothing.
 pub fn load_settings(config: &Config, key: &Secret) -> Result<(Settings, Loaded), SettingsError> {
-    load_settings_with(config, key, Vec::new())
+    load_settings_with(config, key, Overrides::default())
 }
 
-/// The same with exceptions that come from elsewhere than the file.
+/// The same with what is set through the API.
 pub fn load_settings_with(
     config: &Config,
     key: &Secret,
-    more: Vec<Exception>,
+    over: Overrides,
 ) -> Result<(Settings, Loaded), SettingsError> {
     let pseudonyms = Pseudonyms::new(key.bytes());
     let catalogue = match &config.data.catalogue {
@@ -78,21 +81,43 @@ pub fn load_settings_with(
     if !strangers.is_empty() {
         return Err(SettingsError::Shadow { ids: strangers.join(", ") });
     }
+    let work_items = match &config.data.work_items {
+        Some(path) => {
+            let items = parse("work items", path, |text| WorkItems::parse(text, &pseudonyms))?;
+            Some(Arc::new(items))
+        }
+        None => over.work_items,
+    };
     let mut excepted = match &config.data.exceptions {
         Some(path) => parse("exceptions", path, Exceptions::parse)?,
         None => Exceptions::default(),
     };
-    excepted.join(more).map_err(|problems| SettingsError::Exceptions { problems })?;
+    excepted.join(over.exceptions).map_err(|problems| SettingsError::Exceptions { problems })?;
     rules.except(excepted);
     let exceptions = rules.exceptions().list().len();
     let datasets = catalogue.len();
-    let loaded = Loaded { datasets, actors, protected, canaries, rules: rules.len(), exceptions };
-    let enricher =
-        Enricher { catalogue, directory, pseudonyms, addresses: Addresses::new(&config.addresses) };
-    let roster = Roster::new(&config.detect);
-    let suite =
-        Suite::new(config.detect.baseline.clone(), config.detect.budget_per_1000_actors_day);
-    Ok((Settings { enricher, roster, suite, rules, time: config.time.clone() }, loaded))
+    let (rules_len, items) = (rules.len(), work_items.as_ref().map_or(0, |items| items.len()));
+    let loaded = Loaded {
+        datasets,
+        actors,
+        protected,
+        canaries,
+        rules: rules_len,
+        exceptions,
+        work_items: items,
+    };
+    let enricher = Enricher {
+        catalogue,
+        directory: Arc::new(directory),
+        pseudonyms,
+        addresses: Addresses::new(&config.addresses),
+        work_items: work_items.filter(|items| !items.is_empty()),
+    };
+    let (roster, rules) = (Arc::new(Roster::new(&config.detect)), Arc::new(rules));
+    let budget = over.budget.unwrap_or(config.detect.budget_per_1000_actors_day);
+    let suite = Suite::new(config.detect.baseline.clone(), budget);
+    let (time, learned) = (config.time.clone(), over.learned);
+    Ok((Settings { enricher, roster, suite, rules, time, learned }, loaded))
 }
 
 /// Laws under which authorities have to be told.

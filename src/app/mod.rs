@@ -8,10 +8,11 @@ mod correlate;
 pub mod demo;
 mod engine_settings;
 pub mod evaluate;
-mod exceptions;
 mod explain;
 mod keep;
 mod key;
+mod learn;
+mod live;
 mod open_store;
 mod readiness;
 mod reload;
@@ -23,14 +24,16 @@ pub use backtest::{
     Backtest, PastIncidents, Trial, backtest_files, backtest_kafka, closed_incidents,
 };
 pub use engine_settings::{
-    Loaded, SettingsError, is_rule, load_dialect, load_settings, read_rules, shipped_rules,
-    shipped_tests,
+    Loaded, SettingsError, is_rule, load_dialect, load_settings, load_settings_with, read_rules,
+    shipped_rules, shipped_tests,
 };
 pub use explain::{
     Difference, ExplainKafkaError, FromKafka, Retrace, Retraced, Seen, differences, explain_files,
     explain_kafka,
 };
 pub use key::{KeyError, has_pseudonym_key, pseudonym_key};
+pub use learn::{LearnError, Learner, learn_files, learn_kafka, load_learned};
+pub use live::Overrides;
 pub use open_store::{OpenStoreError, open_store};
 pub use rule_records::RawRecord;
 pub use run::{Hooks, RunError, run, stop_on_signals};

@@ -9,8 +9,9 @@ use crate::adapters::files::{FileError, Merge};
 use crate::engine::correlate::{CorrelateConfig, Correlated, Correlator};
 use crate::engine::decode::Decoder;
 use crate::engine::detect::Stream;
+use crate::engine::detect::baseline::WindowP;
 use crate::engine::model::{EventTime, Finding, Incident, IncidentId, Origin, Severity};
-use crate::engine::shard::{Incoming, Output, Settings, Shard, ShardConfig, Verdict};
+use crate::engine::shard::{Incoming, LearnedError, Output, Settings, Shard, ShardConfig, Verdict};
 
 /// What became of the records. `replay --summary` writes it as it stands.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -47,6 +48,8 @@ pub trait Listener {
     fn correlated(&mut self, _correlator: &Correlator, _out: &Correlated) -> std::io::Result<()> {
         Ok(())
     }
+    /// A window of the actor's has ended; only where [`Replay::measure`] has been asked.
+    fn window(&mut self, _actor: &str, _role: &str, _window: &WindowP) {}
     /// A file could not be read to its end. What stood before is judged; the rest counts as one
     /// rejected record.
     fn unreadable(&mut self, _error: &FileError) {}
@@ -75,6 +78,7 @@ pub struct Replay {
     /// Incidents absorbed or no longer at hand, as they last were.
     settled: BTreeMap<IncidentId, Incident>,
     worst: Option<Severity>,
+    measures: bool,
     pub summary: Summary,
 }
 
@@ -95,7 +99,24 @@ impl Replay {
             correlated: Correlated::default(),
             settled: BTreeMap::new(),
             worst: None,
+            measures: false,
             summary: Summary::default(),
+        }
+    }
+
+    /// From now on the listener is told of windows as they end.
+    pub fn measure(&mut self) {
+        self.measures = true;
+        self.shard.measure();
+    }
+
+    /// Before the first record: begins with what was learned from history, where the settings
+    /// have it.
+    pub fn begin_with(&mut self, settings: &Settings) -> Result<(), LearnedError> {
+        let seed = settings.enricher.pseudonyms.event_id_seed();
+        match &settings.learned {
+            Some(learned) => self.shard.begin_with(learned, 1, seed),
+            None => Ok(()),
         }
     }
 
@@ -156,6 +177,10 @@ impl Replay {
             Verdict::Scored => self.summary.scored += 1,
             Verdict::Late => self.summary.late += 1,
             Verdict::Duplicate => self.summary.duplicate += 1,
+        }
+        if let (true, Some(actor)) = (self.measures, event.actor_id()) {
+            let role = event.actor.role.as_deref().unwrap_or_default();
+            self.shard.take_windows().for_each(|window| listener.window(actor, role, &window));
         }
         if !self.out.is_empty() {
             self.correlate(listener)?;

@@ -12,12 +12,12 @@ use tokio::runtime::Handle;
 
 use super::correlate::{CorrelateParts, CorrelateRole, LOOK_EVERY};
 use super::engine_settings::{load_regimes, load_settings_with};
-use super::exceptions::{CATCH_UP_MAX, LiveExceptions};
 use super::keep::{Health, Role, keep};
+use super::live::{CATCH_UP_MAX, LiveSettings, Overrides};
 use super::open_store::{OpenStoreError, open_patiently};
 use super::readiness::{is_away, unready};
 use super::reload::reload;
-use super::{KeyError, SettingsError, load_settings, pseudonym_key};
+use super::{KeyError, LearnError, SettingsError, load_learned, pseudonym_key};
 use crate::adapters::http::{HttpSettings, HttpState, Trust, serve};
 use crate::adapters::kafka::{
     From, Link, Reader, SharedSettings, TopicsError, Worker, WorkerParts, ensure_topics,
@@ -29,7 +29,8 @@ use crate::adapters::telemetry::{Telemetry, now as now_on_the_wall};
 use crate::config::Config;
 use crate::engine::cases::Regimes;
 use crate::engine::detect::DETECTOR_NAMES;
-use crate::engine::shard::Watch;
+use crate::engine::enrich::Pseudonyms;
+use crate::engine::shard::{Learned, Watch};
 
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
@@ -37,6 +38,8 @@ pub enum RunError {
     Key(#[from] KeyError),
     #[error(transparent)]
     Settings(#[from] SettingsError),
+    #[error(transparent)]
+    Learned(#[from] LearnError),
     #[error(transparent)]
     Store(#[from] OpenStoreError),
     #[error(transparent)]
@@ -70,7 +73,14 @@ pub struct Hooks {
 /// Runs until SIGINT or SIGTERM, or until `stop` is set by somebody else.
 pub async fn run(config: Config, stop: Arc<AtomicBool>, hooks: Hooks) -> Result<(), RunError> {
     let key = pseudonym_key(&config, true)?;
-    let (settings, loaded) = load_settings(&config, &key)?;
+    let learned = config.data.learned.as_deref().filter(|_| config.roles.detect);
+    let learned = learned.map(load_learned).transpose()?;
+    if let Some(learned) = &learned {
+        let (actors, until) = (learned.actors(), learned.span().until);
+        tracing::info!(actors, %until, "what was learned from history is loaded");
+    }
+    let over = Overrides { learned: learned.clone(), ..Overrides::default() };
+    let (settings, loaded) = load_settings_with(&config, &key, over)?;
     let regimes = load_regimes(&config)?;
     let categories: Vec<String> =
         settings.enricher.catalogue.categories().map(str::to_owned).collect();
@@ -78,6 +88,7 @@ pub async fn run(config: Config, stop: Arc<AtomicBool>, hooks: Hooks) -> Result<
     let telemetry = Telemetry::new(&inputs, categories);
     telemetry.demo(hooks.demo);
     telemetry.rules(&settings.rules, now_on_the_wall());
+    telemetry.budget(settings.suite.budget());
     telemetry.ready(vec!["starting".into()]);
     tracing::info!(
         datasets = loaded.datasets,
@@ -85,6 +96,7 @@ pub async fn run(config: Config, stop: Arc<AtomicBool>, hooks: Hooks) -> Result<
         protected = loaded.protected,
         canaries = loaded.canaries,
         rules = loaded.rules,
+        work_items = loaded.work_items,
         "settings loaded"
     );
     let roles = config.roles;
@@ -114,6 +126,7 @@ pub async fn run(config: Config, stop: Arc<AtomicBool>, hooks: Hooks) -> Result<
         key,
         regimes: Arc::new(regimes),
         settings,
+        learned,
         telemetry: Arc::clone(&telemetry),
         store: store.clone(),
         stop: Arc::clone(&stop),
@@ -145,6 +158,7 @@ fn http_settings(config: &Config, regimes: Regimes) -> HttpSettings {
         trust,
         regimes,
         modes: DETECTOR_NAMES.into_iter().map(mode).collect(),
+        budget: config.detect.budget_per_1000_actors_day,
         subjects_exact_max: config.correlate.subjects_exact_max,
     }
 }
@@ -154,6 +168,7 @@ struct Roles {
     key: Secret,
     regimes: Arc<Regimes>,
     settings: SharedSettings,
+    learned: Option<Arc<Learned>>,
     telemetry: Arc<Telemetry>,
     /// None where the process neither correlates nor serves.
     store: Option<Store>,
@@ -174,7 +189,7 @@ impl Roles {
             Err(error) => return Err(error.into()),
         }
         let runtime = Handle::current();
-        let live = Arc::new(LiveExceptions::default());
+        let live = Arc::new(LiveSettings::new(self.learned.clone(), self.feed()));
         let mut threads = Vec::new();
         if roles.detect {
             threads.push(self.exceptions(&link, Arc::clone(&live))?);
@@ -377,7 +392,7 @@ impl Roles {
     fn exceptions(
         &self,
         link: &Arc<Link>,
-        live: Arc<LiveExceptions>,
+        live: Arc<LiveSettings>,
     ) -> Result<JoinHandle<()>, RunError> {
         let (kafka, link, stop, health) = (
             self.config.kafka.clone(),
@@ -390,21 +405,28 @@ impl Roles {
         })
     }
 
+    /// The topic of work items, where one is configured.
+    fn feed(&self) -> Option<(String, Pseudonyms)> {
+        let topic = self.config.data.work_items_topic.clone()?;
+        Some((topic, Pseudonyms::new(self.key.bytes())))
+    }
+
     /// Before the first record is judged: what the API has excepted so far is in force.
-    async fn catch_up(&self, live: &LiveExceptions) {
+    async fn catch_up(&self, live: &LiveSettings) {
         let until = Instant::now() + CATCH_UP_MAX;
         while !live.is_caught_up() && !self.stop.load(Ordering::Relaxed) && Instant::now() < until {
             tokio::time::sleep(STOP_SLICE).await;
         }
-        if live.version() == 0 {
+        if live.version() == 0 && live.items_version() == 0 {
             return;
         }
-        match load_settings_with(&self.config, &self.key, live.list()) {
+        match load_settings_with(&self.config, &self.key, live.overrides()) {
             Ok((loaded, _)) => {
+                self.telemetry.budget(loaded.suite.budget());
                 *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(loaded);
             }
             // The reload tries the same and says so.
-            Err(error) => tracing::error!(%error, "the API's exceptions are not in force"),
+            Err(error) => tracing::error!(%error, "what is set through the API is not in force"),
         }
     }
 

@@ -6,6 +6,7 @@ mod evaluate;
 mod exit;
 mod explain;
 mod health;
+mod learn;
 mod ledger;
 mod notify;
 mod replay;
@@ -38,6 +39,7 @@ enum Command {
     Evaluate(evaluate::Arguments),
     Incidents(store::IncidentArguments),
     Timeline(store::TimelineArguments),
+    Learn(learn::Arguments),
     Explain(explain::Arguments),
     Notify(notify::Arguments),
     Ledger(ledger::Arguments),
@@ -64,6 +66,7 @@ pub fn main() -> Exit {
         Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::Incidents(arguments) => store::incidents(&arguments),
         Command::Timeline(arguments) => store::timeline(&arguments),
+        Command::Learn(arguments) => learn::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Notify(arguments) => notify::run(&arguments),
         Command::Ledger(arguments) => ledger::run(&arguments),

@@ -42,6 +42,9 @@ pub struct Arguments {
     /// Alert budget: false incidents per 1,000 actors and day.
     #[arg(long, value_name = "N")]
     budget: Option<f64>,
+    /// What `learn` wrote, to begin with. In the place of `data.learned`.
+    #[arg(long, value_name = "FILE")]
+    learned: Option<PathBuf>,
     /// Exit with 1 where a finding is of this severity or above.
     #[arg(long, value_name = "SEVERITY")]
     fail_on: Option<Severity>,
@@ -70,7 +73,11 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     }
     outputs_apart(arguments).or_exit(Exit::BadConfig)?;
     let key = app::pseudonym_key(&config, false).or_exit(Exit::BadConfig)?;
-    let (settings, _) = app::load_settings(&config, &key)?;
+    let learned = arguments.learned.as_ref().or(config.data.learned.as_ref());
+    let learned = learned.map(|path| app::load_learned(path)).transpose();
+    let learned = learned.or_exit(Exit::BadConfig)?;
+    let over = app::Overrides { learned, ..app::Overrides::default() };
+    let (settings, _) = app::load_settings_with(&config, &key, over)?;
     let read = Arc::new(AtomicU64::new(0));
     let mut files = Vec::new();
     let mut named = Vec::new();
@@ -81,6 +88,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     }
     let mut merge = Merge::new(files);
     let mut replay = Replay::new(named, &config.shard(), config.correlate.clone());
+    replay.begin_with(&settings).or_exit(Exit::BadConfig)?;
     let open = |path: &Option<PathBuf>| path.as_deref().map(create).transpose();
     let incidents = open(&arguments.incidents).or_exit(Exit::BadConfig)?;
     let summary = open(&arguments.summary).or_exit(Exit::BadConfig)?;

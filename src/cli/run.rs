@@ -24,6 +24,9 @@ pub struct Arguments {
     /// Name of this process among those of its group. In the place of `kafka.instance`.
     #[arg(long, value_name = "NAME")]
     instance: Option<String>,
+    /// What partitions and actors without a past begin with. In the place of `data.learned`.
+    #[arg(long, value_name = "FILE")]
+    learned: Option<PathBuf>,
     /// Log as JSON, also on a terminal.
     #[arg(long)]
     log_json: bool,
@@ -50,6 +53,9 @@ impl Arguments {
         }
         if self.instance.is_some() {
             config.kafka.instance.clone_from(&self.instance);
+        }
+        if self.learned.is_some() {
+            config.data.learned.clone_from(&self.learned);
         }
         let mut problems = Problems::default();
         config.check(&mut problems);

@@ -14,7 +14,8 @@ use crate::adapters::kafka::{KafkaConfig, Link, Sender};
 use crate::adapters::telemetry::{Telemetry, init_logging, now};
 use crate::engine::model::{EventTime, Kind};
 use crate::simulate::{
-    BreachChoice, BreachKind, Month, MonthConfig, Simulation, SimulationConfig, attacks,
+    BreachChoice, BreachKind, Month, MonthConfig, Simulation, SimulationConfig, WorkItemFeed,
+    attacks,
 };
 
 /// Generate an agency's day: people, shifts, sites, sessions, service accounts, flows, and named
@@ -81,6 +82,10 @@ pub struct Arguments {
     /// Write the matching directory here.
     #[arg(long, value_name = "FILE")]
     directory: Option<PathBuf>,
+    /// Write the work items behind the honest reads here once they are over: which case was open
+    /// when, whose it was, and whom it was about, as `data.work_items` reads it.
+    #[arg(long, value_name = "FILE", conflicts_with = "endless")]
+    work_items: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -109,8 +114,9 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let mut simulation = Simulation::new(config.clone()).or_exit(Exit::BadConfig)?;
     write_files(arguments, &simulation).or_exit(Exit::BadConfig)?;
     let mut sink = Sink::open(arguments)?;
+    let mut feed = arguments.work_items.as_ref().map(|_| WorkItemFeed::default());
     loop {
-        match send(simulation, &mut pace, &mut sink) {
+        match send(simulation, &mut pace, &mut sink, feed.as_mut()) {
             Err(error) if is_broken_pipe(&error) => return Ok(Exit::Fine),
             sent => sent.or_exit(Exit::Internal)?,
         }
@@ -122,17 +128,33 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         simulation = Simulation::new(config.clone()).or_exit(Exit::BadConfig)?;
         write_files(arguments, &simulation).or_exit(Exit::BadConfig)?;
     }
+    write_feed(arguments, feed.as_ref()).or_exit(Exit::BadConfig)?;
     match sink.finish() {
         Err(error) if is_broken_pipe(&error) => Ok(Exit::Fine),
         finished => finished.map(|()| Exit::Fine).or_exit(Exit::Internal),
     }
 }
 
-fn send(simulation: Simulation, pace: &mut Pace, sink: &mut Sink) -> anyhow::Result<()> {
+fn write_feed(arguments: &Arguments, feed: Option<&WorkItemFeed>) -> anyhow::Result<()> {
+    let (Some(path), Some(feed)) = (&arguments.work_items, feed) else { return Ok(()) };
+    let mut text = Vec::new();
+    feed.write(&mut text)?;
+    write_file(path, &String::from_utf8(text)?)
+}
+
+fn send(
+    simulation: Simulation,
+    pace: &mut Pace,
+    sink: &mut Sink,
+    mut feed: Option<&mut WorkItemFeed>,
+) -> anyhow::Result<()> {
     for event in simulation {
         pace.wait(event.time, sink)?;
         let mut line = Vec::with_capacity(512);
         event.write_json(&mut line);
+        if let Some(feed) = feed.as_mut().filter(|_| event.breach.is_none()) {
+            feed.take(&line);
+        }
         sink.take(event.kind, &event.key, &mut line)?;
     }
     Ok(())
@@ -170,7 +192,11 @@ fn run_month(arguments: &Arguments) -> Result<Exit, Failure> {
     let mut sink = Sink::open(arguments)?;
     let mut pace = Pace::new(arguments.rate, arguments.speed);
     let mut line = Vec::with_capacity(1_024);
+    let mut feed = arguments.work_items.as_ref().map(|_| WorkItemFeed::default());
     while let Some(told) = month.write_next(&mut line) {
+        if let Some(feed) = feed.as_mut().filter(|_| !month.is_attack(&told)) {
+            feed.take(&line);
+        }
         pace.wait(told.time, &mut sink).or_exit(Exit::Internal)?;
         let key = match &sink {
             Sink::Lines(_) => String::new(),
@@ -183,6 +209,7 @@ fn run_month(arguments: &Arguments) -> Result<Exit, Failure> {
         line.clear();
     }
     sink.finish().or_exit(Exit::Internal)?;
+    write_feed(arguments, feed.as_ref()).or_exit(Exit::BadConfig)?;
     if let Some(path) = &arguments.truth {
         let truth = serde_json::to_string_pretty(month.truth()).or_exit(Exit::Internal)?;
         std::fs::write(path, truth + "\n").or_exit(Exit::Internal)?;

@@ -82,13 +82,40 @@ pub struct DataConfig {
     /// Laws under which authorities have to be told, and how soon (TOML). Read at the start.
     /// Without it, those that come with Tidewaiter.
     pub regimes: Option<PathBuf>,
+    /// What `tidewaiter learn` wrote: what partitions and actors without a past begin with. Read
+    /// at the start.
+    pub learned: Option<PathBuf>,
+    /// Which case is open when, whose it is, and whom it is about (one JSON object a line).
+    pub work_items: Option<PathBuf>,
+    /// The same as a compacted topic, keyed by case; a record without a value withdraws its case.
+    pub work_items_topic: Option<String>,
 }
 
 impl DataConfig {
-    fn paths_mut(&mut self) -> [&mut Option<PathBuf>; 7] {
-        let Self { catalogue, directory, rules, rule_mapping, placeholders, exceptions, regimes } =
-            self;
-        [catalogue, directory, rules, rule_mapping, placeholders, exceptions, regimes]
+    fn paths_mut(&mut self) -> [&mut Option<PathBuf>; 9] {
+        let Self {
+            catalogue,
+            directory,
+            rules,
+            rule_mapping,
+            placeholders,
+            exceptions,
+            regimes,
+            learned,
+            work_items,
+            work_items_topic: _,
+        } = self;
+        [
+            catalogue,
+            directory,
+            rules,
+            rule_mapping,
+            placeholders,
+            exceptions,
+            regimes,
+            learned,
+            work_items,
+        ]
     }
 }
 
@@ -206,6 +233,11 @@ impl Default for HttpConfig {
 impl Config {
     /// Everything that is wrong, whatever the command.
     pub fn check(&self, problems: &mut Problems) {
+        problems.require(
+            self.data.work_items.is_none() || self.data.work_items_topic.is_none(),
+            "data.work_items_topic",
+            || "give `data.work_items` (a file) or `data.work_items_topic`, not both".into(),
+        );
         self.addresses.check(problems);
         self.time.check(problems);
         self.state.check(problems);

@@ -26,6 +26,7 @@ mod simulation;
 mod sites;
 mod truth;
 mod work;
+mod work_items;
 
 #[cfg(test)]
 mod tests;
@@ -40,3 +41,4 @@ pub use month::{
 pub use roles::Role;
 pub use simulation::Simulation;
 pub use truth::Breach;
+pub use work_items::WorkItemFeed;

@@ -46,6 +46,17 @@ fn a_month_is_judged_alike_from_a_file_and_in_process() {
     let table = String::from_utf8(said.stdout).unwrap();
     assert!(table.contains("dump-5000          |   100% 2/2"), "{table}");
     assert!(read("plot.svg").starts_with("<svg "));
+    assert!(read("plot.svg").contains("Calibration: actual over nominal"));
+    assert!(table.contains("actual over nominal at"), "{table}");
+    let any = &budget["calibration"][0];
+    assert_eq!((&any["role"], &any["window"]), (&"any".into(), &"any".into()));
+    let windows = |row: &Value| row["windows"].as_u64().unwrap();
+    assert!(windows(any) > 1_000, "{any}");
+    let rows = budget["calibration"].as_array().unwrap();
+    let of_roles = rows.iter().filter(|row| row["role"] != "any" && row["window"] == "any");
+    assert_eq!(of_roles.map(windows).sum::<u64>(), windows(any));
+    let ratio = any["actual_over_nominal"]["1e-2"].as_f64().unwrap();
+    assert!((0.05..5.0).contains(&ratio), "{any}");
 
     // The same month through files: one attack of each kind is what `simulate` draws at this size.
     let one = format!("evaluate {month} --days 6 --seeds 3 --kinds dump-5000 --budget 5");

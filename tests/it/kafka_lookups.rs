@@ -69,7 +69,9 @@ impl Installation {
         let events = events();
         let total = events.len() as i64;
         let mut lines = String::new();
-        events.iter().for_each(|(_, event)| drop(writeln!(lines, "{event}")));
+        for (_, event) in &events {
+            writeln!(lines, "{event}").unwrap();
+        }
         let file = setup.path("events.ndjson");
         std::fs::write(&file, lines).unwrap();
         let sent = |(key, event): (String, Value)| -> Sent {

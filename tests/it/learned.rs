@@ -66,8 +66,8 @@ const DAY: i64 = 1_440 * MINUTE;
 const EIGHT: i64 = 8 * 60 * MINUTE;
 
 /// Officers work from eight to four, some forty reads a day, six in seven for a case of some five.
-fn honest(draw: &mut Draw, reads: &mut Vec<Read>) {
-    for day in 0..DAYS {
+fn honest(draw: &mut Draw, days: i64, reads: &mut Vec<Read>) {
+    for day in 0..days {
         for officer in 0..OFFICERS {
             let mut case = 0;
             for _ in 0..20 + draw.below(20) + officer % 10 {
@@ -83,6 +83,32 @@ fn honest(draw: &mut Draw, reads: &mut Vec<Read>) {
             }
         }
     }
+}
+
+/// Who reads, and the event: the days from `from` to `to` of weeks without anything odd.
+pub fn honest_days(from: i64, to: i64) -> Vec<(String, String)> {
+    let mut reads = Vec::new();
+    honest(&mut Draw(0x2545_F491_4F6C_DD1D), to, &mut reads);
+    reads.sort_by_key(|read| read.ms);
+    let of_days = |(_, read): &(usize, &Read)| (from * DAY..to * DAY).contains(&read.ms);
+    let reads = reads.iter().enumerate().filter(of_days);
+    reads.map(|(i, read)| (format!("o{}", read.officer), read.line(i))).collect()
+}
+
+/// Who does it on the day of [`unexplained_day`].
+pub const UNEXPLAINED: u64 = NO_CASE;
+
+/// The last day with fifty reads more than usual, none of them for a case.
+pub fn unexplained_day() -> Vec<(String, String)> {
+    let mut draw = Draw(0x2545_F491_4F6C_DD1D);
+    let mut reads = Vec::new();
+    honest(&mut draw, DAYS, &mut reads);
+    odd(&mut draw, &mut reads, UNEXPLAINED, (601, 55, 50), |read, _| read.case = None);
+    reads.retain(|read| read.ms >= LAST * DAY);
+    reads.sort_by_key(|read| read.ms);
+    let named =
+        |(i, read): (usize, &Read)| (format!("o{}", read.officer), read.line(1_000_000 + i));
+    reads.iter().enumerate().map(named).collect()
 }
 
 /// `count` reads of the last day from `minute` on, evenly over `minutes`; `change` makes them odd.
@@ -121,7 +147,7 @@ const GOSSIPS: u64 = 42;
 fn fortnight(cases: bool) -> Replayed {
     let mut draw = Draw(0x2545_F491_4F6C_DD1D);
     let mut reads = Vec::new();
-    honest(&mut draw, &mut reads);
+    honest(&mut draw, DAYS, &mut reads);
     odd(&mut draw, &mut reads, VOLUME, (600, 10, 300), |_, _| {});
     odd(&mut draw, &mut reads, NO_CASE, (601, 55, 50), |read, _| read.case = None);
     odd(&mut draw, &mut reads, NEW, (600, 60, 40), |read, _| read.dataset = "biometrics");

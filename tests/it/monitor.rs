@@ -123,6 +123,12 @@ impl Monitor {
         self.ask("POST", path, &body.to_string())
     }
 
+    /// The same with another method.
+    #[track_caller]
+    pub fn put(&mut self, path: &str, body: &serde_json::Value) -> (u16, String) {
+        self.ask("PUT", path, &body.to_string())
+    }
+
     #[track_caller]
     fn ask(&mut self, method: &str, path: &str, body: &str) -> (u16, String) {
         let line = self.says("console at http://");

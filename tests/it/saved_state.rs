@@ -197,7 +197,9 @@ fn a_save_holds_what_has_changed_since_the_last_one_and_no_more() {
     let bytes = |records: &Records| -> usize {
         records.iter().map(|(key, value)| key.len() + value.map_or(0, <[u8]>::len)).sum()
     };
-    (0..5_000).for_each(|i| drop(run.judge(&mut shard, i, &mut out)));
+    (0..5_000).for_each(|i| {
+        run.judge(&mut shard, i, &mut out);
+    });
     let first = to_records(&mut shard);
     run.judge(&mut shard, 5_000, &mut out);
     let second = to_records(&mut shard);
@@ -215,7 +217,8 @@ fn a_save_holds_what_has_changed_since_the_last_one_and_no_more() {
     assert_eq!(sorted(&to_records(&mut shard)), sorted(&lost));
 }
 
-/// The state as version 4 saved it: what actors have in common as a whole, cut into stretches.
+/// The state as version 4 saved it: what actors have in common as a whole, cut into stretches,
+/// actors without sites and sources without egress.
 fn as_version_4(shard: &mut Shard) -> Changelog {
     let common = postcard::to_stdvec(shard.peers()).unwrap();
     let stretches: Vec<&[u8]> = common.chunks(100_000).collect();
@@ -223,7 +226,15 @@ fn as_version_4(shard: &mut Shard) -> Changelog {
     let records = to_records(shard);
     let others = records.iter().filter(|(key, _)| key[0] != b'k');
     let mut changelog: Changelog = others
-        .filter_map(|(key, value)| Some((key.to_vec(), [&[4], &value?[1..]].concat())))
+        .filter_map(|(key, value)| {
+            let value = value?;
+            let later = match key[0] {
+                b'a' => 3,
+                b's' => 1,
+                _ => 0,
+            };
+            Some((key.to_vec(), [&[4], &value[1..value.len() - later]].concat()))
+        })
         .collect();
     for (number, stretch) in (0_u32..).zip(&stretches) {
         let key = [&b"c"[..], &number.to_be_bytes()].concat();
@@ -234,12 +245,14 @@ fn as_version_4(shard: &mut Shard) -> Changelog {
 }
 
 #[test]
-fn state_of_version_4_is_taken_over_whole_and_saved_in_parts_from_then_on() {
+fn state_of_version_4_is_taken_over_but_for_what_was_learned_and_saved_in_parts_from_then_on() {
     let agency = agency();
     let run = Run::new(&agency, ShardConfig::default());
     let middle = agency.lines.len() / 2;
     let (mut shard, mut out) = (run.shard(), Output::default());
-    (0..middle).for_each(|i| drop(run.judge(&mut shard, i, &mut out)));
+    (0..middle).for_each(|i| {
+        run.judge(&mut shard, i, &mut out);
+    });
     let mut changelog = as_version_4(&mut shard);
     let mut taken_over = run.restored(&changelog, middle);
     for (key, value) in to_records(&mut taken_over).iter() {
@@ -252,12 +265,13 @@ fn state_of_version_4_is_taken_over_whole_and_saved_in_parts_from_then_on() {
     let mut again = run.restored(&changelog, middle);
     let rest = |shard: &mut Shard| {
         let mut out = Output::default();
-        (middle..agency.lines.len()).for_each(|i| drop(run.judge(shard, i, &mut out)));
+        (middle..agency.lines.len()).for_each(|i| {
+            run.judge(shard, i, &mut out);
+        });
         out.findings.iter_mut().for_each(|finding| finding.evidence.clear());
         out.findings
     };
-    let expected = rest(&mut shard);
-    assert!(expected.len() > 10, "{} findings", expected.len());
-    assert_eq!(rest(&mut taken_over), expected);
-    assert_eq!(rest(&mut again), expected);
+    let (expected, found) = (rest(&mut shard), rest(&mut taken_over));
+    assert!(expected.len() > 10 && found.len() > 10, "{} of {}", found.len(), expected.len());
+    assert_eq!(rest(&mut again), found);
 }

@@ -128,7 +128,7 @@ async fn exceptions_are_kept(store: Store) {
     assert_eq!(open.len(), 1);
     store.exceptions_published(&open).await.unwrap();
     assert!(store.unpublished_exceptions().await.unwrap().is_empty());
-    store.publish_exceptions_anew().await.unwrap();
+    store.publish_settings_anew().await.unwrap();
     let short = store.add_exception(exception("zoe", at(5)), None, ANN, at(1)).await.unwrap();
     store.note_expired_exceptions(at(6)).await.unwrap();
     store.note_expired_exceptions(at(7)).await.unwrap();

@@ -8,6 +8,7 @@ const FEEDBACK = { true_positive: 5, benign: 2, false_positive: 1, test: 0, prec
 
 export class Cases {
   #acts = [];
+  budget = { budget_per_1000_actors_day: 5, from: 'config', config: 5, changed: null, by: null, published: true };
 
   of(id) {
     const undone = new Set(this.#acts.filter((a) => a.act.kind === 'undo').map((a) => a.act.act));
@@ -43,6 +44,13 @@ export class Cases {
     return { act: done, case: this.of(incident), proposal: null };
   }
 
+  setBudget({ budget_per_1000_actors_day: wanted, by }) {
+    const now = new Date().toISOString();
+    const budget = wanted ?? this.budget.config;
+    this.budget = { ...this.budget, budget_per_1000_actors_day: budget, from: wanted === null ? 'config' : 'api', changed: now, by };
+    return this.budget;
+  }
+
   clocks(id) {
     const now = Date.now();
     return this.of(id).aware.map(({ at }) => {
@@ -62,6 +70,7 @@ export class Cases {
     if (path === '/api/v1/me') return { user: null, by_proxy: false };
     if (path === '/api/v1/regimes') return { regimes: [{ ...REGIME, phases: [PHASE] }] };
     if (path === '/api/v1/exceptions') return { exceptions: [], file: [] };
+    if (path === '/api/v1/budget') return this.budget;
     if (path === '/api/v1/rules') return { rules: [] };
     if (path === '/api/v1/detectors') {
       return { detectors: Object.entries(detectors).map(([name, findings]) => ({ name, mode: 'on', findings, suppressed: 0, feedback: FEEDBACK })) };

@@ -128,10 +128,15 @@ async function act(request, response, id) {
   return json(response, { results: body.incidents.map((incident) => ({ incident, done: told(incident), error: null })) });
 }
 
+async function put(request, response) {
+  return json(response, cases.setBudget(JSON.parse(Buffer.concat(await request.toArray()).toString())));
+}
+
 function api(request, response, url) {
   const { pathname: path, searchParams: search } = url;
   const about = decodeURIComponent(/^\/api\/v1\/incidents\/([^/]+)\//.exec(path)?.[1] ?? '');
   if (request.method === 'POST' && path.endsWith('/acts')) return act(request, response, about);
+  if (request.method === 'PUT' && path === '/api/v1/budget') return put(request, response);
   const known = cases.get(path, about, world.stats().findings_by_detector);
   if (known) return json(response, known);
   const one = /^\/api\/v1\/incidents\/([^/]+)(\/timeline)?$/.exec(path);

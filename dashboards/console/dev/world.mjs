@@ -235,6 +235,11 @@ export class World {
       reads_by_category: this.#reads,
       state: { actors: this.empty ? 0 : 4_212, sources: this.empty ? 0 : 9_004, bytes: this.empty ? 0 : 61_200_000, evicted: 0 },
       rules: { loaded: 34, error: null },
+      budget: {
+        per_1000_actors_day: 5, in_force_least: 5, in_force_most: 5, realised: this.empty ? null : 4.2, actor_days: this.empty ? 0 : 31_200,
+        partitions_learned: this.empty ? 0 : 3, partitions_learning: 0,
+        lanes: ['fused', 'burst', 'novelty'].map((lane, n) => ({ lane, threshold: 3.1 + n / 5, threshold_least: 3 + n / 5, threshold_most: 3.2 + n / 5, realised: 0.6 })),
+      },
     };
   }
 }

@@ -236,6 +236,33 @@ test('what was benign is kept quiet by an exception, until that is revoked', asy
   await expect(row).toContainText('Revoked');
 });
 
+test('the alert budget is changed on second thought, and is on record', async ({ page }) => {
+  await as(page, 'ann');
+  await page.goto('/rules');
+  const row = page.getByTestId('budget').getByRole('row').nth(1);
+  await expect(row.getByRole('rowheader')).toHaveText('5');
+  const ask = async (value: string, sure: boolean) => {
+    await row.getByRole('button', { name: 'Change …' }).click();
+    await page.getByLabel('Budget, per 1,000 actors and day').fill(value);
+    await page.getByLabel('Why').fill('a busy week');
+    await page.getByRole('button', { name: 'Go on' }).click();
+    if (sure) await page.getByRole('button', { name: 'Change the budget' }).click();
+  };
+  await ask('0', false);
+  await expect(page.getByText('must be above 0')).toBeVisible();
+  await ask('2.5', false);
+  await expect(page.getByRole('heading', { name: 'From 5 to 2.5 per 1,000 actors and day?' })).toBeVisible();
+  await page.getByRole('button', { name: 'Cancel' }).click();
+  await expect(row.getByRole('rowheader')).toHaveText('5');
+  await ask('2.5', true);
+  await expect(row.getByRole('rowheader')).toHaveText('2.5');
+  await expect(row).toContainText('by ann');
+  await ask('', true);
+  await expect(row.getByRole('rowheader')).toHaveText('5');
+  await page.goto('/audit?kind=set_budget');
+  await expect(page.getByText('changed the alert budget from 5 to 2.5 per 1,000 actors and day: a busy week').first()).toBeVisible();
+});
+
 test('several are worked at once, by key, and a view of them is saved', async ({ page, request, fresh }) => {
   const two = await fresh(2);
   await as(page, 'ann');

@@ -21,7 +21,7 @@ use crate::engine::cases::{Act, Case, Recorded, Resolution};
 const BULK_MAX: usize = 200;
 const LIMIT: u32 = 100;
 pub const AUDIT_PARAMETERS: [&str; 4] = ["by", "kind", "limit", "cursor"];
-pub const KINDS: [&str; 18] = [
+pub const KINDS: [&str; 19] = [
     "acknowledge",
     "investigate",
     "contain",
@@ -40,6 +40,7 @@ pub const KINDS: [&str; 18] = [
     "add_exception",
     "revoke_exception",
     "exception_expired",
+    "set_budget",
 ];
 
 #[derive(Deserialize)]

@@ -156,6 +156,13 @@ pub enum Act {
     ExceptionExpired {
         id: String,
     },
+    /// Done at /api/v1/budget.
+    SetBudget {
+        before: f64,
+        /// Null: the configuration's again.
+        budget: Option<f64>,
+        reason: String,
+    },
 }
 
 #[derive(ToSchema)]

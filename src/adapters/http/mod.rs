@@ -7,6 +7,7 @@
 //! has one, and on loopback it refuses host names that are not this machine's.
 
 mod acts;
+mod budget;
 mod case_shapes;
 mod clocks;
 mod connections;

@@ -18,7 +18,7 @@ use crate::engine::timeline::export::ExportFormat;
 #[openapi(
     info(
         title = "Tidewaiter",
-        description = "Incidents, findings and figures of the breach monitor, and what people do about them. Requests that change something are POST with JSON, from the server's own pages or from no page; times are RFC 3339 in UTC.",
+        description = "Incidents, findings and figures of the breach monitor, and what people do about them. Requests that change something are POST, or PUT, with JSON, from the server's own pages or from no page; times are RFC 3339 in UTC.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     components(schemas(shapes::Incident, shapes::Finding, shapes::Line))
@@ -51,7 +51,7 @@ fn complete(mut document: Value) -> Value {
             if path.starts_with("/api/") {
                 refusals.push(("400", "A parameter, the path or the body is wrong"));
             }
-            if method == "post" {
+            if matches!(method.as_str(), "post" | "put") {
                 refusals.extend([
                     ("401", "The trusted proxy names nobody"),
                     ("403", "The request comes from a page that is not ours"),

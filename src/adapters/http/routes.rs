@@ -14,7 +14,7 @@ use super::error::ApiError;
 use super::guard::{self, BODY_BYTES_MAX, Hosts};
 use super::state::App;
 use super::{
-    acts, clocks, console, detectors, exceptions, findings, health, incidents, me, metrics,
+    acts, budget, clocks, console, detectors, exceptions, findings, health, incidents, me, metrics,
     openapi, report, rules, stats, stream, timeline,
 };
 use crate::adapters::telemetry::Telemetry;
@@ -31,6 +31,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(exceptions::proposal))
         .routes(routes!(exceptions::list, exceptions::add))
         .routes(routes!(exceptions::revoke))
+        .routes(routes!(budget::budget, budget::set))
         .routes(routes!(clocks::clocks))
         .routes(routes!(clocks::notification))
         .routes(routes!(clocks::regimes))

@@ -28,6 +28,8 @@ pub struct HttpSettings {
     pub regimes: Regimes,
     /// By name: on, shadow, off or until_learned, as this process is configured.
     pub modes: BTreeMap<&'static str, &'static str>,
+    /// The alert budget, as this process is configured.
+    pub budget: f64,
     /// Distinct subjects counted exactly in a report.
     pub subjects_exact_max: usize,
 }

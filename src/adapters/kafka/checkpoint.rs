@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::panic::resume_unwind;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::Consumer;
@@ -347,9 +348,23 @@ impl Worker {
                     None => self.beginning(partition)?,
                 };
                 let mark = PartitionMark { first, next: first, ..PartitionMark::default() };
-                Ok((lane(mark), 0))
+                let mut lane = lane(mark);
+                self.begin_with_learned(&mut lane, topic)?;
+                Ok((lane, 0))
             }
         }
+    }
+
+    /// A partition without a past begins with what was learned from history, if anything was.
+    fn begin_with_learned(&self, lane: &mut Lane, topic: &str) -> Result<(), WorkerError> {
+        let settings =
+            Arc::clone(&self.parts.settings.read().unwrap_or_else(PoisonError::into_inner));
+        if let Some(learned) = &settings.learned {
+            let shards = self.changelogs.get(topic).copied().unwrap_or(1).max(1);
+            let seed = settings.enricher.pseudonyms.event_id_seed();
+            lane.shard.begin_with(learned, shards.unsigned_abs(), seed)?;
+        }
+        Ok(())
     }
 
     /// Where a partition without a past begins.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::BorrowedMessage;
@@ -28,6 +29,8 @@ pub enum HistoryError {
 
 const LOOK: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(500);
+/// How long one partition is waited for before the client is heard.
+const TURN: Duration = Duration::from_millis(100);
 /// Without a record and without an end.
 const SILENCE: Duration = Duration::from_secs(30);
 
@@ -166,6 +169,73 @@ impl History {
         Ok(())
     }
 
+    /// Hands every record of all partitions to `take`, in the order of the times that `time` reads
+    /// off them, each partition's in its own order. A record of which it reads none comes with the
+    /// one before.
+    pub fn merged(
+        self,
+        mut time: impl FnMut(&str, i32, &[u8]) -> Option<i64>,
+        mut take: impl FnMut(&BorrowedMessage<'_>),
+    ) -> Result<(), HistoryError> {
+        let consumer = Arc::new(self.consumer);
+        let mut assigned = TopicPartitionList::new();
+        let failed = |topic: &str| {
+            let topic = topic.to_owned();
+            move |source| HistoryError::Topic { topic, source }
+        };
+        for (topic, stretches) in &self.topics {
+            for Stretch { partition, start, .. } in stretches {
+                let added =
+                    assigned.add_partition_offset(topic, *partition, Offset::Offset(*start));
+                added.map_err(failed(topic))?;
+            }
+        }
+        consumer.assign(&assigned).map_err(HistoryError::Client)?;
+        // What was fetched before a partition has a queue of its own is fetched again.
+        consumer.pause(&assigned).map_err(HistoryError::Client)?;
+        let mut queues = Vec::new();
+        for (topic, stretches) in &self.topics {
+            for stretch in stretches {
+                let queue = consumer.split_partition_queue(topic, stretch.partition);
+                let missing = || KafkaError::Subscription("the partition has no queue".into());
+                let queue = queue.ok_or_else(missing).map_err(failed(topic))?;
+                queues.push((topic, *stretch, queue));
+            }
+        }
+        consumer.resume(&assigned).map_err(HistoryError::Client)?;
+        let mut heads: Vec<Option<(i64, BorrowedMessage<'_>)>> = Vec::new();
+        let next = |n: usize, last: i64, time: &mut dyn FnMut(&str, i32, &[u8]) -> Option<i64>| {
+            let (topic, stretch, queue): &(&String, Stretch, _) = &queues[n];
+            let found = head(&consumer, queue, *stretch);
+            let found = found.map_err(|cause| match cause {
+                Some(source) => HistoryError::Topic { topic: (*topic).clone(), source },
+                None => HistoryError::Silent(SILENCE.as_secs(), queues.len()),
+            })?;
+            Ok::<_, HistoryError>(found.map(|message| {
+                let payload = message.payload().unwrap_or_default();
+                let read = time(topic, stretch.partition, payload).unwrap_or(last);
+                let appended = message.timestamp().to_millis().unwrap_or(i64::MAX);
+                // A clock in the future holds nothing back for longer than it took to come in.
+                (read.min(appended), message)
+            }))
+        };
+        let mut order = std::collections::BinaryHeap::new();
+        for n in 0..queues.len() {
+            heads.push(next(n, i64::MIN, &mut time)?);
+            order.extend(heads[n].as_ref().map(|(at, _)| std::cmp::Reverse((*at, n))));
+        }
+        while let Some(std::cmp::Reverse((_, n))) = order.pop() {
+            let Some((at, message)) = heads[n].take() else { continue };
+            take(&message);
+            let (_, stretch, _) = &queues[n];
+            if message.offset() + 1 < stretch.end {
+                heads[n] = next(n, at, &mut time)?;
+                order.extend(heads[n].as_ref().map(|(at, _)| std::cmp::Reverse((*at, n))));
+            }
+        }
+        Ok(())
+    }
+
     fn read(
         &self,
         topic: &str,
@@ -203,5 +273,35 @@ impl History {
             }
         }
         Ok(false)
+    }
+}
+
+/// The next record of one partition, none at its end. Waits; the error is none where the broker
+/// sends nothing.
+fn head<'a>(
+    consumer: &BaseConsumer<Linked>,
+    queue: &'a PartitionQueue<Linked>,
+    stretch: Stretch,
+) -> Result<Option<BorrowedMessage<'a>>, Option<KafkaError>> {
+    let mut silent = Duration::ZERO;
+    loop {
+        match queue.poll(TURN) {
+            Some(Ok(message)) if message.offset() >= stretch.end => return Ok(None),
+            Some(Ok(message)) => return Ok(Some(message)),
+            Some(Err(KafkaError::PartitionEOF(_))) => return Ok(None),
+            Some(Err(error)) => return Err(Some(error)),
+            None => {
+                // What the client itself has to say comes this way.
+                if let Some(Err(error)) = consumer.poll(Duration::ZERO)
+                    && !matches!(error, KafkaError::PartitionEOF(_))
+                {
+                    return Err(Some(error));
+                }
+                silent += TURN;
+                if silent >= SILENCE {
+                    return Err(None);
+                }
+            }
+        }
     }
 }

@@ -17,6 +17,8 @@ pub struct Topics {
     pub exceptions: String,
     /// Who looked up whom, without a case; the subjects are shared out over its partitions.
     pub lookups: String,
+    /// What else is set through the API, keyed by its name, compacted.
+    pub settings: String,
     /// First part of the changelogs' names.
     changelog: String,
 }
@@ -32,6 +34,7 @@ impl Topics {
             dead_letter: name("deadletter"),
             exceptions: name("exceptions"),
             lookups: name("lookups"),
+            settings: name("settings"),
             changelog: name("changelog"),
         }
     }
@@ -41,8 +44,9 @@ impl Topics {
         format!("{}.{input}", self.changelog)
     }
 
-    pub fn all(&self) -> [&str; 7] {
-        let Self { findings, evidence, watch, alerts, dead_letter, exceptions, lookups, .. } = self;
-        [findings, evidence, watch, alerts, dead_letter, exceptions, lookups]
+    pub fn all(&self) -> [&str; 8] {
+        let Self { findings, evidence, watch, alerts, dead_letter, .. } = self;
+        let Self { exceptions, settings, lookups, .. } = self;
+        [findings, evidence, watch, alerts, dead_letter, exceptions, settings, lookups]
     }
 }

@@ -29,9 +29,10 @@ use super::transaction::{TransactionError, Transactions};
 use super::{InputConfig, KafkaConfig, Start, Topics, TopicsError};
 use crate::adapters::secrets::SecretError;
 use crate::adapters::telemetry::Telemetry;
+use crate::engine::detect::baseline::Calibration;
 use crate::engine::model::EventTime;
 use crate::engine::shard::{
-    EvidenceRecord, Output, Settings, ShardConfig, StateError, StateSize, Watch,
+    EvidenceRecord, LearnedError, Output, Settings, ShardConfig, StateError, StateSize, Watch,
 };
 
 /// Settings that a reload swaps as a whole.
@@ -57,6 +58,8 @@ pub enum WorkerError {
     Changelog(#[from] ChangelogError),
     #[error(transparent)]
     State(#[from] StateError),
+    #[error("what was learned from history: {0}")]
+    Learned(#[from] LearnedError),
     #[error(transparent)]
     Topics(#[from] TopicsError),
     #[error("the group cannot be answered: {0}")]
@@ -312,6 +315,11 @@ impl Worker {
         self.parts
             .telemetry
             .state(self.parts.number, sizes.fold(StateSize::default(), |a, b| a + b));
+        let calibrations = self.lanes.values().map(|lane| lane.shard.peers().calibration());
+        self.parts.telemetry.calibration(
+            self.parts.number,
+            calibrations.fold(Calibration::default(), |a, b| a + b),
+        );
         let telemetry = &self.parts.telemetry;
         for lane in self.lanes.values_mut() {
             lane.shard.take_rule_counts(|id, counts| telemetry.rule_counts(id, counts));

@@ -166,8 +166,9 @@ impl Store {
     }
 
     /// All are told again: whoever takes over cannot know what the topic holds.
-    pub async fn publish_exceptions_anew(&self) -> Result<(), StoreError> {
+    pub async fn publish_settings_anew(&self) -> Result<(), StoreError> {
         sqlx::query("UPDATE exceptions SET published = 0").execute(&self.pool).await?;
+        sqlx::query("UPDATE settings SET published = 0").execute(&self.pool).await?;
         Ok(())
     }
 

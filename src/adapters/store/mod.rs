@@ -7,6 +7,7 @@
 
 mod acts;
 mod batch;
+mod budget;
 mod exceptions;
 mod feedback;
 mod forget;
@@ -25,6 +26,7 @@ mod told;
 
 pub use acts::{ActError, Done};
 pub use batch::{Outgoing, StoreBatch};
+pub use budget::KeptBudget;
 pub use exceptions::{ExceptionError, KeptException};
 pub use feedback::Judged;
 pub use forget::FORGET_PART;

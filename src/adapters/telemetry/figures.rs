@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::OTHER;
+use super::budget::BudgetFigures;
 use super::cases::CaseFigures;
 use super::notices::NoticeFigures;
 use super::partitions::Partitions;
@@ -20,16 +21,21 @@ pub enum ReloadedFile {
     Mapping,
     Placeholders,
     Exceptions,
+    /// What is set through the API.
+    Budget,
+    WorkItems,
 }
 
 impl ReloadedFile {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Rules,
         Self::Catalogue,
         Self::Directory,
         Self::Mapping,
         Self::Placeholders,
         Self::Exceptions,
+        Self::Budget,
+        Self::WorkItems,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -40,6 +46,8 @@ impl ReloadedFile {
             Self::Mapping => "mapping",
             Self::Placeholders => "placeholders",
             Self::Exceptions => "exceptions",
+            Self::Budget => "budget",
+            Self::WorkItems => "work_items",
         }
     }
 }
@@ -75,10 +83,11 @@ pub struct Figures {
     pub rules_loaded: u64,
     pub rules_error: Option<String>,
     /// By file: applied, refused.
-    pub reloads: [[u64; 2]; 6],
+    pub reloads: [[u64; 2]; 8],
     pub rules: RuleFigures,
     pub cases: CaseFigures,
     pub notices: NoticeFigures,
+    pub budget: BudgetFigures,
 }
 
 impl Figures {

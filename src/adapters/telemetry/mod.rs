@@ -5,6 +5,7 @@
 //! a topic's under one lock, so that its ledger balances in every scrape. Labels are closed sets:
 //! what is not known beforehand is counted as `other`, and no label ever names a person.
 
+mod budget;
 mod cases;
 mod exposition;
 mod figures;
@@ -23,6 +24,7 @@ mod telemetry;
 mod tests;
 mod topic;
 
+pub use budget::{BudgetStats, LaneStats};
 pub use cases::{CaseNumbers, Feedback};
 pub use exposition::ExpositionError;
 pub use figures::ReloadedFile;

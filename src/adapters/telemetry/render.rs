@@ -35,6 +35,7 @@ impl Telemetry {
         saves(&figures, &mut to);
         figures.cases.render(&mut to);
         figures.notices.render(&mut to);
+        figures.budget.render(&mut to);
         drop(figures);
         own_process(&mut to);
         to.text()

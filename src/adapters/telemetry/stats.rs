@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::budget::BudgetStats;
 use super::latency::{Latency, LatencyStats};
 use super::topic::Totals;
 use super::{BatchCounts, OTHER, Telemetry, locked};
@@ -36,6 +37,7 @@ pub struct Stats {
     pub reads_by_category: BTreeMap<String, u64>,
     pub state: StateStats,
     pub rules: RulesStats,
+    pub budget: BudgetStats,
 }
 
 /// `in` = `scored` + `late` + `duplicate` + `dead_lettered`.
@@ -159,6 +161,7 @@ impl Telemetry {
                     + figures.evicted.groups.total,
             },
             rules: RulesStats { loaded: figures.rules_loaded, error: figures.rules_error.clone() },
+            budget: figures.budget.stats(),
         }
     }
 

@@ -219,6 +219,7 @@ fn the_stats_have_the_contracts_keys() {
         "reads_by_category",
         "state",
         "rules",
+        "budget",
     ];
     expected.sort_unstable();
     assert_eq!(keys, expected);

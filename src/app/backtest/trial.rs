@@ -1,6 +1,7 @@
 //! Records judged by the rule and nothing else, and what came of it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::past::PastIncidents;
 use crate::engine::decode::Decoder;
@@ -71,8 +72,8 @@ impl<'s> Trial<'s> {
         bounds: (Option<EventTime>, Option<EventTime>),
         past: Option<PastIncidents>,
     ) -> Self {
-        settings.rules = rules;
-        settings.roster = Roster::empty();
+        settings.rules = Arc::new(rules);
+        settings.roster = Arc::new(Roster::empty());
         let found = Backtest { past, ..Backtest::default() };
         Self { settings, bounds, counted, out: Output::default(), found }
     }

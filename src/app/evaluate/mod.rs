@@ -4,8 +4,10 @@
 //! streams through the shard and the correlator as `replay` drives them, once for each budget; what
 //! they said is then held against the truth. Knows nothing of what a detector looks for.
 
+mod calibration;
 mod observe;
 mod plot;
+mod plot_calibration;
 mod report;
 mod run;
 mod score;
@@ -14,9 +16,10 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub use calibration::{ByRole, Calibration, Exceedances, NOMINAL, Ratios};
 pub use observe::{Naming, Observed, Opening};
 pub use plot::plot;
-pub use report::{BudgetReport, Calibration, DetectorCount, FalseRate, KindReport, Report};
+pub use report::{BudgetReport, DetectorCount, FalseRate, KindReport, Report};
 pub use run::{EvaluateError, Evaluation, Told, evaluate};
 pub use score::{MonthScore, Outcome, score};
 pub use table::table;

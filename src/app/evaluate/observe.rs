@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 
+use super::calibration::ByRole;
 use crate::app::replay::Listener;
 use crate::engine::correlate::{Correlated, Correlator};
+use crate::engine::detect::baseline::WindowP;
 use crate::engine::model::{EventTime, Finding, Incident, KeyKind};
 use crate::simulate::{Told, Truth, event_id};
 
@@ -41,6 +43,8 @@ pub struct Observed {
     pub findings_elsewhere: BTreeMap<String, u64>,
     /// Findings on accounts that are: detector, time, entry.
     pub findings: Vec<(String, EventTime, u16)>,
+    /// Probabilities of windows of accounts that are part of no entry, in the second half.
+    pub calibration: ByRole,
 }
 
 /// Told of every event and of everything the engine says.
@@ -57,11 +61,14 @@ pub(super) struct Observer {
     named: HashSet<(String, String)>,
     /// Incidents about something shared: the entry, by incident.
     about: HashMap<String, u16>,
+    /// Minute since 1970 from which on windows count.
+    counts_from: u32,
 }
 
 impl Observer {
     pub(super) fn new(truth: &Truth) -> Self {
         let mut entry_of = HashMap::new();
+        let half = truth.start.plus_ms(i64::from(truth.days / 2) * 86_400_000);
         for (n, entry) in truth.entries.iter().enumerate() {
             entry_of.extend(entry.actors.iter().map(|actor| (actor.clone(), n as u16)));
         }
@@ -75,6 +82,7 @@ impl Observer {
             opened: HashSet::new(),
             named: HashSet::new(),
             about: HashMap::new(),
+            counts_from: (half.millis() / 60_000).clamp(0, i64::from(u32::MAX)) as u32,
         }
     }
 
@@ -130,6 +138,12 @@ impl Listener for Observer {
             None => *self.observed.findings_elsewhere.entry(detector).or_default() += 1,
         }
         Ok(())
+    }
+
+    fn window(&mut self, actor: &str, role: &str, window: &WindowP) {
+        if window.minute >= self.counts_from && !self.entry_of.contains_key(actor) {
+            self.observed.calibration.add(role, window);
+        }
     }
 
     fn correlated(&mut self, correlator: &Correlator, out: &Correlated) -> io::Result<()> {

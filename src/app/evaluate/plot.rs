@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::plot_calibration;
 use super::report::Report;
 
 const ROW: usize = 30;
@@ -16,7 +17,8 @@ pub fn plot(report: &Report) -> String {
         report.budgets.first().map_or(Vec::new(), |b| b.kinds.iter().map(|k| k.kind).collect());
     let bars = report.budgets.len().max(1);
     let row = ROW.max(bars * 11 + 8);
-    let height = TOP + kinds.len() * row + 30 + bars * 20;
+    let own = TOP + kinds.len() * row + 30 + bars * 20;
+    let height = own + plot_calibration::height(report);
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0}\" height=\"{height}\" \
          viewBox=\"0 0 {0} {height}\" font-family=\"sans-serif\" font-size=\"12\">\n\
@@ -83,6 +85,7 @@ pub fn plot(report: &Report) -> String {
             budget.oddities,
         );
     }
+    plot_calibration::draw(&mut svg, report, own, (LEFT, WIDTH));
     svg.push_str("</svg>\n");
     svg
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::calibration::{ByRole, Calibration};
 use super::score::MonthScore;
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -37,7 +38,7 @@ pub struct BudgetReport {
     pub oddities_quiet: u64,
     /// Those that were not: `seed/name`.
     pub oddities_loud: Vec<String>,
-    /// None where the detectors expose no probabilities.
+    /// None where no honest window of the second half has ended.
     pub calibration: Option<Vec<Calibration>>,
 }
 
@@ -66,15 +67,6 @@ pub struct DetectorCount {
     pub findings: u64,
 }
 
-/// How often honest windows were as improbable as `nominal` or more, over `nominal`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Calibration {
-    pub role: String,
-    pub nominal: f64,
-    pub windows: u64,
-    pub actual_over_nominal: f64,
-}
-
 impl BudgetReport {
     /// `kinds` in the order they are to be shown; `months` with their seeds.
     pub fn of(
@@ -91,6 +83,8 @@ impl BudgetReport {
         let shares = kinds.iter().map(|kind| kind.found as f64 / kind.attacks as f64);
         let recall_mean = shares.sum::<f64>() / kinds.len().max(1) as f64;
         let sum = |of: fn(&MonthScore) -> usize| months.iter().map(|(_, m)| of(m) as u64).sum();
+        let mut calibration = ByRole::default();
+        months.iter().for_each(|(_, month)| calibration.join(&month.calibration));
         let oddities: u64 = sum(|month| month.oddities);
         let loud: Vec<String> = months
             .iter()
@@ -106,7 +100,7 @@ impl BudgetReport {
             oddities,
             oddities_quiet: oddities - loud.len() as u64,
             oddities_loud: loud,
-            calibration: None,
+            calibration: Some(calibration.rows()).filter(|rows| !rows.is_empty()),
             kinds,
         }
     }

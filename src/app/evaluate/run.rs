@@ -166,9 +166,7 @@ fn lane(config: &Config, budget: f64, month: &Month) -> Result<Lane, EvaluateErr
     config.detect.budget_per_1000_actors_day = budget;
     let (settings, _) = load_settings(&config, &Secret::new(KEY.to_vec()))?;
     let stream = ("month".to_owned(), Decoder::new(Expected::Only(Format::Native)));
-    Ok(Lane {
-        settings,
-        replay: Replay::new(vec![stream], &config.shard(), config.correlate.clone()),
-        observer: Observer::new(month.truth()),
-    })
+    let mut replay = Replay::new(vec![stream], &config.shard(), config.correlate.clone());
+    replay.measure();
+    Ok(Lane { settings, replay, observer: Observer::new(month.truth()) })
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::engine::model::EventTime;
 use crate::simulate::{Truth, TruthEntry};
 
+use super::calibration::ByRole;
 use super::observe::{Naming, Observed};
 
 const DAY_MS: i64 = 86_400_000;
@@ -38,11 +39,14 @@ pub struct MonthScore {
     pub oddities: usize,
     pub loud: Vec<String>,
     pub incidents: usize,
+    /// Of honest windows.
+    pub calibration: ByRole,
 }
 
 /// False incidents count from the middle of the month on, where attacks begin.
 pub fn score(truth: &Truth, observed: &Observed) -> MonthScore {
-    let mut score = MonthScore { incidents: observed.openings.len(), ..MonthScore::default() };
+    let (incidents, calibration) = (observed.openings.len(), observed.calibration.clone());
+    let mut score = MonthScore { incidents, calibration, ..MonthScore::default() };
     for (n, entry) in truth.entries.iter().enumerate().filter(|(_, e)| e.attack) {
         let namings = || observed.namings.iter().filter(|naming| usize::from(naming.entry) == n);
         if entry.start.is_some() {

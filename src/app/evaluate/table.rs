@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::calibration::{ANY, NOMINAL};
 use super::report::{BudgetReport, DetectorCount, KindReport, Report};
 
 pub fn table(report: &Report) -> String {
@@ -71,12 +72,15 @@ fn summary(budget: &BudgetReport) -> String {
     }
     line("findings on honest actors", counts(&budget.findings_on_honest));
     match &budget.calibration {
-        None => line("calibration", "the detectors expose no probabilities".into()),
+        None => line("calibration", "no honest window has ended".into()),
         Some(rows) => {
-            for row in rows {
-                let name = format!("calibration {} {:.0e}", row.role, row.nominal);
-                let value = format!("{:.2} over {} windows", row.actual_over_nominal, row.windows);
-                line(&name, value);
+            let at = NOMINAL.map(|nominal| format!("{nominal:>7.0e}")).join(" ");
+            line("actual over nominal at", format!("{at}   windows"));
+            for row in rows.iter().filter(|row| row.is_sum()) {
+                let name = if row.role == ANY { "any role" } else { &row.role };
+                let ratios = row.actual_over_nominal.all();
+                let ratios = ratios.map(|ratio| format!("{ratio:>7.2}")).join(" ");
+                line(&format!("  {name}"), format!("{ratios}   {}", row.windows));
             }
         }
     }

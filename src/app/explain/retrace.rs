@@ -1,6 +1,7 @@
 //! Records judged as when they came, until the finding is there.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::engine::correlate::{Chains, CorrelateConfig, Correlated, Correlator};
 use crate::engine::decode::Decoder;
@@ -54,7 +55,10 @@ impl<'s> Retrace<'s> {
         settings: &'s mut Settings,
         correlate: &CorrelateConfig,
     ) -> Self {
-        settings.rules.except(Exceptions::default());
+        // Just loaded, they are nobody else's.
+        if let Some(rules) = Arc::get_mut(&mut settings.rules) {
+            rules.except(Exceptions::default());
+        }
         let is_chain = recorded.detector == Chains::NAME;
         Self {
             recorded,

@@ -143,6 +143,12 @@ pub enum Act {
     ExceptionExpired {
         id: String,
     },
+    /// The alert budget was changed: to the configuration's where `budget` is null.
+    SetBudget {
+        before: f64,
+        budget: Option<f64>,
+        reason: String,
+    },
 }
 
 /// An act as it stands on record.
@@ -172,8 +178,8 @@ pub enum ActProblem {
     Regimes,
     #[error("only the monitor itself does `{0}`")]
     Monitors(&'static str),
-    #[error("`{0}` is done at /api/v1/exceptions")]
-    Elsewhere(&'static str),
+    #[error("`{0}` is done at {1}")]
+    Elsewhere(&'static str, &'static str),
     #[error("`by` must not be `{MONITOR}`: that is the monitor itself")]
     Name,
 }
@@ -199,6 +205,7 @@ impl Act {
             Self::AddException { .. } => "add_exception",
             Self::RevokeException { .. } => "revoke_exception",
             Self::ExceptionExpired { .. } => "exception_expired",
+            Self::SetBudget { .. } => "set_budget",
         }
     }
 
@@ -238,8 +245,9 @@ impl Act {
                 Err(ActProblem::Monitors(self.name()))
             }
             Self::AddException { .. } | Self::RevokeException { .. } => {
-                Err(ActProblem::Elsewhere(self.name()))
+                Err(ActProblem::Elsewhere(self.name(), "/api/v1/exceptions"))
             }
+            Self::SetBudget { .. } => Err(ActProblem::Elsewhere(self.name(), "/api/v1/budget")),
         }
     }
 
@@ -285,6 +293,12 @@ impl Act {
             }
             Self::RevokeException { id, reason } => format!("revoked exception {id}: {reason}"),
             Self::ExceptionExpired { id } => format!("exception {id} has expired"),
+            Self::SetBudget { before, budget: Some(budget), reason } => format!(
+                "changed the alert budget from {before} to {budget} per 1,000 actors and day: {reason}"
+            ),
+            Self::SetBudget { before, budget: None, reason } => format!(
+                "changed the alert budget from {before} back to the configuration's: {reason}"
+            ),
         }
     }
 }

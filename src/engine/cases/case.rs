@@ -112,6 +112,7 @@ fn strand(act: &Act) -> Result<Strand, &'static str> {
         }
         Act::AddException { .. } => Err("revoke the exception"),
         Act::RevokeException { .. } => Err("add the exception again"),
+        Act::SetBudget { .. } => Err("set it again"),
     }
 }
 

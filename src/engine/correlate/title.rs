@@ -25,6 +25,9 @@ pub fn title(strongest: &Finding) -> String {
         "no_actor" => "Data shown to nobody logged in",
         "sensitive_identifier" => "Identifiers in free text",
         "outbound_bytes" => "Large outflow",
+        "egress" => "Unusual outflow",
+        "beacon" => "Regular small outflows",
+        "impossible_travel" => "At two sites at once",
         "read_then_outflow" => "Bulk read, then a large outflow",
         _ => return rule_title(strongest),
     };

@@ -102,6 +102,13 @@ impl<'e> Judged<'e> {
             && self.event.action.discloses()
     }
 
+    /// Why the case it cites explains nothing, at the end of a sentence; empty where it does, or
+    /// where none is cited.
+    pub fn case_words(&self) -> String {
+        let failure = self.facts.case.failure();
+        failure.map_or_else(String::new, |failure| format!("; the case cited last {failure}"))
+    }
+
     /// How a sentence names the actor: by role where it is known.
     pub fn role_words(&self) -> &'e str {
         if self.facts.role.is_empty() { "actor without a known role" } else { self.facts.role }

@@ -4,12 +4,16 @@
 //! never looks at another shard, and never waits for a window to close.
 
 pub mod baseline;
+mod beacon;
 mod bulk_read;
 mod denied_burst;
+mod destinations;
 mod detector;
+mod egress;
 mod enumeration;
 mod exceptions;
 mod first_seen;
+mod impossible_travel;
 mod ladder;
 mod leaver;
 mod mode;
@@ -22,12 +26,14 @@ mod rule_noise;
 pub mod rules;
 mod sensitive;
 pub mod state;
+mod travel;
 mod watched_subject;
 pub mod window;
 
 pub use bulk_read::{BulkReadConfig, Limits};
 pub use detector::{Detector, Judged, Stream, severity_of};
+pub use egress::Egress;
 pub use exceptions::{Exception, Exceptions};
 pub use mode::Mode;
-pub use roster::{DETECTOR_NAMES, DetectConfig, Roster};
+pub use roster::{DETECTOR_NAMES, DetectConfig, Roster, check_budget};
 pub use rule_match::{RuleBooks, RuleCounts, RuleScratch, RuleState, Rules};

@@ -41,6 +41,29 @@ mod tests {
     use super::*;
     use crate::engine::detect::{DETECTOR_NAMES, DetectConfig};
 
+    /// The page of settings: all of them, as they are.
+    #[test]
+    fn the_page_of_settings_is_true_and_whole() {
+        #[derive(serde::Deserialize)]
+        struct Page {
+            detect: DetectConfig,
+        }
+        let page = include_str!("../../../docs/detectors.md");
+        let block = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next());
+        let block = block.expect("a block of settings");
+        let read: Page = toml::from_str(block).expect("settings");
+        let shown = |config: &DetectConfig| format!("{config:#?}");
+        let defaults = shown(&DetectConfig::default());
+        assert_eq!(shown(&read.detect), defaults);
+        let keys = defaults.lines().filter_map(|line| line.trim().split_once(": "));
+        for (key, _) in keys.filter(|(key, _)| *key != "roles") {
+            assert!(block.contains(key), "nothing is said of {key}");
+        }
+        for name in DETECTOR_NAMES.into_iter().filter(|name| !name.starts_with("sensitive")) {
+            assert!(page.contains(name), "nothing is said of {name}");
+        }
+    }
+
     #[test]
     fn every_detector_with_a_setting_tells_its_mode() {
         let off = |section: &str| format!("[{section}]\nmode = \"off\"\n");
@@ -67,6 +90,9 @@ mod tests {
             "no_actor",
             "outbound_bytes",
             "sensitive_identifier",
+            "egress",
+            "beacon",
+            "impossible_travel",
         ] {
             text += &off(section);
         }

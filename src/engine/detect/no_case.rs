@@ -1,4 +1,4 @@
-//! Reads that name no case where the catalogue demands one.
+//! Reads that name no case, or one that explains nothing, where the catalogue demands one.
 
 use serde::{Deserialize, Serialize};
 
@@ -63,7 +63,7 @@ impl Detector<ActorState> for NoCase {
 
     fn observe(&self, judged: &Judged<'_>, state: &mut ActorState, findings: &mut Vec<Finding>) {
         let facts = judged.facts;
-        let unexplained = facts.case_required && judged.event.case.is_none();
+        let unexplained = facts.case_required && !facts.case.is_cased();
         if !unexplained || !judged.is_disclosure() || facts.actor_type == ActorType::Service {
             return;
         }
@@ -81,11 +81,13 @@ impl Detector<ActorState> for NoCase {
         let base = [18, 25, 32, 45][usize::from(facts.tier.min(3))];
         let score = if crosses { score_for_ratio(base, state.reads, limit) } else { base / 2 + 6 };
         let why = format!(
-            "{} read{} of `{}` without a case in 1 day; this dataset demands one, and {} are let pass",
+            "{} read{} of `{}` without a case{} in 1 day; this dataset demands one, and {} are let pass{}",
             state.reads,
             if state.reads == 1 { "" } else { "s" },
             facts.dataset,
+            if facts.case.failure().is_some() { " that explains them" } else { "" },
             limit.saturating_sub(1),
+            judged.case_words(),
         );
         let mut finding = judged.finding(Self::NAME, "", score, why);
         finding.window = Window { start: state.since, end: judged.at };

@@ -3,11 +3,15 @@
 use serde::Deserialize;
 
 use super::baseline::{self, BaselineConfig};
+use super::beacon::{BeaconConfig, BeaconDetector};
 use super::bulk_read::{BulkRead, BulkReadConfig};
 use super::denied_burst::{DeniedBurst, DeniedBurstConfig};
+use super::destinations::Destinations;
 use super::detector::{Detector, Judged, severity_of};
+use super::egress::{Destination, EgressConfig, EgressDetector, leaving, mark_of};
 use super::enumeration::{Enumeration, EnumerationConfig};
 use super::first_seen::{FirstSeen, FirstSeenConfig};
+use super::impossible_travel::{ImpossibleTravel, ImpossibleTravelConfig};
 use super::leaver::{Leaver, LeaverConfig};
 use super::mode::Mode;
 use super::no_actor::{NoActor, NoActorConfig};
@@ -16,6 +20,7 @@ use super::outbound_bytes::{OutboundBytes, OutboundConfig};
 use super::rule_noise::RuleNoise;
 use super::sensitive::{SensitiveIdentifier, SensitiveIdentifierConfig};
 use super::state::{ActorState, SourceState};
+use super::travel::Travel;
 use super::watched_subject::{WatchedSubject, WatchedSubjectConfig};
 use crate::engine::model::{Finding, Problems};
 
@@ -37,6 +42,9 @@ pub struct DetectConfig {
     pub no_actor: NoActorConfig,
     pub sensitive_identifier: SensitiveIdentifierConfig,
     pub outbound_bytes: OutboundConfig,
+    pub egress: EgressConfig,
+    pub beacon: BeaconConfig,
+    pub impossible_travel: ImpossibleTravelConfig,
 }
 
 impl Default for DetectConfig {
@@ -54,18 +62,16 @@ impl Default for DetectConfig {
             no_actor: Default::default(),
             sensitive_identifier: Default::default(),
             outbound_bytes: Default::default(),
+            egress: Default::default(),
+            beacon: Default::default(),
+            impossible_travel: Default::default(),
         }
     }
 }
 
 impl DetectConfig {
     pub fn check(&self, problems: &mut Problems) {
-        let budget = self.budget_per_1000_actors_day;
-        problems.require(
-            budget > 0.0 && budget <= 1_000.0,
-            "detect.budget_per_1000_actors_day",
-            || format!("must be above 0 and at most 1000, got {budget}"),
-        );
+        check_budget(self.budget_per_1000_actors_day, problems);
         self.baseline.check(problems);
         self.bulk_read.check(problems);
         self.no_case.check(problems);
@@ -75,6 +81,9 @@ impl DetectConfig {
         self.no_actor.check(problems);
         self.sensitive_identifier.check(problems);
         self.outbound_bytes.check(problems);
+        self.egress.check(problems);
+        self.beacon.check(problems);
+        self.impossible_travel.check(problems);
     }
 
     /// The mode of the detector of this name. Chains, silence and rules have none: they are on.
@@ -98,21 +107,37 @@ impl DetectConfig {
             NoActor::NAME => self.no_actor.mode,
             SensitiveIdentifier::NAME => self.sensitive_identifier.mode,
             OutboundBytes::NAME => self.outbound_bytes.mode,
+            EgressDetector::NAME => self.egress.mode,
+            BeaconDetector::NAME => self.beacon.mode,
+            ImpossibleTravel::NAME => self.impossible_travel.mode,
             _ => Mode::On,
         }
     }
+}
+
+/// What an alert budget may be, wherever it comes from.
+pub fn check_budget(budget: f64, problems: &mut Problems) {
+    problems.require(
+        budget > 0.0 && budget <= 1_000.0,
+        "detect.budget_per_1000_actors_day",
+        || format!("must be above 0 and at most 1000, got {budget}"),
+    );
 }
 
 /// The detectors in use, in the order they speak.
 pub struct Roster {
     actor: Vec<(Mode, Box<dyn Detector<ActorState>>)>,
     source: Vec<(Mode, Box<dyn Detector<SourceState>>)>,
+    /// Those that learn from everybody.
+    travel: Option<(Mode, ImpossibleTravel)>,
+    egress: Option<(Mode, EgressDetector)>,
+    beacon: Option<(Mode, BeaconDetector)>,
     /// Which of bulk_read, no_case, enumeration and first_seen rest once others have learned.
     rest: [bool; 4],
 }
 
 /// Every detector's name, with the chain's and the rules': the closed set of metric labels.
-pub const DETECTOR_NAMES: [&str; 22] = [
+pub const DETECTOR_NAMES: [&str; 25] = [
     baseline::VOLUME,
     baseline::UNEXPLAINED_READS,
     baseline::SLOW_DRIFT,
@@ -131,6 +156,9 @@ pub const DETECTOR_NAMES: [&str; 22] = [
     DeniedBurst::NAME,
     NoActor::NAME,
     OutboundBytes::NAME,
+    EgressDetector::NAME,
+    BeaconDetector::NAME,
+    ImpossibleTravel::NAME,
     SensitiveIdentifier::NAME,
     "read_then_outflow",
     "silent_source",
@@ -140,7 +168,14 @@ pub const DETECTOR_NAMES: [&str; 22] = [
 impl Roster {
     /// Nobody: for work with rules alone.
     pub fn empty() -> Self {
-        Self { actor: Vec::new(), source: Vec::new(), rest: [false; 4] }
+        Self {
+            actor: Vec::new(),
+            source: Vec::new(),
+            travel: None,
+            egress: None,
+            beacon: None,
+            rest: [false; 4],
+        }
     }
 
     pub fn new(config: &DetectConfig) -> Self {
@@ -166,7 +201,16 @@ impl Roster {
         ];
         actor.retain(|(mode, _)| *mode != Mode::Off);
         source.retain(|(mode, _)| *mode != Mode::Off);
-        Self { actor, source, rest }
+        Self {
+            actor,
+            source,
+            travel: unless_off(c.impossible_travel.mode, || {
+                ImpossibleTravel::new(c.impossible_travel)
+            }),
+            egress: unless_off(c.egress.mode, || EgressDetector::new(c.egress)),
+            beacon: unless_off(c.beacon.mode, || BeaconDetector::new(c.beacon)),
+            rest,
+        }
     }
 
     /// `learned` says whether the learned detectors have learned.
@@ -175,13 +219,18 @@ impl Roster {
         judged: &Judged<'_>,
         state: &mut ActorState,
         learned: bool,
-        noise: &mut RuleNoise,
+        (noise, travel): (&mut RuleNoise, &mut Travel),
         findings: &mut Vec<Finding>,
     ) {
         if learned && !state.rested {
             self.rest(state);
         }
         observe(&self.actor, judged, state, learned, Some(noise), findings);
+        if let Some((mode, detector)) = &self.travel {
+            let before = findings.len();
+            detector.observe(judged, &mut state.site, travel, findings);
+            shade(*mode, &mut findings[before..]);
+        }
     }
 
     /// Frees what resting detectors remember of an actor.
@@ -206,9 +255,38 @@ impl Roster {
         &self,
         judged: &Judged<'_>,
         state: &mut SourceState,
+        destinations: &mut Destinations,
         findings: &mut Vec<Finding>,
     ) {
         observe(&self.source, judged, state, false, None, findings);
+        if self.egress.is_some() || self.beacon.is_some() {
+            self.observe_outflow(judged, state, destinations, findings);
+        }
+    }
+
+    fn observe_outflow(
+        &self,
+        judged: &Judged<'_>,
+        state: &mut SourceState,
+        destinations: &mut Destinations,
+        findings: &mut Vec<Finding>,
+    ) {
+        let Some(name) = leaving(judged) else { return };
+        let Ok(day) = u16::try_from(judged.at.millis() / 86_400_000) else { return };
+        let (mark, source) = (mark_of(name), mark_of(judged.event.source_ip().unwrap_or("")));
+        let known = destinations.take(mark, source, day);
+        let egress = state.egress.0.get_or_insert_default();
+        if let Some((mode, detector)) = &self.egress {
+            let before = findings.len();
+            detector.observe(judged, egress, Destination { mark, known }, findings);
+            shade(*mode, &mut findings[before..]);
+        }
+        if let Some((mode, detector)) = &self.beacon {
+            let before = findings.len();
+            let to = (mark, known, destinations.age_days(day));
+            detector.observe(judged, &mut egress.beacons, to, findings);
+            shade(*mode, &mut findings[before..]);
+        }
     }
 }
 
@@ -234,11 +312,19 @@ fn observe<S>(
             let spoken = &mut findings[before..];
             spoken.iter_mut().for_each(|finding| noise.judge_stand_in(detector.name(), finding));
         }
-        if *mode == Mode::Shadow {
-            for finding in &mut findings[before..] {
-                finding.score = finding.score.min(SHADOW_SCORE);
-                finding.severity = severity_of(finding.score);
-            }
+        shade(*mode, &mut findings[before..]);
+    }
+}
+
+fn unless_off<D>(mode: Mode, make: impl FnOnce() -> D) -> Option<(Mode, D)> {
+    (mode != Mode::Off).then(|| (mode, make()))
+}
+
+fn shade(mode: Mode, spoken: &mut [Finding]) {
+    if mode == Mode::Shadow {
+        for finding in spoken {
+            finding.score = finding.score.min(SHADOW_SCORE);
+            finding.severity = severity_of(finding.score);
         }
     }
 }

@@ -70,6 +70,13 @@ impl RuleNoise {
         }
     }
 
+    /// Keeps that part of what was counted.
+    pub fn scale(&mut self, keep: f32) {
+        for noise in self.0.values_mut() {
+            (noise.past, noise.today) = (noise.past * keep, noise.today * keep);
+        }
+    }
+
     /// A day ends, with so many actor-days in the memory.
     pub fn turn(&mut self, budget: f64, actor_days: f32) {
         for noise in self.0.values_mut() {

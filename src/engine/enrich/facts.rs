@@ -1,8 +1,10 @@
 //! What enrichment adds to an event.
 
+use std::sync::Arc;
+
 use smallvec::SmallVec;
 
-use super::{Addresses, Catalogue, Directory, DirectoryActor, Pseudonyms};
+use super::{Addresses, Catalogue, Directory, DirectoryActor, Pseudonyms, Standing, WorkItems};
 use crate::engine::model::{ActorType, Event, Kind, SubjectToken};
 
 /// Where neither catalogue nor event says what kind of data it is.
@@ -21,6 +23,8 @@ pub struct Facts<'e> {
     /// 0 to 3.
     pub tier: u8,
     pub case_required: bool,
+    /// What the case it cites is worth.
+    pub case: Standing,
     /// One a subject looked at; `event.resource.subjects_total` counts the rest too.
     pub tokens: SmallVec<[SubjectToken; 1]>,
     /// Subjects among `tokens` that are protected or planted; nearly always empty.
@@ -41,9 +45,11 @@ pub struct Watched {
 #[derive(Clone, Debug)]
 pub struct Enricher {
     pub catalogue: Catalogue,
-    pub directory: Directory,
+    pub directory: Arc<Directory>,
     pub pseudonyms: Pseudonyms,
     pub addresses: Addresses,
+    /// None where no feed is configured, or none of it has come yet.
+    pub work_items: Option<Arc<WorkItems>>,
 }
 
 impl Enricher {
@@ -64,6 +70,12 @@ impl Enricher {
         let tokens: SmallVec<[SubjectToken; 1]> =
             event.resource.subjects.iter().map(|s| self.pseudonyms.subject(s)).collect();
         let watched = self.watched(&tokens);
+        let reader = (event.actor_id().unwrap_or(""), unit.unwrap_or(""));
+        let case = match (event.case.as_deref(), &self.work_items) {
+            (None, _) => Standing::None,
+            (Some(_), None) => Standing::Cited,
+            (Some(case), Some(items)) => items.standing(case, event.time, reader, &tokens),
+        };
         Facts {
             role: role.unwrap_or(""),
             unit: unit.unwrap_or(""),
@@ -78,6 +90,7 @@ impl Enricher {
                 None => Catalogue::tier_of_category(category),
             },
             case_required: known.is_some_and(|d| d.case_required),
+            case,
             tokens,
             watched,
             leaves,

@@ -9,9 +9,11 @@ mod catalogue;
 mod directory;
 mod facts;
 mod pseudonym;
+mod work_items;
 
 pub use address::{AddressConfig, Addresses};
 pub use catalogue::{Catalogue, Dataset};
 pub use directory::{Directory, DirectoryActor};
 pub use facts::{Enricher, Facts, Watched};
 pub use pseudonym::Pseudonyms;
+pub use work_items::{Standing, WorkItem, WorkItemRecord, WorkItems};

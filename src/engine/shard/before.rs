@@ -1,23 +1,19 @@
 //! Saved state of earlier versions, made one of today's.
 //!
 //! What the learned detectors had learned of an actor had another shape in versions 2 and 3: it is
-//! passed over and learned anew. Up to version 4 what actors have in common was saved as a whole,
-//! cut into stretches; that of version 4 is taken over. Everything else is kept.
-
-use std::collections::BTreeMap;
+//! passed over and learned anew, and so it is of version 4, since what actors have in common had
+//! another. Everything else is kept.
 
 use serde::{Deserialize, Serialize};
 
-use super::saved::{COMMON, Kept, STATE_VERSION, StateError};
+use super::saved::{Kept, STATE_VERSION, StateError};
 use crate::engine::detect::RuleState;
-use crate::engine::detect::baseline::Peers;
+use crate::engine::detect::baseline::Baseline;
 use crate::engine::detect::state::Watching;
 use crate::engine::model::EventTime;
 
 /// Versions that are taken over.
 const TAKEN_OVER: [u8; 3] = [2, 3, 4];
-/// Those in which what had been learned had another shape.
-const LEARNED_ANEW: [u8; 2] = [2, 3];
 
 /// Whether what a version of this program saved is read by this one. The form of a partition's mark
 /// has been the same since version 2.
@@ -31,56 +27,44 @@ pub(super) fn migrate(kept: Kept, value: Vec<u8>) -> Result<Option<Vec<u8>>, Sta
     if !TAKEN_OVER.contains(&version) {
         return Ok(Some(value));
     }
-    let learned_anew = LEARNED_ANEW.contains(&version);
     match kept {
-        // Whoever reads it looks at the version.
+        // Its key is to be withdrawn.
         Kept::PeersBefore => Ok(Some(value)),
-        Kept::Actor if learned_anew => actor(version, content).map(Some),
+        Kept::Actor => actor(version, content).map(Some),
+        Kept::Source => Ok(Some([&[STATE_VERSION], content, &NO_EGRESS].concat())),
         _ => Ok(Some([&[STATE_VERSION], content].concat())),
     }
 }
 
-/// What actors have in common, as it was saved up to version 4.
+/// Keys under which what actors have in common was saved up to version 4: to be withdrawn.
 #[derive(Default)]
-pub(super) struct PeersBefore {
-    /// By their keys, each with how many there are.
-    stretches: BTreeMap<Vec<u8>, (u32, Vec<u8>)>,
-    stale: Vec<Vec<u8>>,
-}
+pub(super) struct PeersBefore(Vec<Vec<u8>>);
 
 impl PeersBefore {
     pub fn take(&mut self, key: Vec<u8>, value: &[u8]) -> Result<(), StateError> {
-        let (&version, content) = value.split_first().ok_or(StateError::Empty)?;
-        if version == 4 {
-            let stretch = postcard::from_bytes(content)
-                .map_err(|source| StateError::Read { what: COMMON, source })?;
-            self.stretches.insert(key.clone(), stretch);
-        } else if !LEARNED_ANEW.contains(&version) {
-            return Err(StateError::Version { found: version });
+        match value.first() {
+            None => return Err(StateError::Empty),
+            Some(version) if TAKEN_OVER.contains(version) => self.0.push(key),
+            Some(&found) => return Err(StateError::Version { found }),
         }
-        self.stale.push(key);
         Ok(())
     }
 
-    /// The stretches in order; those beyond the count are of an earlier, longer save. And all the
-    /// keys there are.
-    pub fn read(mut self) -> Result<(Option<Peers>, Vec<Vec<u8>>), StateError> {
-        self.stale.sort_unstable();
-        let Some(&(count, _)) = self.stretches.values().next() else {
-            return Ok((None, self.stale));
-        };
-        let stretches = self.stretches.values().take(count as usize);
-        let bytes: Vec<u8> = stretches.flat_map(|(_, bytes)| bytes).copied().collect();
-        let mut peers: Peers = postcard::from_bytes(&bytes)
-            .map_err(|source| StateError::Read { what: COMMON, source })?;
-        peers.lanes.rank();
-        Ok((Some(peers), self.stale))
+    pub fn into_keys(mut self) -> Vec<Vec<u8>> {
+        self.0.sort_unstable();
+        self.0
     }
 }
 
 fn actor(version: u8, content: &[u8]) -> Result<Vec<u8>, StateError> {
-    let read = postcard::take_from_bytes::<(Head, Option<Learned>)>(content);
-    let ((mut head, _), rest) = read
+    let read = match version {
+        // In version 4 an actor's own had today's shape.
+        4 => postcard::take_from_bytes::<(Head, Option<Box<Baseline>>)>(content)
+            .map(|((head, _), rest)| (head, rest)),
+        _ => postcard::take_from_bytes::<(Head, Option<Learned>)>(content)
+            .map(|((head, _), rest)| (head, rest)),
+    };
+    let (mut head, rest) = read
         .map_err(|source| StateError::Read { what: "an actor's of an earlier version", source })?;
     // The detectors that had come to rest stand watch again until others have learned.
     head.5 = false;
@@ -91,8 +75,13 @@ fn actor(version: u8, content: &[u8]) -> Result<Vec<u8>, StateError> {
         // Nothing was seen in free text: a `None`.
         value.push(0);
     }
+    value.extend_from_slice(&NO_SITE);
     Ok(value)
 }
+
+/// What came with version 5: nowhere seen, nothing sent.
+const NO_SITE: [u8; 3] = [0; 3];
+const NO_EGRESS: [u8; 1] = [0];
 
 /// Slot, last touched, risk, whether watched, rules told, whether the fixed detectors rest.
 type Head = (u32, EventTime, u8, Watching, RuleState, bool);
@@ -144,7 +133,7 @@ mod tests {
         let today = postcard::to_stdvec(&ActorState::default()).expect("serialises");
         let empty = (EventTime::default(), 0_u8, Watching::default(), RuleState::default(), false);
         let head = postcard::to_stdvec(&(empty, None::<()>)).expect("serialises");
-        let rest = &today[head.len()..];
+        let rest = &today[head.len()..today.len() - NO_SITE.len()];
         let rest = if version == 2 { &rest[..rest.len() - 1] } else { rest };
         let touched = EventTime::default().plus_ms(77_000);
         let learned = Learned { 0: (9, 8, 7, 6, 5), ..Learned::default() };
@@ -156,7 +145,7 @@ mod tests {
 
     #[test]
     fn an_actor_of_an_earlier_version_is_taken_over_but_for_what_was_learned() {
-        for version in LEARNED_ANEW {
+        for version in [2, 3] {
             let value = migrate(Kept::Actor, saved(version)).expect("is read").expect("is kept");
             let (found, content) = value.split_first().expect("has a version");
             assert_eq!(*found, STATE_VERSION);
@@ -167,11 +156,31 @@ mod tests {
     }
 
     #[test]
+    fn one_of_version_4_is_taken_over_in_the_same_way() {
+        use crate::engine::detect::state::SourceState;
+        let learned = Some(Box::new(Baseline { shifts: 9, ..Baseline::default() }));
+        let state = ActorState { baseline: learned, risk: 5, rested: true, ..Default::default() };
+        let of_4 = |value: Vec<u8>, shorter: usize| {
+            let value = [&[4], value.as_slice()].concat();
+            value[..value.len() - shorter].to_vec()
+        };
+        let saved = of_4(postcard::to_stdvec(&(7_u32, &state)).expect("fits"), NO_SITE.len());
+        let value = migrate(Kept::Actor, saved).expect("is read").expect("is kept");
+        let (slot, state): (u32, ActorState) = postcard::from_bytes(&value[1..]).expect("is read");
+        assert_eq!((value[0], slot, state.risk), (STATE_VERSION, 7, 5));
+        assert!(state.baseline.is_none() && !state.rested);
+        let source = SourceState { risk: 3, ..SourceState::default() };
+        let saved = of_4(postcard::to_stdvec(&(8_u32, &source)).expect("fits"), NO_EGRESS.len());
+        let value = migrate(Kept::Source, saved).expect("is read").expect("is kept");
+        let (slot, state): (u32, SourceState) = postcard::from_bytes(&value[1..]).expect("is read");
+        assert_eq!((slot, state.risk), (8, 3));
+    }
+
+    #[test]
     fn what_is_common_is_learned_anew_and_the_rest_is_kept() {
         let mut before = PeersBefore::default();
         before.take(b"c123".to_vec(), &[3, 1, 2]).expect("is passed over");
-        let (peers, stale) = before.read().expect("is read");
-        assert!(peers.is_none() && stale == [b"c123".to_vec()]);
+        assert_eq!(before.into_keys(), [b"c123".to_vec()]);
         let refused = PeersBefore::default().take(b"c123".to_vec(), &[1, 1, 2]);
         assert!(matches!(refused, Err(StateError::Version { found: 1 })));
         let mark = migrate(Kept::Mark, vec![3, 1, 2]).expect("is read");

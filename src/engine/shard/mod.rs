@@ -7,6 +7,7 @@
 mod before;
 mod clock;
 mod duplicates;
+mod learned;
 mod output;
 mod pulse;
 mod recorder;
@@ -18,6 +19,7 @@ mod shard;
 pub use before::is_read;
 pub use clock::{Clock, TimeConfig};
 pub use duplicates::Duplicates;
+pub use learned::{Learned, LearnedError, LearnedSpan};
 pub use output::{Evidence, EvidenceRecord, Output, Verdict, Watch};
 pub use recorder::{Recorder, RecorderConfig};
 pub use saved::{Records, Restoring, STATE_VERSION, StateError};

@@ -274,11 +274,9 @@ impl Restoring {
                 Kept::Mark => mark = Some(content(&value, "the shard's own")?),
             }
         }
-        let (old, stale) = before.read()?;
-        let peers = match old {
-            Some(peers) if parts.is_empty() => peers,
-            _ => Peers::read(&parts).map_err(|source| StateError::Read { what: COMMON, source })?,
-        };
+        let peers =
+            Peers::read(&parts).map_err(|source| StateError::Read { what: COMMON, source })?;
+        let stale = before.into_keys();
         Ok(mark.map(|mark| Restored { mark, ids, actors, sources, groups, peers, stale }))
     }
 }

@@ -9,7 +9,7 @@ use super::{
     Clock, Duplicates, Evidence, Output, Recorder, RecorderConfig, Records, Restoring, Settings,
     StateError, Verdict, Watch,
 };
-use crate::engine::detect::baseline::{Lookups, Peers, PeersSaving};
+use crate::engine::detect::baseline::{Lookups, Peers, PeersSaving, WindowP};
 use crate::engine::detect::rules::{GroupState, Groups, Ticks};
 use crate::engine::detect::state::{ActorState, Evictable, Saving, SourceState, Table, cut};
 use crate::engine::detect::{Exceptions, Judged, RuleBooks, RuleCounts, RuleScratch, Stream};
@@ -124,14 +124,14 @@ const EVIDENCE_IDS_MAX: usize = 20;
 /// One partition's engine.
 pub struct Shard {
     streams: Vec<Stream>,
-    clock: Clock,
+    pub(super) clock: Clock,
     duplicates: Duplicates,
     pulse: Pulse,
     recorder: Recorder,
-    actors: Table<ActorState>,
-    sources: Table<SourceState>,
+    pub(super) actors: Table<ActorState>,
+    pub(super) sources: Table<SourceState>,
     groups: Table<GroupState>,
-    peers: Peers,
+    pub(super) peers: Peers,
     rules: RuleScratch,
     /// Keys saved by an earlier version, to be withdrawn with the next save.
     stale: Vec<Vec<u8>>,
@@ -199,6 +199,9 @@ impl Shard {
                 let state = self.actors.entry(actor);
                 state.touched = state.touched.max(at);
                 state.chain = self.recorder.record(&judged, state.chain);
+                if let (None, Some(learned)) = (&state.baseline, &settings.learned) {
+                    learned.adopt_actor(actor, at, state);
+                }
                 settings.suite.observe(
                     &judged,
                     &mut state.baseline,
@@ -210,7 +213,7 @@ impl Shard {
                     &judged,
                     state,
                     learned,
-                    &mut self.peers.rules,
+                    (&mut self.peers.rules, &mut self.peers.travel),
                     &mut out.findings,
                 );
                 settings.rules.observe(
@@ -237,7 +240,15 @@ impl Shard {
                 let state = self.sources.entry(source);
                 state.touched = state.touched.max(at);
                 state.chain = self.recorder.record(&judged, state.chain);
-                settings.roster.observe_source(&judged, state, &mut out.findings);
+                if let (None, Some(learned)) = (&state.egress.0, &settings.learned) {
+                    learned.adopt_source(source, at, state);
+                }
+                settings.roster.observe_source(
+                    &judged,
+                    state,
+                    &mut self.peers.destinations,
+                    &mut out.findings,
+                );
                 settings.rules.observe(
                     &judged,
                     incoming.raw,
@@ -407,6 +418,16 @@ impl Shard {
     /// Whether the whole partition has fallen silent.
     pub fn is_silent(&self) -> bool {
         self.pulse.is_silent()
+    }
+
+    /// Has every window's probability written down as it ends. Nothing that is judged rests on it.
+    pub fn measure(&mut self) {
+        self.peers.gauge.begin();
+    }
+
+    /// Windows that ended since this was last asked.
+    pub fn take_windows(&mut self) -> impl Iterator<Item = WindowP> {
+        self.peers.gauge.take()
     }
 
     /// What the shard's actors have in common, and how alerts are calibrated.

@@ -106,6 +106,12 @@ impl Month {
         self
     }
 
+    /// Whether the event belongs to an attack.
+    pub fn is_attack(&self, told: &Told) -> bool {
+        let entry = told.entry.and_then(|n| self.truth().entries.get(usize::from(n)));
+        entry.is_some_and(|entry| entry.attack)
+    }
+
     /// Complete once the stream has ended; names and accounts are there from the start.
     pub fn truth(&self) -> &Truth {
         &self.truth

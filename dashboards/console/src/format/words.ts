@@ -61,6 +61,7 @@ export const actWord: Record<ActKind, string> = {
   add_exception: 'Exception',
   revoke_exception: 'Exception revoked',
   exception_expired: 'Exception expired',
+  set_budget: 'Alert budget',
 };
 
 const detectors: Record<string, string> = {
@@ -82,6 +83,9 @@ const detectors: Record<string, string> = {
   denied_burst: 'Denied burst',
   no_actor: 'No actor',
   outbound_bytes: 'Outbound bytes',
+  egress: 'Egress',
+  beacon: 'Beacon',
+  impossible_travel: 'Impossible travel',
   sensitive_identifier: 'Sensitive identifier',
   read_then_outflow: 'Read, then outflow',
   silent_source: 'Silent source',

@@ -5,6 +5,7 @@ import type {
   Acted,
   ActList,
   Audit,
+  Budget,
   BulkResult,
   Case,
   Clocks,
@@ -42,6 +43,13 @@ const get = <T>(path: string, signal?: AbortSignal) => ask<T>(path, {}, signal);
 const post = <T>(path: string, body: object) =>
   ask<T>(path, {
     method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+
+const put = <T>(path: string, body: object) =>
+  ask<T>(path, {
+    method: 'PUT',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(body),
   });
@@ -147,6 +155,12 @@ export const addException = (exception: Exception, incident: string, by: string 
 
 export const revokeException = (id: string, reason: string, by: string | undefined) =>
   post<KeptException>(`/api/v1/exceptions/${encodeURIComponent(id)}/revoke`, { reason, by });
+
+export const budget = (signal?: AbortSignal) => get<Budget>('/api/v1/budget', signal);
+
+/** `null` gives way to the configuration's value again. */
+export const setBudget = (budget: number | null, reason: string, by: string | undefined) =>
+  put<Budget>('/api/v1/budget', { budget_per_1000_actors_day: budget, reason, by });
 
 export const detectors = (signal?: AbortSignal) =>
   get<{ detectors: Detector[] }>('/api/v1/detectors', signal);

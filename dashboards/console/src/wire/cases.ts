@@ -81,6 +81,7 @@ export const ACT_KINDS = [
   'add_exception',
   'revoke_exception',
   'exception_expired',
+  'set_budget',
 ] as const;
 export type ActKind = (typeof ACT_KINDS)[number];
 
@@ -198,6 +199,17 @@ export interface ExceptionList {
   exceptions: KeptException[];
   /** Those of the file, which the API cannot change. */
   file: Exception[];
+}
+
+/** False incidents per 1,000 actors and day that people can live with. */
+export interface Budget {
+  budget_per_1000_actors_day: number;
+  from: 'config' | 'api';
+  config: number;
+  changed: string | null;
+  by: string | null;
+  /** Whether the detectors have been told. */
+  published: boolean;
 }
 
 export interface Proposed {

@@ -27,6 +27,9 @@ export const DETECTORS = [
   'denied_burst',
   'no_actor',
   'outbound_bytes',
+  'egress',
+  'beacon',
+  'impossible_travel',
   'sensitive_identifier',
   'read_then_outflow',
   'silent_source',
@@ -192,6 +195,28 @@ export interface Stats {
   reads_by_category: Record<string, number>;
   state: { actors: number; sources: number; bytes: number; evicted: number };
   rules: { loaded: number; error: string | null };
+  budget: BudgetStats;
+}
+
+/** Of the partitions at hand; rates per 1,000 actor-days. */
+export interface BudgetStats {
+  per_1000_actors_day: number;
+  in_force_least: number | null;
+  in_force_most: number | null;
+  realised: number | null;
+  actor_days: number;
+  partitions_learned: number;
+  partitions_learning: number;
+  lanes: LaneStats[];
+}
+
+export interface LaneStats {
+  lane: string;
+  /** `-log10` of the share of actor-days above which it alerts; null while learning. */
+  threshold: number | null;
+  threshold_least: number | null;
+  threshold_most: number | null;
+  realised: number | null;
 }
 
 /** Several incidents as one. */

@@ -10,9 +10,10 @@ use crate::adapters::http::{acts, clocks, findings, incidents, report, timeline}
 use crate::adapters::telemetry::now;
 
 /// The contract's routes.
-const ROUTES: [(&str, &[&str]); 23] = [
+const ROUTES: [(&str, &[&str]); 24] = [
     ("/api/v1/acts", &["post"]),
     ("/api/v1/audit", &["get"]),
+    ("/api/v1/budget", &["get", "put"]),
     ("/api/v1/detectors", &["get"]),
     ("/api/v1/exceptions", &["get", "post"]),
     ("/api/v1/exceptions/{id}/revoke", &["post"]),

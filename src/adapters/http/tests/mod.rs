@@ -1,5 +1,6 @@
 //! The server, asked over its router and over a real socket, with a store of its own.
 
+mod budget;
 mod cases;
 mod description;
 mod duties;

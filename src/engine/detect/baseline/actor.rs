@@ -125,6 +125,12 @@ impl Baseline {
         day <= self.suspect_until
     }
 
+    /// Learned from history: nothing of it was told to anybody.
+    pub fn tell_anew(&mut self) {
+        self.told = Default::default();
+        (self.told_day, self.told_beyond, self.hot_reads) = (0, 0.0, 0);
+    }
+
     /// Another role or unit: what was learned counts for little. Source: DETECTORS section 2.
     pub fn forget(&mut self, day: u16) {
         const KEEP: f32 = 0.05;

@@ -44,16 +44,6 @@ impl ActorDay {
     }
 }
 
-/// A lane as it stands, for whoever asks.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct LaneView {
-    pub lane: &'static str,
-    /// `-log10` of the share of actor-days above which it alerts.
-    pub threshold: f32,
-    /// Actor-days a day it told of, over the remembered past.
-    pub told_per_day: f32,
-}
-
 /// Days at which a histogram's memory has fallen to a third.
 const MEMORY_DAYS: f32 = 12.0;
 /// Before this many days and actor-days the thresholds are fixed.
@@ -284,6 +274,18 @@ impl Lanes {
         }
         self.numbers.alerted = self.numbers.alerted * keep + self.numbers.alerted_today as f32;
         self.numbers.alerted_today = 0;
+        self.set_thresholds(budget);
+    }
+
+    /// The budget has changed within a day: thresholds follow from the same past.
+    pub fn dial(&mut self, budget: f64) {
+        if self.numbers.days > 0 {
+            self.set_thresholds(budget);
+        }
+    }
+
+    fn set_thresholds(&mut self, budget: f64) {
+        let has_cases = self.numbers.has_cases;
         let lanes = Lane::ALL.iter().filter(|lane| has_cases || !lane.needs_cases());
         let share = OVERLAP * budget / 1_000.0 / lanes.map(|lane| lane.weight()).sum::<f64>();
         for lane in Lane::ALL {
@@ -298,6 +300,33 @@ impl Lanes {
                 book.numbers.thresholds[lane as usize] = threshold(lane, share, &book.lanes);
             }
         }
+    }
+
+    /// The least that may be kept of the past for thresholds to stand.
+    pub fn least_keep(&self) -> f32 {
+        (1.5 * LEARNING_ACTOR_DAYS / self.numbers.actor_days.max(1.0)).min(1.0)
+    }
+
+    /// Keeps that part of all that was counted.
+    pub fn scale(&mut self, keep: f32) {
+        let books = self.roles.iter_mut();
+        let books = books.flat_map(|book| book.parts.iter_mut().chain(&mut book.lanes));
+        for scores in books.chain(&mut self.parts).chain(&mut self.lanes) {
+            scores.scale(keep);
+        }
+        let today = |days: i32| (days as f32 * keep).round() as i32;
+        for book in self.roles.iter_mut() {
+            book.numbers.actor_days *= keep;
+            book.numbers.actor_days_today = today(book.numbers.actor_days_today);
+        }
+        let numbers = &mut self.numbers;
+        numbers.actor_days *= keep;
+        numbers.actor_days_today = today(numbers.actor_days_today);
+        (numbers.alerted, numbers.alerted_today) = (numbers.alerted * keep, 0);
+        numbers.told.iter_mut().for_each(|told| *told *= keep);
+        numbers.told_today = [0; LANES];
+        self.pasts_saved = false;
+        self.rank();
     }
 
     /// Brings what follows from the past up to date: when a day turns, and after a restart.
@@ -436,6 +465,16 @@ impl Lanes {
         }
     }
 
+    /// Alerts told by the lane, over the remembered past.
+    pub fn told_by(&self, lane: Lane) -> f32 {
+        self.numbers.told[lane as usize]
+    }
+
+    /// Actor-days alerted on, over the remembered past.
+    pub fn alerted(&self) -> f32 {
+        self.numbers.alerted
+    }
+
     /// Actor-days in the memory.
     pub fn actor_days(&self) -> f32 {
         self.numbers.actor_days
@@ -447,18 +486,9 @@ impl Lanes {
         self.numbers.actor_days / (MEMORY_DAYS * (1.0 - (-days / MEMORY_DAYS).exp())).max(1.0)
     }
 
-    /// Actor-days alerted on, per 1,000, over the remembered past.
-    pub fn realised(&self) -> f32 {
-        self.numbers.alerted * 1_000.0 / self.numbers.actor_days.max(1.0)
-    }
-
-    pub fn views(&self) -> [LaneView; LANES] {
-        Lane::ALL.map(|lane| LaneView {
-            lane: lane.name(),
-            threshold: self.lane_rarity(u16::MAX, lane, self.numbers.thresholds[lane as usize]),
-            told_per_day: self.numbers.told[lane as usize]
-                / MEMORY_DAYS.min(f32::from(self.numbers.days.max(1))),
-        })
+    /// The rarity at which actors without a role's own book are told of.
+    pub fn common_threshold(&self, lane: Lane) -> f32 {
+        self.lane_rarity(u16::MAX, lane, self.numbers.thresholds[lane as usize])
     }
 
     fn raise_lane(&mut self, actor: &mut ActorDay, lane: Lane) {

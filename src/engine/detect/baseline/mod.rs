@@ -10,9 +10,11 @@
 mod actor;
 mod bits;
 mod blocks;
+mod calibration;
 mod cases;
 mod config;
 mod fan_in;
+mod gauge;
 mod habits;
 mod hours;
 mod lane;
@@ -40,8 +42,9 @@ mod tally;
 mod why;
 
 pub use actor::Baseline;
+pub use calibration::{Calibration, LaneView};
 pub use config::BaselineConfig;
-pub use lanes::LaneView;
+pub use gauge::{Gauge, WindowP};
 pub use lookups::{Lookup, Lookups, LookupsError, Progress};
 pub use mark::mark;
 pub use peers::{Peers, PeersSaving};

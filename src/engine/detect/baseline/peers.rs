@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::blocks::{Blocks, BlocksSaving};
+use super::calibration::Calibration;
 use super::fan_in::FanIn;
+use super::gauge::Gauge;
 use super::lanes::{Lanes, LanesSaving};
 use super::lookups::{Gathered, GatheredSaving, Lookup};
 use super::pages::Pages;
@@ -20,7 +22,9 @@ use super::season::{GROUP_SHRINK, ROLE_SHRINK, Season, Starts};
 use super::session::RoleSessions;
 use super::shares::Shares;
 use super::sums::{Context, Moments, RateSums, Sizes};
+use crate::engine::detect::destinations::Destinations;
 use crate::engine::detect::rule_noise::RuleNoise;
+use crate::engine::detect::travel::Travel;
 
 /// Ten minutes, an hour, a shift's day.
 pub const SPANS: usize = 3;
@@ -125,6 +129,15 @@ pub struct Peers {
     bucket: u32,
     /// Reads with a case, and all; decayed.
     cased: (f32, f32),
+    /// The alert budget in force; 0 before the first event.
+    budget: f64,
+    /// Minute up to which was learned from history: what comes from before was learned already.
+    learned_until: u32,
+    /// How long it takes from site to site.
+    pub travel: Travel,
+    pub destinations: Destinations,
+    #[serde(skip)]
+    pub gauge: Gauge,
     /// The places of roles and groups are saved as they are.
     #[serde(skip)]
     places_saved: bool,
@@ -136,12 +149,15 @@ pub struct Peers {
     pub leaving: Option<Vec<Lookup>>,
 }
 
-/// Kinds of saved parts: the numbers, places of roles and groups, a role, a group, rules.
+/// Kinds of saved parts: the numbers, places of roles and groups, a role, a group, rules,
+/// changes of site, destinations.
 const HEAD: u8 = b'h';
 const PLACES: u8 = b'i';
 const ROLE: u8 = b'r';
 const GROUP: u8 = b'g';
 const RULES: u8 = b'n';
+const TRAVEL: u8 = b't';
+const DESTINATIONS: u8 = b'd';
 
 /// What a save has handed out, until it is known whether it arrived.
 #[derive(Debug)]
@@ -158,7 +174,10 @@ pub struct PeersSaving {
 impl Peers {
     /// Hands out what has changed since the last save.
     pub fn save(&mut self, sink: &mut impl PartSink) -> PeersSaving {
-        sink.put(PartKey::new(HEAD, 0), &(self.bucket, self.cased));
+        let head = (self.bucket, self.cased, self.budget, self.learned_until);
+        sink.put(PartKey::new(HEAD, 0), &head);
+        sink.put(PartKey::new(TRAVEL, 0), &self.travel);
+        sink.put(PartKey::new(DESTINATIONS, 0), &self.destinations);
         let places = !std::mem::replace(&mut self.places_saved, true);
         if places {
             sink.put(PartKey::new(PLACES, 0), &(&self.role_index, &self.group_index));
@@ -193,7 +212,8 @@ impl Peers {
 
     /// Puts the parts together again. Nothing of it counts as changed.
     pub fn read(parts: &Parts) -> Result<Self, postcard::Error> {
-        let (bucket, cased) = parts.one(PartKey::new(HEAD, 0))?.unwrap_or_default();
+        let head = parts.one(PartKey::new(HEAD, 0))?.unwrap_or_default();
+        let (bucket, cased, budget, learned_until) = head;
         let places = parts.one(PartKey::new(PLACES, 0))?;
         let places_saved = places.is_some();
         let (role_index, group_index) = places.unwrap_or_default();
@@ -208,6 +228,11 @@ impl Peers {
             rules: parts.one(PartKey::new(RULES, 0))?.unwrap_or_default(),
             bucket,
             cased,
+            budget,
+            learned_until,
+            travel: parts.one(PartKey::new(TRAVEL, 0))?.unwrap_or_default(),
+            destinations: parts.one(PartKey::new(DESTINATIONS, 0))?.unwrap_or_default(),
+            gauge: Gauge::default(),
             places_saved,
             gathered: Gathered::read(parts)?,
             leaving: None,
@@ -304,7 +329,43 @@ impl Peers {
         }
         if before / 144 != bucket / 144 {
             self.turn_day((bucket / 144) as u16, budget);
+        } else if self.budget != budget {
+            self.lanes.dial(budget);
         }
+        self.budget = budget;
+    }
+
+    pub fn learned_until(&self) -> u32 {
+        self.learned_until
+    }
+
+    /// What was learned from history up to `minute`, for each of `shards` that share the actors.
+    /// Sums become what one of them would have seen, but no less than makes thresholds stand.
+    /// What is counted across actors only holds where there is one shard, and what is counted by
+    /// subject only where `same_subjects` have the same tokens.
+    pub fn learned(&mut self, minute: u32, shards: u32, same_subjects: bool) {
+        (self.budget, self.learned_until) = (0.0, minute);
+        if shards > 1 {
+            let keep = self.lanes.least_keep().max(1.0 / shards as f32);
+            self.decay(keep);
+            self.cased = (self.cased.0 * keep, self.cased.1 * keep);
+            self.lanes.scale(keep);
+            self.rules.scale(keep);
+            self.blocks = Blocks::default();
+        }
+        if shards > 1 || !same_subjects {
+            self.fan_in = FanIn::default();
+        }
+    }
+
+    /// How the budget is being held.
+    pub fn calibration(&self) -> Calibration {
+        Calibration::of(self)
+    }
+
+    /// The alert budget in force.
+    pub fn budget(&self) -> f64 {
+        self.budget
     }
 
     fn turn_context(&mut self, bucket: u32) {
@@ -351,31 +412,34 @@ impl Peers {
         let has_cases = self.has_cases();
         self.lanes.turn(day, budget, has_cases);
         self.cased = (self.cased.0 * DAY_KEEP, self.cased.1 * DAY_KEEP);
-        for role in self.roles.iter_mut() {
-            role.rates.as_flattened_mut().iter_mut().for_each(|sums| sums.decay(DAY_KEEP));
-            role.season.decay(DAY_KEEP);
-            role.bursts.as_flattened_mut().iter_mut().for_each(|sizes| sizes.decay(DAY_KEEP));
-            role.clumps.iter_mut().for_each(|clumps| clumps.decay(DAY_KEEP));
-            role.novel_days.decay(DAY_KEEP);
-            role.case_sizes.turn(DAY_KEEP);
-            role.walks.decay(DAY_KEEP);
-            role.starts.decay(DAY_KEEP);
-            role.sessions.turn(DAY_KEEP);
-            role.habits.decay(DAY_KEEP);
-            role.cases.decay(DAY_KEEP);
-            role.slow.iter_mut().for_each(|residuals| residuals.turn(DAY_KEEP));
-            role.slow_moments.iter_mut().for_each(|moments| moments.decay(DAY_KEEP));
-        }
-        for group in self.groups.iter_mut() {
-            group.rates.as_flattened_mut().iter_mut().for_each(|sums| sums.decay(DAY_KEEP));
-            group.season.decay(DAY_KEEP);
-            group.starts.decay(DAY_KEEP);
-        }
-
+        self.decay(DAY_KEEP);
         let actors = self.lanes.actor_days_a_day();
         self.blocks.turn(budget, actors);
         self.fan_in.turn(budget, actors, 1);
         self.rules.turn(budget, self.lanes.actor_days());
+    }
+
+    fn decay(&mut self, keep: f32) {
+        for role in self.roles.iter_mut() {
+            role.rates.as_flattened_mut().iter_mut().for_each(|sums| sums.decay(keep));
+            role.season.decay(keep);
+            role.bursts.as_flattened_mut().iter_mut().for_each(|sizes| sizes.decay(keep));
+            role.clumps.iter_mut().for_each(|clumps| clumps.decay(keep));
+            role.novel_days.decay(keep);
+            role.case_sizes.turn(keep);
+            role.walks.decay(keep);
+            role.starts.decay(keep);
+            role.sessions.turn(keep);
+            role.habits.decay(keep);
+            role.cases.decay(keep);
+            role.slow.iter_mut().for_each(|residuals| residuals.turn(keep));
+            role.slow_moments.iter_mut().for_each(|moments| moments.decay(keep));
+        }
+        for group in self.groups.iter_mut() {
+            group.rates.as_flattened_mut().iter_mut().for_each(|sums| sums.decay(keep));
+            group.season.decay(keep);
+            group.starts.decay(keep);
+        }
     }
 }
 

@@ -106,6 +106,7 @@ impl Baseline {
     }
 
     fn end_window(&mut self, which: usize, day: u16, peers: &mut Peers, places: (u16, u16)) {
+        self.measure(which, peers, places.0);
         let suspect = self.is_suspect(day);
         // A machine's nightly run is no batch work once its hours are known.
         let settled = !self.service || self.shifts >= SETTLED_SHIFTS;

@@ -151,6 +151,12 @@ impl Scores {
         }
     }
 
+    /// Keeps that part of the past and of today.
+    pub fn scale(&mut self, keep: f32) {
+        self.past.iter_mut().for_each(|past| *past *= keep);
+        self.today.iter_mut().for_each(|today| *today = (*today as f32 * keep).round() as i32);
+    }
+
     /// Ranks the past anew, `days` actor-days in all.
     pub fn rank(&mut self, days: f32, tail: Tail) {
         self.rarity = rarity(&self.past, days, tail, None);

@@ -14,6 +14,7 @@ use super::why;
 use crate::engine::detect::Judged;
 use crate::engine::detect::mode::Mode;
 use crate::engine::detect::state::cut;
+use crate::engine::enrich::Standing;
 use crate::engine::model::{ActorType, EventTime, Finding};
 
 /// Parts of the counts, by span and kind.
@@ -30,6 +31,7 @@ const GATE_STEP: f32 = 1.1;
 const NEW_MIN: f32 = 1.0;
 
 /// The learned detectors and their settings.
+#[derive(Clone)]
 pub struct Suite {
     config: BaselineConfig,
     budget: f64,
@@ -38,6 +40,11 @@ pub struct Suite {
 impl Suite {
     pub fn new(config: BaselineConfig, budget: f64) -> Self {
         Self { config, budget }
+    }
+
+    /// The alert budget these settings ask for.
+    pub fn budget(&self) -> f64 {
+        self.budget
     }
 
     /// Takes an event into account.
@@ -55,6 +62,9 @@ impl Suite {
             return;
         }
         let minute = (millis / 60_000) as u32;
+        if minute < peers.learned_until() {
+            return;
+        }
         peers.advance(minute / 10, self.budget);
         let actor = state.get_or_insert_with(Box::default);
         let places = self.place(judged, actor, peers, minute);
@@ -84,7 +94,8 @@ impl Suite {
         if let Some(places) = actor.places.filter(|_| actor.group == group && actor.role == role) {
             return places;
         }
-        if actor.role != 0 {
+        // What was restored has lost its places, and is no other's.
+        if actor.role != 0 && (actor.group != group || actor.role != role) {
             actor.forget((minute / 1_440) as u16);
         }
         let places = peers.places(role, group, self.config.groups_max);
@@ -105,7 +116,9 @@ impl Suite {
         let kind = mark_of_two(judged.facts.dataset, event.action.name());
         let role = peers.role_mut(role);
         let mut read = Read { kind, ..Read::default() };
-        let case = event.case.as_deref().map(mark);
+        // One that fails against the work items is none.
+        let standing = judged.facts.case;
+        let case = event.case.as_deref().filter(|_| standing.is_cased()).map(mark);
         let mut add = |hash: u64, actor: &mut Baseline| {
             let fresh = actor.spans.each_mut().map(|span| span.bits.add(hash));
             for (fresh, total) in fresh.iter().zip(&mut read.fresh) {
@@ -121,8 +134,9 @@ impl Suite {
         }
         read.fresh_today = read.fresh[SHIFT] > 0.0;
         let fresh_today = read.fresh_today;
-        let explained =
-            case.is_some_and(|case| !fresh_today || actor.cases.explains(case, &role.case_sizes));
+        let explained = standing == Standing::Explains
+            || case
+                .is_some_and(|case| !fresh_today || actor.cases.explains(case, &role.case_sizes));
         read.explained = explained;
         if read.fresh_today {
             let cased = f32::from(u8::from(case.is_some()));
@@ -371,6 +385,14 @@ fn count_score(
     which: usize,
     kind: usize,
 ) -> f32 {
+    // The product of two uniforms: x (1 - ln x).
+    let ln_x = ln_p(actor, peers, role, which, kind) + f64::from(actor.session.start).ln();
+    let ln_joint = ln_x + (1.0 - ln_x).ln();
+    compressed((-ln_joint / std::f64::consts::LN_10).max(0.0)) as f32
+}
+
+/// `ln` of the probability of one window's count or a larger one: ordinary work, or a batch.
+pub(super) fn ln_p(actor: &Baseline, peers: &Peers, role: u16, which: usize, kind: usize) -> f64 {
     let span = &actor.spans[which];
     let ln_tail = span.expected[kind].ln_tail(span.counts[kind], kind == ALL);
     let bursts = &peers.role(role).bursts[which][kind];
@@ -388,10 +410,7 @@ fn count_score(
         let [all, part] = span.counts;
         ln_p = ln_p.max(peers.role(role).clumps[which].ln_tail(part, all, span.share));
     }
-    // The product of two uniforms: x (1 - ln x).
-    let ln_x = ln_p + f64::from(actor.session.start).ln();
-    let ln_joint = ln_x + (1.0 - ln_x).ln();
-    compressed((-ln_joint / std::f64::consts::LN_10).max(0.0)) as f32
+    ln_p
 }
 
 /// Decades as they are ranked: beyond six they count less and less, so that what is far out keeps

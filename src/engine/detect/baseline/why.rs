@@ -89,7 +89,8 @@ pub fn finding(
         Part::SlowUnexplained | Part::SlowShare => crept(judged, actor, UNEXPLAINED),
         Part::OffHours => counted(judged, actor, peers, places, HOUR, ALL),
     };
-    let why = format!("{}; {}", told.text, how_rare(actor, peers, lane));
+    let failed = if is_unexplained(part) { judged.case_words() } else { String::new() };
+    let why = format!("{}{failed}; {}", told.text, how_rare(actor, peers, lane));
     let score = match mode {
         Mode::Shadow => SHADOW,
         _ => (BASE + PER_DECADE * beyond.max(0.0)).min(SCORE_MAX) as u8,
@@ -103,6 +104,17 @@ pub fn finding(
     finding.subjects = actor.spans[span_of(part)].counts[ALL].round() as u64;
     finding.attack = vec![told.attack.into()];
     finding
+}
+
+const fn is_unexplained(part: Part) -> bool {
+    matches!(
+        part,
+        Part::TenUnexplained
+            | Part::HourUnexplained
+            | Part::DayUnexplained
+            | Part::SlowUnexplained
+            | Part::SlowShare
+    )
 }
 
 fn span_of(part: Part) -> usize {

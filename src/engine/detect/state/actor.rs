@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::{Evictable, Watching};
 use crate::engine::detect::{
     RuleState, baseline::Baseline, bulk_read::BulkState, denied_burst::DeniedState,
-    enumeration::SequenceState, first_seen::SeenState, leaver::LeaverState, no_case::NoCaseState,
-    sensitive::SensitiveState, watched_subject::WatchedState,
+    enumeration::SequenceState, first_seen::SeenState, impossible_travel::SiteState,
+    leaver::LeaverState, no_case::NoCaseState, sensitive::SensitiveState,
+    watched_subject::WatchedState,
 };
 use crate::engine::model::EventTime;
 
@@ -32,6 +33,7 @@ pub struct ActorState {
     pub sequence: SequenceState,
     pub watched: WatchedState,
     pub sensitive: SensitiveState,
+    pub site: SiteState,
 }
 
 impl Evictable for ActorState {

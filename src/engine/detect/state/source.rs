@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Evictable, Watching};
+use crate::engine::detect::egress::EgressState;
 use crate::engine::detect::{RuleState, no_actor::NoActorState, outbound_bytes::OutboundState};
 use crate::engine::model::EventTime;
 
@@ -18,6 +19,7 @@ pub struct SourceState {
     pub rules: RuleState,
     pub outbound: OutboundState,
     pub no_actor: NoActorState,
+    pub egress: EgressState,
 }
 
 impl Evictable for SourceState {
@@ -30,6 +32,9 @@ impl Evictable for SourceState {
     }
 
     fn heap_bytes(&self) -> usize {
-        self.outbound.heap_bytes() + self.no_actor.heap_bytes() + self.rules.heap_bytes()
+        self.egress.heap_bytes()
+            + self.outbound.heap_bytes()
+            + self.no_actor.heap_bytes()
+            + self.rules.heap_bytes()
     }
 }

@@ -109,6 +109,11 @@ impl<S: Evictable> Table<S> {
         Some(&mut self.rows[slot as usize].state)
     }
 
+    /// Every name with its state.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &S)> {
+        self.rows.iter().map(|row| (&*row.name, &row.state))
+    }
+
     pub fn len(&self) -> usize {
         self.rows.len()
     }
