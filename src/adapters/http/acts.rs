@@ -21,7 +21,7 @@ use crate::engine::cases::{Act, Case, Recorded, Resolution};
 const BULK_MAX: usize = 200;
 const LIMIT: u32 = 100;
 pub const AUDIT_PARAMETERS: [&str; 4] = ["by", "kind", "limit", "cursor"];
-pub const KINDS: [&str; 18] = [
+pub const KINDS: [&str; 23] = [
     "acknowledge",
     "investigate",
     "contain",
@@ -40,6 +40,11 @@ pub const KINDS: [&str; 18] = [
     "add_exception",
     "revoke_exception",
     "exception_expired",
+    "add_silence",
+    "end_silence",
+    "resume_silence",
+    "held_back",
+    "told",
 ];
 
 #[derive(Deserialize)]

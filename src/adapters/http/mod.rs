@@ -28,6 +28,8 @@ mod routes;
 mod rules;
 mod serve;
 mod shapes;
+mod silence_shapes;
+mod silences;
 mod state;
 mod stats;
 mod stream;
