@@ -61,6 +61,11 @@ export const actWord: Record<ActKind, string> = {
   add_exception: 'Exception',
   revoke_exception: 'Exception revoked',
   exception_expired: 'Exception expired',
+  add_silence: 'Silence',
+  end_silence: 'Silence ended',
+  resume_silence: 'Silence resumed',
+  held_back: 'Held back',
+  told: 'Told',
 };
 
 const detectors: Record<string, string> = {

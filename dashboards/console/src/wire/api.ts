@@ -18,6 +18,7 @@ import type {
   Regime,
   Rule,
 } from './cases';
+import type { AskedSilence, KeptSilence, SilenceList, SilenceProposals } from './silences';
 import type { Finding, Incident, IncidentDetail, Page, Report, Stats, Timeline } from './types';
 
 export class ApiError extends Error {
@@ -147,6 +148,22 @@ export const addException = (exception: Exception, incident: string, by: string 
 
 export const revokeException = (id: string, reason: string, by: string | undefined) =>
   post<KeptException>(`/api/v1/exceptions/${encodeURIComponent(id)}/revoke`, { reason, by });
+
+export const silences = (parameters: Parameters, signal?: AbortSignal) =>
+  get<SilenceList>(`/api/v1/silences${query(parameters)}`, signal);
+
+export const silenceProposals = (id: string, signal?: AbortSignal) =>
+  get<SilenceProposals>(`${of(id)}/silence-proposal`, signal);
+
+export const addSilence = (silence: AskedSilence, incident: string | null, by: string | undefined) =>
+  post<KeptSilence>('/api/v1/silences', { silence, incident, by });
+
+export const endSilence = (id: string, reason: string | null, by: string | undefined) =>
+  post<KeptSilence>(`/api/v1/silences/${encodeURIComponent(id)}/end`, { reason, by });
+
+/** Takes an early end back. */
+export const resumeSilence = (id: string, by: string | undefined) =>
+  post<KeptSilence>(`/api/v1/silences/${encodeURIComponent(id)}/resume`, { by });
 
 export const detectors = (signal?: AbortSignal) =>
   get<{ detectors: Detector[] }>('/api/v1/detectors', signal);

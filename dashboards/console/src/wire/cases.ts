@@ -81,6 +81,11 @@ export const ACT_KINDS = [
   'add_exception',
   'revoke_exception',
   'exception_expired',
+  'add_silence',
+  'end_silence',
+  'resume_silence',
+  'held_back',
+  'told',
 ] as const;
 export type ActKind = (typeof ACT_KINDS)[number];
 
