@@ -58,6 +58,10 @@ test('an incident is silenced narrowly, others see it, and it is ended and taken
   await other.close();
 });
 
+test.describe('by hand', () => {
+  // The first attempt names nothing, and is refused.
+  test.use({ allowed: [/status of 400/] });
+
 test('one is made by hand and by key, listed by state, and kept in the address', async ({ page }) => {
   await as(page, 'ann');
   await page.goto('/incidents');
@@ -89,6 +93,7 @@ test('one is made by hand and by key, listed by state, and kept in the address',
   await expect(row.first()).toContainText('Ended');
   await page.reload();
   await expect(row.first()).toContainText('ended by ann');
+});
 });
 
 test.describe('where the server fails', () => {

@@ -14,6 +14,7 @@ mod saved;
 mod settings;
 #[allow(clippy::module_inception)]
 mod shard;
+mod sharers;
 
 pub use clock::{Clock, TimeConfig};
 pub use duplicates::Duplicates;

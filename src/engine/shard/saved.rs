@@ -13,6 +13,7 @@ use super::Clock;
 use super::before::migrate;
 use super::duplicates::IdPart;
 use super::pulse::Pulse;
+use super::sharers::SharersPart;
 use crate::engine::detect::baseline::Peers;
 use crate::engine::detect::rules::GroupState;
 use crate::engine::detect::state::{ActorState, SourceState, TableMark};
@@ -55,11 +56,13 @@ pub enum Kept {
     Mark = b'm',
     /// A part of what the shard's actors have in common.
     Peers = b'c',
+    /// A part of who came from which address on a day.
+    Sharers = b'h',
 }
 
 impl Kept {
-    const ALL: [Self; 6] =
-        [Self::Actor, Self::Source, Self::Group, Self::Ids, Self::Mark, Self::Peers];
+    const ALL: [Self; 7] =
+        [Self::Actor, Self::Source, Self::Group, Self::Ids, Self::Mark, Self::Peers, Self::Sharers];
 }
 
 /// One record. Without a value it withdraws its key.
@@ -101,6 +104,13 @@ impl Saved {
         let mut place = vec![(part.generation % 2) as u8];
         place.extend(part.part.to_be_bytes());
         Self::new(Kept::Ids, &place, part)
+    }
+
+    /// Days take turns in two places: a new one writes over the one before the last.
+    pub(super) fn sharers(part: &SharersPart) -> Result<Self, StateError> {
+        let mut place = vec![part.place];
+        place.extend(part.part.to_be_bytes());
+        Self::new(Kept::Sharers, &place, part)
     }
 
     pub(super) fn mark(mark: &ShardMark) -> Result<Self, StateError> {
@@ -145,6 +155,7 @@ pub(super) struct Restored {
     pub sources: Vec<(u32, Box<str>, SourceState)>,
     pub groups: Vec<(u32, Box<str>, GroupState)>,
     pub peers: Peers,
+    pub sharers: Vec<SharersPart>,
 }
 
 impl Restoring {
@@ -168,7 +179,7 @@ impl Restoring {
     pub(super) fn read(self) -> Result<Option<Restored>, StateError> {
         let (mut mark, mut ids) = (None, Vec::new());
         let (mut actors, mut sources, mut groups) = (Vec::new(), Vec::new(), Vec::new());
-        let mut parts = BTreeMap::new();
+        let (mut parts, mut sharers) = (BTreeMap::new(), Vec::new());
         for (key, value) in self.records {
             let (&kind, name) = key.split_first().ok_or(StateError::Empty)?;
             let kept = Kept::ALL.into_iter().find(|kept| *kept as u8 == kind);
@@ -182,11 +193,12 @@ impl Restoring {
                 Kept::Peers => {
                     parts.insert(name.to_vec(), content(&value, "a part of the peers'")?);
                 }
+                Kept::Sharers => sharers.push(content(&value, "who came from where")?),
                 Kept::Mark => mark = Some(content(&value, "the shard's own")?),
             }
         }
         let peers = peers_of(&parts)?;
-        Ok(mark.map(|mark| Restored { mark, ids, actors, sources, groups, peers }))
+        Ok(mark.map(|mark| Restored { mark, ids, actors, sources, groups, peers, sharers }))
     }
 }
 
