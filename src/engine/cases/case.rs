@@ -144,7 +144,7 @@ impl Case {
         if case.assignee.is_none() {
             case.assignee = inherited.assignee;
         }
-        let last = changes().last();
+        let last = changes().next_back();
         case.changed = last.map(|act| act.time);
         case.changed_by = last.map(|act| act.by.clone());
         case
