@@ -394,6 +394,8 @@ impl CorrelateRole {
         }
         let horizon = now.minus_ms(keep_ms);
         let forgotten = self.parts.runtime.block_on(self.parts.store.forget(horizon))?;
+        let ended = now_on_the_wall().minus_ms(keep_ms);
+        self.parts.runtime.block_on(self.parts.store.forget_silences(ended))?;
         if forgotten > 0 {
             self.parts.runtime.block_on(self.parts.store.forget_acts())?;
             tracing::info!(incidents = forgotten, %horizon, "incidents older than store.keep_days were deleted");

@@ -159,6 +159,9 @@ fn http_settings(config: &Config, regimes: Regimes) -> HttpSettings {
         regimes,
         modes: DETECTOR_NAMES.into_iter().map(mode).collect(),
         budget: config.detect.budget_per_1000_actors_day,
+        silences: config.notify.silence.clone(),
+        maintenance: config.notify.maintenance.clone(),
+        sinks: config.notify.sink_names().into_iter().map(str::to_owned).collect(),
         subjects_exact_max: config.correlate.subjects_exact_max,
     }
 }

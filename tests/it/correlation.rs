@@ -96,6 +96,37 @@ fn a_gateway_joins_nobody() {
     );
 }
 
+/// Days of ordinary work from one address: from the first finding on it joins nobody. An intruder's
+/// address, from which several accounts are used today alone, does.
+#[test]
+fn an_address_many_work_from_joins_nobody_from_the_first_finding_on() {
+    let day = |n: i64, minute: i64| {
+        EventTime::parse("2026-03-01T09:00:00Z").unwrap().plus_ms(n * 86_400_000 + minute * 60_000)
+    };
+    let event = |n: usize, time: EventTime, actor: &str, ip: &str, action: &str| {
+        format!(
+            r#"{{"kind":"access","id":"{ip}-{n}-{time}","time":"{time}","actor":{{"id":"{actor}"}},"session":"{actor}-{time}","source":{{"ip":"{ip}"}},"action":"{action}","resource":{{"dataset":"pnr","subject":"T-{n}"}},"case":"C-{n}"}}"#
+        )
+    };
+    let mut lines = Vec::new();
+    for n in 0..80 {
+        let time = day(n as i64 / 40, n as i64 % 40 - 60);
+        lines.push(event(n, time, &format!("off-{}", n % 12), "10.0.0.1", "read"));
+    }
+    for (n, actor) in ["ann", "bob", "cas"].into_iter().enumerate() {
+        let line = event(n, day(1, n as i64), actor, "10.0.0.1", "unmask");
+        lines.push(line.replace(&format!(r#","case":"C-{n}""#), ""));
+    }
+    for (n, actor) in ["dora", "eve", "fay"].into_iter().enumerate() {
+        let line = event(n, day(1, 3 + n as i64), actor, "198.51.100.7", "unmask");
+        lines.push(line.replace(&format!(r#","case":"C-{n}""#), ""));
+    }
+    let said = replay_lines(&config(), &lines);
+    let shown: Vec<String> = said.incidents.iter().map(|i| i.actors.join(" ")).collect();
+    assert_eq!(shown, ["ann", "bob", "cas", "dora eve fay"]);
+    assert!(said.incidents.iter().all(|i| !i.findings.is_empty()));
+}
+
 #[test]
 fn a_configured_gateway_joins_nobody_from_the_first_finding_on() {
     let steps = "0 a 10.0.0.1 1; 1 b 10.0.0.1 2; 2 c 10.0.0.1 3; 12 a 10.0.0.1 4; 13 d 10.0.0.1 2";

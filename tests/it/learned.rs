@@ -237,6 +237,14 @@ fn the_sentences_name_what_was_seen_and_what_is_usual() {
     for part in ["distinct subjects in 10 min", "border_officer's usual", "stays under", "lane "] {
         assert!(volume.contains(part), "{volume}");
     }
+    // And what would have been usual in each hour of the day before.
+    let found = said.findings.iter().find(|f| f.why == volume).unwrap();
+    assert_eq!(found.usual.len(), 24);
+    let hour = 3_600_000;
+    assert_eq!(found.usual[23].start.millis(), found.time.millis() / hour * hour);
+    assert!(found.usual.windows(2).all(|two| two[1].start.since(two[0].start) == hour));
+    assert!(found.usual.iter().all(|hour| 1.0 <= hour.median && hour.median <= hour.p99));
+    assert!(found.observed > found.usual[23].p99, "{found:?}");
     let said = fortnight(false);
     let walk = why(&said, "sequence", WALKER);
     let volume = why(&said, "unusual_volume", VOLUME);

@@ -54,6 +54,7 @@ mod rules_cli;
 mod saved_state;
 mod scenarios;
 mod silence;
+mod silences;
 mod sinks;
 mod store;
 mod store_cases;

@@ -85,9 +85,9 @@ async fn receiver() -> (String, std::sync::Arc<std::sync::Mutex<Vec<Value>>>) {
 }
 
 /// A correlator's side of the story: incidents into the store, notices with them.
-struct World {
-    store: Store,
-    office: Office,
+pub struct World {
+    pub store: Store,
+    pub office: Office,
     config: NotifyConfig,
     sink: Sink,
     heard: std::sync::Arc<std::sync::Mutex<Vec<Value>>>,
@@ -95,7 +95,7 @@ struct World {
 }
 
 impl World {
-    async fn new(store: Store, rest: &str) -> Self {
+    pub async fn new(store: Store, rest: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let secret = folder.path().join("secret");
         std::fs::write(&secret, "a secret of the test's own").unwrap();
@@ -111,11 +111,11 @@ impl World {
     }
 
     /// An incident opens at `event_ms`, as it is found at `now_ms`.
-    async fn opens(&self, id: &str, severity: Severity, event_ms: i64, now_ms: i64) {
+    pub async fn opens(&self, id: &str, severity: Severity, event_ms: i64, now_ms: i64) {
         self.settles(id, severity, Status::Open, NoticeKind::Opened, event_ms, now_ms).await;
     }
 
-    async fn settles(
+    pub async fn settles(
         &self,
         id: &str,
         severity: Severity,
@@ -136,7 +136,7 @@ impl World {
     }
 
     /// A look of the sink's task; what it came to.
-    async fn look(&self, now_ms: i64) -> NoticeCounts {
+    pub async fn look(&self, now_ms: i64) -> NoticeCounts {
         let (store, office) = (&self.store, self.office);
         let mut counts = NoticeCounts::default();
         let_go_due("desk", store, office, now_ms).await.unwrap();
@@ -147,7 +147,7 @@ impl World {
     }
 
     /// Kind and incident of what was heard since the last time.
-    fn heard(&self) -> Vec<String> {
+    pub fn heard(&self) -> Vec<String> {
         let mut heard = self.heard.lock().unwrap();
         let word = |notice: Value, field: &str| notice[field].as_str().unwrap().to_owned();
         let said = |n: Value| format!("{} {}", word(n.clone(), "kind"), word(n, "incident"));

@@ -30,7 +30,7 @@ for (const theme of ['light', 'dark'] as const) {
   test.describe(`in the ${theme} theme`, () => {
     test.use({ colorScheme: theme });
 
-    for (const path of ['/', '/incidents', '/findings', '/rules', '/audit', '/actors/nobody', '/subjects/nobody', '/report', '/no/such/page']) {
+    for (const path of ['/', '/incidents', '/findings', '/rules', '/silences', '/audit', '/actors/nobody', '/subjects/nobody', '/report', '/no/such/page']) {
       test(`${path} can be used by everybody`, async ({ page, request }) => {
         await incidentWithFold(request);
         await page.goto(path);
@@ -87,11 +87,11 @@ for (const width of [1366, 1920, 3840]) {
   test(`no page scrolls sideways at ${width} px`, async ({ page, request }) => {
     const { id, actors } = await incidentWithFold(request);
     await page.setViewportSize({ width, height: Math.round((width * 9) / 16) });
-    for (const path of ['/', '/incidents', `/incidents/${id}`, '/findings', '/rules', '/audit', '/datasets/pnr', `/actors/${encodeURIComponent(actors[0] ?? '')}`]) {
+    for (const path of ['/', '/incidents', `/incidents/${id}`, '/findings', '/rules', '/silences', '/audit', '/datasets/pnr', `/actors/${encodeURIComponent(actors[0] ?? '')}`]) {
       await page.goto(path);
       await expect(page.getByTestId('link')).toContainText('Live');
-      // An audit log may still be empty.
-      const content = path === '/audit' ? page.getByRole('heading', { level: 2 }) : page.locator('table');
+      // Nobody may have done anything yet.
+      const content = path === '/audit' || path === '/silences' ? page.getByRole('heading', { level: 2 }) : page.locator('table');
       await expect(content.first()).toBeVisible();
       const over = await page.evaluate(
         () => document.documentElement.scrollWidth - document.documentElement.clientWidth,

@@ -21,7 +21,7 @@ use crate::engine::cases::{Act, Case, Recorded, Resolution};
 const BULK_MAX: usize = 200;
 const LIMIT: u32 = 100;
 pub const AUDIT_PARAMETERS: [&str; 4] = ["by", "kind", "limit", "cursor"];
-pub const KINDS: [&str; 19] = [
+pub const KINDS: [&str; 24] = [
     "acknowledge",
     "investigate",
     "contain",
@@ -41,6 +41,11 @@ pub const KINDS: [&str; 19] = [
     "revoke_exception",
     "exception_expired",
     "set_budget",
+    "add_silence",
+    "end_silence",
+    "resume_silence",
+    "held_back",
+    "told",
 ];
 
 #[derive(Deserialize)]

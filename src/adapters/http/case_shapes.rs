@@ -5,6 +5,7 @@
 use utoipa::ToSchema;
 
 use super::shapes::Incident;
+use super::silence_shapes::Silence;
 
 #[derive(ToSchema)]
 #[schema(rename_all = "snake_case")]
@@ -162,6 +163,34 @@ pub enum Act {
         /// Null: the configuration's again.
         budget: Option<f64>,
         reason: String,
+    },
+    /// Done at /api/v1/silences.
+    AddSilence {
+        id: String,
+        silence: Silence,
+    },
+    /// Done at /api/v1/silences/{id}/end.
+    EndSilence {
+        id: String,
+        reason: Option<String>,
+    },
+    /// Done at /api/v1/silences/{id}/resume.
+    ResumeSilence {
+        id: String,
+    },
+    /// By the monitor alone: a sink was not told.
+    HeldBack {
+        sink: String,
+        /// None for one of the configuration.
+        silence: Option<String>,
+        #[schema(format = DateTime)]
+        until: String,
+        why: String,
+    },
+    /// By the monitor alone: a sink was told.
+    Told {
+        sink: String,
+        what: String,
     },
 }
 

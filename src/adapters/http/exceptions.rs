@@ -207,7 +207,7 @@ fn listed(kept: KeptException) -> Listed {
     Listed { kept, state }
 }
 
-fn named(by: String) -> Result<String, ApiError> {
+pub(super) fn named(by: String) -> Result<String, ApiError> {
     let looked = crate::engine::cases::Act::Acknowledge {}.check(&by);
     looked.map_err(|problem| ApiError::bad_request(problem.to_string()))?;
     Ok(by)

@@ -29,6 +29,8 @@ mod routes;
 mod rules;
 mod serve;
 mod shapes;
+mod silence_shapes;
+mod silences;
 mod state;
 mod stats;
 mod stream;

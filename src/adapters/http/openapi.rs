@@ -8,7 +8,7 @@ use utoipa::OpenApi;
 use super::error::ApiError;
 use super::parameters::Parameters;
 use super::routes;
-use super::{acts, clocks, incidents, shapes, timeline};
+use super::{acts, clocks, incidents, shapes, silences, timeline};
 use crate::engine::detect::DETECTOR_NAMES;
 use crate::engine::model::Severity;
 use crate::engine::timeline::export::ExportFormat;
@@ -81,6 +81,11 @@ fn name_words(parameter: &mut Value) {
     let many = |words: &[&str]| json!({"type": "array", "items": one(words)});
     if parameter["description"].as_str().is_some_and(|text| text.starts_with("md, json")) {
         parameter["schema"] = json!({"type": "string", "enum": clocks::FORMATS});
+        return;
+    }
+    if parameter["description"].as_str().is_some_and(|text| text.starts_with("pending, active")) {
+        parameter["schema"] = many(&silences::STATES);
+        (parameter["style"], parameter["explode"]) = (json!("form"), json!(false));
         return;
     }
     let (schema, several) = match parameter["name"].as_str().unwrap_or_default() {

@@ -68,11 +68,17 @@ impl Parameters {
 
     /// From 1 on; more than 1000 are not given.
     pub fn limit(&self, default: u32) -> Result<u32, ApiError> {
+        self.limit_of(default, LIMIT_MAX)
+    }
+
+    /// From 1 on; more than `most` are not given.
+    pub fn limit_of(&self, default: u32, most: u32) -> Result<u32, ApiError> {
         let Some(value) = self.get("limit") else { return Ok(default) };
         let number = value.parse::<u64>().ok().filter(|&n| n > 0);
-        let number = number
-            .ok_or_else(|| refused("limit", value, "a number from 1; at most 1000 are given"))?;
-        Ok(u32::try_from(number).unwrap_or(LIMIT_MAX).min(LIMIT_MAX))
+        let number = number.ok_or_else(|| {
+            refused("limit", value, &format!("a number from 1; at most {most} are given"))
+        })?;
+        Ok(u32::try_from(number).unwrap_or(most).min(most))
     }
 
     pub fn flag(&self, name: &str) -> Result<Option<bool>, ApiError> {

@@ -15,7 +15,7 @@ use super::guard::{self, BODY_BYTES_MAX, Hosts};
 use super::state::App;
 use super::{
     acts, budget, clocks, console, detectors, exceptions, findings, health, incidents, me, metrics,
-    openapi, report, rules, stats, stream, timeline,
+    openapi, report, rules, silences, stats, stream, timeline,
 };
 use crate::adapters::telemetry::Telemetry;
 
@@ -32,6 +32,10 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(exceptions::list, exceptions::add))
         .routes(routes!(exceptions::revoke))
         .routes(routes!(budget::budget, budget::set))
+        .routes(routes!(silences::proposal))
+        .routes(routes!(silences::list, silences::add))
+        .routes(routes!(silences::end))
+        .routes(routes!(silences::resume))
         .routes(routes!(clocks::clocks))
         .routes(routes!(clocks::notification))
         .routes(routes!(clocks::regimes))

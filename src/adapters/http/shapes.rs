@@ -176,6 +176,19 @@ pub struct Finding {
     /// Ids of the events it rests on, the trigger last.
     pub evidence: Vec<String>,
     pub source: Source,
+    /// What the actor was expected to read, hour by hour up to this one; left out where that is
+    /// not learned.
+    #[schema(required = false)]
+    pub usual: Vec<UsualHour>,
+}
+
+/// Distinct subjects in an hour in which anything is read at all.
+#[derive(ToSchema)]
+pub struct UsualHour {
+    #[schema(format = DateTime)]
+    pub start: String,
+    pub median: f64,
+    pub p99: f64,
 }
 
 #[derive(ToSchema)]

@@ -8,9 +8,10 @@ use tokio::sync::{Semaphore, broadcast, watch};
 
 use super::posted::Trust;
 use super::stream::{TOLD_MAX, Told};
+use crate::adapters::notify::Maintenance;
 use crate::adapters::store::Store;
 use crate::adapters::telemetry::Telemetry;
-use crate::engine::cases::Regimes;
+use crate::engine::cases::{Regimes, Silence};
 
 /// What the server serves from.
 #[derive(Clone)]
@@ -30,6 +31,10 @@ pub struct HttpSettings {
     pub modes: BTreeMap<&'static str, &'static str>,
     /// The alert budget, as this process is configured.
     pub budget: f64,
+    /// As this process is configured: what silences of the API stand beside.
+    pub silences: Vec<Silence>,
+    pub maintenance: Vec<Maintenance>,
+    pub sinks: Vec<String>,
     /// Distinct subjects counted exactly in a report.
     pub subjects_exact_max: usize,
 }

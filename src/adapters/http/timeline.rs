@@ -28,6 +28,9 @@ pub const PARAMETERS: [&str; 14] = [
     "to", "limit", "cursor", "manifest",
 ];
 const LIMIT: u32 = 500;
+/// Most lines of a page: every page reads the story from its beginning, so a few long ones are
+/// cheaper than many short ones.
+const LINES_MAX: u32 = 10_000;
 pub const KINDS: [EntryKind; 6] = [
     EntryKind::Access,
     EntryKind::Auth,
@@ -88,7 +91,7 @@ struct TimelinePage {
         ("subject" = Option<String>, Query, description = "Entries that name this subject, by its token"),
         ("from" = Option<String>, Query, description = "Lines that begin then or later, RFC 3339"),
         ("to" = Option<String>, Query, description = "Lines that begin before then, RFC 3339"),
-        ("limit" = Option<u32>, Query, description = "From 1; at most 1000 are given; default 500; json only. With format=json and fold=false and none of limit, cursor, open, all lines come as a file"),
+        ("limit" = Option<u32>, Query, description = "From 1; at most 10000 are given; default 500; json only. With format=json and fold=false and none of limit, cursor, open, all lines come as a file"),
         ("cursor" = Option<String>, Query, description = "`next` of the page before; json only"),
         ("manifest" = Option<bool>, Query, description = "In place of the file, what it holds: hash, counts, where it was read; for `timeline verify`. Not with format=json"),
     ),
@@ -194,7 +197,7 @@ impl Asked {
             kinds: parameters.words("kinds", &KINDS.map(EntryKind::name))?,
             about: About::read(parameters),
             span: (parameters.time("from")?, parameters.time("to")?),
-            limit: parameters.limit(LIMIT)? as usize,
+            limit: parameters.limit_of(LIMIT, LINES_MAX)? as usize,
             after: parameters.cursor()?.map(Place::parse).transpose()?,
             manifest,
         })

@@ -6,10 +6,10 @@ use axum::http::Uri;
 use lettre::message::Mailbox;
 use serde::Deserialize;
 
-use super::matcher::Matcher;
-use super::silence::{self, Maintenance, Silence};
+use super::silence::{self, Maintenance};
 use super::template::Templates;
 use crate::adapters::secrets::SecretSource;
+use crate::engine::cases::{Matcher, Silence};
 use crate::engine::model::{Problems, Severity};
 
 #[derive(Clone, Debug, Deserialize)]
@@ -130,6 +130,11 @@ impl NotifyConfig {
         silence::check(self, problems);
     }
 
+    /// Names of the sinks, as silences may name them.
+    pub fn sink_names(&self) -> Vec<&str> {
+        self.sink.iter().map(|sink| sink.name.as_str()).collect()
+    }
+
     pub fn paths_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
         self.sink.iter_mut().flat_map(|sink| {
             let secret = sink.secret.as_mut().and_then(|secret| secret.file.as_mut());
@@ -184,6 +189,9 @@ impl SinkConfig {
         });
         problems.require(self.only.sink.is_empty(), &format!("{key}.only.sink"), || {
             "has no meaning here: these are the notices of one sink".into()
+        });
+        problems.require(self.only.incident.is_empty(), &format!("{key}.only.incident"), || {
+            "has no meaning here: an incident has no id before there is one".into()
         });
         self.only.check(&format!("{key}.only"), problems);
         if let Some(secret) = &self.secret {

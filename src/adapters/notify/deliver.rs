@@ -9,7 +9,9 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::{Attempt, Facts, NotifyConfig, Sink, SinkConfig, fold_due, kept_back};
-use crate::adapters::store::{NoticeCount, NoticeState, Office, Store, StoreError, StoredNotice};
+use crate::adapters::store::{
+    HeldBack, NoticeCount, NoticeState, Office, Store, StoreError, StoredNotice,
+};
 use crate::adapters::telemetry::{AlertLoad, NoticeCounts, NoticesKept, Telemetry, now};
 use crate::engine::model::{EventTime, IdHasher};
 
@@ -172,13 +174,17 @@ pub async fn deliver_due(
     counts: &mut NoticeCounts,
 ) -> Result<(), StoreError> {
     let age_max_ms = i64::from(config.age_max_s) * 1_000;
-    for notice in store.notices_due(&sink.name, now_ms, PART_MAX).await? {
+    let due = store.notices_due(&sink.name, now_ms, PART_MAX).await?;
+    let silences = if due.is_empty() { Vec::new() } else { store.silences_at(now_ms).await? };
+    for notice in due {
         let facts = serde_json::from_str::<Facts>(&notice.payload).ok();
         if let Some(facts) = &facts {
-            if let Some(kept) = kept_back(config, facts, &sink.name, now_ms) {
-                let (reason, until) = (&kept.reason, Some(kept.until_ms));
-                let state = NoticeState::Silenced;
-                store.keep_notice_back(&notice, state, reason, until, office).await?;
+            let incident = store.incident(&notice.incident).await?;
+            let by = kept_back(config, &silences, facts, incident.as_ref(), &sink.name, now_ms);
+            if let Some(kept) = by {
+                let (silence, until_ms) = (kept.silence.as_deref(), kept.until_ms);
+                let held = HeldBack { silence, until_ms, reason: &kept.reason };
+                store.hold_notice_back(&notice, held, now_ms, office).await?;
                 counts.silenced += 1;
                 continue;
             }
@@ -187,8 +193,9 @@ pub async fn deliver_due(
             }
         }
         let Err(error) = attempt(sink, store, &notice, now_ms).await? else {
-            let ends = facts.is_some_and(|facts| facts.ends());
-            store.notice_delivered(&notice, ends, now_ms, office).await?;
+            let ends = facts.as_ref().is_some_and(|facts| facts.ends());
+            let what = facts.map_or_else(String::new, |facts| facts.said());
+            store.notice_delivered(&notice, ends, &what, now_ms, office).await?;
             counts.delivered += 1;
             continue;
         };

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::NotifyConfig;
 use crate::adapters::store::{NoticeState, StoredNotice};
+use crate::engine::cases::Noticed;
 use crate::engine::correlate::{Notice, NoticeKind};
 use crate::engine::model::{EventTime, IdHasher, Incident, Severity};
 
@@ -97,6 +98,24 @@ impl Facts {
         }
     }
 
+    /// What routes and silences look at. The stored facts do not say who and where: the incident does.
+    pub fn noticed<'a>(&'a self, incident: Option<&'a Incident>, sink: &'a str) -> Noticed<'a> {
+        let of = |list: fn(&Incident) -> &Vec<String>| -> Vec<&'a str> {
+            incident.into_iter().flat_map(list).map(String::as_str).collect()
+        };
+        let datasets = incident.into_iter().flat_map(|incident| &incident.datasets);
+        Noticed {
+            incident: &self.incident,
+            actors: of(|incident| &incident.actors),
+            sources: of(|incident| &incident.sources),
+            datasets: datasets.map(|scope| scope.dataset.as_str()).collect(),
+            categories: self.scope.iter().map(|part| part.category.as_str()).collect(),
+            detectors: self.detectors.iter().map(String::as_str).collect(),
+            severity: self.severity,
+            sink,
+        }
+    }
+
     /// What `notify test` sends.
     pub fn test(now: EventTime, config: &NotifyConfig) -> Self {
         Self {
@@ -125,6 +144,11 @@ impl Facts {
             "backlog" => "Found in the backlog",
             _ => "Test",
         }
+    }
+
+    /// What was said, for the incident's own timeline.
+    pub fn said(&self) -> String {
+        format!("{}, severity {}", self.what().to_lowercase(), self.severity.name())
     }
 
     pub fn json(&self) -> String {
@@ -159,7 +183,8 @@ pub fn notices(
     facts.detectors = detectors;
     let payload = facts.json();
     let wanting = config.sink.iter().filter(|sink| {
-        notice.severity >= sink.severity_min && sink.only.touches(&facts, &sink.name)
+        notice.severity >= sink.severity_min
+            && sink.only.touches(&facts.noticed(Some(incident), &sink.name))
     });
     let age_ms = now_ms - notice.time.millis();
     let is_old =

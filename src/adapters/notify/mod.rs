@@ -2,7 +2,8 @@
 //!
 //! Comes in: notices the correlator stored together with their incidents. Goes out: one request a
 //! notice, at least once, under a key that stays the same at every attempt. Each sink is served by
-//! itself. Silences keep a notice back, and old news is told in one; both stay in the store. It
+//! itself. Silences, of the configuration and of the store, keep a notice back, and old news is told in one;
+//! both stay in the store. It
 //! decides nothing about incidents, and no error of it says what a notice is about.
 
 mod alertmanager;
@@ -11,7 +12,6 @@ mod deliver;
 mod email;
 mod facts;
 mod fold;
-mod matcher;
 mod post;
 mod silence;
 mod sink;
@@ -26,6 +26,5 @@ pub use config::{NotifyConfig, SinkConfig, SinkKind};
 pub use deliver::{Deliveries, SINK_GONE, deliver_due, let_go_due, repeat_due, tell_again};
 pub use facts::{Brief, Facts, Scope, notices};
 pub use fold::fold_due;
-pub use matcher::Matcher;
-pub use silence::{Day, Kept, Maintenance, Silence, kept_back};
+pub use silence::{Day, Kept, Maintenance, kept_back};
 pub use sink::{Attempt, Sink, SinkError, UnusableSink};

@@ -4,28 +4,16 @@
 use jiff::civil::{Time, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ZonedDateTime};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::NotifyConfig;
 use super::facts::Facts;
-use super::matcher::Matcher;
-use crate::engine::model::{EventTime, Problems};
-
-/// `[[notify.silence]]`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Silence {
-    /// Who answers for it, and why.
-    pub owner: String,
-    pub reason: String,
-    pub from: EventTime,
-    pub until: EventTime,
-    #[serde(rename = "match")]
-    pub matcher: Matcher,
-}
+use crate::adapters::store::KeptSilence;
+use crate::engine::cases::{Matcher, Silence, signed};
+use crate::engine::model::{EventTime, Incident, Problems};
 
 /// `[[notify.maintenance]]`: a window that comes again on each of `days`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Maintenance {
     pub owner: String,
@@ -43,7 +31,7 @@ pub struct Maintenance {
     pub matcher: Matcher,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Day {
     Monday,
@@ -59,10 +47,6 @@ fn utc() -> String {
     "UTC".to_owned()
 }
 
-const SILENCE_DAYS_MAX: i64 = 92;
-const DAY_MS: i64 = 86_400_000;
-const OWNER_MAX: usize = 100;
-const REASON_MAX: usize = 500;
 const LIST_MAX: usize = 200;
 
 /// A notice is kept back.
@@ -71,32 +55,44 @@ pub struct Kept {
     pub until_ms: i64,
     /// Who keeps it back, and why.
     pub reason: String,
+    /// Of the store; none for one of the configuration.
+    pub silence: Option<String>,
 }
 
-/// What keeps this notice back at `now_ms`; the one that ends last.
-pub fn kept_back(config: &NotifyConfig, facts: &Facts, sink: &str, now_ms: i64) -> Option<Kept> {
+/// What keeps this notice back at `now_ms`; the one that ends last. `silences` are those of the
+/// store, `incident` is what the notice is about, as it is now.
+pub fn kept_back(
+    config: &NotifyConfig,
+    silences: &[KeptSilence],
+    facts: &Facts,
+    incident: Option<&Incident>,
+    sink: &str,
+    now_ms: i64,
+) -> Option<Kept> {
     // What somebody asks for by hand is not kept back.
     if facts.kind == "test" {
         return None;
     }
-    let silences = config.silence.iter().filter(|silence| silence.matcher.covers(facts, sink));
-    let silences = silences
-        .filter(|silence| (silence.from.millis()..silence.until.millis()).contains(&now_ms))
-        .map(|silence| Kept {
-            until_ms: silence.until.millis(),
-            reason: format!(
-                "silenced by {} until {}: {}",
-                silence.owner, silence.until, silence.reason
-            ),
-        });
-    let windows = config.maintenance.iter().filter(|window| window.matcher.covers(facts, sink));
+    let noticed = facts.noticed(incident, sink);
+    let holds = |silence: &Silence, until: EventTime, id: Option<&str>| {
+        let now = (silence.from.millis()..until.millis()).contains(&now_ms);
+        (now && silence.matcher.covers(&noticed)).then(|| Kept {
+            until_ms: until.millis(),
+            reason: format!("silenced by {} until {until}: {}", silence.owner, silence.reason),
+            silence: id.map(str::to_owned),
+        })
+    };
+    let configured = config.silence.iter().filter_map(|one| holds(one, one.until, None));
+    let stored =
+        silences.iter().filter_map(|kept| holds(&kept.silence, kept.ends(), Some(&kept.id)));
+    let windows = config.maintenance.iter().filter(|window| window.matcher.covers(&noticed));
     let windows = windows.filter_map(|window| {
         let until_ms = window.ends_ms(now_ms)?;
         let until = EventTime::from_millis(until_ms).unwrap_or_default();
         let reason = format!("maintenance of {} until {until}: {}", window.owner, window.reason);
-        Some(Kept { until_ms, reason })
+        Some(Kept { until_ms, reason, silence: None })
     });
-    silences.chain(windows).max_by_key(|kept| kept.until_ms)
+    configured.chain(stored).chain(windows).max_by_key(|kept| kept.until_ms)
 }
 
 impl Maintenance {
@@ -144,7 +140,7 @@ impl Day {
 }
 
 pub(super) fn check(config: &NotifyConfig, problems: &mut Problems) {
-    let sinks: Vec<&str> = config.sink.iter().map(|sink| sink.name.as_str()).collect();
+    let sinks = config.sink_names();
     for (name, count) in
         [("silence", config.silence.len()), ("maintenance", config.maintenance.len())]
     {
@@ -154,14 +150,7 @@ pub(super) fn check(config: &NotifyConfig, problems: &mut Problems) {
     }
     for (i, silence) in config.silence.iter().enumerate() {
         let key = format!("notify.silence[{i}]");
-        signed(&silence.owner, &silence.reason, &key, problems);
-        let length_ms = silence.until.since(silence.from);
-        problems.require(
-            (1..=SILENCE_DAYS_MAX * DAY_MS).contains(&length_ms),
-            &format!("{key}.until"),
-            || format!("must be after `from`, by at most {SILENCE_DAYS_MAX} days"),
-        );
-        silence.matcher.check_silence(&format!("{key}.match"), &sinks, problems);
+        silence.check(&key, &sinks, problems);
     }
     for (i, window) in config.maintenance.iter().enumerate() {
         let key = format!("notify.maintenance[{i}]");
@@ -181,15 +170,5 @@ pub(super) fn check(config: &NotifyConfig, problems: &mut Problems) {
             )
         });
         window.matcher.check_silence(&format!("{key}.match"), &sinks, problems);
-    }
-}
-
-/// Whoever keeps notices back says who they are, and why.
-fn signed(owner: &str, reason: &str, key: &str, problems: &mut Problems) {
-    for (name, text, chars_max) in [("owner", owner, OWNER_MAX), ("reason", reason, REASON_MAX)] {
-        let length = text.trim().chars().count();
-        problems.require((1..=chars_max).contains(&length), &format!("{key}.{name}"), || {
-            format!("must be 1 to {chars_max} characters, got {length}")
-        });
     }
 }

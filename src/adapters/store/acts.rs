@@ -17,6 +17,8 @@ pub(super) type Tx<'a> = Transaction<'a, Any>;
 const ACTS_MAX: usize = 10_000;
 /// Ids in one IN list.
 const IDS_MAX: usize = 500;
+/// Of those, acts that tell of notices: they leave room for people's.
+const TELLING_MAX: usize = 1_000;
 /// Merges followed from one incident to the last survivor.
 const MERGES_MAX: usize = 100;
 
@@ -310,6 +312,34 @@ pub(super) async fn put_act(tx: &mut Tx<'_>, act: &Recorded) -> Result<(), Store
     .execute(&mut **tx)
     .await?;
     Ok(())
+}
+
+/// Notes on an incident's timeline what somebody was told, or was not told; the latter once.
+pub(super) async fn tell(
+    tx: &mut Tx<'_>,
+    incident: &str,
+    time: EventTime,
+    act: Act,
+) -> Result<(), StoreError> {
+    let known = sqlx::query("SELECT 1 FROM incidents WHERE id = $1")
+        .bind(incident)
+        .fetch_optional(&mut **tx)
+        .await?;
+    let told = sqlx::query(
+        "SELECT * FROM acts WHERE incident = $1 AND kind IN ('held_back', 'told') ORDER BY number",
+    )
+    .bind(incident)
+    .fetch_all(&mut **tx)
+    .await?;
+    let told: Vec<Recorded> = told.iter().map(read_act).collect::<Result<_, _>>()?;
+    let again = matches!(act, Act::HeldBack { .. }) && told.iter().any(|said| said.act == act);
+    if known.is_none() || again || told.len() >= TELLING_MAX {
+        return Ok(());
+    }
+    let number = next_number(tx).await?;
+    let incident = Some(incident.to_owned());
+    let by = MONITOR.to_owned();
+    put_act(tx, &Recorded { number, origin: incident.clone(), incident, time, by, act }).await
 }
 
 async fn acts_of(tx: &mut Tx<'_>, incident: &str) -> Result<Vec<Recorded>, StoreError> {

@@ -2,11 +2,13 @@
 
 use sqlx::Row;
 
+use super::acts::tell;
 use super::notices::{COLUMNS, put, read};
+use super::silences::ends_ms;
 use super::sql::text;
 use super::{NoticeState, Office, Store, StoreError, StoredNotice, Told};
-use crate::engine::cases::State;
-use crate::engine::model::Status;
+use crate::engine::cases::{Act, State};
+use crate::engine::model::{EventTime, Status};
 
 /// Old news of one sink, and what has become of its incident since.
 #[derive(Clone, Debug)]
@@ -14,6 +16,15 @@ pub struct OldNews {
     pub notice: StoredNotice,
     /// The incident as it is served, where it is still kept.
     pub incident: Option<String>,
+}
+
+/// What keeps a notice back, and until when.
+#[derive(Clone, Copy, Debug)]
+pub struct HeldBack<'a> {
+    /// None for a silence or a maintenance window of the configuration.
+    pub silence: Option<&'a str>,
+    pub until_ms: i64,
+    pub reason: &'a str,
 }
 
 /// What is never looked at again by itself.
@@ -49,6 +60,45 @@ impl Store {
         .bind(until_ms.unwrap_or(NEVER))
         .execute(&mut *tx)
         .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Keeps a notice back for a silence, and says so on the incident's timeline.
+    pub async fn hold_notice_back(
+        &self,
+        notice: &StoredNotice,
+        held: HeldBack<'_>,
+        now_ms: i64,
+        office: Office,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.begin_in(office).await?;
+        let mut until_ms = held.until_ms;
+        if let Some(silence) = held.silence {
+            // Somebody may have ended it since it was read: then the notice is due.
+            until_ms = until_ms.min(ends_ms(&mut tx, silence).await?);
+        }
+        sqlx::query(
+            "UPDATE notices SET state = 'silenced', last_error = $3, next_attempt = $4,
+             silence = $5 WHERE sink = $1 AND key = $2",
+        )
+        .bind(notice.sink.as_str())
+        .bind(notice.key.as_str())
+        .bind(text(held.reason))
+        .bind(until_ms)
+        .bind(held.silence.unwrap_or_default())
+        .execute(&mut *tx)
+        .await?;
+        if until_ms > now_ms {
+            let time = |ms: i64| EventTime::from_millis(ms).unwrap_or_default();
+            let act = Act::HeldBack {
+                sink: notice.sink.clone(),
+                silence: held.silence.map(str::to_owned),
+                until: time(until_ms),
+                why: held.reason.to_owned(),
+            };
+            tell(&mut tx, &notice.incident, time(now_ms), act).await?;
+        }
         tx.commit().await?;
         Ok(())
     }
@@ -93,7 +143,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut tx = self.begin_in(office).await?;
         sqlx::query(
-            "UPDATE notices SET state = 'waiting', created = $3, next_attempt = $3
+            "UPDATE notices SET state = 'waiting', created = $3, next_attempt = $3, silence = ''
              WHERE sink = $1 AND key = $2",
         )
         .bind(notice.sink.as_str())

@@ -4,6 +4,8 @@ use sqlx::{Any, Row, Transaction};
 
 use super::sql::text;
 use super::{Office, Store, StoreError, told};
+use crate::engine::cases::Act;
+use crate::engine::model::EventTime;
 
 /// One notice to one sink. Times are milliseconds of the wall clock.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -172,12 +174,13 @@ impl Store {
         Ok(gone)
     }
 
-    /// The sink has it, at `now_ms`; it stands as what the sink was told last, unless that ends the
-    /// incident.
+    /// The sink has it, at `now_ms`, which the incident's timeline says in the words of `what`; it
+    /// stands as what the sink was told last, unless that ends the incident.
     pub async fn notice_delivered(
         &self,
         notice: &StoredNotice,
         ends: bool,
+        what: &str,
         now_ms: i64,
         office: Office,
     ) -> Result<(), StoreError> {
@@ -192,6 +195,9 @@ impl Store {
             .bind(notice.key.as_str())
             .execute(&mut *tx)
             .await?;
+        let time = EventTime::from_millis(now_ms).unwrap_or_default();
+        let act = Act::Told { sink: notice.sink.clone(), what: what.to_owned() };
+        super::acts::tell(&mut tx, &notice.incident, time, act).await?;
         tx.commit().await?;
         Ok(())
     }

@@ -39,6 +39,8 @@ fn finding(detector: &'static str, severity: Severity) -> Finding {
         why: "test".into(),
         evidence: Vec::new(),
         source: Source::Monitor { monitor: "test".into() },
+        usual: Vec::new(),
+        source_actors: 0,
     }
 }
 

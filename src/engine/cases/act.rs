@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::silence::Silence;
 use crate::engine::detect::Exception;
 use crate::engine::model::{Entry, EntryKind, EventTime, FindingId, IncidentId, Source};
 
@@ -149,6 +150,35 @@ pub enum Act {
         budget: Option<f64>,
         reason: String,
     },
+    AddSilence {
+        id: String,
+        silence: Silence,
+    },
+    /// Before its time.
+    EndSilence {
+        id: String,
+        #[serde(default)]
+        reason: Option<String>,
+    },
+    /// One that was ended holds again, until its own end.
+    ResumeSilence {
+        id: String,
+    },
+    /// By the monitor: a notice is kept back.
+    HeldBack {
+        sink: String,
+        /// None for one of the configuration.
+        silence: Option<String>,
+        until: EventTime,
+        /// In words, with the end.
+        why: String,
+    },
+    /// By the monitor: a sink has taken a notice.
+    Told {
+        sink: String,
+        /// In words.
+        what: String,
+    },
 }
 
 /// An act as it stands on record.
@@ -178,7 +208,7 @@ pub enum ActProblem {
     Regimes,
     #[error("only the monitor itself does `{0}`")]
     Monitors(&'static str),
-    #[error("`{0}` is done at {1}")]
+    #[error("`{0}` is done at /api/v1/{1}")]
     Elsewhere(&'static str, &'static str),
     #[error("`by` must not be `{MONITOR}`: that is the monitor itself")]
     Name,
@@ -206,7 +236,17 @@ impl Act {
             Self::RevokeException { .. } => "revoke_exception",
             Self::ExceptionExpired { .. } => "exception_expired",
             Self::SetBudget { .. } => "set_budget",
+            Self::AddSilence { .. } => "add_silence",
+            Self::EndSilence { .. } => "end_silence",
+            Self::ResumeSilence { .. } => "resume_silence",
+            Self::HeldBack { .. } => "held_back",
+            Self::Told { .. } => "told",
         }
+    }
+
+    /// Whether it tells of notices alone: nobody's view of the case is out of date by it.
+    pub const fn is_telling(&self) -> bool {
+        matches!(self, Self::HeldBack { .. } | Self::Told { .. })
     }
 
     /// What a person sent, looked at by itself.
@@ -241,13 +281,18 @@ impl Act {
             }
             Self::Absorb { incident } => text("incident", incident, NAME_MAX),
             Self::Split { finding } => text("finding", finding, NAME_MAX),
-            Self::Absorbed { .. } | Self::ClockWarned { .. } | Self::ExceptionExpired { .. } => {
-                Err(ActProblem::Monitors(self.name()))
-            }
+            Self::Absorbed { .. }
+            | Self::ClockWarned { .. }
+            | Self::ExceptionExpired { .. }
+            | Self::HeldBack { .. }
+            | Self::Told { .. } => Err(ActProblem::Monitors(self.name())),
             Self::AddException { .. } | Self::RevokeException { .. } => {
-                Err(ActProblem::Elsewhere(self.name(), "/api/v1/exceptions"))
+                Err(ActProblem::Elsewhere(self.name(), "exceptions"))
             }
-            Self::SetBudget { .. } => Err(ActProblem::Elsewhere(self.name(), "/api/v1/budget")),
+            Self::AddSilence { .. } | Self::EndSilence { .. } | Self::ResumeSilence { .. } => {
+                Err(ActProblem::Elsewhere(self.name(), "silences"))
+            }
+            Self::SetBudget { .. } => Err(ActProblem::Elsewhere(self.name(), "budget")),
         }
     }
 
@@ -299,8 +344,31 @@ impl Act {
             Self::SetBudget { before, budget: None, reason } => format!(
                 "changed the alert budget from {before} back to the configuration's: {reason}"
             ),
+            Self::AddSilence { id, silence } => format!(
+                "silenced {} until {} (silence {}): {}",
+                silence.matcher,
+                silence.until,
+                short(id),
+                silence.reason
+            ),
+            Self::EndSilence { id, reason } => {
+                format!("ended silence {}{}", short(id), note(reason))
+            }
+            Self::ResumeSilence { id } => format!("let silence {} hold again", short(id)),
+            Self::HeldBack { sink, silence, why, .. } => {
+                let by = silence
+                    .as_ref()
+                    .map_or_else(String::new, |id| format!(" by silence {}", short(id)));
+                format!("did not tell {sink}, held back{by}: {why}")
+            }
+            Self::Told { sink, what } => format!("told {sink}: {what}"),
         }
     }
+}
+
+/// Enough of an id to find it by.
+fn short(id: &str) -> &str {
+    id.get(..8).unwrap_or(id)
 }
 
 impl Recorded {

@@ -43,7 +43,7 @@ pub struct Case {
     /// Where it is resolved.
     pub resolution: Option<Resolution>,
     pub assignee: Option<String>,
-    /// How many acts there are: what a writer says it has seen.
+    /// How many acts there are, but for those that tell of notices: what a writer says it has seen.
     pub revision: u64,
     pub changed: Option<EventTime>,
     pub changed_by: Option<String>,
@@ -107,9 +107,14 @@ fn strand(act: &Act) -> Result<Strand, &'static str> {
         Act::Undo { .. } => Err("do again what it undid"),
         Act::Absorb { .. } => Err("split the findings that do not belong"),
         Act::Split { .. } => Err("absorb the incident it made"),
-        Act::Absorbed { .. } | Act::ClockWarned { .. } | Act::ExceptionExpired { .. } => {
-            Err("the monitor did it")
-        }
+        Act::Absorbed { .. }
+        | Act::ClockWarned { .. }
+        | Act::ExceptionExpired { .. }
+        | Act::HeldBack { .. }
+        | Act::Told { .. } => Err("the monitor did it"),
+        Act::AddSilence { .. } => Err("end the silence"),
+        Act::EndSilence { .. } => Err("let the silence hold again"),
+        Act::ResumeSilence { .. } => Err("end the silence"),
         Act::AddException { .. } => Err("revoke the exception"),
         Act::RevokeException { .. } => Err("add the exception again"),
         Act::SetBudget { .. } => Err("set it again"),
@@ -121,7 +126,8 @@ impl Case {
     /// absorbed it counts too, but moves the state only where nobody moved this one's, and closes
     /// nothing.
     pub fn of(incident: &str, acts: &[Recorded]) -> Self {
-        let mut case = Self { revision: acts.len() as u64, ..Self::default() };
+        let changes = || acts.iter().filter(|act| !act.act.is_telling());
+        let mut case = Self { revision: changes().count() as u64, ..Self::default() };
         let own = |act: &&Recorded| act.origin.as_deref() == Some(incident);
         let (mut inherited, mut moved) = (Self::default(), false);
         for act in acts.iter().filter(|act| !is_undone(act.number, acts)) {
@@ -139,7 +145,7 @@ impl Case {
         if case.assignee.is_none() {
             case.assignee = inherited.assignee;
         }
-        let last = acts.last();
+        let last = changes().next_back();
         case.changed = last.map(|act| act.time);
         case.changed_by = last.map(|act| act.by.clone());
         case

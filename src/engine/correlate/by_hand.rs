@@ -215,6 +215,8 @@ mod tests {
             why: "read".into(),
             evidence: vec![],
             source: Source::File { file: "f".into(), line: 1 },
+            usual: Vec::new(),
+            source_actors: 0,
         }
     }
 

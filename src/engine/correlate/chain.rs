@@ -161,6 +161,8 @@ mod tests {
             why: String::new(),
             evidence: Vec::new(),
             source: Source::Monitor { monitor: "test".into() },
+            usual: Vec::new(),
+            source_actors: 0,
         }
     }
 

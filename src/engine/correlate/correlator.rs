@@ -280,6 +280,7 @@ impl Correlator {
 
     fn place(&mut self, finding: Finding, out: &mut Correlated) {
         self.sharing.note(&finding);
+        let finding = Finding { source_actors: 0, ..finding };
         let id = self.home(&finding, out);
         self.index(&finding, &id);
         self.request(&finding, &id, out);

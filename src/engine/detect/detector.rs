@@ -175,6 +175,8 @@ impl<'e> Judged<'e> {
             why,
             evidence: vec![event_id.into_owned()],
             source: self.source(),
+            usual: Vec::new(),
+            source_actors: 0,
         }
     }
 }

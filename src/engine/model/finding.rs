@@ -40,11 +40,26 @@ impl KeyKind {
     }
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "as serde asks")]
+fn is_zero(n: &u32) -> bool {
+    *n == 0
+}
+
 /// The span of event time a finding speaks of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Window {
     pub start: EventTime,
     pub end: EventTime,
+}
+
+/// Distinct subjects an actor was expected to read in an hour in which it reads at all.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct UsualHour {
+    pub start: EventTime,
+    /// Half of such hours stay at or under it.
+    pub median: f64,
+    /// All but one in a hundred do.
+    pub p99: f64,
 }
 
 /// The findings topic's record and a line of `replay --findings`. Field order is the wire order.
@@ -84,4 +99,11 @@ pub struct Finding {
     pub evidence: Vec<String>,
     /// Where the triggering event was read.
     pub source: Source,
+    /// What the actor was expected to read, hour by hour up to this one, where that is learned.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub usual: Vec<UsualHour>,
+    /// How many actors the shard knows at the source address of earlier days, for the correlator,
+    /// which keeps it to itself; 0 is left out.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub source_actors: u32,
 }

@@ -17,7 +17,7 @@ pub use event::{
     Action, Actor, ActorType, Blank, Blanks, Endpoint, Event, Flow, Format, Kind, Origin, Outcome,
     Resource, SUBJECTS_MAX, Str,
 };
-pub use finding::{Finding, FindingId, Key, KeyKind, Window};
+pub use finding::{Finding, FindingId, Key, KeyKind, UsualHour, Window};
 pub use hash::IdHasher;
 pub use incident::{DatasetScope, Incident, IncidentId, ScoreTerm, Status};
 pub use problems::{Problem, Problems};

@@ -15,6 +15,7 @@ mod saved;
 mod settings;
 #[allow(clippy::module_inception)]
 mod shard;
+mod sharers;
 
 pub use before::is_read;
 pub use clock::{Clock, TimeConfig};

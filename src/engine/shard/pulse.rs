@@ -169,6 +169,8 @@ fn finding(
         why,
         evidence: Vec::new(),
         source: stream.source(0),
+        usual: Vec::new(),
+        source_actors: 0,
     }
 }
 

@@ -11,6 +11,7 @@ use super::Clock;
 use super::before::{PeersBefore, migrate};
 use super::duplicates::IdPart;
 use super::pulse::Pulse;
+use super::sharers::SharersPart;
 use crate::engine::detect::baseline::{PartKey, PartSink, Parts, Peers};
 use crate::engine::detect::rules::GroupState;
 use crate::engine::detect::state::{ActorState, SourceState, TableMark};
@@ -52,10 +53,12 @@ pub enum Kept {
     Peers = b'k',
     /// Likewise, as it was saved up to version 4: a stretch of all of it.
     PeersBefore = b'c',
+    /// A part of who came from which address on a day.
+    Sharers = b'h',
 }
 
 impl Kept {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Actor,
         Self::Source,
         Self::Group,
@@ -63,6 +66,7 @@ impl Kept {
         Self::Mark,
         Self::Peers,
         Self::PeersBefore,
+        Self::Sharers,
     ];
 }
 
@@ -187,6 +191,12 @@ impl<'a> Writer<'a> {
         self.failed.map_or(Ok(()), Err)
     }
 
+    /// Days take turns in two places: a new one writes over the one before the last.
+    pub fn sharers(&mut self, part: &SharersPart) {
+        let [a, b, c, d] = part.part.to_be_bytes();
+        self.put_kept(Kept::Sharers, &[part.place, a, b, c, d], part);
+    }
+
     fn put_kept<T: Serialize + ?Sized>(&mut self, kept: Kept, name: &[u8], content: &T) {
         if let Err(error) = self.records.put(kept, name, content) {
             self.failed.get_or_insert(error);
@@ -232,6 +242,7 @@ pub(super) struct Restored {
     pub peers: Peers,
     /// Keys of records whose content is now saved under others.
     pub stale: Vec<Vec<u8>>,
+    pub sharers: Vec<SharersPart>,
 }
 
 impl Restoring {
@@ -256,6 +267,7 @@ impl Restoring {
         let (mut mark, mut ids) = (None, Vec::new());
         let (mut actors, mut sources, mut groups) = (Vec::new(), Vec::new(), Vec::new());
         let (mut parts, mut before) = (Parts::default(), PeersBefore::default());
+        let mut sharers = Vec::new();
         for (key, value) in self.records {
             let (&kind, name) = key.split_first().ok_or(StateError::Empty)?;
             let kept = Kept::ALL.into_iter().find(|kept| *kept as u8 == kind);
@@ -271,13 +283,16 @@ impl Restoring {
                     parts.insert(number, checked(&value)?.to_vec());
                 }
                 Kept::PeersBefore => before.take(key, &value)?,
+                Kept::Sharers => sharers.push(content(&value, "who came from where")?),
                 Kept::Mark => mark = Some(content(&value, "the shard's own")?),
             }
         }
         let peers =
             Peers::read(&parts).map_err(|source| StateError::Read { what: COMMON, source })?;
         let stale = before.into_keys();
-        Ok(mark.map(|mark| Restored { mark, ids, actors, sources, groups, peers, stale }))
+        let restored =
+            |mark| Restored { mark, ids, actors, sources, groups, peers, sharers, stale };
+        Ok(mark.map(restored))
     }
 }
 

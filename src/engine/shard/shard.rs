@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::duplicates::IdsSaving;
 use super::pulse::Pulse;
 use super::saved::{Kept, ShardMark, Writer};
+use super::sharers::{Sharers, SharersSaving};
 use super::{
     Clock, Duplicates, Evidence, Output, Recorder, RecorderConfig, Records, Restoring, Settings,
     StateError, Verdict, Watch,
@@ -13,7 +14,7 @@ use crate::engine::detect::baseline::{Lookups, Peers, PeersSaving, WindowP};
 use crate::engine::detect::rules::{GroupState, Groups, Ticks};
 use crate::engine::detect::state::{ActorState, Evictable, Saving, SourceState, Table, cut};
 use crate::engine::detect::{Exceptions, Judged, RuleBooks, RuleCounts, RuleScratch, Stream};
-use crate::engine::model::{Event, EventTime, Finding, Key, KeyKind, Origin, Problems};
+use crate::engine::model::{Event, EventTime, Finding, Key, KeyKind, Origin, Outcome, Problems};
 
 /// `[state]`: how much a shard remembers.
 #[derive(Clone, Debug, Deserialize)]
@@ -126,6 +127,7 @@ pub struct Shard {
     streams: Vec<Stream>,
     pub(super) clock: Clock,
     duplicates: Duplicates,
+    sharers: Sharers,
     pulse: Pulse,
     recorder: Recorder,
     pub(super) actors: Table<ActorState>,
@@ -145,6 +147,7 @@ impl Shard {
             streams,
             clock: Clock::default(),
             duplicates: Duplicates::new(config.ids_max),
+            sharers: Sharers::default(),
             pulse: Pulse::default(),
             recorder: Recorder::new(&config.recorder),
             actors: Table::new(config.actors_max),
@@ -196,6 +199,10 @@ impl Shard {
         };
         let head = match event.actor_id().filter(|_| event.flow.is_none()).map(cut) {
             Some(actor) => {
+                if let Some(ip) = event.source_ip().filter(|_| event.outcome == Outcome::Allowed) {
+                    let now = self.clock.watermark().unwrap_or(at);
+                    self.sharers.note(actor, ip, now, seed);
+                }
                 let state = self.actors.entry(actor);
                 state.touched = state.touched.max(at);
                 state.chain = self.recorder.record(&judged, state.chain);
@@ -279,6 +286,9 @@ impl Shard {
             if !ids.is_empty() {
                 finding.evidence = ids;
             }
+            if let Some(ip) = &finding.source_ip {
+                finding.source_actors = self.sharers.actors(ip, seed);
+            }
         }
         if late { Verdict::Late } else { Verdict::Scored }
     }
@@ -339,6 +349,7 @@ impl Shard {
             groups: save_table(&mut self.groups, Kept::Group, &mut to),
             ids: self.duplicates.save(|part| to.ids(&part)),
             peers: self.peers.save(&mut to),
+            sharers: self.sharers.save(|part| to.sharers(&part)),
         };
         to.mark(&ShardMark {
             clock: self.clock.clone(),
@@ -362,6 +373,7 @@ impl Shard {
     pub fn saved(&mut self, saving: ShardSaving) {
         self.duplicates.saved(saving.ids);
         self.stale.clear();
+        self.sharers.saved(saving.sharers);
     }
 
     /// A save has come to nothing: what it held is part of the next one.
@@ -382,6 +394,7 @@ impl Shard {
         self.stale = read.stale;
         self.pulse = read.mark.pulse;
         self.duplicates.restore(read.mark.generation, read.ids);
+        self.sharers.restore(read.sharers);
         self.actors.restore(read.mark.actors, read.actors);
         self.sources.restore(read.mark.sources, read.sources);
         self.groups.restore(read.mark.groups, read.groups);
@@ -448,7 +461,7 @@ impl Shard {
             actor_bytes: self.actors.bytes(),
             source_bytes: self.sources.bytes(),
             group_bytes: self.groups.bytes(),
-            recorder_bytes: self.recorder.bytes() + self.duplicates.bytes(),
+            recorder_bytes: self.recorder.bytes() + self.duplicates.bytes() + self.sharers.bytes(),
             actors_evicted: self.actors.evicted(),
             sources_evicted: self.sources.evicted(),
             groups_evicted: self.groups.evicted(),
@@ -464,6 +477,7 @@ pub struct ShardSaving {
     groups: Saving,
     ids: IdsSaving,
     peers: PeersSaving,
+    sharers: SharersSaving,
 }
 
 fn save_table<S: Evictable + Serialize>(

@@ -15,6 +15,8 @@ export interface Toast {
   text: string;
   /** What Undo takes back. */
   acts: { incident: string; act: number }[];
+  /** What takes back what is no act of an incident. */
+  back?: () => Promise<unknown>;
 }
 
 const TOASTS_MAX = 3;
@@ -93,6 +95,7 @@ class Doing {
     const by = await me.by();
     if (by === null) return;
     const refused: string[] = [];
+    await toast.back?.().catch((error: unknown) => refused.push(words(error)));
     for (const { incident, act } of toast.acts) {
       await api.act(incident, by, { kind: 'undo', act }).catch((error: unknown) => refused.push(words(error)));
     }
@@ -101,12 +104,12 @@ class Doing {
   }
 
   undoLast(): void {
-    const last = this.toasts.findLast((toast) => toast.acts.length > 0);
+    const last = this.toasts.findLast(mayBeUndone);
     if (last) void this.undo(last);
   }
 
-  say(kind: Toast['kind'], text: string, acts: Toast['acts'] = []): void {
-    const toast = { id: this.#next++, kind, text, acts };
+  say(kind: Toast['kind'], text: string, acts: Toast['acts'] = [], back?: Toast['back']): void {
+    const toast: Toast = { id: this.#next++, kind, text, acts, ...(back ? { back } : {}) };
     const rest = this.toasts.filter((other) => kind === 'refused' || other.kind === 'refused');
     this.toasts = [...rest, toast].slice(-TOASTS_MAX);
     if (kind === 'done') setTimeout(() => this.dismiss(toast.id), SHOWN_MS);
@@ -115,6 +118,10 @@ class Doing {
   dismiss(id: number): void {
     this.toasts = this.toasts.filter((toast) => toast.id !== id);
   }
+}
+
+export function mayBeUndone(toast: Toast): boolean {
+  return toast.acts.length > 0 || toast.back !== undefined;
 }
 
 function words(error: unknown): string {

@@ -62,6 +62,11 @@ export const actWord: Record<ActKind, string> = {
   revoke_exception: 'Exception revoked',
   exception_expired: 'Exception expired',
   set_budget: 'Alert budget',
+  add_silence: 'Silence',
+  end_silence: 'Silence ended',
+  resume_silence: 'Silence resumed',
+  held_back: 'Held back',
+  told: 'Told',
 };
 
 const detectors: Record<string, string> = {

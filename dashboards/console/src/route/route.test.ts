@@ -19,6 +19,7 @@ describe('addresses', () => {
     check('/datasets/pnr', '["about","dataset","pnr"]');
     check('/sessions/s-1', '["about","session","s-1"]');
     check('/subjects/p1.5f', '["about","subject","p1.5f"]');
+    check('/silences', '["silences"]');
     check('/audit', '["audit"]');
     check('/incidents/5f/notification/gdpr', '["draft","5f","gdpr"]');
   });

@@ -12,6 +12,7 @@ export type Route =
   | { page: 'findings' }
   | { page: 'rules' }
   | { page: 'report' }
+  | { page: 'silences' }
   | { page: 'audit' }
   | { page: 'about'; kind: AboutKind; value: string }
   | { page: 'not-found'; path: string };
@@ -24,6 +25,7 @@ export function route(path: string): Route {
   if (parts.length === 1 && first === 'findings') return { page: 'findings' };
   if (parts.length === 1 && first === 'rules') return { page: 'rules' };
   if (parts.length === 1 && first === 'report') return { page: 'report' };
+  if (parts.length === 1 && first === 'silences') return { page: 'silences' };
   if (parts.length === 1 && first === 'audit') return { page: 'audit' };
   const name = second === undefined ? null : decoded(second);
   if (name !== null && parts.length === 2) {

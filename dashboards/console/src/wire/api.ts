@@ -19,6 +19,7 @@ import type {
   Regime,
   Rule,
 } from './cases';
+import type { AskedSilence, KeptSilence, SilenceList, SilenceProposals } from './silences';
 import type { Finding, Incident, IncidentDetail, Page, Report, Stats, Timeline } from './types';
 
 export class ApiError extends Error {
@@ -161,6 +162,22 @@ export const budget = (signal?: AbortSignal) => get<Budget>('/api/v1/budget', si
 /** `null` gives way to the configuration's value again. */
 export const setBudget = (budget: number | null, reason: string, by: string | undefined) =>
   put<Budget>('/api/v1/budget', { budget_per_1000_actors_day: budget, reason, by });
+
+export const silences = (parameters: Parameters, signal?: AbortSignal) =>
+  get<SilenceList>(`/api/v1/silences${query(parameters)}`, signal);
+
+export const silenceProposals = (id: string, signal?: AbortSignal) =>
+  get<SilenceProposals>(`${of(id)}/silence-proposal`, signal);
+
+export const addSilence = (silence: AskedSilence, incident: string | null, by: string | undefined) =>
+  post<KeptSilence>('/api/v1/silences', { silence, incident, by });
+
+export const endSilence = (id: string, reason: string | null, by: string | undefined) =>
+  post<KeptSilence>(`/api/v1/silences/${encodeURIComponent(id)}/end`, { reason, by });
+
+/** Takes an early end back. */
+export const resumeSilence = (id: string, by: string | undefined) =>
+  post<KeptSilence>(`/api/v1/silences/${encodeURIComponent(id)}/resume`, { by });
 
 export const detectors = (signal?: AbortSignal) =>
   get<{ detectors: Detector[] }>('/api/v1/detectors', signal);

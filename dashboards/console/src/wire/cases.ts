@@ -82,6 +82,11 @@ export const ACT_KINDS = [
   'revoke_exception',
   'exception_expired',
   'set_budget',
+  'add_silence',
+  'end_silence',
+  'resume_silence',
+  'held_back',
+  'told',
 ] as const;
 export type ActKind = (typeof ACT_KINDS)[number];
 

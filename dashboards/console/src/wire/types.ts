@@ -110,6 +110,15 @@ export interface Finding {
   attack: string[];
   why: string;
   evidence: string[];
+  /** What the actor was expected to read, hour by hour up to this one; not there where that is not learned. */
+  usual?: UsualHour[];
+}
+
+/** People and consignments in an hour in which anything is read at all. */
+export interface UsualHour {
+  start: string;
+  median: number;
+  p99: number;
 }
 
 export type Origin =

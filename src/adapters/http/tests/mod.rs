@@ -8,5 +8,6 @@ mod exceptions;
 mod guards;
 mod lists;
 mod live;
+mod silences;
 mod story;
 mod world;

@@ -17,7 +17,7 @@ use crate::adapters::store::{Store, StoreBatch};
 use crate::adapters::telemetry::Telemetry;
 use crate::engine::model::{
     DatasetScope, Entry, EntryKind, EventTime, Finding, Incident, Key, KeyKind, ScoreTerm,
-    Severity, Source, Status, SubjectToken, Window,
+    Severity, Source, Status, SubjectToken, UsualHour, Window,
 };
 
 pub struct World {
@@ -196,6 +196,8 @@ pub fn finding(name: &str, second: i64, detector: &'static str) -> Finding {
         why: "read 40 records in 5 min".into(),
         evidence: vec!["e1".into()],
         source: Source::Kafka { topic: "access".into(), partition: 0, offset: 7 },
+        usual: vec![UsualHour { start: at(0), median: 3.0, p99: 11.0 }],
+        source_actors: 0,
     }
 }
 

@@ -19,7 +19,7 @@ fn about(categories: &[&str], severity: Severity) -> Facts {
 
 /// Until when the notice is kept back at `time`; empty where it is not.
 fn kept(text: &str, facts: &Facts, time: &str) -> String {
-    let kept = kept_back(&config(text), facts, "desk", ms(time));
+    let kept = kept_back(&config(text), &[], facts, None, "desk", ms(time));
     let until = kept.map(|kept| EventTime::from_millis(kept.until_ms).unwrap().to_string());
     until.unwrap_or_default()
 }
@@ -33,7 +33,8 @@ fn a_silence_holds_from_its_beginning_to_before_its_end() {
     assert_eq!(kept(&text, &cargo, "2026-03-02T09:00:00Z"), until);
     assert_eq!(kept(&text, &cargo, "2026-03-02T10:59:59.999Z"), until);
     assert_eq!(kept(&text, &cargo, "2026-03-02T11:00:00Z"), "");
-    let why = kept_back(&config(&text), &cargo, "desk", ms("2026-03-02T10:00:00Z")).unwrap();
+    let why =
+        kept_back(&config(&text), &[], &cargo, None, "desk", ms("2026-03-02T10:00:00Z")).unwrap();
     assert_eq!(why.reason, "silenced by ann until 2026-03-02T11:00:00.000Z: drill");
 }
 
@@ -95,8 +96,10 @@ fn a_route_takes_what_touches_it() {
          only = { category = [\"cargo\"] }\n",
     );
     let only = &config.sink[0].only;
-    assert!(only.touches(&about(&["cargo", "passenger"], Severity::Critical), "desk"));
-    assert!(!only.touches(&about(&["passenger"], Severity::Critical), "desk"));
+    assert!(
+        only.touches(&about(&["cargo", "passenger"], Severity::Critical).noticed(None, "desk"))
+    );
+    assert!(!only.touches(&about(&["passenger"], Severity::Critical).noticed(None, "desk")));
 }
 
 #[test]
@@ -112,7 +115,10 @@ fn silences_and_windows_that_are_no_good_are_refused() {
     );
     let long = SILENCE.replace("2026-03-02T11", "2027-03-02T11").replace("ann", " ");
     let text = format!("{long}match = {{ severity = [\"low\"] }}\n");
-    check(&text, "notify.silence[0].until: must be after `from`, by at most 92 days");
+    check(
+        &text,
+        "notify.silence[0].until: must be after `from` (2026-03-02T09:00:00.000Z), by at most 92 days; got 2027",
+    );
     check(&text, "notify.silence[0].owner: must be 1 to 100 characters, got 0");
     let window = "[[maintenance]]\nowner = \"ops\"\nreason = \"patches\"\nfrom = \"2:00\"\n\
                   until = \"24:00\"\nzone = \"Mars/Olympus\"\nmatch = { severity = [\"low\"] }\n";

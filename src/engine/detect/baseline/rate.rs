@@ -99,6 +99,18 @@ impl Expected {
         if if_any { ln_at_least_if_any(count, mu, size) } else { ln_at_least(count, mu, size) }
     }
 
+    /// The least count that half of all windows in which anything was read stay at or under.
+    pub fn median(&self) -> f32 {
+        let half = 0.5_f64.ln();
+        let (mut low, mut high) = (0.0_f32, self.p99().max(1.0));
+        // More than half go beyond `low` at all times, and no more than half beyond `high`.
+        while high - low > 1.0 {
+            let middle = ((low + high) / 2.0).floor();
+            if self.ln_tail(middle + 1.0, true) > half { low = middle } else { high = middle }
+        }
+        high
+    }
+
     /// The count that one window in a hundred exceeds.
     pub fn p99(&self) -> f32 {
         let mut high = self.mu + 1.0;
@@ -139,5 +151,17 @@ mod tests {
         let after = rate.forecast(&prior, 1.0);
         assert!(after.mu < 11.0 && after.ln_tail(200.0, true) < -20.0);
         assert!(after.p99() > after.mu && after.p99() < 40.0);
+    }
+
+    #[test]
+    fn half_of_all_windows_stay_at_or_under_the_median() {
+        for (mu, size) in [(0.01, 1.0), (0.7, 0.5), (3.0, 2.0), (40.0, 3.0), (900.0, 10.0)] {
+            let expected = Expected { mu, size };
+            let median = expected.median();
+            assert!(expected.ln_tail(median + 1.0, true) <= 0.5_f64.ln(), "{mu}: {median}");
+            let less = median - 1.0;
+            assert!(less < 1.0 || expected.ln_tail(less + 1.0, true) > 0.5_f64.ln(), "{mu}");
+            assert!(median >= 1.0 && median <= expected.p99(), "{mu}: {median}");
+        }
     }
 }

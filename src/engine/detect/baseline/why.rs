@@ -10,6 +10,7 @@ use super::lanes::{ActorDay, Lanes};
 use super::lookups::Lookup;
 use super::peers::Peers;
 use super::rate::{Expected, Rate};
+use super::season::hour_of_week;
 use super::{
     ID_BLOCK, NOVELTY, SEQUENCE, SESSION_START, SLOW_DRIFT, SUBJECT_FAN_IN, UNEXPLAINED_READS,
     VOLUME,
@@ -18,7 +19,7 @@ use crate::engine::detect::Judged;
 use crate::engine::detect::mode::Mode;
 use crate::engine::detect::severity_of;
 use crate::engine::detect::state::cut;
-use crate::engine::model::{Finding, IdHasher, Key, KeyKind, Source, Window};
+use crate::engine::model::{EventTime, Finding, IdHasher, Key, KeyKind, Source, UsualHour, Window};
 
 /// Score at a lane's threshold, and points for each decade beyond.
 const BASE: f32 = 43.0;
@@ -103,6 +104,7 @@ pub fn finding(
     finding.unit = told.unit.into();
     finding.subjects = actor.spans[span_of(part)].counts[ALL].round() as u64;
     finding.attack = vec![told.attack.into()];
+    finding.usual = usual_hours(actor, peers, places);
     finding
 }
 
@@ -115,6 +117,29 @@ const fn is_unexplained(part: Part) -> bool {
             | Part::SlowUnexplained
             | Part::SlowShare
     )
+}
+
+/// Hours told of, the one of the finding being the last.
+const USUAL_HOURS: u32 = 24;
+
+/// What the actor's own hours and its peers' lead one to expect as of now, hour by hour. What the
+/// peers do differently in this hour is part of its own figures alone.
+fn usual_hours(actor: &Baseline, peers: &Peers, (_, group): (u16, u16)) -> Vec<UsualHour> {
+    let (group, span) = (peers.group(group), &actor.spans[HOUR]);
+    let hours = (span.index.saturating_sub(USUAL_HOURS - 1))..=span.index;
+    let expected = hours.map(|hour| {
+        let own = actor.hours.as_ref().map_or(1.0, |own| own.factor(hour as usize, actor.service));
+        let context = if hour == span.index { span.context } else { 1.0 };
+        let factor = group.season.factor(hour_of_week(hour)) * own * context;
+        (hour, span.rates[ALL].forecast(&group.priors[HOUR][ALL], factor))
+    });
+    expected
+        .map(|(hour, expected)| UsualHour {
+            start: EventTime::from_millis(i64::from(hour) * 3_600_000).unwrap_or_default(),
+            median: f64::from(expected.median()),
+            p99: f64::from(expected.p99()),
+        })
+        .collect()
 }
 
 fn span_of(part: Part) -> usize {
@@ -274,6 +299,8 @@ pub fn fan_in(lookup: &Lookup, source: Source, hit: &FanInHit, mode: Mode) -> Fi
         .finish();
     let text = |text: &Option<Box<str>>| text.as_deref().map(str::to_owned);
     Finding {
+        usual: Vec::new(),
+        source_actors: 0,
         id,
         time: lookup.at,
         detector: SUBJECT_FAN_IN.into(),

@@ -33,13 +33,26 @@ const MARK_WIDTH_MIN = 2;
 /** Room on both sides, so that first and last do not stick to the edge. */
 const MARGIN = 0.02;
 
+/** Lines never change: their times are read once. */
+const times = new WeakMap<Line, Span>();
+
+function timesOf(line: Line): Span {
+  let span = times.get(line);
+  if (!span) {
+    span = { fromMs: Date.parse(line.time), toMs: Date.parse(line.until) };
+    times.set(line, span);
+  }
+  return span;
+}
+
 /** The span all lines lie in. */
 export function extent(lines: readonly Line[]): Span | null {
   let fromMs = Infinity;
   let toMs = -Infinity;
   for (const line of lines) {
-    fromMs = Math.min(fromMs, Date.parse(line.time));
-    toMs = Math.max(toMs, Date.parse(line.until));
+    const own = timesOf(line);
+    fromMs = Math.min(fromMs, own.fromMs);
+    toMs = Math.max(toMs, own.toMs);
   }
   if (!(fromMs <= toMs)) return null;
   const margin = Math.max((toMs - fromMs) * MARGIN, 1_000);
@@ -67,14 +80,16 @@ export function beyond(lines: readonly Line[], span: Span): { before: number; be
   for (const line of lines) {
     const lane = counts[LANES.indexOf(line.kind as (typeof LANES)[number])];
     if (!lane) continue;
-    if (Date.parse(line.until) < span.fromMs) lane.before += line.folded;
-    else if (Date.parse(line.time) > span.toMs) lane.behind += line.folded;
+    const own = timesOf(line);
+    if (own.toMs < span.fromMs) lane.before += line.folded;
+    else if (own.fromMs > span.toMs) lane.behind += line.folded;
   }
   return counts;
 }
 
 export function overlaps(line: Line, span: Span): boolean {
-  return Date.parse(line.time) <= span.toMs && Date.parse(line.until) >= span.fromMs;
+  const own = timesOf(line);
+  return own.fromMs <= span.toMs && own.toMs >= span.fromMs;
 }
 
 export function xOf(ms: number, span: Span, width: number): number {
@@ -91,8 +106,9 @@ export function marks(lines: readonly Line[], span: Span, width: number): Mark[]
   return lines
     .filter((line) => overlaps(line, span))
     .map((line) => {
-      const x = xOf(Date.parse(line.time), span, width);
-      const end = xOf(Date.parse(line.until), span, width);
+      const own = timesOf(line);
+      const x = xOf(own.fromMs, span, width);
+      const end = xOf(own.toMs, span, width);
       const largest = most.get(line.kind) ?? 1;
       return {
         line,
@@ -139,9 +155,19 @@ function worse(a: Severity | null, b: Severity | null): Severity | null {
   return SEVERITIES.indexOf(a) <= SEVERITIES.indexOf(b) ? a : b;
 }
 
-/** Bars around the line `middle`, as one path: thousands of them are one thing to paint. */
+/**
+ * Bars around the line `middle`, as one path: thousands of them are one thing to paint. Of narrow
+ * ones that would lie on each other only the tallest is drawn.
+ */
 export function bars(marks: readonly Mark[], middle: number, height: number): string {
-  return marks
+  const tallest = new Map<number, Mark>();
+  const wide: Mark[] = [];
+  for (const mark of marks) {
+    const at = Math.round(mark.x);
+    if (mark.width > MARK_WIDTH_MIN) wide.push(mark);
+    else if ((tallest.get(at)?.weight ?? -1) < mark.weight) tallest.set(at, mark);
+  }
+  return [...wide, ...tallest.values()]
     .map((mark) => {
       const tall = Math.max(0.22, 0.8 * mark.weight) * height;
       return `M${round(mark.x)} ${round(middle - tall / 2)}h${round(mark.width)}v${round(tall)}h${-round(mark.width)}z`;
@@ -149,13 +175,23 @@ export function bars(marks: readonly Mark[], middle: number, height: number): st
     .join('');
 }
 
+/** How many entries of each kind lie in the span. */
+export function counted(lines: readonly Line[], span: Span): Map<Kind, number> {
+  const counts = new Map<Kind, number>();
+  for (const line of lines) {
+    if (overlaps(line, span)) counts.set(line.kind, (counts.get(line.kind) ?? 0) + line.folded);
+  }
+  return counts;
+}
+
 /** How many entries begin when, over `width` pixels, as the outline of a little mountain range. */
 export function density(lines: readonly Line[], span: Span, width: number, height: number): string {
   const STEP = 3;
   const bins = new Array<number>(Math.max(1, Math.ceil(width / STEP))).fill(0);
   for (const line of lines) {
-    const from = Math.floor(xOf(Date.parse(line.time), span, width) / STEP);
-    const to = Math.floor(xOf(Date.parse(line.until), span, width) / STEP);
+    const own = timesOf(line);
+    const from = Math.floor(xOf(own.fromMs, span, width) / STEP);
+    const to = Math.floor(xOf(own.toMs, span, width) / STEP);
     for (let bin = Math.max(0, from); bin <= Math.min(bins.length - 1, to); bin++) {
       bins[bin]! += line.folded / (to - from + 1);
     }
