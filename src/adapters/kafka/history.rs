@@ -48,6 +48,9 @@ pub struct Stretch {
     pub end: i64,
 }
 
+/// Reads a record's time off its topic, partition and payload.
+type Time<'t> = dyn FnMut(&str, i32, &[u8]) -> Option<i64> + 't;
+
 impl History {
     /// Every partition of `topics`, from the first record appended at `from` on: what is appended
     /// earlier does not tell of what happened later. What was appended long after it happened does,
@@ -204,7 +207,7 @@ impl History {
         }
         consumer.resume(&assigned).map_err(HistoryError::Client)?;
         let mut heads: Vec<Option<(i64, BorrowedMessage<'_>)>> = Vec::new();
-        let next = |n: usize, last: i64, time: &mut dyn FnMut(&str, i32, &[u8]) -> Option<i64>| {
+        let next = |n: usize, last: i64, time: &mut Time<'_>| {
             let (topic, stretch, queue): &(&String, Stretch, _) = &queues[n];
             let found = head(&consumer, queue, *stretch);
             let found = found.map_err(|cause| match cause {

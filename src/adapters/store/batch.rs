@@ -199,7 +199,7 @@ pub(super) async fn put_incident(
             query.list([incident.id.clone(), (*kind).to_owned(), text(value)]).push(")");
         }
         query.push(" ON CONFLICT DO NOTHING");
-        query.execute(&mut **tx).await?;
+        query.execute(tx).await?;
     }
     Ok(())
 }
@@ -222,7 +222,7 @@ pub(super) async fn put_entry_keys(
             query.list([(*kind).to_owned(), value.clone(), (*incident).clone()]).push(")");
         }
         query.push(" ON CONFLICT DO NOTHING");
-        query.execute(&mut **tx).await?;
+        query.execute(tx).await?;
     }
     Ok(())
 }
@@ -268,7 +268,7 @@ pub(super) async fn put_entries(
             query.bind(incident.clone()).push(", ").bind(entry.time.millis());
             query.push(", ").bind(body).push(")");
         }
-        query.execute(&mut **tx).await?;
+        query.execute(tx).await?;
     }
     Ok(())
 }

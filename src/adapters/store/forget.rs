@@ -38,7 +38,7 @@ impl Store {
             if table == "notices" {
                 query.push(" AND state <> 'waiting'");
             }
-            query.execute(&mut *tx).await?;
+            query.execute(&mut tx).await?;
         }
         tx.commit().await?;
         Ok(ids.len() as u64)

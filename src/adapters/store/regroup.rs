@@ -92,7 +92,7 @@ impl Store {
             let mut query = Sql::new("UPDATE entries SET incident = ");
             query.bind(divided.to.id.clone()).push(" WHERE number IN (");
             query.list(chunk.iter().copied()).push(")");
-            query.execute(&mut *tx).await?;
+            query.execute(&mut tx).await?;
         }
         // Of those moved: what they name is named in both, as far as is known.
         sqlx::query(

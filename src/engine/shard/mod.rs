@@ -16,6 +16,7 @@ mod settings;
 #[allow(clippy::module_inception)]
 mod shard;
 mod sharers;
+mod size;
 
 pub use before::is_read;
 pub use clock::{Clock, TimeConfig};
@@ -25,4 +26,5 @@ pub use output::{Evidence, EvidenceRecord, Output, Verdict, Watch};
 pub use recorder::{Recorder, RecorderConfig};
 pub use saved::{Records, Restoring, STATE_VERSION, StateError};
 pub use settings::Settings;
-pub use shard::{Incoming, Shard, ShardConfig, ShardSaving, StateSize};
+pub use shard::{Incoming, Shard, ShardConfig, ShardSaving};
+pub use size::StateSize;

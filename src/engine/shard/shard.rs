@@ -8,7 +8,7 @@ use super::saved::{Kept, ShardMark, Writer};
 use super::sharers::{Sharers, SharersSaving};
 use super::{
     Clock, Duplicates, Evidence, Output, Recorder, RecorderConfig, Records, Restoring, Settings,
-    StateError, Verdict, Watch,
+    StateError, StateSize, Verdict, Watch,
 };
 use crate::engine::detect::baseline::{Lookups, Peers, PeersSaving, WindowP};
 use crate::engine::detect::rules::{GroupState, Groups, Ticks};
@@ -82,40 +82,6 @@ impl Incoming<'_> {
     fn is_of_now(&self) -> bool {
         const DAY_MS: i64 = 86_400_000;
         self.broker_time.is_some_and(|now| now.since(self.event.time) <= DAY_MS)
-    }
-}
-
-/// How much a shard holds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct StateSize {
-    pub actors: usize,
-    pub sources: usize,
-    pub groups: usize,
-    pub actor_bytes: usize,
-    pub source_bytes: usize,
-    pub group_bytes: usize,
-    pub recorder_bytes: usize,
-    pub actors_evicted: u64,
-    pub sources_evicted: u64,
-    pub groups_evicted: u64,
-}
-
-impl std::ops::Add for StateSize {
-    type Output = Self;
-
-    fn add(self, more: Self) -> Self {
-        Self {
-            actors: self.actors + more.actors,
-            sources: self.sources + more.sources,
-            groups: self.groups + more.groups,
-            actor_bytes: self.actor_bytes + more.actor_bytes,
-            source_bytes: self.source_bytes + more.source_bytes,
-            group_bytes: self.group_bytes + more.group_bytes,
-            recorder_bytes: self.recorder_bytes + more.recorder_bytes,
-            actors_evicted: self.actors_evicted + more.actors_evicted,
-            sources_evicted: self.sources_evicted + more.sources_evicted,
-            groups_evicted: self.groups_evicted + more.groups_evicted,
-        }
     }
 }
 

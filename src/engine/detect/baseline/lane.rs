@@ -46,8 +46,8 @@ impl Part {
             | Self::HourUnexplained
             | Self::DayAll
             | Self::DayUnexplained
-            | Self::Sequence
-            | Self::OffHours => Tail::Heavy,
+            | Self::Sequence => Tail::Heavy,
+            Self::OffHours => Tail::Steep,
             _ => Tail::Straight,
         }
     }
@@ -101,9 +101,14 @@ impl Lane {
     pub const fn weight(self) -> f64 {
         match self {
             Self::SlowAll => 0.5,
-            // Sessions are few and their ranks coarse: it tells more than its share.
-            Self::OffHours => 0.7,
             _ => 1.0,
+        }
+    }
+
+    pub const fn tail(self) -> Tail {
+        match self {
+            Self::OffHours => Tail::Steep,
+            _ => Tail::Heavy,
         }
     }
 

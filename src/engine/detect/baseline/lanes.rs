@@ -6,10 +6,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::book::RoleBook;
 use super::lane::{LANES, Lane, PARTS, Part, is_straight, parts_of, threshold};
 use super::pages::Pages;
 use super::saving::{PartKey, PartSink, Parts};
-use super::scores::{Past, Scores, Steps, Tail, Today, score_of, step_of};
+use super::scores::{Past, Scores, Steps, Today, score_of, step_of};
 
 /// One actor's day: the highest of everything so far.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
@@ -56,36 +57,9 @@ const EXCESS_LET_PASS: f64 = 6.0;
 /// The least score of a sequence.
 const WALK_MIN: f32 = 5.0;
 /// Lanes overlap by hardly more than what is told outside them.
-const OVERLAP: f64 = 0.95;
+const OVERLAP: f64 = 0.9;
 /// An actor-day this many decades rarer than the threshold says nothing of honest work.
 const BEYOND_DOUBT: f32 = 1.0;
-
-/// What one role's actor-days scored: what is rare for a clerk is a service's every day.
-#[derive(Clone, Serialize, Deserialize)]
-struct RoleBook {
-    parts: Vec<Scores>,
-    lanes: Vec<Scores>,
-    numbers: BookNumbers,
-}
-
-#[derive(Clone, Copy, Serialize, Deserialize)]
-struct BookNumbers {
-    thresholds: [f32; LANES],
-    actor_days_today: i32,
-    actor_days: f32,
-}
-
-impl Default for RoleBook {
-    fn default() -> Self {
-        let numbers =
-            BookNumbers { thresholds: [f32::MAX; LANES], actor_days_today: 0, actor_days: 0.0 };
-        Self {
-            parts: vec![Scores::default(); PARTS],
-            lanes: vec![Scores::default(); LANES],
-            numbers,
-        }
-    }
-}
 
 /// Roles with a book of their own; the others are held against everybody.
 const ROLES_MAX: usize = 24;
@@ -331,27 +305,15 @@ impl Lanes {
 
     /// Brings what follows from the past up to date: when a day turns, and after a restart.
     pub fn rank(&mut self) {
+        let days = self.numbers.actor_days;
         for (scores, part) in self.parts.iter_mut().zip(Part::ALL) {
-            scores.rank(self.numbers.actor_days, part.tail());
+            scores.rank(days, part.tail());
         }
-        for scores in &mut self.lanes {
-            scores.rank(self.numbers.actor_days, Tail::Heavy);
+        for (scores, lane) in self.lanes.iter_mut().zip(Lane::ALL) {
+            scores.rank(days, lane.tail());
         }
         for book in self.roles.iter_mut() {
-            for ((scores, all), part) in book.parts.iter_mut().zip(&self.parts).zip(Part::ALL) {
-                scores.rank_within(
-                    book.numbers.actor_days,
-                    part.tail(),
-                    (all, self.numbers.actor_days),
-                );
-            }
-            for (scores, all) in book.lanes.iter_mut().zip(&self.lanes) {
-                scores.rank_within(
-                    book.numbers.actor_days,
-                    Tail::Heavy,
-                    (all, self.numbers.actor_days),
-                );
-            }
+            book.rank((&self.parts, &self.lanes), days);
         }
     }
 

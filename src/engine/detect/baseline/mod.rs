@@ -10,6 +10,7 @@
 mod actor;
 mod bits;
 mod blocks;
+mod book;
 mod calibration;
 mod cases;
 mod config;

@@ -10,6 +10,8 @@ const PER_DECADE: f32 = 20.0;
 pub enum Tail {
     /// Heavier than its body: what was seen is believed as far as it goes.
     Heavy,
+    /// As a heavy one, of a score whose tail is known to fall by a decade a decade or so.
+    Steep,
     /// As its body. What stands out of it is not believed to be honest, so breaches that nobody
     /// noticed do not make the next ones ordinary.
     Straight,
@@ -20,7 +22,7 @@ impl Tail {
     /// continued as an exponential.
     const fn shares(self) -> (f64, f64) {
         match self {
-            Self::Heavy => (0.02, 0.002),
+            Self::Heavy | Self::Steep => (0.02, 0.002),
             Self::Straight => (0.1, 0.01),
         }
     }
@@ -28,7 +30,7 @@ impl Tail {
     /// Actor-days that must be left where the tail begins.
     const fn days_min(self) -> f64 {
         match self {
-            Self::Heavy => 30.0,
+            Self::Heavy | Self::Steep => 30.0,
             Self::Straight => 15.0,
         }
     }
@@ -37,6 +39,7 @@ impl Tail {
     const fn slopes(self) -> (f64, f64) {
         match self {
             Self::Heavy => (0.3, 1.2),
+            Self::Steep => (0.75, 1.2),
             Self::Straight => (0.25, 2.0),
         }
     }
@@ -240,7 +243,7 @@ const SOUND: f64 = 1.5;
 fn rarity(past: &[f32], days: f32, tail: Tail, like: Option<(&[f32], f64)>) -> Vec<f32> {
     let reached = Reached::new(past, f64::from(days.max(1.0)));
     let Begin { end, mut slope, sound } = reached.tail(tail);
-    if let Some((all, all_days)) = like.filter(|_| !sound && tail == Tail::Heavy) {
+    if let Some((all, all_days)) = like.filter(|_| !sound && tail != Tail::Straight) {
         slope = slope.max((slope + Reached::new(all, all_days).tail(tail).slope) / 2.0);
     }
     (0..STEPS)
@@ -248,10 +251,10 @@ fn rarity(past: &[f32], days: f32, tail: Tail, like: Option<(&[f32], f64)>) -> V
             let seen = reached.at(step);
             let continued = reached.at(end) + slope * step.saturating_sub(end) as f64;
             // Where there are actor-days to count, a heavy tail's count is believed.
-            let counted = tail == Tail::Heavy && reached.above[step] >= 5.0;
+            let counted = tail != Tail::Straight && reached.above[step] >= 5.0;
             (match step <= end || counted {
                 true => seen,
-                false if tail == Tail::Heavy => seen.max(continued).min(continued + 0.5),
+                false if tail != Tail::Straight => seen.max(continued).min(continued + 0.5),
                 false => continued,
             }) as f32
         })
