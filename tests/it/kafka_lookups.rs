@@ -105,7 +105,8 @@ impl Installation {
         monitors.into_iter().for_each(|monitor| drop(monitor.stop_well()));
         assert_same_findings(&fan_in(self.setup.findings()), &expected);
         let of_star = |incidents: &[Value]| -> Vec<String> {
-            let titles = titles(incidents).into_iter();
+            let stand = incidents.iter().filter(|incident| incident["status"] != "merged");
+            let titles = titles(&stand.cloned().collect::<Vec<_>>()).into_iter();
             titles.filter(|title| title.contains("looked up by many")).collect()
         };
         let opened = of_star(&self.setup.opened());

@@ -2,6 +2,7 @@
 //! under a simulated agency's load.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -14,7 +15,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::broker::free_port;
-use crate::monitor::{Monitor, until};
+use crate::monitor::{Monitor, succeed, until};
 use crate::setup::Setup;
 use crate::simulated::Simulated;
 use crate::stream::SharedBroker;
@@ -178,6 +179,18 @@ fn receiver() -> String {
     url
 }
 
+/// Of a quiet month before, so that thresholds follow the alert budget from the start.
+fn learned(setup: &Setup) -> PathBuf {
+    let (month, learned) = (setup.path("month.ndjson"), setup.path("learned"));
+    let of_month = ["simulate", "--profile", "month", "--breaches", "none", "--actors", "200"];
+    let size = ["--duration", "10d", "--scale", "0.05", "--start", "2026-01-05T00:00:00Z", "--out"];
+    let output = of_month.into_iter().chain(size).map(OsStr::new).chain([month.as_os_str()]);
+    succeed(output);
+    let learn = ["learn".as_ref(), "--from".as_ref(), month.as_os_str(), "--output".as_ref()];
+    succeed(learn.into_iter().chain([learned.as_os_str()]));
+    learned
+}
+
 #[test]
 fn every_query_of_every_dashboard_is_answered() {
     let queries = queries();
@@ -187,9 +200,10 @@ fn every_query_of_every_dashboard_is_answered() {
     let simulated = Simulated::hour_with(&setup.folder, 7, 400, "all");
     std::fs::write(setup.path("hook.key"), "0123456789abcdef0123456789abcdef").unwrap();
     let rest = format!(
-        "{}[notify]\nfold_older_than_s = 0\n[[notify.sink]]\nname = \"desk\"\nkind = \"webhook\"\n\
+        "{}learned = \"{}\"\n[notify]\nfold_older_than_s = 0\n[[notify.sink]]\nname = \"desk\"\nkind = \"webhook\"\n\
          url = \"{}\"\nseverity_min = \"medium\"\nsecret = {{ file = \"hook.key\" }}\n",
         simulated.data_section(),
+        learned(&setup).display(),
         receiver()
     );
     setup.configure(broker.lock().bootstrap(), "", &rest);
