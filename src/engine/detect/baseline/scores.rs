@@ -10,7 +10,8 @@ const PER_DECADE: f32 = 20.0;
 pub enum Tail {
     /// Heavier than its body: what was seen is believed as far as it goes.
     Heavy,
-    /// As a heavy one, of a score whose tail is known to fall by a decade a decade or so.
+    /// As a heavy one, of a score known to fall by a decade a decade or so: where nobody's actor-days
+    /// are enough to say how the tail goes on, it goes on nearly so.
     Steep,
     /// As its body. What stands out of it is not believed to be honest, so breaches that nobody
     /// noticed do not make the next ones ordinary.
@@ -38,8 +39,7 @@ impl Tail {
     /// Decades of share a decade of score, at least and most.
     const fn slopes(self) -> (f64, f64) {
         match self {
-            Self::Heavy => (0.3, 1.2),
-            Self::Steep => (0.75, 1.2),
+            Self::Heavy | Self::Steep => (0.3, 1.2),
             Self::Straight => (0.25, 2.0),
         }
     }
@@ -238,13 +238,21 @@ impl Reached {
 /// Times the share where a tail should begin at which its slope is still taken for its own.
 const SOUND: f64 = 1.5;
 
+/// Decades of share a decade of a steep score, while nothing better is known.
+const STEEP: f64 = 0.75;
+
 /// Few actor-days say where their tail begins, and hardly how it goes on: a heavy one goes half as
 /// in `like`.
 fn rarity(past: &[f32], days: f32, tail: Tail, like: Option<(&[f32], f64)>) -> Vec<f32> {
     let reached = Reached::new(past, f64::from(days.max(1.0)));
     let Begin { end, mut slope, sound } = reached.tail(tail);
-    if let Some((all, all_days)) = like.filter(|_| !sound && tail != Tail::Straight) {
-        slope = slope.max((slope + Reached::new(all, all_days).tail(tail).slope) / 2.0);
+    if !sound && tail != Tail::Straight {
+        let all = like.map(|(all, all_days)| Reached::new(all, all_days).tail(tail));
+        slope = slope.max(match all {
+            Some(all) if all.sound => (slope + all.slope) / 2.0,
+            _ if tail == Tail::Steep => STEEP / f64::from(PER_DECADE),
+            _ => slope,
+        });
     }
     (0..STEPS)
         .map(|step| {
