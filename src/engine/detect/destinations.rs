@@ -10,7 +10,7 @@ const DESTINATIONS_MAX: usize = 8_192;
 /// Days without a flow after which one is forgotten when room is needed.
 const IDLE_DAYS: u16 = 14;
 
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Destination {
     /// Bits of the marks of sources: sixty-four are enough to tell few from many.
     sources: u64,
@@ -18,9 +18,9 @@ struct Destination {
     last: u16,
 }
 
-/// By the destination's mark; and the day the first was seen, 0 before.
+/// By the destination's mark; the day the first was seen, 0 before; and whether all of it is saved.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Destinations(BTreeMap<u32, Destination>, u16);
+pub struct Destinations(BTreeMap<u32, Destination>, u16, #[serde(skip)] bool);
 
 /// What is known of a destination, the flow at hand among it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +32,11 @@ pub struct Known {
 }
 
 impl Destinations {
+    /// Whether all of it is saved, and from now on whether `saved`.
+    pub fn set_saved(&mut self, saved: bool) -> bool {
+        std::mem::replace(&mut self.2, saved)
+    }
+
     /// Days since the first flow of all.
     pub fn age_days(&self, day: u16) -> u16 {
         day.saturating_sub(self.1)
@@ -41,9 +46,10 @@ impl Destinations {
     /// whoever floods the table gains no findings by it.
     pub fn take(&mut self, destination: u32, source: u32, day: u16) -> Known {
         if self.1 == 0 {
-            self.1 = day;
+            (self.1, self.2) = (day, false);
         }
         if self.0.len() >= DESTINATIONS_MAX && !self.0.contains_key(&destination) {
+            self.2 = false;
             self.0.retain(|_, kept| day.saturating_sub(kept.last) < IDLE_DAYS);
             if self.0.len() >= DESTINATIONS_MAX {
                 return Known { sources: u64::BITS, age_days: u16::MAX };
@@ -51,8 +57,11 @@ impl Destinations {
         }
         let fresh = Destination { sources: 0, first: day, last: day };
         let kept = self.0.entry(destination).or_insert(fresh);
+        let before = *kept;
         kept.sources |= 1 << (source.wrapping_mul(0x9E37_79B1) >> 26);
         kept.last = kept.last.max(day);
+        // Who is new has no source yet, so that it differs from itself before.
+        self.2 &= *kept == before;
         Known { sources: kept.sources.count_ones(), age_days: day.saturating_sub(kept.first) }
     }
 }
@@ -60,6 +69,19 @@ impl Destinations {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_news_is_to_be_saved() {
+        let mut all = Destinations::default();
+        all.take(7, 1, 100);
+        assert!(!all.set_saved(true));
+        all.take(7, 1, 100);
+        assert!(all.set_saved(true), "the same again is no news");
+        for (destination, source, day) in [(7, 2, 100), (7, 1, 101), (8, 1, 101)] {
+            all.take(destination, source, day);
+            assert!(!all.set_saved(true), "{destination} {source} {day}");
+        }
+    }
 
     #[test]
     fn counts_sources_and_age() {

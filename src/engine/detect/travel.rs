@@ -64,6 +64,9 @@ pub struct Travel {
     names: BTreeMap<u32, Box<str>>,
     ways: BTreeMap<(u32, u32), Shortest>,
     all: Shortest,
+    /// All of it is saved as it is.
+    #[serde(skip)]
+    saved: bool,
 }
 
 /// What a change may take.
@@ -76,6 +79,11 @@ pub struct Usual {
 }
 
 impl Travel {
+    /// Whether all of it is saved, and from now on whether `saved`.
+    pub fn set_saved(&mut self, saved: bool) -> bool {
+        std::mem::replace(&mut self.saved, saved)
+    }
+
     /// What the change from one site to another usually takes at least; none while too little is
     /// known.
     pub fn usual(&self, from: u32, to: u32) -> Option<Usual> {
@@ -90,6 +98,7 @@ impl Travel {
     /// Somebody has changed sites.
     pub fn learn(&mut self, from: u32, to: u32, gap_s: u32, actor: u32, now_s: u32) {
         let change = Change { gap_s: gap_s.min(GAP_MAX_S), actor, day: (now_s / DAY_S) as u16 };
+        self.saved = false;
         self.all.add(change, OF_ALL);
         let way = (from.min(to), from.max(to));
         if self.ways.contains_key(&way) || self.ways.len() < WAYS_MAX {
@@ -101,6 +110,7 @@ impl Travel {
     pub fn name(&mut self, site: u32, name: &str) {
         if self.names.len() < SITES_MAX && !self.names.contains_key(&site) {
             let end = name.floor_char_boundary(NAME_BYTES_MAX);
+            self.saved = false;
             self.names.insert(site, cut(&name[..end]).into());
         }
     }

@@ -165,6 +165,8 @@ pub struct PeersSaving {
     roles: Vec<u32>,
     groups: Vec<u32>,
     places: bool,
+    travel: bool,
+    destinations: bool,
     lanes: LanesSaving,
     blocks: BlocksSaving,
     fan_in: Vec<u32>,
@@ -176,8 +178,14 @@ impl Peers {
     pub fn save(&mut self, sink: &mut impl PartSink) -> PeersSaving {
         let head = (self.bucket, self.cased, self.budget, self.learned_until);
         sink.put(PartKey::new(HEAD, 0), &head);
-        sink.put(PartKey::new(TRAVEL, 0), &self.travel);
-        sink.put(PartKey::new(DESTINATIONS, 0), &self.destinations);
+        let travel = !self.travel.set_saved(true);
+        if travel {
+            sink.put(PartKey::new(TRAVEL, 0), &self.travel);
+        }
+        let destinations = !self.destinations.set_saved(true);
+        if destinations {
+            sink.put(PartKey::new(DESTINATIONS, 0), &self.destinations);
+        }
         let places = !std::mem::replace(&mut self.places_saved, true);
         if places {
             sink.put(PartKey::new(PLACES, 0), &(&self.role_index, &self.group_index));
@@ -192,6 +200,8 @@ impl Peers {
             roles,
             groups,
             places,
+            travel,
+            destinations,
             lanes: self.lanes.save(sink),
             blocks: self.blocks.save(sink),
             fan_in: self.fan_in.save(sink),
@@ -204,6 +214,12 @@ impl Peers {
         self.roles.save_again(saving.roles);
         self.groups.save_again(saving.groups);
         self.places_saved &= !saving.places;
+        if saving.travel {
+            self.travel.set_saved(false);
+        }
+        if saving.destinations {
+            self.destinations.set_saved(false);
+        }
         self.lanes.save_again(saving.lanes);
         self.blocks.save_again(saving.blocks);
         self.fan_in.save_again(saving.fan_in);
@@ -237,6 +253,8 @@ impl Peers {
             gathered: Gathered::read(parts)?,
             leaving: None,
         };
+        peers.travel.set_saved(true);
+        peers.destinations.set_saved(true);
         peers.lanes.rank();
         Ok(peers)
     }

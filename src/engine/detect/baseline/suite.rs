@@ -403,14 +403,17 @@ pub(super) fn ln_p(actor: &Baseline, peers: &Peers, role: u16, which: usize, kin
         .tail(relative(span.counts[kind], &span.expected[kind]))
         .map_or(0.0, |tail| share * tail);
     let p = ((1.0 - share).ln() + ln_tail).exp() + batch;
-    let mut ln_p = if p > 0.0 { p.ln() } else { ln_tail };
-    if kind == UNEXPLAINED {
-        // Many more than usual, and more of all that was read than usual: a large batch has its
-        // share of reads without a case, a quiet hour a few of few.
-        let [all, part] = span.counts;
-        ln_p = ln_p.max(peers.role(role).clumps[which].ln_tail(part, all, span.share));
-    }
-    ln_p
+    let ln_p = if p > 0.0 { p.ln() } else { ln_tail };
+    if kind == UNEXPLAINED { ln_p.max(ln_part(actor, peers.role(role), which)) } else { ln_p }
+}
+
+/// `ln` of the probability of at least this part without a case. Many more than usual, and more of
+/// all that was read than usual: a large batch has its share of reads without a case, a quiet hour
+/// a few of few.
+fn ln_part(actor: &Baseline, role: &Role, which: usize) -> f64 {
+    let span = &actor.spans[which];
+    let [all, part] = span.counts;
+    role.clumps[which].ln_tail(part, all, span.share)
 }
 
 /// Decades as they are ranked: beyond six they count less and less, so that what is far out keeps
@@ -427,8 +430,7 @@ fn off_hours_score(actor: &Baseline, role: &Role, which: usize, kind: usize) -> 
     let span = &actor.spans[which];
     let mut ln_tail = span.expected[kind].ln_tail(span.counts[kind], kind == ALL);
     if kind == UNEXPLAINED {
-        let [all, part] = span.counts;
-        ln_tail = ln_tail.max(role.clumps[which].ln_tail(part, all, span.share));
+        ln_tail = ln_tail.max(ln_part(actor, role, which));
     }
     let read = (-ln_tail / std::f64::consts::LN_10).clamp(0.0, DECADES_MAX[kind]);
     -actor.session.start.log10() + read as f32
