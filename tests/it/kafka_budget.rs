@@ -35,7 +35,12 @@ fn in_force(detector: &mut Monitor, budget: f64) -> f64 {
         let now = metric(detector, r#"tidewaiter_alert_budget{of="in_force_most"}"#)?;
         if now == budget { Ok(()) } else { Err(format!("in force is {now}")) }
     });
-    metric(detector, r#"tidewaiter_lane_threshold{lane="burst",of="mean"}"#).unwrap()
+    let mut threshold = f64::NAN;
+    until("thresholds that stand", || {
+        threshold = metric(detector, r#"tidewaiter_lane_threshold{lane="burst",of="mean"}"#)?;
+        if threshold.is_nan() { Err("none yet".into()) } else { Ok(()) }
+    });
+    threshold
 }
 
 fn shown(server: &mut Monitor) -> Value {
