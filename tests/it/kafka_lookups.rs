@@ -64,7 +64,12 @@ impl Installation {
         let catalogue = setup.path("catalogue.toml");
         let text = "[[dataset]]\nname = \"pnr\"\ncategory = \"travel\"\ntier = 1\n";
         std::fs::write(&catalogue, text).unwrap();
-        let rest = format!("[data]\ncatalogue = \"{}\"\n", catalogue.display());
+        // What a subject's token is decides whom it shares a place in the table with.
+        std::fs::write(setup.path("key"), "0123456789abcdef0123456789abcdef").unwrap();
+        let rest = format!(
+            "[data]\ncatalogue = \"{}\"\n[privacy]\npseudonym_key = {{ file = \"key\" }}\n",
+            catalogue.display()
+        );
         setup.configure(broker.lock().bootstrap(), kafka, &rest);
         let events = events();
         let total = events.len() as i64;
@@ -90,7 +95,6 @@ impl Installation {
 
     /// What was found of the person is what one undisturbed process finds in the file.
     fn check(&self, monitors: Vec<Monitor>) {
-        // The key subjects are made tokens with is there by then.
         self.until_committed(100);
         let replayed = self.setup.replay(std::slice::from_ref(&self.file));
         let expected = fan_in(replayed.findings);
