@@ -105,6 +105,12 @@ impl Clock {
         self.watermark
     }
 
+    /// The newest of the last few times, where it is no more than `ahead_ms` beyond the watermark.
+    pub fn newest(&self, ahead_ms: i64) -> Option<EventTime> {
+        let end = self.watermark?.plus_ms(ahead_ms);
+        self.recent.iter().copied().filter(|at| *at <= end).max().max(self.watermark)
+    }
+
     fn look(&mut self, allowed_lateness_ms: i64) {
         let mut recent = self.recent;
         let seen = &mut recent[..RECENT.min(self.taken as usize)];

@@ -21,6 +21,8 @@ const FORM: u8 = 1;
 /// What was learned of somebody who appears so long after it says nothing any more.
 const STALE_MS: i64 = 60 * 86_400_000;
 const MINUTE_MS: i64 = 60_000;
+/// How far beyond the watermark the last events learned from may lie.
+const AHEAD_MS: i64 = 10 * MINUTE_MS;
 
 /// Why learned state was refused.
 #[derive(Debug, thiserror::Error)]
@@ -77,7 +79,9 @@ impl Learned {
         (since, events): (EventTime, u64),
         seed: u64,
     ) -> Result<Self, LearnedError> {
-        let until = shard.clock.watermark().unwrap_or(since);
+        // The end of the last minute seen: the watermark has events beyond it, which count.
+        let last = shard.clock.newest(AHEAD_MS).unwrap_or(since);
+        let until = last.plus_ms(MINUTE_MS - last.millis().rem_euclid(MINUTE_MS));
         let mut actors = ByName::default();
         for (name, state) in shard.actors.iter() {
             let Some(mut baseline) = state.baseline.clone() else { continue };
