@@ -7,6 +7,7 @@ use super::beacon::Beacons;
 use super::destinations::Known;
 use super::detector::Judged;
 use super::mode::Mode;
+use super::state::{Blank, Later};
 use crate::engine::model::{Finding, Key, KeyKind, Outcome, Problems, Window};
 
 /// `[detect.egress]`.
@@ -77,6 +78,12 @@ impl Log {
     }
 }
 
+type ByHour = ([f32; 24], [f32; 24]);
+
+impl Blank for ByHour {
+    const BLANK: &'static Self = &([0.0; 24], [0.0; 24]);
+}
+
 /// One address that sends to external ones.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Egress {
@@ -84,8 +91,8 @@ pub struct Egress {
     hour: u32,
     bytes: u64,
     hours: Log,
-    /// By hour of day: sum of the logarithms, and how many.
-    by_hour: ([f32; 24], [f32; 24]),
+    /// By hour of day: sum of the logarithms, and how many. From the first whole hour on.
+    by_hour: Later<ByHour>,
     day_bytes: u64,
     days: Log,
     active_days: u16,
@@ -95,7 +102,7 @@ pub struct Egress {
     told: (u32, f32),
     slow_told_day: u16,
     /// Known destinations with the day they were last used.
-    known: Vec<(u32, u16)>,
+    known: Box<[(u32, u16)]>,
     /// The newest, the hour, and what went to it then.
     newest: (u32, u32, u64),
     pub(super) beacons: Beacons,
@@ -107,8 +114,10 @@ pub struct EgressState(pub Option<Box<Egress>>);
 
 impl EgressState {
     pub fn heap_bytes(&self) -> usize {
-        let of = |egress: &Egress| size_of::<Egress>() + egress.known.capacity() * 8;
-        self.0.as_ref().map_or(0, |egress| of(egress) + egress.beacons.heap_bytes())
+        let of = |egress: &Egress| size_of::<Egress>() + egress.known.len() * 8;
+        self.0.as_ref().map_or(0, |egress| {
+            of(egress) + egress.by_hour.heap_bytes() + egress.beacons.heap_bytes()
+        })
     }
 }
 
@@ -284,8 +293,9 @@ impl Egress {
             let x = if known { x.min(self.hours.mean() + 3.0 * self.hours.sd()) } else { x };
             self.hours.add(x, HOUR_KEEP);
             let of_day = self.hour as usize % 24;
-            self.by_hour.0[of_day] = self.by_hour.0[of_day] * 0.97 + x;
-            self.by_hour.1[of_day] = self.by_hour.1[of_day] * 0.97 + 1.0;
+            let (sums, counts) = &mut *self.by_hour;
+            sums[of_day] = sums[of_day] * 0.97 + x;
+            counts[of_day] = counts[of_day] * 0.97 + 1.0;
         }
         if hour / 24 != self.hour / 24 && self.day_bytes > 0 {
             self.evidence = self.evidence_with_today();
@@ -327,11 +337,14 @@ impl Egress {
             known.1 = day;
             return false;
         }
-        if self.known.len() >= DESTINATIONS_MAX {
-            let oldest = (0..self.known.len()).min_by_key(|&n| self.known[n].1).unwrap_or(0);
-            self.known.swap_remove(oldest);
+        let mut known = std::mem::take(&mut self.known).into_vec();
+        if known.len() >= DESTINATIONS_MAX {
+            let oldest = (0..known.len()).min_by_key(|&n| known[n].1).unwrap_or(0);
+            known.swap_remove(oldest);
         }
-        self.known.push((mark, day));
+        known.reserve_exact(1);
+        known.push((mark, day));
+        self.known = known.into_boxed_slice();
         self.active_days >= DAYS_MIN
     }
 }

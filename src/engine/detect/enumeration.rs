@@ -43,12 +43,32 @@ const PRIOR: (f64, f64) = (1.0, 20.0);
 /// The honest share is kept within these, so that neither arm of the ratio runs away.
 const HIT_RATE_RANGE: (f64, f64) = (0.02, 0.7);
 /// Reads over which the honest share is remembered.
-const MEMORY: f64 = 500.0;
+const MEMORY: f32 = 500.0;
 
+/// Kept in 12 bytes: the number's lower and upper half.
 #[derive(Clone, Copy, Default, Serialize, Deserialize)]
+#[serde(from = "(u32, u64)", into = "(u32, u64)")]
 struct Frontier {
     prefix: u32,
-    number: u64,
+    halves: [u32; 2],
+}
+
+impl From<(u32, u64)> for Frontier {
+    fn from((prefix, number): (u32, u64)) -> Self {
+        Self { prefix, halves: [number as u32, (number >> 32) as u32] }
+    }
+}
+
+impl From<Frontier> for (u32, u64) {
+    fn from(frontier: Frontier) -> Self {
+        (frontier.prefix, frontier.number())
+    }
+}
+
+impl Frontier {
+    fn number(self) -> u64 {
+        u64::from(self.halves[1]) << 32 | u64::from(self.halves[0])
+    }
 }
 
 #[derive(Default, Serialize, Deserialize)]
@@ -58,10 +78,25 @@ struct Sequence {
     /// CUSUM of the log-likelihood ratio, in nats.
     evidence: f64,
     /// Ids since it was last zero.
-    run: u64,
-    told_at_run: u64,
-    hits: f64,
-    reads: f64,
+    run: u32,
+    told_at_run: u32,
+    #[serde(with = "halved")]
+    hits: f32,
+    #[serde(with = "halved")]
+    reads: f32,
+}
+
+/// Saved as it was when it took twice the room.
+mod halved {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(value: &f32, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(f64::from(*value))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f32, D::Error> {
+        Ok(f64::deserialize(deserializer)? as f32)
+    }
 }
 
 #[derive(Default, Serialize, Deserialize)]
@@ -120,7 +155,7 @@ impl Detector<ActorState> for Enumeration {
         finding.observed = sequence.run as f64;
         finding.expected = (sequence.run as f64 * rate).round();
         finding.unit = "ids".into();
-        finding.records = sequence.run;
+        finding.records = sequence.run.into();
         finding.attack = vec!["T1119".into(), "T1213.006".into()];
         findings.push(finding);
     }
@@ -128,16 +163,17 @@ impl Detector<ActorState> for Enumeration {
 
 impl Sequence {
     fn hit_rate(&self) -> f64 {
-        ((self.hits + PRIOR.0) / (self.reads + PRIOR.1)).clamp(HIT_RATE_RANGE.0, HIT_RATE_RANGE.1)
+        let (hits, reads) = (f64::from(self.hits), f64::from(self.reads));
+        ((hits + PRIOR.0) / (reads + PRIOR.1)).clamp(HIT_RATE_RANGE.0, HIT_RATE_RANGE.1)
     }
 
     /// Takes one id; false where it is one of the frontiers read again.
     fn walk(&mut self, place: Frontier) -> bool {
         let near = self.frontiers.iter().position(|frontier| {
-            frontier.prefix == place.prefix && frontier.number.abs_diff(place.number) <= 2
+            frontier.prefix == place.prefix && frontier.number().abs_diff(place.number()) <= 2
         });
         let hit = match near {
-            Some(i) if self.frontiers[i].number == place.number => return false,
+            Some(i) if self.frontiers[i].number() == place.number() => return false,
             Some(i) => {
                 self.frontiers[i] = place;
                 true
@@ -158,12 +194,12 @@ impl Sequence {
         if self.evidence == 0.0 {
             (self.run, self.told_at_run) = (0, 0);
         } else {
-            self.run += 1;
+            self.run = self.run.saturating_add(1);
         }
         // What looks like a walk does not teach what is honest.
         if self.evidence < 8.0 {
             let keep = if self.reads >= MEMORY { 1.0 - 1.0 / MEMORY } else { 1.0 };
-            self.hits = self.hits * keep + f64::from(u8::from(hit));
+            self.hits = self.hits * keep + f32::from(u8::from(hit));
             self.reads = self.reads * keep + 1.0;
         }
         true
@@ -192,7 +228,7 @@ fn place(record: &str) -> Option<Frontier> {
     let prefix = before
         .bytes()
         .fold(0x811C_9DC5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
-    Some(Frontier { prefix: prefix | 1, number: number.parse().ok()? })
+    Some((prefix | 1, number.parse().ok()?).into())
 }
 
 #[cfg(test)]

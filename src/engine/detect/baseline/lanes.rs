@@ -11,9 +11,10 @@ use super::lane::{LANES, Lane, PARTS, Part, is_straight, parts_of, threshold};
 use super::pages::Pages;
 use super::saving::{PartKey, PartSink, Parts};
 use super::scores::{Past, Scores, Steps, Today, score_of, step_of};
+use crate::engine::detect::state::{Blank, Later};
 
 /// One actor's day: the highest of everything so far.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct ActorDay {
     /// Days since 1970; 0 before the first.
     pub day: u16,
@@ -24,17 +25,25 @@ pub struct ActorDay {
     /// Counted among those the thresholds rest on.
     counted: bool,
     /// Highest of the days before that are still remembered: what is told once is counted once.
-    peaks: [Peak; LANES],
+    peaks: Later<[Peak; LANES]>,
 }
 
 /// A lane's highest of some days.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Peak {
     day: u16,
     step: u16,
 }
 
+impl Blank for [Peak; LANES] {
+    const BLANK: &'static Self = &[Peak { day: 0, step: 0 }; LANES];
+}
+
 impl ActorDay {
+    pub fn heap_bytes(&self) -> usize {
+        self.peaks.heap_bytes()
+    }
+
     pub fn part(&self, part: Part) -> f32 {
         score_of(self.parts[part as usize])
     }
@@ -320,11 +329,12 @@ impl Lanes {
     /// The first event of a day of an actor of the role at `role`. `counted` leaves out who is
     /// under suspicion.
     pub fn begin(&mut self, actor: &mut ActorDay, day: u16, role: u16, counted: bool) {
-        let mut peaks = actor.peaks;
-        for ((peak, &step), lane) in peaks.iter_mut().zip(&actor.lanes).zip(Lane::ALL) {
+        let mut peaks = std::mem::take(&mut actor.peaks);
+        for ((n, &step), lane) in actor.lanes.iter().enumerate().zip(Lane::ALL) {
+            let peak = peaks[n];
             let gone = day.saturating_sub(peak.day) >= lane.memory_days();
-            if gone || step >= peak.step {
-                *peak = Peak { day: actor.day, step };
+            if (gone || step >= peak.step) && (step, peak.step) != (0, 0) {
+                peaks[n] = Peak { day: actor.day, step };
             }
         }
         *actor = ActorDay { day, role, counted, peaks, ..ActorDay::default() };

@@ -20,7 +20,6 @@ mod habits;
 mod hours;
 mod lane;
 mod lanes;
-mod later;
 mod lookups;
 mod mark;
 mod pages;

@@ -1,5 +1,6 @@
 //! When work is done: by hour of week how much, by hour of day when it begins.
 
+use crate::engine::detect::state::Blank;
 use serde::{Deserialize, Serialize};
 
 pub const WEEK_HOURS: usize = 168;
@@ -62,9 +63,13 @@ impl Season {
 }
 
 /// Counts by hour of day of when sessions begin.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Starts {
     pub hours: [f32; 24],
+}
+
+impl Blank for Starts {
+    const BLANK: &'static Self = &Self { hours: [0.0; 24] };
 }
 
 impl Starts {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::residuals::Residuals;
 use super::season::Starts;
+use crate::engine::detect::state::Later;
 
 /// Pseudo-starts of the group behind an actor's own.
 const OWN_STARTS: f32 = 2.0;
@@ -98,7 +99,8 @@ impl Turns {
 pub struct Session {
     /// The probability of one so unusual.
     pub start: f32,
-    pub starts: Starts,
+    /// But for the first, which is the hour until there is a second.
+    starts: Later<Starts>,
     hour: u8,
     /// Hours since the last shift began.
     turn_h: f32,
@@ -114,6 +116,10 @@ pub struct Session {
 }
 
 impl Session {
+    pub fn heap_bytes(&self) -> usize {
+        self.starts.heap_bytes()
+    }
+
     /// A session begins at `hour` UTC, `turn_min` minutes after the last shift did.
     pub fn begin(
         &mut self,
@@ -123,6 +129,7 @@ impl Session {
         role: &mut RoleSessions,
         learn: bool,
     ) {
+        self.settle();
         let shares = Starts::shares(&self.starts.hours, group_starts, OWN_STARTS);
         self.hour = hour as u8;
         self.p_hour = Starts::unusual(&shares, hour);
@@ -132,8 +139,10 @@ impl Session {
         self.place = 0;
         self.sessions = self.sessions.saturating_add(1);
         self.new_places *= STARTS_KEEP;
-        self.starts.decay(STARTS_KEEP);
-        self.starts.add(hour);
+        if self.sessions > 1 {
+            self.starts.decay(STARTS_KEEP);
+            self.starts.add(hour);
+        }
         self.rank(role);
         if learn {
             if let Some(minutes) = turn_min {
@@ -182,7 +191,16 @@ impl Session {
         self.start = share.map_or(1.0, |share| share.clamp(1e-4, 1.0));
     }
 
+    /// The only session so far goes with the others.
+    fn settle(&mut self) {
+        if self.sessions == 1 {
+            self.starts.decay(STARTS_KEEP);
+            self.starts.add(self.hour.into());
+        }
+    }
+
     pub fn forget(&mut self, keep: f32) {
+        self.settle();
         self.starts.decay(keep);
         self.places = [0; PLACES];
         self.sessions = 0;

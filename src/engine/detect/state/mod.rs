@@ -4,12 +4,14 @@
 //! evicts by plan and is counted.
 
 mod actor;
+mod later;
 mod slab;
 mod source;
 mod table;
 mod watching;
 
 pub use actor::ActorState;
+pub use later::{Blank, Later};
 pub use source::SourceState;
 pub use table::{Evictable, Saving, Table, TableMark, cut};
 pub use watching::Watching;

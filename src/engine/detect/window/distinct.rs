@@ -107,8 +107,8 @@ impl Distinct {
             self.level = 0;
         }
         let mut size = self.slots.len().max(SLOTS_MIN);
-        while size < SLOTS_MAX && (live + 1) * 2 > size {
-            size *= 2;
+        while size < SLOTS_MAX && (live + 1) * 3 > size * 2 {
+            size = larger(size);
         }
         let over = size == SLOTS_MAX && (live + 1) * 4 > size * 3;
         if over {
@@ -143,7 +143,7 @@ impl<'de> Deserialize<'de> for Distinct {
         use serde::de::Error;
         let (size, level, entries) = <(u32, u8, Vec<u64>)>::deserialize(deserializer)?;
         let size = size as usize;
-        if size > SLOTS_MAX || level > 32 || (size > 0 && !size.is_power_of_two()) {
+        if size > SLOTS_MAX || level > 32 {
             return Err(D::Error::custom("a table of subjects of an impossible size"));
         }
         if entries.len() > size * 3 / 4 {
@@ -159,13 +159,18 @@ impl<'de> Deserialize<'de> for Distinct {
     }
 }
 
+/// 8, 12, 16, 24, 32: half as much again, and a third more, in turn.
+fn larger(size: usize) -> usize {
+    if size.is_power_of_two() { size + size / 2 } else { size.next_power_of_two() }
+}
+
 /// The slot that holds `tag`, or the free one where it belongs. The table is never full.
 fn find(slots: &[u64], tag: u32) -> usize {
-    let mask = slots.len() - 1;
     // The low bits choose the sample, so spread them before they choose the slot.
-    let mut slot = (tag.wrapping_mul(0x9E37_79B1) >> 7) as usize & mask;
+    let spread = u64::from(tag.wrapping_mul(0x9E37_79B1));
+    let mut slot = ((spread * slots.len() as u64) >> 32) as usize;
     while slots[slot] != 0 && (slots[slot] >> 32) as u32 != tag {
-        slot = (slot + 1) & mask;
+        slot = if slot + 1 == slots.len() { 0 } else { slot + 1 };
     }
     slot
 }

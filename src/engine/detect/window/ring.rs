@@ -20,7 +20,7 @@ pub struct Ring<const N: usize> {
     records: u64,
     subjects: u64,
     /// By slot, ascending.
-    panes: Vec<Packed>,
+    panes: Box<[Packed]>,
 }
 
 /// A pane and its slot in 16 bytes: the slot above the bytes.
@@ -64,7 +64,7 @@ impl Packed {
 
 impl<const N: usize> Default for Ring<N> {
     fn default() -> Self {
-        Self { head: i64::MIN, bytes: 0, records: 0, subjects: 0, panes: Vec::new() }
+        Self { head: i64::MIN, bytes: 0, records: 0, subjects: 0, panes: Box::default() }
     }
 }
 
@@ -76,14 +76,14 @@ impl<const N: usize> Ring<N> {
         }
         let steps = pane.saturating_sub(self.head);
         if steps >= N as i64 {
-            self.panes.clear();
+            self.panes = Box::default();
             (self.bytes, self.records, self.subjects) = (0, 0, 0);
             self.head = pane;
             return;
         }
         for step in 1..=steps {
             let Ok(place) = self.find(self.head + step) else { continue };
-            let old = self.panes.remove(place);
+            let old = self.take_out(place);
             self.bytes -= old.bytes();
             self.records -= u64::from(old.records);
             self.subjects -= u64::from(old.subjects);
@@ -136,7 +136,7 @@ impl<const N: usize> Ring<N> {
     }
 
     pub fn heap_bytes(&self) -> usize {
-        self.panes.capacity() * size_of::<Packed>()
+        self.panes.len() * size_of::<Packed>()
     }
 
     /// The panes that hold anything, for keeping.
@@ -155,13 +155,20 @@ impl<const N: usize> Ring<N> {
     fn at(&mut self, pane: i64) -> &mut Packed {
         let place = self.find(pane).unwrap_or_else(|place| {
             let slot = pane.rem_euclid(N as i64) as u8;
-            if self.panes.len() == self.panes.capacity() {
-                self.panes.reserve_exact(self.panes.len().clamp(1, 4));
-            }
-            self.panes.insert(place, Packed::new(slot, Pane::default()));
+            let mut panes = std::mem::take(&mut self.panes).into_vec();
+            panes.reserve_exact(1);
+            panes.insert(place, Packed::new(slot, Pane::default()));
+            self.panes = panes.into_boxed_slice();
             place
         });
         &mut self.panes[place]
+    }
+
+    fn take_out(&mut self, place: usize) -> Packed {
+        let mut panes = std::mem::take(&mut self.panes).into_vec();
+        let pane = panes.remove(place);
+        self.panes = panes.into_boxed_slice();
+        pane
     }
 }
 
