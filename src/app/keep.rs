@@ -17,15 +17,17 @@ pub enum Role {
     Election,
     WatchReader,
     ExceptionsReader,
+    PeersReader,
 }
 
 impl Role {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Detector,
         Self::Correlator,
         Self::Election,
         Self::WatchReader,
         Self::ExceptionsReader,
+        Self::PeersReader,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -35,6 +37,7 @@ impl Role {
             Self::Election => "election",
             Self::WatchReader => "watch reader",
             Self::ExceptionsReader => "exceptions reader",
+            Self::PeersReader => "peers reader",
         }
     }
 }
@@ -49,7 +52,7 @@ const SLICE: Duration = Duration::from_millis(50);
 /// Which roles have failed lately: the process is not ready while one has.
 pub struct Health {
     telemetry: Arc<Telemetry>,
-    roles: Mutex<[State; 5]>,
+    roles: Mutex<[State; 6]>,
 }
 
 #[derive(Clone, Copy, Default)]

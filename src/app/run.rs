@@ -20,7 +20,7 @@ use super::reload::reload;
 use super::{KeyError, LearnError, SettingsError, load_learned, pseudonym_key};
 use crate::adapters::http::{HttpSettings, HttpState, Trust, serve};
 use crate::adapters::kafka::{
-    From, Link, Reader, SharedSettings, TopicsError, Worker, WorkerParts, ensure_topics,
+    Board, From, Link, Reader, SharedSettings, TopicsError, Worker, WorkerParts, ensure_topics,
     look_for_inputs, stand,
 };
 use crate::adapters::secrets::{Secret, SecretError};
@@ -198,9 +198,13 @@ impl Roles {
             threads.push(self.exceptions(&link, Arc::clone(&live))?);
             self.catch_up(&live).await;
         }
+        let board = Arc::new(Board::default());
+        if roles.detect {
+            threads.push(self.peers_reader(&link, Arc::clone(&board))?);
+        }
         let (watch_senders, watches): (Vec<_>, Vec<_>) = (0..workers).map(|_| channel()).unzip();
         for (number, watches) in watches.into_iter().enumerate() {
-            threads.push(self.detector(number, &link, watches, runtime.clone())?);
+            threads.push(self.detector(number, &link, watches, (&board, runtime.clone()))?);
         }
         if let Some(store) = self.store.clone().filter(|_| roles.correlate) {
             let elected = Arc::new(AtomicBool::new(false));
@@ -248,7 +252,7 @@ impl Roles {
         number: usize,
         link: &Arc<Link>,
         watches: std::sync::mpsc::Receiver<Watch>,
-        runtime: Handle,
+        (board, runtime): (&Arc<Board>, Handle),
     ) -> Result<JoinHandle<()>, RunError> {
         let (config, settings, telemetry, link, stop, health) = (
             self.config.clone(),
@@ -259,6 +263,7 @@ impl Roles {
             Arc::clone(&self.health),
         );
         let watches = Arc::new(std::sync::Mutex::new(watches));
+        let board = Arc::clone(board);
         named(&format!("detect-{number}"), move || {
             keep(Role::Detector, &health, &stop, || {
                 let parts = WorkerParts {
@@ -271,6 +276,7 @@ impl Roles {
                     telemetry: Arc::clone(&telemetry),
                     link: Arc::clone(&link),
                     watches: Arc::clone(&watches),
+                    board: Arc::clone(&board),
                     stop: Arc::clone(&stop),
                 };
                 Worker::new(parts)?.run()
@@ -405,6 +411,23 @@ impl Roles {
         );
         named("exceptions", move || {
             keep(Role::ExceptionsReader, &health, &stop, || live.follow(&kafka, &link, &stop));
+        })
+    }
+
+    /// Reads what shards tell each other for as long as the process runs.
+    fn peers_reader(
+        &self,
+        link: &Arc<Link>,
+        board: Arc<Board>,
+    ) -> Result<JoinHandle<()>, RunError> {
+        let (kafka, link, stop, health) = (
+            self.config.kafka.clone(),
+            Arc::clone(link),
+            Arc::clone(&self.stop),
+            Arc::clone(&self.health),
+        );
+        named("peers", move || {
+            keep(Role::PeersReader, &health, &stop, || board.follow(&kafka, &link, &stop));
         })
     }
 

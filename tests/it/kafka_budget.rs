@@ -22,7 +22,7 @@ fn show(setup: &Setup, from: i64, to: i64) {
 }
 
 /// The value of a series, by its name and labels as they are written.
-fn metric(of: &mut Monitor, series: &str) -> Result<f64, String> {
+pub fn metric(of: &mut Monitor, series: &str) -> Result<f64, String> {
     let (status, text) = of.get("/metrics");
     let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
     let value = line.and_then(|value| value.parse().ok());

@@ -7,6 +7,7 @@ use super::changelog::PartitionMark;
 use super::dead_letter::DeadLetter;
 use super::intake::Record;
 use super::link::{ticks, wall_clock_ms};
+use super::peers::PeersError;
 use super::rekey::Told;
 use super::sender::{SendError, Sender};
 use super::{InputConfig, Topics};
@@ -25,6 +26,8 @@ pub enum LaneError {
     Json(#[from] serde_json::Error),
     #[error("cannot write lookups: {0}")]
     Lookups(#[from] LookupsError),
+    #[error("cannot tell others: {0}")]
+    Peers(#[from] PeersError),
 }
 
 /// Everything one partition needs.
@@ -44,6 +47,8 @@ pub struct Lane {
     pub gathers: bool,
     /// What was last told of its progress to those that count.
     pub told: Option<Told>,
+    /// What others had told when it was last looked at, and the day here.
+    pub figures_seen: (u64, u16),
     decoder: Decoder,
 }
 
@@ -76,6 +81,7 @@ impl Lane {
         shard.time_rules_with(ticks);
         if !gathers {
             shard.send_lookups();
+            shard.tell_figures();
         }
         Self {
             shard,
@@ -87,6 +93,7 @@ impl Lane {
             records: Records::default(),
             gathers,
             told: None,
+            figures_seen: (0, 0),
             decoder,
         }
     }

@@ -76,7 +76,7 @@ fn progress(lane: &Lane, partition: &Partition, layout: Layout, idle: bool) -> P
         partition: partition.1,
         reached: lane.shard.watermark().unwrap_or(EventTime::MIN),
         idle,
-        actors: lane.shard.peers().lanes.actor_days_a_day(),
+        actors: lane.shard.peers().actors_a_day(),
         shards: layout.shards.max(1),
         sources: layout.sources,
     }

@@ -19,6 +19,8 @@ pub struct Topics {
     pub lookups: String,
     /// What else is set through the API, keyed by its name, compacted.
     pub settings: String,
+    /// What shards tell each other of their actors, keyed by shard and day, compacted.
+    pub peers: String,
     /// First part of the changelogs' names.
     changelog: String,
 }
@@ -35,6 +37,7 @@ impl Topics {
             exceptions: name("exceptions"),
             lookups: name("lookups"),
             settings: name("settings"),
+            peers: name("peers"),
             changelog: name("changelog"),
         }
     }
@@ -44,9 +47,9 @@ impl Topics {
         format!("{}.{input}", self.changelog)
     }
 
-    pub fn all(&self) -> [&str; 8] {
+    pub fn all(&self) -> [&str; 9] {
         let Self { findings, evidence, watch, alerts, dead_letter, .. } = self;
-        let Self { exceptions, settings, lookups, .. } = self;
-        [findings, evidence, watch, alerts, dead_letter, exceptions, settings, lookups]
+        let Self { exceptions, settings, lookups, peers, .. } = self;
+        [findings, evidence, watch, alerts, dead_letter, exceptions, settings, lookups, peers]
     }
 }

@@ -22,6 +22,7 @@ use super::checkpoint::Snapshot;
 use super::intake::Intake;
 use super::lane::{Lane, LaneError, Outlet};
 use super::link::{Link, wall_clock_ms};
+use super::peers::{Board, Deciding, send_figures};
 use super::rekey::{Layout, send_lookups};
 use super::saver::{Saver, SaverError};
 use super::sender::{SendError, Sender};
@@ -85,6 +86,8 @@ pub struct WorkerParts {
     pub telemetry: Arc<Telemetry>,
     pub link: Arc<Link>,
     pub watches: Arc<Mutex<Receiver<Watch>>>,
+    /// What shards tell each other.
+    pub board: Arc<Board>,
     pub stop: Arc<AtomicBool>,
     pub runtime: Handle,
 }
@@ -120,6 +123,7 @@ pub struct Worker {
     pub(super) told_at: Instant,
     /// The last batch took all there was.
     idle: bool,
+    pub(super) deciding: Deciding,
 }
 
 impl Drop for Worker {
@@ -188,6 +192,7 @@ impl Worker {
             layout: Layout::default(),
             told_at: Instant::now(),
             idle: false,
+            deciding: Deciding::default(),
             parts,
         })
     }
@@ -197,6 +202,9 @@ impl Worker {
         while !self.parts.stop.load(Ordering::Relaxed) {
             self.listen()?;
             self.follow_group()?;
+            if !self.decide()? {
+                continue;
+            }
             self.batch()?;
             self.watches()?;
             self.tell_progress(false)?;
@@ -270,6 +278,7 @@ impl Worker {
                 }
             }
             send_lookups(lane, &self.place, self.layout, &mut to)?;
+            send_figures(&self.place, &mut to)?;
         }
         drop(batch);
         failed.iter().for_each(|error| self.note(error));
@@ -315,11 +324,7 @@ impl Worker {
         self.parts
             .telemetry
             .state(self.parts.number, sizes.fold(StateSize::default(), |a, b| a + b));
-        let calibrations = self.lanes.values().map(|lane| lane.shard.peers().calibration());
-        self.parts.telemetry.calibration(
-            self.parts.number,
-            calibrations.fold(Calibration::default(), |a, b| a + b),
-        );
+        self.tell_calibration();
         let telemetry = &self.parts.telemetry;
         for lane in self.lanes.values_mut() {
             lane.shard.take_rule_counts(|id, counts| telemetry.rule_counts(id, counts));
@@ -328,6 +333,12 @@ impl Worker {
         let Some(progress) = marks.max() else { return Ok(()) };
         let record = serde_json::to_vec(&EvidenceRecord::Progress { progress })?;
         Ok(self.sender.send(&self.topics.evidence, "", &record)?)
+    }
+
+    pub(super) fn tell_calibration(&self) {
+        let calibrations = self.lanes.values().map(|lane| lane.shard.peers().calibration());
+        let all = calibrations.fold(Calibration::default(), |a, b| a + b);
+        self.parts.telemetry.calibration(self.parts.number, all);
     }
 
     /// Tells of partitions and systems that have fallen silent, when there is nothing left to judge.

@@ -76,6 +76,7 @@ impl BudgetFigures {
     }
 
     pub(super) fn render(&self, to: &mut Exposition) {
+        self.render_others(to);
         let stats = self.stats();
         let mut family = to.gauges(
             "tidewaiter_alert_budget",
@@ -121,6 +122,30 @@ impl BudgetFigures {
                 family.put(&[("lane", lane.lane), ("of", of)], value.unwrap_or(f64::NAN));
             }
         }
+    }
+}
+
+impl BudgetFigures {
+    /// What partitions know of each other.
+    fn render_others(&self, to: &mut Exposition) {
+        let all = self.all();
+        let decided = all.decided.map(|(day, others)| (f64::from(day), f64::from(others)));
+        let mut family = to.gauges(
+            "tidewaiter_peers_partitions",
+            "Other partitions whose actors count in a partition's thresholds and peers: now, the fewest and the most; and at the next turn of a day, those up to date.",
+        );
+        for (of, value) in [
+            ("in_force_least", all.others.map(|(least, _)| least)),
+            ("in_force_most", all.others.map(|(_, most)| most)),
+            ("decided_least", decided.map(|(_, others)| others)),
+        ] {
+            family.put(&[("of", of)], value.unwrap_or(f64::NAN));
+        }
+        to.gauges(
+            "tidewaiter_peers_decided_day",
+            "Days since 1970 to the turn for which the partition that is furthest behind has decided what counts of others; 0 where it has not.",
+        )
+        .put(&[], decided.map_or(f64::NAN, |(day, _)| day));
     }
 }
 

@@ -13,7 +13,7 @@ use crate::engine::detect::state::Watching;
 use crate::engine::model::EventTime;
 
 /// Versions that are taken over.
-const TAKEN_OVER: [u8; 3] = [2, 3, 4];
+const TAKEN_OVER: [u8; 4] = [2, 3, 4, 5];
 
 /// Whether what a version of this program saved is read by this one. The form of a partition's mark
 /// has been the same since version 2.
@@ -26,6 +26,10 @@ pub(super) fn migrate(kept: Kept, value: Vec<u8>) -> Result<Option<Vec<u8>>, Sta
     let Some((&version, content)) = value.split_first() else { return Ok(Some(value)) };
     if !TAKEN_OVER.contains(&version) {
         return Ok(Some(value));
+    }
+    if version == 5 {
+        // Only what others told came since.
+        return Ok(Some([&[STATE_VERSION], content].concat()));
     }
     match kept {
         // Its key is to be withdrawn.
@@ -174,6 +178,15 @@ mod tests {
         let value = migrate(Kept::Source, saved).expect("is read").expect("is kept");
         let (slot, state): (u32, SourceState) = postcard::from_bytes(&value[1..]).expect("is read");
         assert_eq!((slot, state.risk), (8, 3));
+    }
+
+    #[test]
+    fn one_of_version_5_is_kept_as_it_is() {
+        for kept in [Kept::Actor, Kept::Source, Kept::Peers, Kept::Mark] {
+            let value = migrate(kept, vec![5, 1, 2]).expect("is read");
+            assert_eq!(value, Some(vec![STATE_VERSION, 1, 2]));
+        }
+        assert!(is_read(5));
     }
 
     #[test]

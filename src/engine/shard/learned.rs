@@ -18,6 +18,8 @@ use crate::engine::model::{EventTime, IdHasher};
 const MAGIC: &[u8] = b"tidewaiter learned\n";
 /// Version of what follows the magic. State is of [`STATE_VERSION`] besides.
 const FORM: u8 = 1;
+/// Versions of state in which all that is learned has today's shape.
+const STATES: [u8; 2] = [5, STATE_VERSION];
 /// What was learned of somebody who appears so long after it says nothing any more.
 const STALE_MS: i64 = 60 * 86_400_000;
 const MINUTE_MS: i64 = 60_000;
@@ -123,7 +125,7 @@ impl Learned {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, LearnedError> {
         let rest = bytes.strip_prefix(MAGIC).ok_or(LearnedError::NotLearned)?;
         let [form, state, content @ ..] = rest else { return Err(LearnedError::NotLearned) };
-        if (*form, *state) != (FORM, STATE_VERSION) {
+        if *form != FORM || !STATES.contains(state) {
             return Err(LearnedError::Version { form: *form, state: *state });
         }
         let read: Form = postcard::from_bytes(content).map_err(LearnedError::Read)?;
@@ -186,7 +188,8 @@ impl Shard {
         shards: u32,
         seed: u64,
     ) -> Result<(), LearnedError> {
-        self.peers = learned.peers(shards.max(1), seed)?;
+        let mut before = std::mem::replace(&mut self.peers, learned.peers(shards.max(1), seed)?);
+        self.peers.take_links(&mut before);
         Ok(())
     }
 }

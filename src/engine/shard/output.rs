@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::detect::baseline::Lookup;
+use crate::engine::detect::baseline::{Figures, Lookup};
 use crate::engine::model::{Entry, EventTime, Finding, Key};
 
 /// What became of an event. Every event gets exactly one.
@@ -53,6 +53,8 @@ pub struct Output {
     pub suppressed: Vec<std::borrow::Cow<'static, str>>,
     /// For the shards in which subjects are counted.
     pub lookups: Vec<Lookup>,
+    /// For all other shards: the shard's own figures as a day turned.
+    pub figures: Vec<Figures>,
 }
 
 impl Output {
@@ -61,6 +63,7 @@ impl Output {
         self.evidence.clear();
         self.suppressed.clear();
         self.lookups.clear();
+        self.figures.clear();
     }
 
     pub fn is_empty(&self) -> bool {

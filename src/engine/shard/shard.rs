@@ -10,7 +10,7 @@ use super::{
     Clock, Duplicates, Evidence, Output, Recorder, RecorderConfig, Records, Restoring, Settings,
     StateError, StateSize, Verdict, Watch,
 };
-use crate::engine::detect::baseline::{Lookups, Peers, PeersSaving, WindowP};
+use crate::engine::detect::baseline::{Known, Lookups, Peers, PeersSaving, WindowP};
 use crate::engine::detect::rules::{GroupState, Groups, Ticks};
 use crate::engine::detect::state::{ActorState, Evictable, Saving, SourceState, Table, cut};
 use crate::engine::detect::{Exceptions, Judged, RuleBooks, RuleCounts, RuleScratch, Stream};
@@ -245,6 +245,9 @@ impl Shard {
         if let Some(leaving) = &mut self.peers.leaving {
             out.lookups.append(leaving);
         }
+        if let Some(figures) = self.peers.shared.telling.take() {
+            out.figures.push(*figures);
+        }
         hold_back(settings.rules.exceptions(), found_before, out);
         for finding in &mut out.findings[found_before..] {
             let since = finding.window.start;
@@ -262,6 +265,17 @@ impl Shard {
     /// From now on subjects are counted in other shards: lookups go out instead of into the count.
     pub fn send_lookups(&mut self) {
         self.peers.leaving.get_or_insert_default();
+    }
+
+    /// From now on the shard tells the others its figures as days turn.
+    pub fn tell_figures(&mut self) {
+        self.peers.tell_figures();
+    }
+
+    /// Decides what counts of other shards from the turn of a day on that is to come. To be saved
+    /// before another event is judged.
+    pub fn offer(&mut self, known: Known) {
+        self.peers.offer(known);
     }
 
     /// Counts what other shards tell of their accounts' lookups; `now` is when the broker got it.
@@ -354,9 +368,8 @@ impl Shard {
     pub fn restore(&mut self, restoring: Restoring) -> Result<(), StateError> {
         let Some(read) = restoring.read()? else { return Ok(()) };
         self.clock = read.mark.clock;
-        let leaving = self.peers.leaving.take();
-        self.peers = read.peers;
-        self.peers.leaving = leaving;
+        let mut before = std::mem::replace(&mut self.peers, read.peers);
+        self.peers.take_links(&mut before);
         self.stale = read.stale;
         self.pulse = read.mark.pulse;
         self.duplicates.restore(read.mark.generation, read.ids);

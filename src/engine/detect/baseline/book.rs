@@ -33,6 +33,28 @@ impl Default for RoleBook {
 }
 
 impl RoleBook {
+    /// Adds `times` another shard's past.
+    pub fn add_up(&mut self, more: &Self, times: f32) {
+        let (parts, lanes) = (self.parts.iter_mut(), self.lanes.iter_mut());
+        let of_more = more.parts.iter().chain(&more.lanes);
+        parts.chain(lanes).zip(of_more).for_each(|(scores, more)| scores.add_up(more, times));
+        self.numbers.actor_days =
+            (self.numbers.actor_days + times * more.numbers.actor_days).max(0.0);
+    }
+
+    /// Its past without today and without thresholds.
+    pub fn past_alone(&self) -> Self {
+        let past = |scores: &[Scores]| scores.iter().map(Scores::past_alone).collect();
+        let numbers = BookNumbers { thresholds: [0.0; LANES], actor_days_today: 0, ..self.numbers };
+        Self { parts: past(&self.parts), lanes: past(&self.lanes), numbers }
+    }
+
+    /// Forgets that part of the past.
+    pub fn fade(&mut self, keep: f32) {
+        self.parts.iter_mut().chain(&mut self.lanes).for_each(|scores| scores.fade(keep));
+        self.numbers.actor_days *= keep;
+    }
+
     /// Ranks its past anew, with everybody's behind it.
     pub fn rank(&mut self, (parts, lanes): (&[Scores], &[Scores]), all_days: f32) {
         let days = self.numbers.actor_days;

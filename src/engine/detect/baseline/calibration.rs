@@ -1,5 +1,6 @@
 //! How the alert budget is being held: one shard's figures, which add up.
 
+use super::figures::Version;
 use super::lane::{LANES, Lane};
 use super::peers::Peers;
 
@@ -16,6 +17,11 @@ pub struct Calibration {
     pub actor_days: f64,
     /// Of them, those on which a learned detector alerted, breaches among them.
     pub alerted: f64,
+    /// Other shards whose figures count here, the fewest and the most.
+    pub others: Option<(f64, f64)>,
+    /// The turn that is decided on, in days since 1970, and how many others' figures of the day
+    /// before will count from then on; of the shard that has the least.
+    pub decided: Option<(u16, u32)>,
     lanes: [LaneSums; LANES],
 }
 
@@ -46,21 +52,29 @@ impl Calibration {
             return Self::default();
         }
         let learned = lanes.is_learned();
-        let days = f64::from(lanes.actor_days());
+        // What is others' is counted there.
+        let others = &peers.shared.in_force.figures;
+        let days = f64::from(peers.own_actor_days());
+        let own = |all: f32, others: f32| f64::from((all - others).max(0.0));
         let of = |lane: Lane| {
             let threshold = f64::from(lanes.common_threshold(lane));
             LaneSums {
-                told: f64::from(lanes.told_by(lane)),
+                told: own(lanes.told_by(lane), others.told[lane as usize]),
                 weighed: if learned { (threshold * days, days) } else { (0.0, 0.0) },
                 least_and_most: learned.then_some((threshold, threshold)),
             }
         };
+        let (in_force, next) = peers.versions();
+        let counted = in_force.of.len() as f64;
+        let fresh = |next: &Version| next.of.iter().filter(|of| of.2 + 1 == next.from).count();
         Self {
             shards: 1,
+            others: Some((counted, counted)),
+            decided: Some(next.map_or((0, 0), |next| (next.from, fresh(next) as u32))),
             learned: u32::from(learned),
             budgets: Some((budget, budget)),
             actor_days: days,
-            alerted: f64::from(lanes.alerted()),
+            alerted: own(lanes.alerted(), others.alerted),
             lanes: Lane::ALL.map(of),
         }
     }
@@ -96,6 +110,11 @@ impl std::ops::Add for Calibration {
         self.shards += more.shards;
         self.learned += more.learned;
         self.budgets = widest(self.budgets, more.budgets);
+        self.others = widest(self.others, more.others);
+        self.decided = match (self.decided, more.decided) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
         self.actor_days += more.actor_days;
         self.alerted += more.alerted;
         for (sums, more) in self.lanes.iter_mut().zip(&more.lanes) {

@@ -2,7 +2,8 @@
 //! Nothing is written down unless that was asked for, and nothing that is judged rests on it.
 
 use super::actor::{ALL, Baseline, HOUR, TEN};
-use super::peers::{KINDS, Peers};
+use super::peers::Peers;
+use super::role::KINDS;
 use super::suite::ln_p;
 
 /// One window of one actor, at its end.

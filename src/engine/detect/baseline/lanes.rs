@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::book::RoleBook;
+use super::figures::{Figures, earlier};
 use super::lane::{LANES, Lane, PARTS, Part, is_straight, parts_of, threshold};
 use super::pages::Pages;
 use super::saving::{PartKey, PartSink, Parts};
@@ -55,7 +56,7 @@ impl ActorDay {
 }
 
 /// Days at which a histogram's memory has fallen to a third.
-const MEMORY_DAYS: f32 = 12.0;
+pub(super) const MEMORY_DAYS: f32 = 12.0;
 /// Before this many days and actor-days the thresholds are fixed.
 const LEARNING_DAYS: u16 = 7;
 const LEARNING_ACTOR_DAYS: f32 = 300.0;
@@ -224,13 +225,14 @@ impl Lanes {
     }
 
     /// Event time has reached `day`; thresholds are set anew from what lies before it.
-    pub fn turn(&mut self, day: u16, budget: f64, has_cases: bool) {
+    /// What is kept of the past.
+    pub fn turn(&mut self, day: u16, budget: f64, has_cases: bool) -> f32 {
         if day <= self.numbers.today {
-            return;
+            return 1.0;
         }
         if self.numbers.first_day == 0 {
             (self.numbers.first_day, self.numbers.today) = (day, day);
-            return;
+            return 1.0;
         }
         self.numbers.days = day - self.numbers.first_day;
         self.numbers.today = day;
@@ -258,6 +260,56 @@ impl Lanes {
         self.numbers.alerted = self.numbers.alerted * keep + self.numbers.alerted_today as f32;
         self.numbers.alerted_today = 0;
         self.set_thresholds(budget);
+        keep
+    }
+
+    /// Adds `times` what others have counted of everybody; [`Lanes::turn`] is to follow.
+    pub fn add_up(&mut self, more: &Figures, times: f32) {
+        let histograms = self.parts.iter_mut().zip(&more.all.parts);
+        let histograms = histograms.chain(self.lanes.iter_mut().zip(&more.all.lanes));
+        histograms.for_each(|(scores, more)| scores.add_up(more, times));
+        let numbers = &mut self.numbers;
+        numbers.actor_days = (numbers.actor_days + times * more.all.numbers.actor_days).max(0.0);
+        for (told, more) in numbers.told.iter_mut().zip(more.told) {
+            *told = (*told + times * more).max(0.0);
+        }
+        numbers.alerted = (numbers.alerted + times * more.alerted).max(0.0);
+        numbers.first_day = earlier(numbers.first_day, more.first_day);
+    }
+
+    /// The same of the role at that place.
+    pub fn add_up_book(&mut self, role: u16, more: &RoleBook, times: f32) {
+        let place = usize::from(role);
+        self.make_book(place);
+        if let Some(book) = self.roles.get_mut(place) {
+            book.add_up(more, times);
+        }
+    }
+
+    fn make_book(&mut self, place: usize) {
+        if place < ROLES_MAX && place >= self.roles.len() {
+            (self.roles.len()..=place).for_each(|_| self.roles.push(RoleBook::default()));
+        }
+    }
+
+    /// The past of everybody, for others; roles' books are apart.
+    pub fn figures(&self) -> Figures {
+        let past = |scores: &[Scores]| scores.iter().map(Scores::past_alone).collect();
+        let mut all = RoleBook::default();
+        (all.parts, all.lanes) = (past(&self.parts), past(&self.lanes));
+        all.numbers.actor_days = self.numbers.actor_days;
+        Figures {
+            first_day: self.numbers.first_day,
+            all,
+            told: self.numbers.told,
+            alerted: self.numbers.alerted,
+            ..Figures::default()
+        }
+    }
+
+    /// The past of the role at that place.
+    pub fn book_alone(&self, role: u16) -> Option<RoleBook> {
+        self.roles.get(usize::from(role)).map(RoleBook::past_alone)
     }
 
     /// The budget has changed within a day: thresholds follow from the same past.
@@ -339,9 +391,7 @@ impl Lanes {
         }
         *actor = ActorDay { day, role, counted, peaks, ..ActorDay::default() };
         let place = usize::from(role);
-        if place < ROLES_MAX && place >= self.roles.len() {
-            (self.roles.len()..=place).for_each(|_| self.roles.push(RoleBook::default()));
-        }
+        self.make_book(place);
         self.count(actor, i32::from(counted));
     }
 
@@ -452,10 +502,10 @@ impl Lanes {
         self.numbers.actor_days
     }
 
-    /// Actors a day, over the remembered past.
-    pub fn actor_days_a_day(&self) -> f32 {
+    /// So many actor-days of the memory as actors a day.
+    pub fn a_day(&self, actor_days: f32) -> f32 {
         let days = f32::from(self.numbers.days.max(1));
-        self.numbers.actor_days / (MEMORY_DAYS * (1.0 - (-days / MEMORY_DAYS).exp())).max(1.0)
+        actor_days / (MEMORY_DAYS * (1.0 - (-days / MEMORY_DAYS).exp())).max(1.0)
     }
 
     /// The rarity at which actors without a role's own book are told of.

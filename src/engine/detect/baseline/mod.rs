@@ -5,7 +5,7 @@
 //! findings, at medium or above exactly where a lane's threshold is crossed. An ordinary event
 //! costs a comparison a window; tails are computed beyond a gate only. Nothing here reads a clock,
 //! and what is learned across actors takes effect at the turn of ten minutes, an hour or a day of
-//! event time.
+//! event time; what other shards have learned, at the turn of a day.
 
 mod actor;
 mod bits;
@@ -15,6 +15,7 @@ mod calibration;
 mod cases;
 mod config;
 mod fan_in;
+mod figures;
 mod gauge;
 mod habits;
 mod hours;
@@ -27,6 +28,7 @@ mod part;
 mod peers;
 mod rate;
 mod residuals;
+mod role;
 mod roll;
 mod saving;
 mod scores;
@@ -34,6 +36,7 @@ mod season;
 mod sequence;
 mod session;
 mod shares;
+mod sharing;
 mod slow;
 mod suite;
 mod sums;
@@ -44,6 +47,7 @@ mod why;
 pub use actor::Baseline;
 pub use calibration::{Calibration, LaneView};
 pub use config::BaselineConfig;
+pub use figures::{Figures, FiguresError, Known, Version};
 pub use gauge::{Gauge, WindowP};
 pub use lookups::{Lookup, Lookups, LookupsError, Progress};
 pub use mark::mark;

@@ -39,6 +39,11 @@ impl Clumps {
         self.drawn += variance;
     }
 
+    pub fn add_up(&mut self, more: &Self, times: f32) {
+        self.seen += times * more.seen;
+        self.drawn += times * more.drawn;
+    }
+
     pub fn decay(&mut self, keep: f32) {
         self.seen *= keep;
         self.drawn *= keep;

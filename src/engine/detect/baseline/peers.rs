@@ -10,110 +10,24 @@ use serde::{Deserialize, Serialize};
 use super::blocks::{Blocks, BlocksSaving};
 use super::calibration::Calibration;
 use super::fan_in::FanIn;
+use super::figures::{Shared, SharedSaving};
 use super::gauge::Gauge;
 use super::lanes::{Lanes, LanesSaving};
 use super::lookups::{Gathered, GatheredSaving, Lookup};
 use super::pages::Pages;
-use super::part::Clumps;
 use super::rate::Prior;
-use super::residuals::Residuals;
+use super::role::{Group, KINDS, Role, SPANS};
 use super::saving::{PartKey, PartSink, Parts};
 use super::season::{GROUP_SHRINK, ROLE_SHRINK, Season, Starts};
-use super::session::RoleSessions;
-use super::shares::Shares;
-use super::sums::{Context, Moments, RateSums, Sizes};
+use super::sums::Context;
 use crate::engine::detect::destinations::Destinations;
 use crate::engine::detect::rule_noise::RuleNoise;
 use crate::engine::detect::travel::Travel;
 
-/// Ten minutes, an hour, a shift's day.
-pub const SPANS: usize = 3;
-/// All reads; those no case explains.
-pub const KINDS: usize = 2;
-/// What may drift over days: both, and the share of the second in the first.
-pub const DRIFTS: usize = 3;
-
-/// One role of one type of actor.
-#[derive(Clone, Default, Serialize, Deserialize)]
-pub struct Role {
-    pub rates: [[RateSums; KINDS]; SPANS],
-    pub priors: [[Prior; KINDS]; SPANS],
-    pub season: Season,
-    pub bursts: [[Sizes; KINDS]; SPANS],
-    /// How reads without a case come together.
-    pub clumps: [Clumps; SPANS],
-    pub context: Context,
-    context_now: f32,
-    pub starts: Starts,
-    pub start_shares: [f32; 24],
-    pub sessions: RoleSessions,
-    pub habits: Shares,
-    pub cases: Shares,
-    pub novel_days: Sizes,
-    pub slow: [Residuals; DRIFTS],
-    pub slow_moments: [Moments; DRIFTS],
-    /// Shifts by the largest case of each.
-    pub case_sizes: Residuals,
-    drifts: [Drift; DRIFTS],
-    /// Most evidence of a walk down a range of ids, by shift, in nats.
-    pub walks: Moments,
-}
-
-/// What the shifts that ended today and yesterday have in common.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-struct Drift {
-    day: u16,
-    today: (f32, f32),
-    yesterday: (f32, f32),
-}
-
-/// Shifts at the usual behind those seen.
-const DRIFT_SHRINK: f32 = 15.0;
-
-impl Role {
-    pub fn add_drift(&mut self, kind: usize, day: u16, residual: f32) {
-        let drift = &mut self.drifts[kind];
-        if day != drift.day {
-            drift.yesterday = drift.today;
-            drift.today = (0.0, 0.0);
-            drift.day = day;
-        }
-        drift.today.0 += residual.clamp(-3.0, 3.0);
-        drift.today.1 += 1.0;
-    }
-
-    /// Mean residual of the last days' shifts, never below the usual.
-    pub fn drift(&self, kind: usize) -> f32 {
-        let drift = &self.drifts[kind];
-        let (sum, count) = (drift.today.0 + drift.yesterday.0, drift.today.1 + drift.yesterday.1);
-        (sum / (count + DRIFT_SHRINK)).max(0.0)
-    }
-}
-
-/// Actors of one role in one unit.
-#[derive(Clone, Serialize, Deserialize)]
-pub struct Group {
-    pub role: u16,
-    pub rates: [[RateSums; KINDS]; SPANS],
-    pub priors: [[Prior; KINDS]; SPANS],
-    pub season: Season,
-    pub context: Context,
-    context_now: f32,
-    pub starts: Starts,
-    pub start_shares: [f32; 24],
-}
-
-impl Group {
-    /// How much more than expected everybody reads just now, 0.8 to 2.5.
-    pub fn context(&self) -> f32 {
-        self.context_now
-    }
-}
-
 /// Pseudo-windows a group's mean is shrunk by towards its role's: five actors' worth.
 const GROUP_MEAN_SHRINK: [f32; SPANS] = [300.0, 100.0, 15.0];
 /// What is kept of the sums from one day to the next.
-const DAY_KEEP: f32 = 0.95;
+pub(super) const DAY_KEEP: f32 = 0.95;
 
 /// All of a shard's peers, its calibration, and what is counted across actors.
 #[derive(Clone, Default, Serialize, Deserialize)]
@@ -126,7 +40,7 @@ pub struct Peers {
     pub blocks: Blocks,
     pub fan_in: FanIn,
     pub rules: RuleNoise,
-    bucket: u32,
+    pub(super) bucket: u32,
     /// Reads with a case, and all; decayed.
     cased: (f32, f32),
     /// The alert budget in force; 0 before the first event.
@@ -147,6 +61,9 @@ pub struct Peers {
     /// Where subjects are counted in another shard: lookups on their way there.
     #[serde(skip)]
     pub leaving: Option<Vec<Lookup>>,
+    /// What is told to other shards of these, and known of theirs.
+    #[serde(skip)]
+    pub shared: Shared,
 }
 
 /// Kinds of saved parts: the numbers, places of roles and groups, a role, a group, rules,
@@ -171,6 +88,7 @@ pub struct PeersSaving {
     blocks: BlocksSaving,
     fan_in: Vec<u32>,
     gathered: GatheredSaving,
+    shared: SharedSaving,
 }
 
 impl Peers {
@@ -206,6 +124,7 @@ impl Peers {
             blocks: self.blocks.save(sink),
             fan_in: self.fan_in.save(sink),
             gathered: self.gathered.save(sink),
+            shared: self.shared.save(sink),
         }
     }
 
@@ -224,6 +143,7 @@ impl Peers {
         self.blocks.save_again(saving.blocks);
         self.fan_in.save_again(saving.fan_in);
         self.gathered.save_again(saving.gathered);
+        self.shared.save_again(&saving.shared);
     }
 
     /// Puts the parts together again. Nothing of it counts as changed.
@@ -252,6 +172,7 @@ impl Peers {
             places_saved,
             gathered: Gathered::read(parts)?,
             leaving: None,
+            shared: Shared::read(parts)?,
         };
         peers.travel.set_saved(true);
         peers.destinations.set_saved(true);
@@ -265,31 +186,52 @@ impl Peers {
         if let (Some(&r), Some(&g)) = (self.role_index.get(&role), self.group_index.get(&group)) {
             return (r, g);
         }
-        let roles_max = (groups_max / 4).max(4);
-        let r = match self.role_index.get(&role) {
-            Some(&r) => r,
-            None if self.roles.len() >= roles_max => self.roles.len() as u16 - 1,
-            None => {
-                let mut fresh = Role { context_now: 1.0, ..Role::default() };
-                fresh.start_shares = [1.0 / 24.0; 24];
-                self.roles.push(fresh);
-                self.role_index.insert(role, self.roles.len() as u16 - 1);
-                self.places_saved = false;
-                self.roles.len() as u16 - 1
-            }
-        };
-        let g = match self.group_index.get(&group) {
-            Some(&g) => g,
-            None if self.groups.len() >= groups_max => self.groups.len() as u16 - 1,
-            None => {
-                let fresh = self.fresh_group(r);
-                self.groups.push(fresh);
-                self.places_saved = false;
-                self.group_index.insert(group, self.groups.len() as u16 - 1);
-                self.groups.len() as u16 - 1
-            }
-        };
+        let last = |places: usize| places.saturating_sub(1) as u16;
+        let r = self.role_place(role, groups_max).unwrap_or(last(self.roles.len()));
+        let g = self.group_place(group, r, groups_max).unwrap_or(last(self.groups.len()));
         (r, g)
+    }
+
+    /// The place of a role, made where it is new; none at the cap.
+    pub(super) fn role_place(&mut self, mark: u32, groups_max: usize) -> Option<u16> {
+        if let Some(&place) = self.role_index.get(&mark) {
+            return Some(place);
+        }
+        if self.roles.len() >= (groups_max / 4).max(4) {
+            return None;
+        }
+        let mut fresh = Role { context_now: 1.0, ..Role::default() };
+        fresh.start_shares = [1.0 / 24.0; 24];
+        self.roles.push(fresh);
+        let place = self.roles.len() as u16 - 1;
+        self.role_index.insert(mark, place);
+        self.places_saved = false;
+        Some(place)
+    }
+
+    /// The place of a group of the role at `role`, likewise.
+    pub(super) fn group_place(&mut self, mark: u32, role: u16, groups_max: usize) -> Option<u16> {
+        if let Some(&place) = self.group_index.get(&mark) {
+            return Some(place);
+        }
+        if self.groups.len() >= groups_max.max(1) {
+            return None;
+        }
+        let fresh = self.fresh_group(role);
+        self.groups.push(fresh);
+        let place = self.groups.len() as u16 - 1;
+        self.group_index.insert(mark, place);
+        self.places_saved = false;
+        Some(place)
+    }
+
+    /// Roles and groups that have a place of their own, with it.
+    pub(super) fn role_marks(&self) -> impl Iterator<Item = (u32, u16)> {
+        self.role_index.iter().map(|(&mark, &place)| (mark, place))
+    }
+
+    pub(super) fn group_marks(&self) -> impl Iterator<Item = (u32, u16)> {
+        self.group_index.iter().map(|(&mark, &place)| (mark, place))
     }
 
     fn fresh_group(&self, role: u16) -> Group {
@@ -341,12 +283,17 @@ impl Peers {
             return;
         }
         let before = std::mem::replace(&mut self.bucket, bucket);
+        let day = (bucket / 144) as u16;
+        let turns = before / 144 != bucket / 144;
+        if turns {
+            self.adopt(day);
+        }
         self.turn_context(bucket);
         if before / 6 != bucket / 6 {
             self.turn_hour();
         }
-        if before / 144 != bucket / 144 {
-            self.turn_day((bucket / 144) as u16, budget);
+        if turns {
+            self.turn_day(day, budget);
         } else if self.budget != budget {
             self.lanes.dial(budget);
         }
@@ -428,36 +375,29 @@ impl Peers {
 
     fn turn_day(&mut self, day: u16, budget: f64) {
         let has_cases = self.has_cases();
-        self.lanes.turn(day, budget, has_cases);
+        let keep = self.lanes.turn(day, budget, has_cases);
         self.cased = (self.cased.0 * DAY_KEEP, self.cased.1 * DAY_KEEP);
         self.decay(DAY_KEEP);
-        let actors = self.lanes.actor_days_a_day();
+        self.shared.fade(DAY_KEEP, keep);
+        let actors = self.actors_a_day();
         self.blocks.turn(budget, actors);
         self.fan_in.turn(budget, actors, 1);
-        self.rules.turn(budget, self.lanes.actor_days());
+        self.rules.turn(budget, self.own_actor_days());
+        if self.shared.tells {
+            self.shared.telling =
+                Some(self.figures(day)).filter(|own| !own.is_empty()).map(Box::new);
+        }
+    }
+
+    /// Goes on with the places of another's that has the same shards around it.
+    pub fn take_links(&mut self, from: &mut Self) {
+        self.leaving = from.leaving.take();
+        self.shared.tells = from.shared.tells;
     }
 
     fn decay(&mut self, keep: f32) {
-        for role in self.roles.iter_mut() {
-            role.rates.as_flattened_mut().iter_mut().for_each(|sums| sums.decay(keep));
-            role.season.decay(keep);
-            role.bursts.as_flattened_mut().iter_mut().for_each(|sizes| sizes.decay(keep));
-            role.clumps.iter_mut().for_each(|clumps| clumps.decay(keep));
-            role.novel_days.decay(keep);
-            role.case_sizes.turn(keep);
-            role.walks.decay(keep);
-            role.starts.decay(keep);
-            role.sessions.turn(keep);
-            role.habits.decay(keep);
-            role.cases.decay(keep);
-            role.slow.iter_mut().for_each(|residuals| residuals.turn(keep));
-            role.slow_moments.iter_mut().for_each(|moments| moments.decay(keep));
-        }
-        for group in self.groups.iter_mut() {
-            group.rates.as_flattened_mut().iter_mut().for_each(|sums| sums.decay(keep));
-            group.season.decay(keep);
-            group.starts.decay(keep);
-        }
+        self.roles.iter_mut().for_each(|role| role.decay(keep));
+        self.groups.iter_mut().for_each(|group| group.decay(keep));
     }
 }
 

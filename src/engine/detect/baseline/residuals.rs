@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::sums::add_up;
+
 const STEPS: usize = 128;
 const PER_UNIT: f32 = 10.0;
 const OFFSET: f32 = 64.0;
@@ -28,6 +30,11 @@ fn step(value: f32) -> usize {
 impl Residuals {
     pub fn add(&mut self, value: f32) {
         self.counts[step(value)] += 1.0;
+    }
+
+    /// Adds `times` what another shard has counted.
+    pub fn add_up(&mut self, more: &Self, times: f32) {
+        add_up(&mut self.counts, &more.counts, times);
     }
 
     /// A day ends: ranks are taken among what was added before.

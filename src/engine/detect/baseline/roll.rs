@@ -2,8 +2,9 @@
 
 use super::actor::{ALL, Baseline, HOUR, SHARE, SHIFT, Span, TEN, UNEXPLAINED};
 use super::part;
-use super::peers::{DRIFTS, KINDS, Peers, SPANS};
+use super::peers::Peers;
 use super::rate::Expected;
+use super::role::{DRIFTS, KINDS, SPANS};
 use super::season::{Season, hour_of_week};
 use super::slow::{Peered, Slow};
 use super::sums::Context;

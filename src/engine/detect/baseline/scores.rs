@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::sums::add_up;
+
 /// Scores are decades (`-log10` of a probability) in steps of a twentieth, up to 30.
 pub const STEPS: usize = 600;
 const PER_DECADE: f32 = 20.0;
@@ -144,6 +146,21 @@ impl Scores {
     /// An actor's day is no longer to be counted.
     pub fn leave(&mut self, at: u16) {
         self.today[usize::from(at)] -= 1;
+    }
+
+    /// Adds `times` another shard's past; [`Scores::rank`] follows.
+    pub fn add_up(&mut self, more: &Self, times: f32) {
+        add_up(&mut self.past, &more.past, times);
+    }
+
+    /// The past without today.
+    pub fn past_alone(&self) -> Self {
+        Self { past: self.past.clone(), ..Self::default() }
+    }
+
+    /// Forgets that part of the past; [`Scores::rank`] follows.
+    pub fn fade(&mut self, keep: f32) {
+        self.past.iter_mut().for_each(|past| *past *= keep);
     }
 
     /// A day ends; [`Scores::rank`] follows.

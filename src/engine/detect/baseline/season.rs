@@ -3,6 +3,8 @@
 use crate::engine::detect::state::Blank;
 use serde::{Deserialize, Serialize};
 
+use super::sums::add_up;
+
 pub const WEEK_HOURS: usize = 168;
 
 /// Hours since 1970 to the hour of the week, Monday 00:00 UTC being 0. Peers of a unit share a
@@ -55,6 +57,12 @@ impl Season {
         }
     }
 
+    /// Adds `times` what another shard has counted.
+    pub fn add_up(&mut self, more: &Self, times: f32) {
+        add_up(&mut self.sums, &more.sums, times);
+        add_up(&mut self.counts, &more.counts, times);
+    }
+
     pub fn decay(&mut self, keep: f32) {
         for value in self.sums.iter_mut().chain(&mut self.counts) {
             *value *= keep;
@@ -75,6 +83,10 @@ impl Blank for Starts {
 impl Starts {
     pub fn add(&mut self, hour_of_day: usize) {
         self.hours[hour_of_day] += 1.0;
+    }
+
+    pub fn add_up(&mut self, more: &Self, times: f32) {
+        add_up(&mut self.hours, &more.hours, times);
     }
 
     pub fn decay(&mut self, keep: f32) {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::residuals::Residuals;
 use super::season::Starts;
+use super::sums::add_up;
 use crate::engine::detect::state::Later;
 
 /// Pseudo-starts of the group behind an actor's own.
@@ -32,6 +33,14 @@ pub struct RoleSessions {
 }
 
 impl RoleSessions {
+    /// Adds `times` what another shard has counted.
+    pub fn add_up(&mut self, more: &Self, times: f32) {
+        add_up(&mut self.turns.counts, &more.turns.counts, times);
+        self.ranks.add_up(&more.ranks, times);
+        self.new_places += times * more.new_places;
+        self.sessions += times * more.sessions;
+    }
+
     pub fn turn(&mut self, keep: f32) {
         self.turns.turn(keep);
         self.ranks.turn(keep);

@@ -71,6 +71,25 @@ impl Shares {
         }
     }
 
+    /// Adds `times` what another shard has counted; kinds beyond the cap are passed over.
+    pub fn add_up(&mut self, more: &Self, times: f32) {
+        self.total += times * more.total;
+        self.part += times * more.part;
+        for kind in &more.kinds {
+            let place = match self.place(kind.mark) {
+                Ok(place) => place,
+                Err(_) if self.kinds.len() >= KINDS_MAX || times < 0.0 => continue,
+                Err(place) => {
+                    self.kinds.insert(place, Kind { mark: kind.mark, ..Kind::default() });
+                    place
+                }
+            };
+            let here = &mut self.kinds[place];
+            here.weight = (here.weight + times * kind.weight).max(0.0);
+            here.part = (here.part + times * kind.part).max(0.0);
+        }
+    }
+
     pub fn decay(&mut self, keep: f32) {
         self.total *= keep;
         self.part *= keep;

@@ -6,7 +6,8 @@ use super::config::BaselineConfig;
 use super::lane::{Lane, Part};
 use super::lookups::{Lookup, Lookups};
 use super::mark::{mark, mark_of_two};
-use super::peers::{DRIFTS, KINDS, Peers, Role, SPANS};
+use super::peers::Peers;
+use super::role::{DRIFTS, KINDS, Role, SPANS};
 use super::roll::{NOVEL_MIN, NOVELTY_DRIFT, START_UNUSUAL, relative};
 use super::sequence::place_of;
 use super::slow::{Peered, Slow};
@@ -45,6 +46,11 @@ impl Suite {
     /// The alert budget these settings ask for.
     pub fn budget(&self) -> f64 {
         self.budget
+    }
+
+    /// Peer groups that may be.
+    pub fn groups_max(&self) -> usize {
+        self.config.groups_max
     }
 
     /// Takes an event into account.

@@ -4,6 +4,21 @@ use serde::{Deserialize, Serialize};
 
 use super::rate::{Expected, Prior};
 
+/// Adds `times` of each to each. What is left of next to nothing is nothing.
+pub fn add_up(sums: &mut [f32], more: &[f32], times: f32) {
+    for (sum, more) in sums.iter_mut().zip(more) {
+        if *more != 0.0 {
+            *sum += times * more;
+            if sum.abs() < NOTHING {
+                *sum = 0.0;
+            }
+        }
+    }
+}
+
+/// What rounding leaves of counts that were added and taken out again.
+const NOTHING: f32 = 1e-3;
+
 /// Sums behind a [`Prior`].
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct RateSums {
@@ -31,6 +46,25 @@ impl RateSums {
         self.actors += 1.0;
         self.rates += rate;
         self.squares += rate * rate;
+    }
+
+    /// Windows it rests on.
+    pub fn windows(&self) -> f32 {
+        self.den
+    }
+
+    pub fn add_up(&mut self, more: &Self, times: f32) {
+        for (sum, more) in [
+            (&mut self.num, more.num),
+            (&mut self.den, more.den),
+            (&mut self.over, more.over),
+            (&mut self.scale, more.scale),
+            (&mut self.actors, more.actors),
+            (&mut self.rates, more.rates),
+            (&mut self.squares, more.squares),
+        ] {
+            *sum += times * more;
+        }
     }
 
     pub fn decay(&mut self, keep: f32) {
@@ -77,6 +111,13 @@ impl Sizes {
         self.count += 1.0;
         self.sum += x;
         self.squares += x * x;
+    }
+
+    pub fn add_up(&mut self, more: &Self, times: f32) {
+        self.count += times * more.count;
+        self.sum += times * more.sum;
+        self.squares += times * more.squares;
+        self.windows += times * more.windows;
     }
 
     pub fn decay(&mut self, keep: f32) {
@@ -140,6 +181,18 @@ impl Moments {
         self.count += 1.0;
         self.sum += x;
         self.squares += x * x;
+    }
+
+    pub fn add_up(&mut self, more: &Self, times: f32) {
+        for (sum, more) in [
+            (&mut self.count, more.count),
+            (&mut self.sum, more.sum),
+            (&mut self.squares, more.squares),
+            (&mut self.within, more.within),
+            (&mut self.within_count, more.within_count),
+        ] {
+            *sum += times * more;
+        }
     }
 
     pub fn decay(&mut self, keep: f32) {
