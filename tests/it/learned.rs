@@ -261,3 +261,29 @@ fn the_same_events_give_the_same_findings() {
 fn every_detector_that_learns_is_in_the_closed_set() {
     assert!(LEARNED.iter().all(|name| DETECTOR_NAMES.contains(name)));
 }
+
+/// One event of an officer in the middle of the last day, after a fortnight of honest ones.
+fn with_one_more(event: &str) -> BTreeMap<u64, BTreeSet<String>> {
+    let mut lines = honest_days(0, DAYS);
+    let at = format!(r#""time":"2026-03-{:02}T11:"#, 2 + LAST);
+    let place = lines.iter().position(|(_, line)| line.contains(&at)).unwrap();
+    let line = format!(
+        r#"{{"kind":"access","id":"one","time":"2026-03-{:02}T11:00:00Z","actor":{{"id":"o{VOLUME}","role":"border_officer","unit":"U{}"}},"source":{{"ip":"10.0.0.{VOLUME}"}},"resource":{{"dataset":"pnr","category":"travel"}},"case":"C-77",{event}}}"#,
+        2 + LAST,
+        VOLUME % 4,
+    );
+    lines.insert(place, (String::new(), line));
+    let lines: Vec<String> = lines.into_iter().map(|(_, line)| line).collect();
+    told(&replay_lines(&Config::default(), &lines))
+}
+
+#[test]
+fn one_event_that_returns_many_records_is_told_although_it_lists_nobody() {
+    // The case it cites is thought to explain some five.
+    let unexplained = BTreeSet::from(["unusual_unexplained".to_owned()]);
+    let export = with_one_more(r#""action":"export","records":900"#);
+    assert_eq!(export.get(&VOLUME), Some(&unexplained));
+    let search = with_one_more(r#""action":"search","records":40"#);
+    let new_to_all = BTreeSet::from(["novelty".to_owned()]);
+    assert_eq!(search.get(&VOLUME), Some(&new_to_all), "a page of hits is one look");
+}

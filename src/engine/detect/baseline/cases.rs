@@ -23,9 +23,9 @@ pub struct Cases {
 }
 
 impl Cases {
-    /// True where the case explains one more read. `sizes` are the role's shifts by the largest
+    /// True where the case explains a read of so many more subjects. `sizes` are the role's shifts by the largest
     /// case of each: a batch of hundreds under one ticket is ordinary where batches are.
-    pub fn explains(&mut self, case: u32, sizes: &Residuals) -> bool {
+    pub fn explains(&mut self, case: u32, subjects: f32, sizes: &Residuals) -> bool {
         match self.slots.iter().position(|slot| slot.0 == case) {
             Some(place) => self.slots[..=place].rotate_right(1),
             None => {
@@ -33,7 +33,7 @@ impl Cases {
                 self.slots[0] = (case, 0);
             }
         }
-        let size = self.slots[0].1.saturating_add(1);
+        let size = self.slots[0].1.saturating_add(subjects as u16);
         self.slots[0].1 = size;
         self.largest = self.largest.max(size);
         if size <= SUBJECTS_MIN {
@@ -64,13 +64,13 @@ mod tests {
         for size in sizes {
             let mut cases = Cases::default();
             (0..size).for_each(|_| {
-                let _ = cases.explains(1, &role);
+                let _ = cases.explains(1, 1.0, &role);
             });
             cases.end_shift(Some(&mut role));
         }
         role.turn(0.95);
         let mut cases = Cases::default();
-        (0..2_000).filter(|_| cases.explains(7_777, &role)).count()
+        (0..2_000).filter(|_| cases.explains(7_777, 1.0, &role)).count()
     }
 
     #[test]

@@ -28,6 +28,7 @@ mod part;
 mod peers;
 mod rate;
 mod residuals;
+mod returned;
 mod role;
 mod roll;
 mod saving;

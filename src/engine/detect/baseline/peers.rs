@@ -16,8 +16,9 @@ use super::lanes::{Lanes, LanesSaving};
 use super::lookups::{Gathered, GatheredSaving, Lookup};
 use super::pages::Pages;
 use super::rate::Prior;
+use super::returned::UsualBytes;
 use super::role::{Group, KINDS, Role, SPANS};
-use super::saving::{PartKey, PartSink, Parts};
+use super::saving::{PartKey, PartSink, Parts, in_order};
 use super::season::{GROUP_SHRINK, ROLE_SHRINK, Season, Starts};
 use super::sums::Context;
 use crate::engine::detect::destinations::Destinations;
@@ -58,6 +59,7 @@ pub struct Peers {
     /// Lookups that came from other shards.
     #[serde(skip)]
     pub gathered: Gathered,
+    pub usual_bytes: UsualBytes,
     /// Where subjects are counted in another shard: lookups on their way there.
     #[serde(skip)]
     pub leaving: Option<Vec<Lookup>>,
@@ -88,6 +90,7 @@ pub struct PeersSaving {
     blocks: BlocksSaving,
     fan_in: Vec<u32>,
     gathered: GatheredSaving,
+    usual_bytes: Vec<u32>,
     shared: SharedSaving,
 }
 
@@ -124,6 +127,7 @@ impl Peers {
             blocks: self.blocks.save(sink),
             fan_in: self.fan_in.save(sink),
             gathered: self.gathered.save(sink),
+            usual_bytes: self.usual_bytes.save(sink),
             shared: self.shared.save(sink),
         }
     }
@@ -143,6 +147,7 @@ impl Peers {
         self.blocks.save_again(saving.blocks);
         self.fan_in.save_again(saving.fan_in);
         self.gathered.save_again(saving.gathered);
+        self.usual_bytes.save_again(saving.usual_bytes);
         self.shared.save_again(&saving.shared);
     }
 
@@ -171,6 +176,7 @@ impl Peers {
             gauge: Gauge::default(),
             places_saved,
             gathered: Gathered::read(parts)?,
+            usual_bytes: UsualBytes::read(parts)?,
             leaving: None,
             shared: Shared::read(parts)?,
         };
@@ -358,6 +364,7 @@ impl Peers {
             role.habits.refresh();
             role.cases.refresh();
         }
+        self.usual_bytes.refresh();
         for group in self.groups.iter_mut() {
             let role = &self.roles[usize::from(group.role)];
             for (span, shrink) in GROUP_MEAN_SHRINK.into_iter().enumerate() {
@@ -398,20 +405,6 @@ impl Peers {
     fn decay(&mut self, keep: f32) {
         self.roles.iter_mut().for_each(|role| role.decay(keep));
         self.groups.iter_mut().for_each(|group| group.decay(keep));
+        self.usual_bytes.decay(keep);
     }
-}
-
-/// Parts numbered without a gap: the places of roles and groups name them by their numbers.
-fn in_order<T>(
-    parts: impl Iterator<Item = Result<(u32, T), postcard::Error>>,
-) -> Result<Vec<T>, postcard::Error> {
-    let mut list = Vec::new();
-    for part in parts {
-        let (number, part) = part?;
-        if number as usize != list.len() {
-            return Err(postcard::Error::DeserializeBadEncoding);
-        }
-        list.push(part);
-    }
-    Ok(list)
 }

@@ -123,3 +123,18 @@ pub fn read_pages<T: Slot + Clone + DeserializeOwned, const N: usize>(
     }
     Ok(pages)
 }
+
+/// Parts numbered without a gap: the places of roles and groups name them by their numbers.
+pub fn in_order<T>(
+    parts: impl Iterator<Item = Result<(u32, T), postcard::Error>>,
+) -> Result<Vec<T>, postcard::Error> {
+    let mut list = Vec::new();
+    for part in parts {
+        let (number, part) = part?;
+        if number as usize != list.len() {
+            return Err(postcard::Error::DeserializeBadEncoding);
+        }
+        list.push(part);
+    }
+    Ok(list)
+}

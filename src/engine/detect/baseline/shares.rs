@@ -90,6 +90,11 @@ impl Shares {
         }
     }
 
+    /// The weight of all kinds.
+    pub fn total(&self) -> f32 {
+        self.total
+    }
+
     pub fn decay(&mut self, keep: f32) {
         self.total *= keep;
         self.part *= keep;

@@ -7,6 +7,7 @@ use super::lane::{Lane, Part};
 use super::lookups::{Lookup, Lookups};
 use super::mark::{mark, mark_of_two};
 use super::peers::Peers;
+use super::returned::{Returned, kind_of};
 use super::role::{DRIFTS, KINDS, Role, SPANS};
 use super::roll::{NOVEL_MIN, NOVELTY_DRIFT, START_UNUSUAL, relative};
 use super::sequence::place_of;
@@ -119,8 +120,9 @@ impl Suite {
         (role, _): (u16, u16),
     ) -> Read {
         let event = judged.event;
-        let kind = mark_of_two(judged.facts.dataset, event.action.name());
-        let role = peers.role_mut(role);
+        let kind = kind_of(judged);
+        let returned = Returned::of(judged);
+        let subjects = peers.usual_bytes.subjects(role, kind, returned);
         let mut read = Read { kind, ..Read::default() };
         // One that fails against the work items is none.
         let standing = judged.facts.case;
@@ -138,11 +140,18 @@ impl Suite {
         for token in &judged.facts.tokens {
             add(token.short(), actor);
         }
+        let times = subjects / returned.listed.max(1) as f32;
+        read.fresh.iter_mut().for_each(|fresh| *fresh *= times);
         read.fresh_today = read.fresh[SHIFT] > 0.0;
         let fresh_today = read.fresh_today;
+        if fresh_today {
+            peers.usual_bytes.add(role, kind, returned);
+        }
+        let role = peers.role_mut(role);
         let explained = standing == Standing::Explains
-            || case
-                .is_some_and(|case| !fresh_today || actor.cases.explains(case, &role.case_sizes));
+            || case.is_some_and(|case| {
+                !fresh_today || actor.cases.explains(case, subjects, &role.case_sizes)
+            });
         read.explained = explained;
         if read.fresh_today {
             let cased = f32::from(u8::from(case.is_some()));

@@ -10,6 +10,7 @@ use super::lanes::{ActorDay, Lanes};
 use super::lookups::Lookup;
 use super::peers::Peers;
 use super::rate::{Expected, Rate};
+use super::returned::{Returned, kind_of};
 use super::season::hour_of_week;
 use super::{
     ID_BLOCK, NOVELTY, SEQUENCE, SESSION_START, SLOW_DRIFT, SUBJECT_FAN_IN, UNEXPLAINED_READS,
@@ -90,8 +91,11 @@ pub fn finding(
         Part::SlowUnexplained | Part::SlowShare => crept(judged, actor, UNEXPLAINED),
         Part::OffHours => counted(judged, actor, peers, places, HOUR, ALL),
     };
+    let returned = Returned::of(judged);
+    let subjects = peers.usual_bytes.subjects(places.0, kind_of(judged), returned);
+    let many = returned.words(subjects);
     let failed = if is_unexplained(part) { judged.case_words() } else { String::new() };
-    let why = format!("{}{failed}; {}", told.text, how_rare(actor, peers, lane));
+    let why = format!("{}{many}{failed}; {}", told.text, how_rare(actor, peers, lane));
     let score = match mode {
         Mode::Shadow => SHADOW,
         _ => (BASE + PER_DECADE * beyond.max(0.0)).min(SCORE_MAX) as u8,
