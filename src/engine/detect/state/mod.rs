@@ -4,6 +4,7 @@
 //! evicts by plan and is counted.
 
 mod actor;
+mod name;
 mod slab;
 mod source;
 mod table;
