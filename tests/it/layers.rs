@@ -273,3 +273,32 @@ fn the_scan_sees_what_it_should() {
     test_modules(Path::new("a/mod.rs"), "#[cfg(test)]\nmod seen;\nmod other;\n", &mut found);
     assert!(found.contains(Path::new("a/seen.rs")) && !found.contains(Path::new("a/other.rs")));
 }
+
+/// Fuzz targets and the oracle take single files in by path and are no part of this build: what a
+/// file asks of its neighbours must be there too.
+#[test]
+fn what_fuzz_targets_take_in_has_its_neighbours() {
+    let fuzz = root().join("../fuzz/src");
+    let mut looked_at = 0;
+    for folder in ["state", "window"] {
+        let list = std::fs::read_to_string(fuzz.join(format!("{folder}.rs"))).unwrap();
+        let taken: BTreeSet<&str> =
+            list.lines().filter_map(|line| line.strip_prefix("mod ")?.strip_suffix(';')).collect();
+        for name in &taken {
+            let file = root().join(format!("engine/detect/{folder}/{name}.rs"));
+            let text = product_code(&std::fs::read_to_string(&file).unwrap());
+            for used in text.split("use super::").skip(1) {
+                let used = used.split(';').next().unwrap_or_default();
+                for part in used.trim_matches(['{', '}']).split(',') {
+                    let module = part.trim().split("::").next().unwrap_or_default();
+                    looked_at += 1;
+                    assert!(
+                        taken.contains(module),
+                        "{folder}/{name}.rs uses {module}, which fuzz/src/{folder}.rs leaves out"
+                    );
+                }
+            }
+        }
+    }
+    assert!(looked_at >= 2, "{looked_at} uses of neighbours");
+}

@@ -1,6 +1,7 @@
 //! What 25 detection rules and 5 correlations cost, ours and the peer's, in one run on one thread.
 //! Each is given events in the form it works on, and once more the bytes they came in. Told in the
-//! thread's own time, which leaves out what else the machine was doing.
+//! thread's own time, which leaves out what else the machine was doing. `side_by_side ours` runs
+//! ours alone: for a profiler, and for one build against another.
 
 #[path = "../../../benches/agency/mod.rs"]
 mod agency;
@@ -19,6 +20,7 @@ const EVENTS: u64 = 300_000;
 const ROUNDS: usize = 3;
 
 fn main() -> Result<(), String> {
+    let alone = std::env::args().any(|argument| argument == "ours");
     for (name, tenth) in [("ordinary mix", 0), ("one reader makes 10%", 10)] {
         let events: Vec<(i64, Json)> = agency::events(EVENTS, tenth);
         let lines: Vec<Vec<u8>> = events.iter().map(|(_, e)| e.to_string().into_bytes()).collect();
@@ -35,6 +37,9 @@ fn main() -> Result<(), String> {
                 let events = lines.iter().filter_map(|line| decoder.decode(line).ok().flatten());
                 events.map(|event| one(ours, &event)).sum()
             })?);
+            if alone {
+                continue;
+            }
             let mut peer = peer_correlations(RULES, 600)?;
             let started = spent()?;
             for (ms, event) in &events {
@@ -50,6 +55,12 @@ fn main() -> Result<(), String> {
                 std::hint::black_box(results.len());
             }
             times[3].push(spent()? - started);
+        }
+        if alone {
+            let [parsed, bytes, ..] = times.map(|times| times.into_iter().fold(f64::MAX, f64::min));
+            let each = |seconds: f64| seconds * 1e9 / EVENTS as f64;
+            println!("{name:22} {:6.0} ns an event, {:6.0} with decoding", each(parsed), each(bytes));
+            continue;
         }
         let [parsed, bytes, peer_parsed, peer_bytes] = times.map(median);
         told(name, "rules alone", parsed, peer_parsed);

@@ -27,8 +27,6 @@ const VALUE_BYTES_MAX: usize = 16_384;
 
 /// Regular expressions of one rule.
 const REGEXES_MAX: usize = 256;
-/// Regular expressions of a set that may be large once compiled.
-const LARGE_REGEXES_MAX: usize = 64;
 
 /// What `%name%` stands for under the modifier `expand`.
 pub type Placeholders = BTreeMap<String, Vec<String>>;
@@ -74,7 +72,7 @@ pub(super) struct Compiler<'p> {
     normalised: bool,
     values: usize,
     regexes: usize,
-    large_regexes_left: usize,
+    regex_parts_left: u64,
 }
 
 impl<'p> Compiler<'p> {
@@ -90,7 +88,7 @@ impl<'p> Compiler<'p> {
             normalised: false,
             values: 0,
             regexes: 0,
-            large_regexes_left: LARGE_REGEXES_MAX,
+            regex_parts_left: text_set::REGEX_PARTS_MAX,
         }
     }
 
@@ -329,7 +327,7 @@ impl<'p> Compiler<'p> {
         }
         let by_text = matches!(meaning, Meaning::Values | Meaning::Regex(_));
         let atoms = by_text.then(|| atom::of_operands(target, &operands)).flatten();
-        let matcher = matcher(meaning, cased, operands, &mut self.large_regexes_left)?;
+        let matcher = matcher(meaning, cased, operands, &mut self.regex_parts_left)?;
         Ok(self.add(key, Predicate { target, matcher, atoms, number: 0 }))
     }
 
@@ -364,7 +362,7 @@ fn matcher(
     meaning: Meaning,
     cased: bool,
     operands: Vec<Operand>,
-    large_regexes_left: &mut usize,
+    regex_parts_left: &mut u64,
 ) -> Result<Matcher, Problem> {
     let mut patterns = Vec::new();
     let mut regexes = Vec::new();
@@ -389,7 +387,7 @@ fn matcher(
         }
         Meaning::Regex(flags) => {
             let regexes = regexes.iter();
-            let regexes = regexes.map(|source| text_set::regex(source, flags, large_regexes_left));
+            let regexes = regexes.map(|source| text_set::regex(source, flags, regex_parts_left));
             Matcher::Regexes(regexes.collect::<Result<_, _>>()?)
         }
         Meaning::Network => Matcher::Networks(networks),

@@ -4,6 +4,10 @@ use aho_corasick::AhoCorasick;
 use hashbrown::HashSet;
 use memchr::memmem::Finder;
 use regex::{Regex, RegexBuilder};
+use regex_syntax::{
+    ParserBuilder,
+    hir::{Class, Hir, HirKind},
+};
 
 use super::{
     error::Problem,
@@ -16,6 +20,10 @@ pub(super) const REGEX_LENGTH_MAX: usize = 8_192;
 const REGEX_SIZE_MAX: usize = 512 * 1024;
 /// The same for the few that may be larger: counted repetitions of Unicode classes are.
 const LARGE_REGEX_SIZE_MAX: usize = 4 << 20;
+/// From so many parts on a regular expression is taken for one of these.
+const LARGE_REGEX_PARTS: u64 = 8_192;
+/// Parts of all regular expressions of a set: seven times what SigmaHQ's 2,446 rules come to.
+pub(super) const REGEX_PARTS_MAX: u64 = 500_000;
 /// Brackets of a regular expression within one another.
 const REGEX_DEPTH_MAX: u32 = 64;
 /// Bytes of one value that single letters are left open in: it is tried at each letter of a text.
@@ -221,12 +229,28 @@ pub(super) struct Flags {
     pub dot_all: bool,
 }
 
-/// `large_left` counts down the regular expressions that may yet be large.
-pub(super) fn regex(source: &str, flags: Flags, large_left: &mut usize) -> Result<Regex, Problem> {
+/// `parts_left` counts down what the set's regular expressions may come to. Told from the syntax
+/// alone: what is too much is never compiled.
+pub(super) fn regex(source: &str, flags: Flags, parts_left: &mut u64) -> Result<Regex, Problem> {
     if source.len() > REGEX_LENGTH_MAX {
         let what = "bytes in the regular expression";
         return Err(Problem::TooMany { what, found: source.len(), max: REGEX_LENGTH_MAX });
     }
+    let syntax = ParserBuilder::new()
+        .case_insensitive(flags.ignore_case)
+        .multi_line(flags.multi_line)
+        .dot_matches_new_line(flags.dot_all)
+        .nest_limit(REGEX_DEPTH_MAX)
+        .build()
+        .parse(source);
+    let parts = syntax.as_ref().map_or(0, parts);
+    let Some(left) = parts_left.checked_sub(parts) else {
+        let found = REGEX_PARTS_MAX.saturating_sub(*parts_left).saturating_add(parts);
+        let what = "parts in the set's regular expressions, each repetition counted";
+        let (found, max) = (found as usize, REGEX_PARTS_MAX as usize);
+        return Err(Problem::TooMany { what, found, max });
+    };
+    *parts_left = left;
     let build = |size_max: usize| {
         RegexBuilder::new(source)
             .case_insensitive(flags.ignore_case)
@@ -237,14 +261,33 @@ pub(super) fn regex(source: &str, flags: Flags, large_left: &mut usize) -> Resul
             .nest_limit(REGEX_DEPTH_MAX)
             .build()
     };
-    let built = match build(REGEX_SIZE_MAX) {
-        Err(regex::Error::CompiledTooBig(_)) if *large_left > 0 => {
-            *large_left -= 1;
-            build(LARGE_REGEX_SIZE_MAX)
-        }
-        built => built,
+    let built = match parts {
+        LARGE_REGEX_PARTS.. => build(LARGE_REGEX_SIZE_MAX),
+        _ => match build(REGEX_SIZE_MAX) {
+            Err(regex::Error::CompiledTooBig(_)) => build(LARGE_REGEX_SIZE_MAX),
+            built => built,
+        },
     };
     built.map_err(|error| Problem::Regex(told(&error)))
+}
+
+/// Bytes and ranges of characters in it, as often as they are repeated. What compiling costs is
+/// in proportion. Saturates.
+fn parts(hir: &Hir) -> u64 {
+    let sum =
+        |parts_of: &[Hir]| parts_of.iter().fold(1, |sum: u64, hir| sum.saturating_add(parts(hir)));
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => 1,
+        HirKind::Literal(literal) => literal.0.len() as u64,
+        HirKind::Class(Class::Unicode(class)) => class.ranges().len() as u64,
+        HirKind::Class(Class::Bytes(class)) => class.ranges().len() as u64,
+        HirKind::Capture(capture) => parts(&capture.sub).saturating_add(1),
+        HirKind::Repetition(repeated) => {
+            let times = repeated.max.unwrap_or(repeated.min.saturating_add(1)).max(1);
+            parts(&repeated.sub).saturating_mul(times.into())
+        }
+        HirKind::Concat(all) | HirKind::Alternation(all) => sum(all),
+    }
 }
 
 /// The parser's drawing of the fault spans lines; its last line says what is wrong.
@@ -301,12 +344,16 @@ mod tests {
     #[test]
     fn bounds_regular_expressions() {
         let refused = |source: &str| {
-            regex(source, Flags::default(), &mut 1).expect_err("hostile").to_string()
+            let error = regex(source, Flags::default(), &mut REGEX_PARTS_MAX.clone());
+            error.expect_err("hostile").to_string()
         };
-        assert!(refused(r"(a{1000}){1000}").contains("size limit"));
-        let mut large_left = 1;
-        let mut large = || regex(r"\w{1,40}", Flags::default(), &mut large_left).is_ok();
-        assert_eq!((large(), large()), (true, false));
+        assert!(refused(r"(a{1000}){1000}").starts_with("too many parts in the set's"));
+        assert!(refused(r"((a{0,100}){0,100}){0,100}").starts_with("too many parts in the set's"));
+        assert!(refused(r"\w{480}").contains("size limit"));
+        let mut left = REGEX_PARTS_MAX;
+        let large = (0..256).filter(|_| regex(r"\w{1,40}", Flags::default(), &mut left).is_ok());
+        assert_eq!(large.count(), 15);
+        assert!(regex(r"^[a-z]\d+$", Flags::default(), &mut left).is_ok(), "small ones go on");
         assert!(refused(&"(".repeat(100)).contains("not a usable regular expression"));
         assert!(refused(r"(?=a)").contains("look-around"));
         assert!(refused(&"a".repeat(REGEX_LENGTH_MAX + 1)).contains("too many bytes"));

@@ -5,6 +5,7 @@
 
 mod actor;
 mod later;
+mod name;
 mod slab;
 mod source;
 mod table;

@@ -5,7 +5,7 @@ use std::hash::BuildHasher;
 use hashbrown::HashTable;
 use serde::{Deserialize, Serialize};
 
-use super::slab::Slab;
+use super::{name::Name, slab::Slab};
 use crate::engine::model::EventTime;
 
 /// What a table must know of a state to choose what to forget.
@@ -25,7 +25,7 @@ const NAME_BYTES_MAX: usize = 256;
 
 struct Row<S> {
     hash: u64,
-    name: Box<str>,
+    name: Name,
     state: S,
     /// Stands in the list of what is to be saved.
     changed: bool,
@@ -82,7 +82,7 @@ impl<S: Evictable> Table<S> {
         let rows = &self.rows;
         let found = self.index.find(hash, |&i| {
             let row = &rows[i as usize];
-            row.hash == hash && *row.name == *name
+            row.hash == hash && row.name.is(name)
         });
         let slot = match found {
             Some(&slot) => slot as usize,
@@ -105,13 +105,13 @@ impl<S: Evictable> Table<S> {
         let name = cut(name);
         let hash = self.hasher.hash_one(name);
         let rows = &self.rows;
-        let slot = *self.index.find(hash, |&i| *rows[i as usize].name == *name)?;
+        let slot = *self.index.find(hash, |&i| rows[i as usize].name.is(name))?;
         Some(&mut self.rows[slot as usize].state)
     }
 
     /// Every name with its state.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &S)> {
-        self.rows.iter().map(|row| (&*row.name, &row.state))
+        self.rows.iter().map(|row| (row.name.as_str(), &row.state))
     }
 
     pub fn len(&self) -> usize {
@@ -130,12 +130,17 @@ impl<S: Evictable> Table<S> {
     /// Bytes held. Walks the table: for a metric now and then, not for every event.
     pub fn bytes(&self) -> usize {
         let inline = self.rows.capacity() * size_of::<Row<S>>() + self.index.capacity() * 5;
-        inline + self.rows.iter().map(|row| row.name.len() + row.state.heap_bytes()).sum::<usize>()
+        inline
+            + self
+                .rows
+                .iter()
+                .map(|row| row.name.heap_bytes() + row.state.heap_bytes())
+                .sum::<usize>()
     }
 
     fn insert(&mut self, hash: u64, name: &str) -> usize {
         let row =
-            Row { hash, name: name.into(), state: S::default(), changed: false, saved: false };
+            Row { hash, name: Name::new(name), state: S::default(), changed: false, saved: false };
         let slot = if self.rows.len() < self.entries_max {
             self.rows.push(row);
             self.rows.len() - 1
@@ -149,7 +154,7 @@ impl<S: Evictable> Table<S> {
             // It stands in the list already, for whoever holds the slot when that is read.
             self.rows[victim].changed = old.changed;
             if old.saved {
-                self.forgotten.push(old.name);
+                self.forgotten.push(old.name.into_boxed());
             }
             self.evicted += 1;
             victim
@@ -175,7 +180,7 @@ impl<S: Evictable> Table<S> {
             if let Some(row) = self.rows.get_mut(slot as usize) {
                 row.changed = false;
                 row.saved = true;
-                put(&row.name, slot, &row.state);
+                put(row.name.as_str(), slot, &row.state);
             }
         }
         saving
@@ -213,7 +218,7 @@ impl<S: Evictable> Table<S> {
             if changed {
                 self.changed.push(slot);
             }
-            self.rows.push(Row { hash, name, state, changed, saved: true });
+            self.rows.push(Row { hash, name: Name::new(&name), state, changed, saved: true });
             let rows = &self.rows;
             self.index.insert_unique(hash, slot, |&i| rows[i as usize].hash);
         }

@@ -77,12 +77,15 @@ impl Books {
     }
 
     pub fn add(&mut self, at: u32, note: Note, span: Span) {
+        let needed = span.mark.saturating_sub(span.window.saturating_add(span.lateness));
         match (&mut *self, note) {
             (Self::Counts(log), Note::Event) => {
+                log.make_room(needed);
                 log.insert(at, Count(1));
                 blend_when_full(log, span);
             }
             (Self::Sums(log), Note::Number(number)) => {
+                log.make_room(needed);
                 log.insert(at, Sum::of(number));
                 blend_when_full(log, span);
             }
@@ -90,10 +93,12 @@ impl Books {
                 sample(log, level, turn, at, number, span);
             }
             (Self::Hits(log), Note::Match(position)) => {
+                log.make_room(needed);
                 log.insert(at, Hit(position));
                 thin_when_full(log, span);
             }
             (Self::Values(log), Note::Value(hash)) => {
+                log.make_room(needed);
                 log.insert(at, Tag((hash >> 32) as u32));
                 if log.len() > SINGLE_MAX && !forget(log, SINGLE_MAX, span) {
                     *self = Self::Many(Box::new(Many::of(log, span)));
@@ -147,6 +152,9 @@ impl Books {
     pub fn judge(&self, plan: &Correlation, from: u32, to: u32) -> Option<f64> {
         let bounds = &plan.bounds;
         let value = match self {
+            // Most groups are far from any threshold: their entries need not be touched.
+            Self::Counts(log) if bounds.exceed(log.total() as f64) => return None,
+            Self::Values(log) if bounds.exceed(log.total() as f64) => return None,
             Self::Counts(log) => total(log.window(from, to)) as f64,
             Self::Sums(log) => {
                 let entries = log.window(from, to);
@@ -166,6 +174,11 @@ impl Books {
                     return None;
                 }
                 distinct(entries) as f64
+            }
+            Self::Many(many)
+                if bounds.exceed((many.seen.total() * many.last_seen.weight()) as f64) =>
+            {
+                return None;
             }
             Self::Many(many) => {
                 (total(many.seen.window(from, to)) * many.last_seen.weight()) as f64
@@ -222,24 +235,19 @@ impl Many {
 
     fn touch(&mut self, hash: u64, at: u32, span: Span) {
         let start = span.mark.saturating_sub(span.window);
-        if !self.last_seen.is_exact() && total(self.seen.window(start, u32::MAX)) < SAMPLE_MIN {
+        if !self.last_seen.is_exact() && !self.seen.has(SAMPLE_MIN, start) {
             *self = Self::default();
         }
         let Self { last_seen, seen } = self;
-        let take_off = |seen: &mut Log<Count>, from: u32| {
-            if let Some(count) = seen.last_not_after(from) {
-                count.0 = count.0.saturating_sub(1);
-            }
-        };
-        match last_seen.touch(hash, at.max(1), start, |from| take_off(seen, from)) {
+        match last_seen.touch(hash, at.max(1), start, |from| seen.take_off(from)) {
             Touch::Fresh => seen.insert(at, Count(1)),
             Touch::Moved { from } => {
-                take_off(seen, from);
+                seen.take_off(from);
                 seen.insert(at, Count(1));
             }
             Touch::Unchanged => {}
         }
-        if seen.len() > ENTRIES_MAX / 2 {
+        if seen.len() > ENTRIES_MAX {
             seen.drop_before(start);
             seen.retain(|(_, count)| count.0 > 0);
         }

@@ -2,23 +2,45 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::payload::{Hit, Payload};
+use super::payload::{Count, Hit, Payload};
+
+/// Entries up to which a log grows without looking at what it could let go.
+const ROOM_MIN: usize = 16;
 
 /// Entries sorted by time, in milliseconds from a base that the owner knows.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(from = "Saved<V>", bound(deserialize = "V: Payload + Deserialize<'de>"))]
 pub(super) struct Log<V> {
     entries: Vec<(u32, V)>,
+    /// What all entries stand for together: no window holds more.
+    #[serde(skip)]
+    total: u64,
+}
+
+/// What is kept of a log.
+#[derive(Deserialize)]
+struct Saved<V> {
+    entries: Vec<(u32, V)>,
+}
+
+impl<V: Payload> From<Saved<V>> for Log<V> {
+    fn from(saved: Saved<V>) -> Self {
+        let mut log = Self { entries: saved.entries, total: 0 };
+        log.count();
+        log
+    }
 }
 
 impl<V> Default for Log<V> {
     fn default() -> Self {
-        Self { entries: Vec::new() }
+        Self { entries: Vec::new(), total: 0 }
     }
 }
 
 impl<V: Payload> Log<V> {
     /// Notes `value` at `at`, where it belongs.
     pub fn insert(&mut self, at: u32, value: V) {
+        self.total += value.count();
         let end = match self.entries.last() {
             Some((last, _)) if *last > at => self.entries.partition_point(|(time, _)| *time <= at),
             _ => self.entries.len(),
@@ -42,6 +64,20 @@ impl<V: Payload> Log<V> {
         self.entries.len()
     }
 
+    /// At least what any window holds, without a look at the entries.
+    pub fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// Before the entries move to a larger place, what lies before `horizon` makes room instead,
+    /// where it is enough of them.
+    pub fn make_room(&mut self, horizon: u32) {
+        let full = self.entries.len() >= ROOM_MIN && self.entries.len() == self.entries.capacity();
+        if full && self.entries.get(self.entries.len() / 4).is_some_and(|(at, _)| *at < horizon) {
+            self.drop_before(horizon);
+        }
+    }
+
     pub fn newest(&self) -> Option<u32> {
         self.entries.last().map(|(time, _)| *time)
     }
@@ -59,11 +95,13 @@ impl<V: Payload> Log<V> {
     pub fn drop_before(&mut self, horizon: u32) {
         let gone = self.entries.partition_point(|(time, _)| *time < horizon);
         self.entries.drain(..gone);
+        self.count();
     }
 
     pub fn drop_after(&mut self, horizon: u32) {
         let kept = self.entries.partition_point(|(time, _)| *time <= horizon);
         self.entries.truncate(kept);
+        self.count();
     }
 
     /// Brings entries of one pane together at the first one's time, wherever `V` takes others in.
@@ -73,20 +111,21 @@ impl<V: Payload> Log<V> {
         self.entries.dedup_by(|(time, value), (first, kept)| {
             *time / pane == *first / pane && kept.absorb(*value)
         });
+        self.count();
     }
 
     pub fn keep_newest(&mut self, max: usize) {
         self.entries.drain(..self.entries.len().saturating_sub(max));
+        self.count();
     }
 
     pub fn retain(&mut self, keep: impl FnMut(&(u32, V)) -> bool) {
         self.entries.retain(keep);
+        self.count();
     }
 
-    /// What an event at `at` was noted in.
-    pub fn last_not_after(&mut self, at: u32) -> Option<&mut V> {
-        let end = self.entries.partition_point(|(time, _)| *time <= at);
-        end.checked_sub(1).and_then(|place| self.entries.get_mut(place)).map(|(_, value)| value)
+    fn count(&mut self) {
+        self.total = self.entries.iter().map(|(_, value)| value.count()).sum();
     }
 
     /// Moves every entry by `by` milliseconds; what falls out of range is dropped.
@@ -100,6 +139,7 @@ impl<V: Payload> Log<V> {
                 Err(_) => false,
             }
         });
+        self.count();
     }
 
     pub fn heap_bytes(&self) -> usize {
@@ -111,6 +151,28 @@ impl<V: Payload> Log<V> {
         if self.entries.capacity() > 16 && self.entries.len() * 4 < self.entries.capacity() {
             self.entries.shrink_to(self.entries.len() * 2);
         }
+    }
+}
+
+impl Log<Count> {
+    /// Takes off one of what was noted last at `at` or before.
+    pub fn take_off(&mut self, at: u32) {
+        let end = self.entries.partition_point(|(time, _)| *time <= at);
+        let noted = end.checked_sub(1).and_then(|place| self.entries.get_mut(place));
+        if let Some((_, count)) = noted.filter(|(_, count)| count.0 > 0) {
+            count.0 -= 1;
+            self.total = self.total.saturating_sub(1);
+        }
+    }
+
+    /// Whether `least` are noted from `horizon` on. The newest decide as a rule.
+    pub fn has(&self, least: u64, horizon: u32) -> bool {
+        let mut left = least;
+        self.total >= least
+            && self.entries.iter().rev().take_while(|(at, _)| *at >= horizon).any(|(_, count)| {
+                left = left.saturating_sub(u64::from(count.0));
+                left == 0
+            })
     }
 }
 
@@ -131,5 +193,6 @@ impl Log<Hit> {
             }
             self.entries.push(entry);
         }
+        self.count();
     }
 }

@@ -6,6 +6,10 @@ use serde::{Deserialize, Serialize};
 pub(super) trait Payload: Copy {
     /// Takes in another of the same instant; false where it must stand apart.
     fn absorb(&mut self, other: Self) -> bool;
+    /// How many things it stands for.
+    fn count(&self) -> u64 {
+        1
+    }
     /// Among those of one instant, smaller comes first.
     fn rank(&self) -> u8 {
         0
@@ -20,6 +24,10 @@ impl Payload for Count {
     fn absorb(&mut self, other: Self) -> bool {
         self.0 = self.0.saturating_add(other.0);
         true
+    }
+
+    fn count(&self) -> u64 {
+        u64::from(self.0)
     }
 }
 
