@@ -85,7 +85,8 @@ pub async fn run(config: Config, stop: Arc<AtomicBool>, hooks: Hooks) -> Result<
     let categories: Vec<String> =
         settings.enricher.catalogue.categories().map(str::to_owned).collect();
     let inputs: Vec<String> = config.input.iter().map(|input| input.topic.clone()).collect();
-    let telemetry = Telemetry::new(&inputs, categories);
+    let lookups = Some(config.kafka.topics().lookups).filter(|_| config.roles.detect);
+    let telemetry = Telemetry::with_own(&inputs, lookups.as_deref(), categories);
     telemetry.demo(hooks.demo);
     telemetry.rules(&settings.rules, now_on_the_wall());
     telemetry.budget(settings.suite.budget());

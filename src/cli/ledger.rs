@@ -13,7 +13,8 @@ use crate::config::{Purpose, load};
 /// Print, per topic and partition, how many records were read and what became of them, against
 /// Kafka's own offsets.
 ///
-/// The figures are those of the last save, so a running monitor shows some lag. Exits with 1 where
+/// Beside the inputs stands the topic of lookups, in which partitions tell each other who looked up
+/// whom. The figures are those of the last save, so a running monitor shows some lag. Exits with 1 where
 /// the account does not balance.
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -28,9 +29,11 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     init_logging(false);
     let config = load(&arguments.config, Purpose::Run).or_exit(Exit::BadConfig)?;
-    let inputs: Vec<String> = config.input.iter().map(|input| input.topic.clone()).collect();
+    // Lookups are read as inputs are, and nothing lost among them may pass unseen.
+    let mut topics: Vec<String> = config.input.iter().map(|input| input.topic.clone()).collect();
+    topics.push(config.kafka.topics().lookups);
     let link = Arc::new(Link::new(Telemetry::new(&[], [])));
-    let lines = ledger(&config.kafka, &inputs, &link).or_exit(Exit::Internal)?;
+    let lines = ledger(&config.kafka, &topics, &link).or_exit(Exit::Internal)?;
     if arguments.json {
         for line in &lines {
             println!("{}", serde_json::to_string(line).or_exit(Exit::Internal)?);

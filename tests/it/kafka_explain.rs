@@ -10,7 +10,7 @@ use crate::setup::Setup;
 use crate::simulated::Simulated;
 use crate::stream::SharedBroker;
 
-fn explain(setup: &Setup, id: &str) -> (Option<i32>, String, String) {
+pub fn explain(setup: &Setup, id: &str) -> (Option<i32>, String, String) {
     let config = setup.config();
     let words = ["explain", id, "--json", "-c"].map(AsRef::as_ref);
     let output = tidewaiter(words.into_iter().chain([config.as_os_str()]));

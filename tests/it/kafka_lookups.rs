@@ -8,8 +8,9 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 use tidewaiter::engine::model::EventTime;
 
+use crate::kafka_explain::explain;
 use crate::monitor::{Monitor, until};
-use crate::setup::{Setup, assert_same_findings, titles};
+use crate::setup::{Setup, assert_same_findings, check_ledger, titles};
 use crate::stream::{Sent, SharedBroker};
 
 const OFFICERS: i64 = 60;
@@ -56,6 +57,7 @@ struct Installation {
     setup: Setup,
     file: PathBuf,
     total: i64,
+    partitions: i32,
 }
 
 impl Installation {
@@ -64,12 +66,7 @@ impl Installation {
         let catalogue = setup.path("catalogue.toml");
         let text = "[[dataset]]\nname = \"pnr\"\ncategory = \"travel\"\ntier = 1\n";
         std::fs::write(&catalogue, text).unwrap();
-        // What a subject's token is decides whom it shares a place in the table with.
-        std::fs::write(setup.path("key"), "0123456789abcdef0123456789abcdef").unwrap();
-        let rest = format!(
-            "[data]\ncatalogue = \"{}\"\n[privacy]\npseudonym_key = {{ file = \"key\" }}\n",
-            catalogue.display()
-        );
+        let rest = format!("[data]\ncatalogue = \"{}\"\n", catalogue.display());
         setup.configure(broker.lock().bootstrap(), kafka, &rest);
         let events = events();
         let total = events.len() as i64;
@@ -83,7 +80,7 @@ impl Installation {
             (Some(key), Some(event.to_string().into_bytes()))
         };
         setup.stream.produce(&setup.input("access"), events.into_iter().map(sent));
-        Self { setup, file, total }
+        Self { setup, file, total, partitions }
     }
 
     fn until_committed(&self, share: i64) {
@@ -107,7 +104,17 @@ impl Installation {
         });
         self.setup.settled();
         monitors.into_iter().for_each(|monitor| drop(monitor.stop_well()));
-        assert_same_findings(&fan_in(self.setup.findings()), &expected);
+        let found = fan_in(self.setup.findings());
+        assert_same_findings(&found, &expected);
+        // Whoever counted it, it comes out again from what the inputs retain.
+        for (id, finding) in &found {
+            let (code, out, error) = explain(&self.setup, id);
+            assert_eq!(code, Some(0), "{out}{error}");
+            let said: Value = serde_json::from_str(&out).unwrap();
+            assert_eq!(&said["again"], finding);
+            assert!(said["events"][0]["source"]["offset"].is_u64(), "{said}");
+        }
+        check_ledger(&self.setup, &[("access", self.partitions)]);
         let of_star = |incidents: &[Value]| -> Vec<String> {
             let stand = incidents.iter().filter(|incident| incident["status"] != "merged");
             let titles = titles(&stand.cloned().collect::<Vec<_>>()).into_iter();

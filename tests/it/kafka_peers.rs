@@ -7,6 +7,7 @@ use serde_json::Value;
 use tidewaiter::engine::model::EventTime;
 
 use crate::kafka_budget::metric;
+use crate::kafka_explain::explain;
 use crate::learned::{UNEXPLAINED, honest_days, unexplained_day};
 use crate::monitor::{Monitor, until};
 use crate::setup::{Setup, assert_same_findings};
@@ -56,11 +57,18 @@ impl Installation {
         let begin = EventTime::parse("2026-03-02T00:00:00Z").unwrap();
         let turn = begin.millis() / 86_400_000 + day + 1;
         let others = f64::from(self.partitions - 1);
-        until(&format!("what counts from day {turn} on"), || {
+        until(&format!("{}: what counts from day {turn} on", self.setup.name), || {
             let day = self.metric("tidewaiter_peers_decided_day")?;
             let known = self.metric(r#"tidewaiter_peers_partitions{of="decided_least"}"#)?;
             let decided = day == turn as f64 && known == others;
-            if decided { Ok(()) } else { Err(format!("{known} others for day {day}")) }
+            let log = self.monitor.as_ref().map(Monitor::log).unwrap_or_default();
+            let log = log[log.len().saturating_sub(4)..].join("\n");
+            let told = || self.setup.stream.read_all(&self.setup.own("peers")).len();
+            if decided {
+                Ok(())
+            } else {
+                Err(format!("{known} others for {day}; {} told; {log}", told()))
+            }
         });
     }
 
@@ -84,6 +92,16 @@ impl Installation {
         self.show(day, second);
     }
 
+    /// What was found comes out again, with what the other partitions had told by then.
+    fn explained(&self, findings: &[&Value]) {
+        for finding in findings {
+            let (code, out, error) = explain(&self.setup, finding["id"].as_str().unwrap());
+            assert_eq!(code, Some(0), "{out}{error}");
+            let said: Value = serde_json::from_str(&out).unwrap();
+            assert_eq!(&said["again"], *finding);
+        }
+    }
+
     /// Thresholds of lanes, as the mean over partitions.
     fn thresholds(&mut self) -> BTreeMap<&'static str, f64> {
         let lanes = ["fused", "burst", "unexplained", "novelty", "off_hours"];
@@ -96,7 +114,7 @@ impl Installation {
             .collect()
     }
 
-    fn end(mut self) -> BTreeMap<String, Value> {
+    fn end(&mut self) -> BTreeMap<String, Value> {
         self.setup.settled();
         self.monitor.take().expect("runs").stop_well();
         self.setup.findings()
@@ -139,15 +157,14 @@ fn eight_partitions_hold_officers_to_what_one_does() {
     let (in_one, in_eight) = (one.metric(days).unwrap(), eight.metric(days).unwrap());
     assert!((in_one / in_eight - 1.0).abs() < 0.01, "{in_one} {in_eight}");
     let (of_one, of_eight) = (one.thresholds(), eight.thresholds());
-    println!("{in_one} {in_eight} {of_one:?} {of_eight:?}");
     for (lane, threshold) in &of_one {
         let apart = (threshold - of_eight[lane]).abs();
         assert!(apart < 0.5, "{lane}: {threshold} {}", of_eight[lane]);
     }
-    let (one, eight) = (one.end(), eight.end());
-    let (in_one, in_eight) = (odd(&one), odd(&eight));
-    println!("{in_one:?}\n{in_eight:?}");
+    let (of_one, of_eight) = (one.end(), eight.end());
+    let (in_one, in_eight) = (odd(&of_one), odd(&of_eight));
     assert!(!in_one.is_empty() && !in_eight.is_empty(), "{in_one:?} {in_eight:?}");
+    eight.explained(&in_eight);
 }
 
 #[test]

@@ -215,9 +215,7 @@ impl Worker {
             let at = at.and_then(|at| if let Offset::Offset(at) = at { Some(at) } else { None });
             let (lane, restored) = self.restore(&partition, at, kept)?;
             entries += restored;
-            if !lane.gathers {
-                self.consumer.context().advance(&partition, lane.mark.next);
-            }
+            self.consumer.context().advance(&partition, lane.mark.next);
             self.lanes.insert(partition, lane);
         }
         self.place(&mut list).map_err(WorkerError::Group)?;

@@ -175,19 +175,22 @@ impl Lane {
             return Ok(());
         }
         let time_ms = record.time_ms.unwrap_or_else(wall_clock_ms);
-        let Self { shard, mark, .. } = self;
+        let Self { shard, mark, counts, telemetry, .. } = self;
         self.changed = true;
+        counts.records_in += 1;
         mark.gaps += (offset - mark.next).unsigned_abs();
         mark.next = offset + 1;
         mark.time_ms = time_ms;
         match Lookups::from_bytes(payload) {
             Ok(lookups) => {
-                mark.scored += 1;
+                (mark.scored, counts.scored) = (mark.scored + 1, counts.scored + 1);
                 let now = EventTime::from_millis(time_ms).unwrap_or_default();
                 shard.gather(lookups, now, to.settings, to.out);
             }
             Err(error) => {
                 mark.dead_lettered += 1;
+                counts.dead_lettered += 1;
+                telemetry.refused(Refusal::UnknownFormat.label());
                 tracing::warn!(topic = record.topic, offset, %error, "not written by a detector");
                 let letter = DeadLetter::new(record, &Refusal::UnknownFormat);
                 let letter = serde_json::to_vec(&letter)?;

@@ -82,7 +82,28 @@ struct Days {
     pieces: BTreeMap<u16, BTreeMap<u16, Vec<u8>>>,
 }
 
+impl Days {
+    fn hold(&mut self, figures: Figures) {
+        self.whole.insert(figures.day, Arc::new(figures));
+        while self.whole.len() > DAYS_HELD {
+            self.whole.pop_first();
+        }
+    }
+}
+
 impl Board {
+    /// Holds what a shard tells, where that needs no topic.
+    pub fn hold(&self, (topic, partition): (&str, i32), figures: Figures) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.entry((topic.into(), partition)).or_default().hold(figures);
+        self.version.fetch_add(1, Ordering::Release);
+    }
+
+    /// Grows with each shard's day.
+    pub fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
     fn take(&self, payload: &[u8]) -> Result<(), PeersError> {
         let piece: Piece = match payload.split_first() {
             Some((&PIECE_VERSION, content)) => {
@@ -105,11 +126,7 @@ impl Board {
         if pieces.len() == usize::from(piece.of) {
             let whole = days.pieces.remove(&piece.day).unwrap_or_default();
             let bytes: Vec<u8> = whole.into_values().flatten().collect();
-            let figures = Figures::from_bytes(&bytes)?;
-            days.whole.insert(piece.day, Arc::new(figures));
-            while days.whole.len() > DAYS_HELD {
-                days.whole.pop_first();
-            }
+            days.hold(Figures::from_bytes(&bytes)?);
             self.version.fetch_add(1, Ordering::Release);
         }
         while days.pieces.len() > DAYS_HELD {
@@ -120,9 +137,9 @@ impl Board {
 
     /// What a partition whose last event is of `day` should count of others from the turn after
     /// that on; none where that is what it does anyway. `day` is 0 before its first event.
-    fn decide(
+    pub fn decide(
         &self,
-        own: &Partition,
+        own: &(String, i32),
         day: u16,
         (in_force, next): (&Version, Option<&Version>),
         groups_max: usize,
@@ -244,7 +261,7 @@ impl Worker {
         if !board.caught_up.load(Ordering::Acquire) {
             return;
         }
-        let version = board.version.load(Ordering::Acquire);
+        let version = board.version();
         let settings =
             Arc::clone(&self.parts.settings.read().unwrap_or_else(PoisonError::into_inner));
         let groups_max = settings.suite.groups_max();

@@ -43,7 +43,7 @@ impl Telemetry {
 
     fn records(&self, to: &mut Exposition) {
         let topics: Vec<Ledger<'_>> = self
-            .every_topic()
+            .accounts()
             .map(|topic| {
                 let totals = locked(&topic.totals);
                 let refused = totals.refused.iter().map(|(reason, n)| (*reason, *n)).collect();

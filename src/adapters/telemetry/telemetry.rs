@@ -20,6 +20,8 @@ pub struct Telemetry {
     pub(super) topics: BTreeMap<String, Arc<TopicTelemetry>>,
     /// Counts of a topic that was not named beforehand.
     pub(super) other: Arc<TopicTelemetry>,
+    /// Counts of a topic of ours that is read as inputs are: it is in the account, and no input.
+    own: Option<Arc<TopicTelemetry>>,
     pub(super) categories: Arc<Categories>,
     figures: Mutex<Figures>,
     pub(super) origin: Instant,
@@ -29,6 +31,15 @@ pub struct Telemetry {
 impl Telemetry {
     /// `topics` and `categories` are the label sets; anything else is counted as `other`.
     pub fn new(topics: &[String], categories: impl IntoIterator<Item = String>) -> Arc<Self> {
+        Self::with_own(topics, None, categories)
+    }
+
+    /// `own` is a topic of ours that is read as `topics` are.
+    pub fn with_own(
+        topics: &[String],
+        own: Option<&str>,
+        categories: impl IntoIterator<Item = String>,
+    ) -> Arc<Self> {
         let origin = Instant::now();
         let categories = Arc::new(Categories::new(categories));
         let topic = |name: &str| Arc::new(TopicTelemetry::new(name, categories.clone(), origin));
@@ -37,6 +48,7 @@ impl Telemetry {
         Arc::new(Self {
             topics: topics.iter().map(|name| (name.clone(), topic(name))).collect(),
             other: topic(OTHER),
+            own: own.map(topic),
             categories: categories.clone(),
             figures: Mutex::new(figures),
             origin,
@@ -46,7 +58,8 @@ impl Telemetry {
 
     /// Where a topic's batches are handed in; ask once, not once a batch.
     pub fn topic(&self, name: &str) -> Arc<TopicTelemetry> {
-        self.topics.get(name).unwrap_or(&self.other).clone()
+        let own = self.own.iter().find(|own| own.name == name);
+        own.or(self.topics.get(name)).unwrap_or(&self.other).clone()
     }
 
     pub fn findings(&self, findings: &[Finding]) {
@@ -182,12 +195,18 @@ impl Telemetry {
     }
 
     /// All topics named beforehand, and `other` where it was ever needed.
+    /// Inputs, and what is read as they are.
+    pub(super) fn accounts(&self) -> impl Iterator<Item = &Arc<TopicTelemetry>> {
+        self.every_topic().chain(&self.own)
+    }
+
     pub(super) fn every_topic(&self) -> impl Iterator<Item = &Arc<TopicTelemetry>> {
         let used = locked(&self.other.totals).counts.records_in > 0;
         self.topics.values().chain(Some(&self.other).filter(|_| used))
     }
 
     fn label<'a>(&self, topic: &'a str) -> &'a str {
-        if self.topics.contains_key(topic) { topic } else { OTHER }
+        let own = self.own.as_ref().is_some_and(|own| own.name == topic);
+        if own || self.topics.contains_key(topic) { topic } else { OTHER }
     }
 }

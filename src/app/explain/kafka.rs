@@ -5,12 +5,14 @@ use std::sync::Arc;
 use rdkafka::Message as _;
 
 use super::retrace::{Retrace, Retraced};
+use super::shards::from_shards;
 use crate::adapters::kafka::{
     History, HistoryError, InputConfig, LedgerError, Link, Stretch, ledger,
 };
 use crate::config::Config;
 use crate::engine::decode::{Decoder, Expected};
 use crate::engine::detect::Stream;
+use crate::engine::detect::baseline::LEARNED;
 use crate::engine::model::{EventTime, Finding, Origin, Source};
 use crate::engine::shard::{Shard, ShardConfig};
 
@@ -55,10 +57,15 @@ pub fn explain_kafka(
     if retrace.is_chain() {
         return from_findings(retrace, config, link, progress);
     }
-    let place = &retrace.recorded().source;
+    let recorded = retrace.recorded();
+    let place = &recorded.source;
     let Source::Kafka { topic, partition, offset } = place else {
         return Err(ExplainKafkaError::NotKafka { place: place.clone() });
     };
+    if LEARNED.contains(&&*recorded.detector) {
+        let place = (topic.as_str(), *partition, *offset as i64);
+        return from_shards(retrace, config, shard, link, place, progress);
+    }
     from_input(retrace, config, shard, link, (topic, *partition, *offset as i64), progress)
 }
 

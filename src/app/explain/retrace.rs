@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::engine::correlate::{Chains, CorrelateConfig, Correlated, Correlator};
 use crate::engine::decode::Decoder;
 use crate::engine::detect::Exceptions;
+use crate::engine::detect::baseline::{Figures, Lookup, Lookups};
 use crate::engine::model::{Entry, EntryKind, EventTime, Finding, Key, KeyKind, Origin, Source};
 use crate::engine::shard::{Incoming, Output, Settings, Shard, Watch};
 use crate::engine::timeline::sentence;
@@ -45,6 +46,9 @@ pub struct Retrace<'s> {
     places: BTreeMap<&'s str, Option<(Source, EventTime)>>,
     story: Vec<Entry>,
     out: Output,
+    /// What is for other shards.
+    lookups: Vec<Lookup>,
+    figures: Vec<Figures>,
     traced: Retraced,
 }
 
@@ -67,6 +71,8 @@ impl<'s> Retrace<'s> {
             places: recorded.evidence.iter().map(|id| (id.as_str(), None)).collect(),
             story: Vec::new(),
             out: Output::default(),
+            lookups: Vec::new(),
+            figures: Vec::new(),
             traced: Retraced::default(),
         }
     }
@@ -109,8 +115,32 @@ impl<'s> Retrace<'s> {
         let incoming = Incoming { event: &event, raw: &raw, origin, broker_time };
         shard.judge(&incoming, self.settings, &mut self.out);
         let found = std::mem::take(&mut self.out.findings);
+        self.lookups.append(&mut self.out.lookups);
+        self.figures.append(&mut self.out.figures);
         self.out.clear();
         found.into_iter().any(|finding| self.look(finding, shard))
+    }
+
+    /// What the last record's shard has for others.
+    pub(super) fn take_told(&mut self) -> (Vec<Lookup>, Vec<Figures>) {
+        (std::mem::take(&mut self.lookups), std::mem::take(&mut self.figures))
+    }
+
+    pub(super) fn settings(&self) -> &Settings {
+        self.settings
+    }
+
+    /// Counts lookups in `shard`; they were made in `from`. True once the finding is there.
+    pub(super) fn gather(
+        &mut self,
+        (shard, from): (&mut Shard, &mut Shard),
+        told: Lookups,
+        now: EventTime,
+    ) -> bool {
+        shard.gather(told, now, self.settings, &mut self.out);
+        let found = std::mem::take(&mut self.out.findings);
+        self.out.clear();
+        found.into_iter().any(|finding| self.look(finding, from))
     }
 
     /// Everything has been read: tells of silence, where that is what was found.

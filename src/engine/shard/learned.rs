@@ -151,7 +151,7 @@ impl Learned {
     /// For one of `shards` that share the actors.
     fn peers(&self, shards: u32, seed: u64) -> Result<Peers, LearnedError> {
         let mut peers: Peers = postcard::from_bytes(&self.peers).map_err(LearnedError::Read)?;
-        peers.lanes.rank();
+        peers.lanes.rank_learned();
         let minute = (self.span.until.millis() / MINUTE_MS).clamp(0, i64::from(u32::MAX));
         peers.learned(minute as u32, shards, self.span.key == key_of(seed));
         Ok(peers)

@@ -11,6 +11,9 @@ pub struct RoleBook {
     pub parts: Vec<Scores>,
     pub lanes: Vec<Scores>,
     pub numbers: BookNumbers,
+    /// A day has turned since it was begun: until then nothing is ranked by it.
+    #[serde(skip)]
+    pub turned: bool,
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
@@ -28,6 +31,7 @@ impl Default for RoleBook {
             parts: vec![Scores::default(); PARTS],
             lanes: vec![Scores::default(); LANES],
             numbers,
+            turned: false,
         }
     }
 }
@@ -46,7 +50,7 @@ impl RoleBook {
     pub fn past_alone(&self) -> Self {
         let past = |scores: &[Scores]| scores.iter().map(Scores::past_alone).collect();
         let numbers = BookNumbers { thresholds: [0.0; LANES], actor_days_today: 0, ..self.numbers };
-        Self { parts: past(&self.parts), lanes: past(&self.lanes), numbers }
+        Self { parts: past(&self.parts), lanes: past(&self.lanes), numbers, turned: false }
     }
 
     /// Forgets that part of the past.

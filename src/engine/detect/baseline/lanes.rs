@@ -173,7 +173,7 @@ impl Lanes {
         let turned = !std::mem::replace(&mut self.pasts_saved, true);
         if turned {
             sink.put(PartKey::new(ALL_PAST, 0), &pasts(&self.parts, &self.lanes));
-            for (number, book) in (0..).zip(self.roles.iter()) {
+            for (number, book) in (0..).zip(self.roles.iter()).filter(|(_, book)| book.turned) {
                 let past = pasts(&book.parts, &book.lanes);
                 sink.put(PartKey::new(BOOK_PAST, number), &past);
             }
@@ -211,6 +211,7 @@ impl Lanes {
             if let Some((of_parts, of_lanes)) = parts.one(PartKey::new(BOOK_PAST, number))? {
                 set_pasts(&mut book.parts, of_parts);
                 set_pasts(&mut book.lanes, of_lanes);
+                book.turned = true;
             }
             read.roles.push(book);
         }
@@ -249,6 +250,7 @@ impl Lanes {
             book.numbers.actor_days =
                 book.numbers.actor_days * keep + book.numbers.actor_days_today.max(0) as f32;
             book.numbers.actor_days_today = 0;
+            book.turned = true;
             book.parts.iter_mut().chain(&mut book.lanes).for_each(|scores| scores.turn(keep));
         }
         self.pasts_saved = false;
@@ -275,6 +277,7 @@ impl Lanes {
         }
         numbers.alerted = (numbers.alerted + times * more.alerted).max(0.0);
         numbers.first_day = earlier(numbers.first_day, more.first_day);
+        self.pasts_saved = false;
     }
 
     /// The same of the role at that place.
@@ -364,8 +367,18 @@ impl Lanes {
         self.rank();
     }
 
-    /// Brings what follows from the past up to date: when a day turns, and after a restart.
+    /// Has everything ranked that was learned, whenever that was begun.
+    pub fn rank_learned(&mut self) {
+        self.roles.iter_mut().for_each(|book| book.turned = true);
+        self.rank();
+    }
+
+    /// Brings what follows from the past up to date: when a day turns, and after a restart. What
+    /// was begun since the day turned has no past to rank by.
     pub fn rank(&mut self) {
+        if self.numbers.days == 0 {
+            return;
+        }
         let days = self.numbers.actor_days;
         for (scores, part) in self.parts.iter_mut().zip(Part::ALL) {
             scores.rank(days, part.tail());
@@ -373,7 +386,7 @@ impl Lanes {
         for (scores, lane) in self.lanes.iter_mut().zip(Lane::ALL) {
             scores.rank(days, lane.tail());
         }
-        for book in self.roles.iter_mut() {
+        for book in self.roles.iter_mut().filter(|book| book.turned) {
             book.rank((&self.parts, &self.lanes), days);
         }
     }

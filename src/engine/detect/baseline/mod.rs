@@ -56,6 +56,18 @@ pub use peers::{Peers, PeersSaving};
 pub use saving::{PartKey, PartSink, Parts};
 pub use suite::Suite;
 
+/// The detectors in this room: what they find rests on other shards too.
+pub const LEARNED: [&str; 8] = [
+    VOLUME,
+    UNEXPLAINED_READS,
+    SLOW_DRIFT,
+    NOVELTY,
+    SEQUENCE,
+    SESSION_START,
+    ID_BLOCK,
+    SUBJECT_FAN_IN,
+];
+
 pub const VOLUME: &str = "unusual_volume";
 pub const UNEXPLAINED_READS: &str = "unusual_unexplained";
 pub const SLOW_DRIFT: &str = "slow_drift";

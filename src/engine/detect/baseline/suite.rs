@@ -83,7 +83,7 @@ impl Suite {
         if raised {
             self.tell(judged, actor, peers, places, findings);
         }
-        if read.fresh_today {
+        if read.unseen {
             self.across(judged, actor, peers, &read, findings);
         }
     }
@@ -128,9 +128,14 @@ impl Suite {
         let standing = judged.facts.case;
         let case = event.case.as_deref().filter(|_| standing.is_cased()).map(mark);
         let mut add = |hash: u64, actor: &mut Baseline| {
-            let fresh = actor.spans.each_mut().map(|span| span.bits.add(hash));
+            // In ten minutes and in a shift a subject has places that have nothing to do with
+            // each other.
+            let [ten, hour, shift] = &mut actor.spans;
+            let fresh =
+                [ten.bits.add(hash.rotate_left(32)), hour.bits.add(hash), shift.bits.add(hash)];
             for (fresh, total) in fresh.iter().zip(&mut read.fresh) {
                 *total += fresh;
+                read.unseen |= *fresh > 0.0;
             }
         };
         if judged.facts.tokens.is_empty() {
@@ -269,6 +274,7 @@ impl Suite {
         let day = actor.day.day;
         let person = judged.facts.actor_type != ActorType::Service;
         if person
+            && read.fresh_today
             && self.config.id_block != Mode::Off
             && let Some(place) = judged.event.resource.record.as_deref().and_then(place_of)
             && let unit = Some(judged.facts.unit).filter(|unit| !unit.is_empty()).map(mark)
@@ -389,6 +395,8 @@ struct Read {
     kind: u32,
     fresh: [f32; SPANS],
     fresh_today: bool,
+    /// New in some window: in a day's bitmap, a subject may fall on another's place.
+    unseen: bool,
     explained: bool,
 }
 
