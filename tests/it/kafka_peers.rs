@@ -60,7 +60,10 @@ impl Installation {
         until(&format!("{}: what counts from day {turn} on", self.setup.name), || {
             let day = self.metric("tidewaiter_peers_decided_day")?;
             let known = self.metric(r#"tidewaiter_peers_partitions{of="decided_least"}"#)?;
-            let decided = day == turn as f64 && known == others;
+            // A worker that has not told yet of its partitions has decided nothing.
+            let state = |state| format!("tidewaiter_calibration_partitions{{state=\"{state}\"}}");
+            let told = self.metric(&state("learned"))? + self.metric(&state("learning"))?;
+            let decided = day == turn as f64 && known == others && told == others + 1.0;
             let log = self.monitor.as_ref().map(Monitor::log).unwrap_or_default();
             let log = log[log.len().saturating_sub(4)..].join("\n");
             let told = || self.setup.stream.read_all(&self.setup.own("peers")).len();
