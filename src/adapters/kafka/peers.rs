@@ -187,10 +187,8 @@ impl Board {
         let mut behind = reader.ends()?;
         behind.retain(|_, end| *end > 0);
         while !stop.load(Ordering::Relaxed) {
-            if behind.is_empty() {
-                if !self.caught_up.swap(true, Ordering::AcqRel) {
-                    tracing::info!("what partitions told each other is read");
-                }
+            if behind.is_empty() && !self.caught_up.swap(true, Ordering::AcqRel) {
+                tracing::info!("what partitions told each other is read");
             }
             match reader.poll(POLL) {
                 Some(Ok(message)) => {
