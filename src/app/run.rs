@@ -167,8 +167,8 @@ fn http_settings(config: &Config, regimes: Regimes) -> HttpSettings {
     }
 }
 
-struct Roles {
-    config: Config,
+pub(super) struct Roles {
+    pub(super) config: Config,
     key: Secret,
     regimes: Arc<Regimes>,
     settings: SharedSettings,
@@ -176,9 +176,9 @@ struct Roles {
     telemetry: Arc<Telemetry>,
     /// None where the process neither correlates nor serves.
     store: Option<Store>,
-    stop: Arc<AtomicBool>,
+    pub(super) stop: Arc<AtomicBool>,
     watching: Arc<AtomicBool>,
-    health: Arc<Health>,
+    pub(super) health: Arc<Health>,
 }
 
 impl Roles {
@@ -398,40 +398,6 @@ impl Roles {
         })
     }
 
-    /// Reads the API's exceptions for as long as the process runs.
-    fn exceptions(
-        &self,
-        link: &Arc<Link>,
-        live: Arc<LiveSettings>,
-    ) -> Result<JoinHandle<()>, RunError> {
-        let (kafka, link, stop, health) = (
-            self.config.kafka.clone(),
-            Arc::clone(link),
-            Arc::clone(&self.stop),
-            Arc::clone(&self.health),
-        );
-        named("exceptions", move || {
-            keep(Role::ExceptionsReader, &health, &stop, || live.follow(&kafka, &link, &stop));
-        })
-    }
-
-    /// Reads what shards tell each other for as long as the process runs.
-    fn peers_reader(
-        &self,
-        link: &Arc<Link>,
-        board: Arc<Board>,
-    ) -> Result<JoinHandle<()>, RunError> {
-        let (kafka, link, stop, health) = (
-            self.config.kafka.clone(),
-            Arc::clone(link),
-            Arc::clone(&self.stop),
-            Arc::clone(&self.health),
-        );
-        named("peers", move || {
-            keep(Role::PeersReader, &health, &stop, || board.follow(&kafka, &link, &stop));
-        })
-    }
-
     /// The topic of work items, where one is configured.
     fn feed(&self) -> Option<(String, Pseudonyms)> {
         let topic = self.config.data.work_items_topic.clone()?;
@@ -491,7 +457,10 @@ fn request(message: &rdkafka::message::BorrowedMessage<'_>) -> Option<Watch> {
         .ok()
 }
 
-fn named(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, RunError> {
+pub(super) fn named(
+    name: &str,
+    run: impl FnOnce() + Send + 'static,
+) -> Result<JoinHandle<()>, RunError> {
     thread::Builder::new().name(name.into()).spawn(run).map_err(RunError::Thread)
 }
 

@@ -187,8 +187,8 @@ impl Board {
         let mut behind = reader.ends()?;
         behind.retain(|_, end| *end > 0);
         while !stop.load(Ordering::Relaxed) {
-            if behind.is_empty() {
-                self.caught_up.store(true, Ordering::Release);
+            if behind.is_empty() && !self.caught_up.swap(true, Ordering::AcqRel) {
+                tracing::info!("what partitions told each other is read");
             }
             match reader.poll(POLL) {
                 Some(Ok(message)) => {
@@ -273,6 +273,9 @@ impl Worker {
             lane.figures_seen = (version, day);
             let versions = lane.shard.peers().versions();
             if let Some(known) = board.decide(partition, day, versions, groups_max) {
+                let (from, others) = (known.version.from, known.version.of.len());
+                let (topic, partition) = (&partition.0, partition.1);
+                tracing::info!(topic, partition, from, others, "decided what counts of others");
                 lane.shard.offer(known);
                 lane.changed = true;
                 self.deciding.pending = true;

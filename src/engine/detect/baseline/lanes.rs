@@ -7,7 +7,6 @@
 use serde::{Deserialize, Serialize};
 
 use super::book::RoleBook;
-use super::figures::{Figures, earlier};
 use super::lane::{LANES, Lane, PARTS, Part, is_straight, parts_of, threshold};
 use super::pages::Pages;
 use super::saving::{PartKey, PartSink, Parts};
@@ -77,29 +76,29 @@ const ROLES_MAX: usize = 24;
 /// The calibration of a shard.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Lanes {
-    parts: Vec<Scores>,
+    pub(super) parts: Vec<Scores>,
     /// By the role's place among the peers.
-    roles: Pages<RoleBook, 1>,
-    lanes: Vec<Scores>,
-    numbers: Numbers,
+    pub(super) roles: Pages<RoleBook, 1>,
+    pub(super) lanes: Vec<Scores>,
+    pub(super) numbers: Numbers,
     /// The pasts are saved as they are: they change as the day turns.
     #[serde(skip)]
-    pasts_saved: bool,
+    pub(super) pasts_saved: bool,
 }
 
 /// All but the histograms.
 #[derive(Clone, Copy, Serialize, Deserialize)]
-struct Numbers {
+pub(super) struct Numbers {
     today: u16,
-    first_day: u16,
-    days: u16,
+    pub(super) first_day: u16,
+    pub(super) days: u16,
     actor_days_today: i32,
-    actor_days: f32,
+    pub(super) actor_days: f32,
     thresholds: [f32; LANES],
     told_today: [u32; LANES],
-    told: [f32; LANES],
+    pub(super) told: [f32; LANES],
     alerted_today: u32,
-    alerted: f32,
+    pub(super) alerted: f32,
     has_cases: bool,
 }
 
@@ -265,54 +264,10 @@ impl Lanes {
         keep
     }
 
-    /// Adds `times` what others have counted of everybody; [`Lanes::turn`] is to follow.
-    pub fn add_up(&mut self, more: &Figures, times: f32) {
-        let histograms = self.parts.iter_mut().zip(&more.all.parts);
-        let histograms = histograms.chain(self.lanes.iter_mut().zip(&more.all.lanes));
-        histograms.for_each(|(scores, more)| scores.add_up(more, times));
-        let numbers = &mut self.numbers;
-        numbers.actor_days = (numbers.actor_days + times * more.all.numbers.actor_days).max(0.0);
-        for (told, more) in numbers.told.iter_mut().zip(more.told) {
-            *told = (*told + times * more).max(0.0);
-        }
-        numbers.alerted = (numbers.alerted + times * more.alerted).max(0.0);
-        numbers.first_day = earlier(numbers.first_day, more.first_day);
-        self.pasts_saved = false;
-    }
-
-    /// The same of the role at that place.
-    pub fn add_up_book(&mut self, role: u16, more: &RoleBook, times: f32) {
-        let place = usize::from(role);
-        self.make_book(place);
-        if let Some(book) = self.roles.get_mut(place) {
-            book.add_up(more, times);
-        }
-    }
-
-    fn make_book(&mut self, place: usize) {
+    pub(super) fn make_book(&mut self, place: usize) {
         if place < ROLES_MAX && place >= self.roles.len() {
             (self.roles.len()..=place).for_each(|_| self.roles.push(RoleBook::default()));
         }
-    }
-
-    /// The past of everybody, for others; roles' books are apart.
-    pub fn figures(&self) -> Figures {
-        let past = |scores: &[Scores]| scores.iter().map(Scores::past_alone).collect();
-        let mut all = RoleBook::default();
-        (all.parts, all.lanes) = (past(&self.parts), past(&self.lanes));
-        all.numbers.actor_days = self.numbers.actor_days;
-        Figures {
-            first_day: self.numbers.first_day,
-            all,
-            told: self.numbers.told,
-            alerted: self.numbers.alerted,
-            ..Figures::default()
-        }
-    }
-
-    /// The past of the role at that place.
-    pub fn book_alone(&self, role: u16) -> Option<RoleBook> {
-        self.roles.get(usize::from(role)).map(RoleBook::past_alone)
     }
 
     /// The budget has changed within a day: thresholds follow from the same past.
@@ -513,12 +468,6 @@ impl Lanes {
     /// Actor-days in the memory.
     pub fn actor_days(&self) -> f32 {
         self.numbers.actor_days
-    }
-
-    /// So many actor-days of the memory as actors a day.
-    pub fn a_day(&self, actor_days: f32) -> f32 {
-        let days = f32::from(self.numbers.days.max(1));
-        actor_days / (MEMORY_DAYS * (1.0 - (-days / MEMORY_DAYS).exp())).max(1.0)
     }
 
     /// The rarity at which actors without a role's own book are told of.

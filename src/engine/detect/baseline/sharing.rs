@@ -1,9 +1,13 @@
 //! A shard's peers among those of the others: what it tells of its own, and how what the others
 //! told comes to count here.
 
-use super::figures::{Figures, Known, Version};
+use super::book::RoleBook;
+use super::figures::{Figures, Known, Version, earlier};
+use super::lanes::{Lanes, MEMORY_DAYS};
 use super::peers::Peers;
 use super::role::{Group, Role};
+use super::scores::Scores;
+use super::suite::Suite;
 
 /// Ten-minute windows, or actor-days, below which there is nothing to tell.
 const LEAST: f32 = 0.5;
@@ -114,6 +118,65 @@ impl Peers {
             }
         }
         own
+    }
+}
+
+impl Lanes {
+    /// So many actor-days of the memory as actors a day.
+    pub fn a_day(&self, actor_days: f32) -> f32 {
+        let days = f32::from(self.numbers.days.max(1));
+        actor_days / (MEMORY_DAYS * (1.0 - (-days / MEMORY_DAYS).exp())).max(1.0)
+    }
+
+    /// Adds `times` what others have counted of everybody; [`Lanes::turn`] is to follow.
+    pub fn add_up(&mut self, more: &Figures, times: f32) {
+        let histograms = self.parts.iter_mut().zip(&more.all.parts);
+        let histograms = histograms.chain(self.lanes.iter_mut().zip(&more.all.lanes));
+        histograms.for_each(|(scores, more)| scores.add_up(more, times));
+        let numbers = &mut self.numbers;
+        numbers.actor_days = (numbers.actor_days + times * more.all.numbers.actor_days).max(0.0);
+        for (told, more) in numbers.told.iter_mut().zip(more.told) {
+            *told = (*told + times * more).max(0.0);
+        }
+        numbers.alerted = (numbers.alerted + times * more.alerted).max(0.0);
+        numbers.first_day = earlier(numbers.first_day, more.first_day);
+        self.pasts_saved = false;
+    }
+
+    /// The same of the role at that place.
+    pub fn add_up_book(&mut self, role: u16, more: &RoleBook, times: f32) {
+        let place = usize::from(role);
+        self.make_book(place);
+        if let Some(book) = self.roles.get_mut(place) {
+            book.add_up(more, times);
+        }
+    }
+
+    /// The past of everybody, for others; roles' books are apart.
+    pub fn figures(&self) -> Figures {
+        let past = |scores: &[Scores]| scores.iter().map(Scores::past_alone).collect();
+        let mut all = RoleBook::default();
+        (all.parts, all.lanes) = (past(&self.parts), past(&self.lanes));
+        all.numbers.actor_days = self.numbers.actor_days;
+        Figures {
+            first_day: self.numbers.first_day,
+            all,
+            told: self.numbers.told,
+            alerted: self.numbers.alerted,
+            ..Figures::default()
+        }
+    }
+
+    /// The past of the role at that place.
+    pub fn book_alone(&self, role: u16) -> Option<RoleBook> {
+        self.roles.get(usize::from(role)).map(RoleBook::past_alone)
+    }
+}
+
+impl Suite {
+    /// Peer groups that may be.
+    pub fn groups_max(&self) -> usize {
+        self.config.groups_max
     }
 }
 

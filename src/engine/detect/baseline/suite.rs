@@ -35,7 +35,7 @@ const NEW_MIN: f32 = 1.0;
 /// The learned detectors and their settings.
 #[derive(Clone)]
 pub struct Suite {
-    config: BaselineConfig,
+    pub(super) config: BaselineConfig,
     budget: f64,
 }
 
@@ -47,11 +47,6 @@ impl Suite {
     /// The alert budget these settings ask for.
     pub fn budget(&self) -> f64 {
         self.budget
-    }
-
-    /// Peer groups that may be.
-    pub fn groups_max(&self) -> usize {
-        self.config.groups_max
     }
 
     /// Takes an event into account.
