@@ -14,6 +14,7 @@ mod key;
 mod learn;
 mod live;
 mod open_store;
+mod past;
 mod readiness;
 mod reload;
 pub mod replay;

@@ -15,10 +15,11 @@ use super::engine_settings::{load_regimes, load_settings_with};
 use super::keep::{Health, Role, keep};
 use super::live::{CATCH_UP_MAX, LiveSettings, Overrides};
 use super::open_store::{OpenStoreError, open_patiently};
+use super::past::KafkaPast;
 use super::readiness::{is_away, unready};
 use super::reload::reload;
 use super::{KeyError, LearnError, SettingsError, load_learned, pseudonym_key};
-use crate::adapters::http::{HttpSettings, HttpState, Trust, serve};
+use crate::adapters::http::{HttpSettings, HttpState, Past, Rereader, Trust, serve};
 use crate::adapters::kafka::{
     From, Link, Reader, SharedSettings, TopicsError, Worker, WorkerParts, ensure_topics,
     look_for_inputs, stand,
@@ -113,14 +114,21 @@ pub async fn run(config: Config, stop: Arc<AtomicBool>, hooks: Hooks) -> Result<
         tracing::warn!(%bound, "the console is open to the network, without a login");
     }
     let served = store.clone().filter(|_| roles.serve);
-    let http_settings = Arc::new(http_settings(&config, regimes.clone()));
+    let settings: SharedSettings = Arc::new(RwLock::new(Arc::new(settings)));
+    let past = (!config.input.is_empty()).then(|| {
+        let (kafka, inputs) = (config.kafka.clone(), config.input.clone());
+        let past = KafkaPast::new(kafka, inputs, Arc::clone(&settings), !hooks.demo);
+        Arc::new(past) as Arc<dyn Past>
+    });
+    let mut http_settings = http_settings(&config, regimes.clone());
+    http_settings.past = Rereader(past);
+    let http_settings = Arc::new(http_settings);
     let state =
         HttpState { store: served, telemetry: Arc::clone(&telemetry), settings: http_settings };
     let http = tokio::spawn(serve(listener, state, stopped(Arc::clone(&stop))));
     (hooks.listening)(bound);
     let signals = stop_on_signals(&stop);
 
-    let settings: SharedSettings = Arc::new(RwLock::new(Arc::new(settings)));
     let roles = Roles {
         config,
         key,
@@ -163,6 +171,7 @@ fn http_settings(config: &Config, regimes: Regimes) -> HttpSettings {
         maintenance: config.notify.maintenance.clone(),
         sinks: config.notify.sink_names().into_iter().map(str::to_owned).collect(),
         subjects_exact_max: config.correlate.subjects_exact_max,
+        past: Rereader::default(),
     }
 }
 

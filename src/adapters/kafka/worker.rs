@@ -326,7 +326,8 @@ impl Worker {
         }
         let marks = self.lanes.values().filter_map(|lane| lane.shard.watermark());
         let Some(progress) = marks.max() else { return Ok(()) };
-        let record = serde_json::to_vec(&EvidenceRecord::Progress { progress })?;
+        let reads = self.parts.telemetry.reads_to_tell();
+        let record = serde_json::to_vec(&EvidenceRecord::Progress { progress, reads })?;
         Ok(self.sender.send(&self.topics.evidence, "", &record)?)
     }
 

@@ -304,3 +304,43 @@ fn the_alert_load_is_shared_among_those_who_work() {
     check(&t, "tidewaiter_incidents_opened_day 9");
     check(&t, "tidewaiter_analysts 4");
 }
+
+#[test]
+fn what_keeps_notices_back_is_counted_from_the_start() {
+    let t = telemetry();
+    for state in ["active", "pending", "maintenance"] {
+        check(&t, &format!("tidewaiter_silences{{state=\"{state}\"}} 0"));
+    }
+    t.silences(SilencesKept { active: 3, pending: 2, windows: 1 });
+    check(&t, "tidewaiter_silences{state=\"active\"} 3");
+    check(&t, "tidewaiter_silences{state=\"pending\"} 2");
+    check(&t, "tidewaiter_silences{state=\"maintenance\"} 1");
+}
+
+#[test]
+fn what_is_quiet_and_not_taken_up_is_still_to_do() {
+    let t = telemetry();
+    t.incidents_open([0, 0, 0, 0]);
+    t.incidents_to_do([3, 2, 1], [1, 0, 1]);
+    check(&t, "tidewaiter_incidents_to_do{severity=\"critical\",state=\"new\"} 1");
+    check(&t, "tidewaiter_incidents_to_do{severity=\"critical\",state=\"taken\"} 0");
+    check(&t, "tidewaiter_incidents_to_do{severity=\"medium\",state=\"taken\"} 2");
+    let incidents = t.stats(now()).incidents;
+    assert_eq!((incidents.critical, incidents.to_do.critical), (0, 1));
+    assert_eq!((incidents.unacknowledged.high, incidents.to_do.high), (0, 2));
+}
+
+#[test]
+fn reads_are_told_once_each_however_many_workers_ask() {
+    let t = Telemetry::new(&["access"], ["travel".to_owned()]);
+    let reads = |pairs: &[(&str, u64)]| -> BTreeMap<String, u64> {
+        pairs.iter().map(|&(name, n)| (name.to_owned(), n)).collect()
+    };
+    assert_eq!(t.reads_to_tell(), reads(&[]));
+    t.topic("access").read("travel", 3, 30);
+    t.topic("access").read("made-up", 1, 1);
+    assert_eq!(t.reads_to_tell(), reads(&[("travel", 3), ("other", 1)]));
+    assert_eq!(t.reads_to_tell(), reads(&[]));
+    t.topic("access").read("travel", 2, 2);
+    assert_eq!(t.reads_to_tell(), reads(&[("travel", 2)]));
+}

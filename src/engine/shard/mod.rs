@@ -17,6 +17,7 @@ mod settings;
 mod shard;
 mod sharers;
 mod size;
+mod teller;
 
 pub use before::is_read;
 pub use clock::{Clock, TimeConfig};
@@ -28,3 +29,4 @@ pub use saved::{Records, Restoring, STATE_VERSION, StateError};
 pub use settings::Settings;
 pub use shard::{Incoming, Shard, ShardConfig, ShardSaving};
 pub use size::StateSize;
+pub use teller::Teller;

@@ -1,5 +1,7 @@
 //! What a shard says.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::engine::detect::baseline::Lookup;
@@ -23,6 +25,9 @@ pub enum EvidenceRecord {
     /// Event time has got this far in some shard.
     Progress {
         progress: EventTime,
+        /// Reads since the last such record, by category.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        reads: BTreeMap<String, u64>,
     },
 }
 
