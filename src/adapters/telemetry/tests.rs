@@ -1,5 +1,6 @@
 //! What is handed in comes out, in the stats and in the text.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::*;
@@ -332,7 +333,7 @@ fn what_is_quiet_and_not_taken_up_is_still_to_do() {
 
 #[test]
 fn reads_are_told_once_each_however_many_workers_ask() {
-    let t = Telemetry::new(&["access"], ["travel".to_owned()]);
+    let t = Telemetry::new(&["access".into()], ["travel".to_owned()]);
     let reads = |pairs: &[(&str, u64)]| -> BTreeMap<String, u64> {
         pairs.iter().map(|&(name, n)| (name.to_owned(), n)).collect()
     };
