@@ -71,8 +71,8 @@ pub(super) const LOOK_EVERY: Duration = Duration::from_secs(20);
 const FORGET_EVERY: Duration = Duration::from_secs(600);
 pub(super) const PUBLISH: Duration = Duration::from_secs(5);
 const OUTBOX_MAX: u32 = 1_000;
-/// Categories one record may tell the reads of; a catalogue has a dozen.
-const CATEGORIES_MAX: usize = 256;
+/// Hours and categories one record may tell the reads of: as many as a month behind has.
+const READS_MAX: usize = 10_000;
 
 pub struct CorrelateRole {
     pub(super) parts: CorrelateParts,
@@ -235,12 +235,8 @@ impl CorrelateRole {
                     }
                     Ok(EvidenceRecord::Progress { progress, reads }) => {
                         self.correlator.advance(progress, &mut self.out);
-                        let told = reads.into_iter().take(CATEGORIES_MAX);
-                        self.reads.extend(told.map(|(category, reads)| ReadsTold {
-                            upto: progress,
-                            category,
-                            reads,
-                        }));
+                        let told = reads.into_iter().take(READS_MAX);
+                        self.reads.extend(told.map(|reads| ReadsTold { upto: progress, reads }));
                     }
                     Err(error) => self.complain(&message, &error),
                 }

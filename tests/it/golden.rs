@@ -154,7 +154,7 @@ fn evidence_keeps_its_shape() {
     let read: EvidenceRecord = serde_json::from_str(record).unwrap();
     assert!(matches!(read, EvidenceRecord::Progress { .. }));
     assert_eq!(serde_json::to_string(&read).unwrap(), record);
-    let record = r#"{"progress":"2026-03-02T09:00:00.000Z","reads":{"travel":12}}"#;
+    let record = r#"{"progress":"2026-03-02T09:00:00.000Z","reads":[{"hour":492849,"category":"travel","reads":12}]}"#;
     let read: EvidenceRecord = serde_json::from_str(record).unwrap();
     assert_eq!(serde_json::to_string(&read).unwrap(), record);
 }

@@ -75,7 +75,8 @@ fn the_past_of_anybody_is_read_from_what_kafka_retains() {
     assert_eq!((cut["lines"].as_array().unwrap().len(), &cut["complete"]), (1, &false.into()));
 
     // The reads of the hour have come to who serves, all of them.
-    let reads = simulated.in_order().iter().filter(|(_, (_, record))| {
+    let sent = simulated.in_order();
+    let reads = sent.iter().filter(|(_, (_, record))| {
         let event: Value = serde_json::from_slice(record.as_ref().unwrap()).unwrap();
         event["kind"] == "access" && !matches!(event["outcome"].as_str(), Some("denied" | "error"))
     });
@@ -85,8 +86,12 @@ fn the_past_of_anybody_is_read_from_what_kafka_retains() {
         let none = Vec::new();
         let by = stats["hour"]["categories"].as_array().unwrap_or(&none);
         let told: u64 = by.iter().map(|one| one["reads"].as_u64().unwrap()).sum();
-        let before: u64 =
-            stats["reads_by_category"].as_object().unwrap().values().filter_map(Value::as_u64).sum();
+        let before: u64 = stats["reads_by_category"]
+            .as_object()
+            .unwrap()
+            .values()
+            .filter_map(Value::as_u64)
+            .sum();
         match told {
             n if n > 0 && n <= before && before == reads => Ok(()),
             n => Err(format!("{n} of the hour, {before} of {reads}")),

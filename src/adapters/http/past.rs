@@ -17,7 +17,7 @@ use super::timeline::About;
 use crate::engine::model::{Entry, EventTime};
 use crate::engine::timeline::{Line, lines, sort};
 
-const PARAMETERS: [&str; 8] =
+pub const PARAMETERS: [&str; 8] =
     ["actor", "source", "dataset", "session", "subject", "from", "to", "limit"];
 const LIMIT: u32 = 2_000;
 const LINES_MAX: u32 = 10_000;

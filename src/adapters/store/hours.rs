@@ -9,6 +9,7 @@ use super::acts::Tx;
 use super::sql::{Sql, text};
 use super::{Store, StoreError};
 use crate::engine::model::EventTime;
+use crate::engine::shard;
 
 const HOUR_MS: i64 = 3_600_000;
 const DAY_H: i64 = 24;
@@ -20,12 +21,11 @@ const DAYS: i64 = 14;
 /// Hours kept.
 const KEPT_H: i64 = (WEEKS + 1) * WEEK_H;
 
-/// Reads of one category, told when event time had got to `upto`.
+/// Reads of one category in one hour, told when event time had got to `upto`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadsTold {
     pub upto: EventTime,
-    pub category: String,
-    pub reads: u64,
+    pub reads: shard::HourReads,
 }
 
 /// The hour of event time that goes on, beside such hours before it.
@@ -61,10 +61,10 @@ pub(super) async fn put(tx: &mut Tx<'_>, told: &[ReadsTold]) -> Result<(), Store
              ON CONFLICT (hour, category) DO UPDATE SET reads = reads.reads + excluded.reads,
              upto = CASE WHEN excluded.upto > reads.upto THEN excluded.upto ELSE reads.upto END",
         )
-        .bind(one.upto.millis().div_euclid(HOUR_MS))
-        .bind(text(&one.category))
-        .bind(i64::try_from(one.reads).unwrap_or(i64::MAX))
-        .bind(one.upto.millis())
+        .bind(one.reads.hour)
+        .bind(text(&one.reads.category))
+        .bind(i64::try_from(one.reads.reads).unwrap_or(i64::MAX))
+        .bind(one.upto.millis().min((one.reads.hour + 1).saturating_mul(HOUR_MS)))
         .execute(&mut **tx)
         .await?;
     }
@@ -194,15 +194,14 @@ mod tests {
         let store = Store::open(&folder.path().join("test.db")).await.expect("a store");
         assert_eq!(store.hour_reads().await.expect("read"), None);
         let office = store.take_office().await.expect("in office");
-        let told = |minutes: i64, reads| ReadsTold {
+        let told = |minutes: i64, before: i64, reads| ReadsTold {
             upto: EventTime::from_millis(500_000 * HOUR_MS + minutes * 60_000).expect("a time"),
-            category: "travel".into(),
-            reads,
+            reads: shard::HourReads { hour: 500_000 - before, category: "travel".into(), reads },
         };
         for reads in [
-            vec![told(-60 * 24 * 40, 99), told(-60 * 24, 8)],
-            vec![told(10, 3), told(30, 4)],
-            vec![told(20, 5)],
+            vec![told(-60, 24 * 40, 99), told(-60, 24, 8)],
+            vec![told(10, 0, 3), told(30, 0, 4)],
+            vec![told(20, 0, 5)],
         ] {
             let batch = super::super::StoreBatch { reads, ..Default::default() };
             assert!(!batch.is_empty());

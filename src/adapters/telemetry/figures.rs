@@ -74,8 +74,6 @@ pub struct Figures {
     /// `[medium, high, critical]`.
     pub incidents_to_do: [u64; 3],
     pub incidents_new: [u64; 3],
-    /// Reads told to the correlator, by category.
-    pub reads_told: BTreeMap<String, u64>,
     pub hour: Option<HourStats>,
     pub delivered: u64,
     pub failed: u64,

@@ -219,7 +219,7 @@ impl Telemetry {
         }
     }
 
-    pub(super) fn reads_by_category(&self) -> BTreeMap<String, u64> {
+    fn reads_by_category(&self) -> BTreeMap<String, u64> {
         self.categories
             .all()
             .into_iter()

@@ -158,21 +158,6 @@ impl Telemetry {
         self.figures().hour = hour;
     }
 
-    /// Reads by category since the last call, of any worker; none of those without.
-    pub fn reads_to_tell(&self) -> BTreeMap<String, u64> {
-        let reads = self.reads_by_category();
-        let mut figures = self.figures();
-        let mut more = BTreeMap::new();
-        for (category, n) in reads {
-            let told = figures.reads_told.entry(category.clone()).or_default();
-            if n > *told {
-                more.insert(category, n - *told);
-                *told = n;
-            }
-        }
-        more
-    }
-
     pub fn incident_opened(&self, severity: Severity) {
         self.figures().incidents_opened[severity as usize] += 1;
     }

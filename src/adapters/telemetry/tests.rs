@@ -1,6 +1,5 @@
 //! What is handed in comes out, in the stats and in the text.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::*;
@@ -220,6 +219,7 @@ fn the_stats_have_the_contracts_keys() {
         "findings_by_detector",
         "findings_by_severity",
         "reads_by_category",
+        "hour",
         "state",
         "rules",
         "budget",
@@ -227,7 +227,17 @@ fn the_stats_have_the_contracts_keys() {
     expected.sort_unstable();
     assert_eq!(keys, expected);
     let topic = json["topics"][0].as_object().expect("object");
-    for key in ["topic", "in", "scored", "late", "duplicate", "dead_lettered", "lag", "watermark"] {
+    for key in [
+        "topic",
+        "in",
+        "scored",
+        "late",
+        "duplicate",
+        "dead_lettered",
+        "lag",
+        "watermark",
+        "silent_partitions",
+    ] {
         assert!(topic.contains_key(key), "{key}");
     }
 }
@@ -332,16 +342,8 @@ fn what_is_quiet_and_not_taken_up_is_still_to_do() {
 }
 
 #[test]
-fn reads_are_told_once_each_however_many_workers_ask() {
-    let t = Telemetry::new(&["access".into()], ["travel".to_owned()]);
-    let reads = |pairs: &[(&str, u64)]| -> BTreeMap<String, u64> {
-        pairs.iter().map(|&(name, n)| (name.to_owned(), n)).collect()
-    };
-    assert_eq!(t.reads_to_tell(), reads(&[]));
-    t.topic("access").read("travel", 3, 30);
-    t.topic("access").read("made-up", 1, 1);
-    assert_eq!(t.reads_to_tell(), reads(&[("travel", 3), ("other", 1)]));
-    assert_eq!(t.reads_to_tell(), reads(&[]));
-    t.topic("access").read("travel", 2, 2);
-    assert_eq!(t.reads_to_tell(), reads(&[("travel", 2)]));
+fn a_category_that_is_not_listed_is_counted_as_other() {
+    let t = telemetry();
+    let topic = t.topic("access");
+    assert_eq!((topic.category("travel"), topic.category("made-up")), ("travel", "other"));
 }

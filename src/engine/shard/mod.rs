@@ -23,7 +23,7 @@ pub use before::is_read;
 pub use clock::{Clock, TimeConfig};
 pub use duplicates::Duplicates;
 pub use learned::{Learned, LearnedError, LearnedSpan};
-pub use output::{Evidence, EvidenceRecord, Output, Verdict, Watch};
+pub use output::{Evidence, EvidenceRecord, HourReads, Output, Verdict, Watch};
 pub use recorder::{Recorder, RecorderConfig};
 pub use saved::{Records, Restoring, STATE_VERSION, StateError};
 pub use settings::Settings;

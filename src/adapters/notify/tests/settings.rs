@@ -97,10 +97,14 @@ fn a_template_may_name_what_there_is_and_nothing_else() {
 #[test]
 fn what_keeps_notices_back_now_is_counted() {
     let silence = |from: &str, until: &str| {
-        format!("[[silence]]\nowner = \"ann\"\nreason = \"a drill\"\nfrom = \"{from}\"\nuntil = \"{until}\"\nmatch = {{ actor = [\"off-1\"] }}\n")
+        format!(
+            "[[silence]]\nowner = \"ann\"\nreason = \"a drill\"\nfrom = \"{from}\"\nuntil = \"{until}\"\nmatch = {{ actor = [\"off-1\"] }}\n"
+        )
     };
     let window = |from: &str, until: &str| {
-        format!("[[maintenance]]\nowner = \"ops\"\nreason = \"copies\"\nfrom = \"{from}\"\nuntil = \"{until}\"\nmatch = {{ actor = [\"svc\"] }}\n")
+        format!(
+            "[[maintenance]]\nowner = \"ops\"\nreason = \"copies\"\nfrom = \"{from}\"\nuntil = \"{until}\"\nmatch = {{ actor = [\"svc\"] }}\n"
+        )
     };
     let all = [
         silence("2026-03-02T08:00:00Z", "2026-03-02T10:00:00Z"),

@@ -13,8 +13,8 @@ describe('top movers', () => {
     expect(told(found)).toEqual(['b 10', 'a 9', 'c 3']);
     expect(told(found, 1)).toEqual(['b 10']);
   });
-  it('forgets what is an hour old, and what is not above anything', () => {
-    expect(told([finding('a', '07:59', 90, 1), finding('b', '09:00', 1, 1)])).toEqual([]);
+  it('forgets what is a day old, and what is not above anything', () => {
+    expect(told([{ ...finding('a', '08:59', 90, 1), time: '2026-03-01T08:59:00.000Z' }, finding('b', '09:00', 1, 1)])).toEqual([]);
     expect(told([])).toEqual([]);
   });
 });

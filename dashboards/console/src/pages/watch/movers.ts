@@ -3,7 +3,7 @@
 import type { Finding } from '../../wire/types';
 
 /** Before the newest finding. */
-const WITHIN_MS = 3_600_000;
+const WITHIN_MS = 86_400_000;
 
 export interface Mover {
   finding: Finding;
