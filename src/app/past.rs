@@ -6,15 +6,25 @@ use std::time::Instant;
 
 use rdkafka::Message as _;
 
-use crate::adapters::http::{Past, Remembered, Wanted};
+use crate::adapters::http::{Past, Remembered, Rereader, Wanted};
 use crate::adapters::kafka::{History, InputConfig, KafkaConfig, Link, SharedSettings};
 use crate::adapters::telemetry::Telemetry;
+use crate::config::Config;
 use crate::engine::decode::{Decoder, Expected};
 use crate::engine::detect::Stream;
 use crate::engine::model::{Event, EventTime, Origin};
 use crate::engine::shard::{Incoming, Teller};
 
-pub struct KafkaPast {
+/// Nobody where no topics are configured.
+pub fn rereader(config: &Config, settings: &SharedSettings, demo: bool) -> Rereader {
+    let past = (!config.input.is_empty()).then(|| {
+        let (kafka, inputs) = (config.kafka.clone(), config.input.clone());
+        Arc::new(KafkaPast::new(kafka, inputs, Arc::clone(settings), !demo)) as Arc<dyn Past>
+    });
+    Rereader(past)
+}
+
+struct KafkaPast {
     kafka: KafkaConfig,
     inputs: Vec<InputConfig>,
     settings: SharedSettings,

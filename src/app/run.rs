@@ -15,11 +15,11 @@ use super::engine_settings::{load_regimes, load_settings_with};
 use super::keep::{Health, Role, keep};
 use super::live::{CATCH_UP_MAX, LiveSettings, Overrides};
 use super::open_store::{OpenStoreError, open_patiently};
-use super::past::KafkaPast;
+use super::past::rereader;
 use super::readiness::{is_away, unready};
 use super::reload::reload;
 use super::{KeyError, LearnError, SettingsError, load_learned, pseudonym_key};
-use crate::adapters::http::{HttpSettings, HttpState, Past, Rereader, Trust, serve};
+use crate::adapters::http::{HttpSettings, HttpState, Rereader, Trust, serve};
 use crate::adapters::kafka::{
     From, Link, Reader, SharedSettings, TopicsError, Worker, WorkerParts, ensure_topics,
     look_for_inputs, stand,
@@ -115,13 +115,8 @@ pub async fn run(config: Config, stop: Arc<AtomicBool>, hooks: Hooks) -> Result<
     }
     let served = store.clone().filter(|_| roles.serve);
     let settings: SharedSettings = Arc::new(RwLock::new(Arc::new(settings)));
-    let past = (!config.input.is_empty()).then(|| {
-        let (kafka, inputs) = (config.kafka.clone(), config.input.clone());
-        let past = KafkaPast::new(kafka, inputs, Arc::clone(&settings), !hooks.demo);
-        Arc::new(past) as Arc<dyn Past>
-    });
     let mut http_settings = http_settings(&config, regimes.clone());
-    http_settings.past = Rereader(past);
+    http_settings.past = rereader(&config, &settings, hooks.demo);
     let http_settings = Arc::new(http_settings);
     let state =
         HttpState { store: served, telemetry: Arc::clone(&telemetry), settings: http_settings };
