@@ -20,6 +20,7 @@ mod reload;
 pub mod replay;
 mod rule_records;
 mod run;
+mod served;
 
 pub use backtest::{
     Backtest, PastIncidents, Trial, backtest_files, backtest_kafka, closed_incidents,

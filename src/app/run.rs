@@ -18,8 +18,9 @@ use super::open_store::{OpenStoreError, open_patiently};
 use super::past::rereader;
 use super::readiness::{is_away, unready};
 use super::reload::reload;
+use super::served::http_settings;
 use super::{KeyError, LearnError, SettingsError, load_learned, pseudonym_key};
-use crate::adapters::http::{HttpSettings, HttpState, Rereader, Trust, serve};
+use crate::adapters::http::{HttpState, serve};
 use crate::adapters::kafka::{
     From, Link, Reader, SharedSettings, TopicsError, Worker, WorkerParts, ensure_topics,
     look_for_inputs, stand,
@@ -29,7 +30,6 @@ use crate::adapters::store::Store;
 use crate::adapters::telemetry::{Telemetry, now as now_on_the_wall};
 use crate::config::Config;
 use crate::engine::cases::Regimes;
-use crate::engine::detect::DETECTOR_NAMES;
 use crate::engine::enrich::Pseudonyms;
 use crate::engine::shard::{Learned, Watch};
 
@@ -115,11 +115,10 @@ pub async fn run(config: Config, stop: Arc<AtomicBool>, hooks: Hooks) -> Result<
     }
     let served = store.clone().filter(|_| roles.serve);
     let settings: SharedSettings = Arc::new(RwLock::new(Arc::new(settings)));
-    let mut http_settings = http_settings(&config, regimes.clone());
-    http_settings.past = rereader(&config, &settings, hooks.demo);
-    let http_settings = Arc::new(http_settings);
-    let state =
-        HttpState { store: served, telemetry: Arc::clone(&telemetry), settings: http_settings };
+    let past = rereader(&config, &settings, hooks.demo);
+    let served_with = Arc::new(http_settings(&config, regimes.clone(), past));
+    let telemetry_served = Arc::clone(&telemetry);
+    let state = HttpState { store: served, telemetry: telemetry_served, settings: served_with };
     let http = tokio::spawn(serve(listener, state, stopped(Arc::clone(&stop))));
     (hooks.listening)(bound);
     let signals = stop_on_signals(&stop);
@@ -149,24 +148,6 @@ pub async fn run(config: Config, stop: Arc<AtomicBool>, hooks: Hooks) -> Result<
     match served {
         Ok(served) => served.map_err(RunError::Http),
         Err(error) => Err(RunError::Http(std::io::Error::other(error))),
-    }
-}
-
-fn http_settings(config: &Config, regimes: Regimes) -> HttpSettings {
-    // `check` has refused what is no header's name.
-    let user_header = config.http.user_header.as_deref().and_then(|name| name.parse().ok());
-    let trust = Trust { user_header, origins: config.http.origins.clone() };
-    let mode = |name: &'static str| (name, config.detect.mode_of(name).name());
-    HttpSettings {
-        trust,
-        regimes,
-        modes: DETECTOR_NAMES.into_iter().map(mode).collect(),
-        budget: config.detect.budget_per_1000_actors_day,
-        silences: config.notify.silence.clone(),
-        maintenance: config.notify.maintenance.clone(),
-        sinks: config.notify.sink_names().into_iter().map(str::to_owned).collect(),
-        subjects_exact_max: config.correlate.subjects_exact_max,
-        past: Rereader::default(),
     }
 }
 
