@@ -2,7 +2,11 @@
 //! long one written in every format, with its manifest, and checked against it.
 //!
 //! `cargo bench --bench timeline -- [ENTRIES] [LONG]`: a page's story has ENTRIES entries, 10,000 by
-//! default, and an export's LONG, a million by default.
+//! default, and an export's LONG, a million by default. One such story folds to few lines, another
+//! to none.
+//!
+//! With `serve` behind it measures nothing and serves the stories, and 50,000 incidents beside them,
+//! until its input ends: for a browser (`dashboards/console/dev/open.mjs`).
 
 #![allow(clippy::expect_used, reason = "a bench that cannot be set up has nothing to measure")]
 
@@ -15,7 +19,7 @@ use tidewaiter::adapters::http::{HttpSettings, HttpState, serve};
 use tidewaiter::adapters::store::{Store, StoreBatch};
 use tidewaiter::adapters::telemetry::{Telemetry, peak_rss_bytes};
 use tidewaiter::engine::enrich::Pseudonyms;
-use tidewaiter::engine::model::{Entry, EventTime, Incident, Source};
+use tidewaiter::engine::model::{Entry, EventTime, Incident, Severity, Source};
 use tidewaiter::engine::timeline::export::{ExportFormat, Manifest, write};
 use tidewaiter::engine::timeline::tell;
 
@@ -24,19 +28,28 @@ const LONG: u64 = 1_000_000;
 /// Requests of each kind.
 const ROUNDS: usize = 60;
 const BATCH: u64 = 10_000;
+/// Incidents without a story, where they are served to a browser.
+const INCIDENTS: u64 = 50_000;
 
 fn main() {
     let mut numbers = std::env::args().skip(1).filter_map(|word| word.parse::<u64>().ok());
     let entries = numbers.next().unwrap_or(ENTRIES);
     let long = numbers.next().unwrap_or(LONG);
+    let serves = std::env::args().any(|word| word == "serve");
+    let long = if serves { 0 } else { long };
     let folder = tempfile::tempdir().expect("a folder");
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let (store, address) = runtime.block_on(async {
         let store = Store::open(&folder.path().join("store.db")).await.expect("a store");
         let started = Instant::now();
-        fill(&store, "page", entries).await;
-        fill(&store, "long", long).await;
-        println!("{} entries stored in {:.1} s", entries + long, started.elapsed().as_secs_f64());
+        fill(&store, "page", entries, 5_000).await;
+        fill(&store, "apart", entries, 1).await;
+        fill(&store, "long", long, 5_000).await;
+        if serves {
+            others(&store).await;
+        }
+        let stored = 2 * entries + long;
+        println!("{stored} entries stored in {:.1} s", started.elapsed().as_secs_f64());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let state = HttpState {
@@ -47,22 +60,29 @@ fn main() {
         tokio::spawn(serve(listener, state, std::future::pending()));
         (store, address)
     });
+    if serves {
+        println!("http://{address}/");
+        std::io::copy(&mut std::io::stdin(), &mut std::io::sink()).expect("input");
+        return;
+    }
     let path =
         |id: &str, query: &str| format!("http://{address}/api/v1/incidents/{id}/timeline{query}");
 
     println!("\na story of {entries} entries, {ROUNDS} requests each: p50, p95, most");
     let middle = start().plus_ms(entries as i64 * 500);
     let last = start().plus_ms(entries as i64 * 1_000 - 300_000);
-    for (what, query) in [
-        ("folded, as the console opens it", "?limit=1000".to_owned()),
-        ("1,000 single lines", "?fold=false&limit=1000".to_owned()),
-        ("the last five minutes", format!("?fold=false&from={last}")),
-        ("folded, from its middle on", format!("?limit=1000&from={middle}")),
-        ("findings alone", "?kinds=finding,severity,act".to_owned()),
-        ("all of it, as a file", "?format=json&fold=false".to_owned()),
+    for (what, id, query) in [
+        ("folded, as the console opens it", "page", "?limit=10000".to_owned()),
+        ("the same where nothing folds", "apart", "?limit=10000".to_owned()),
+        ("the first 200 of these lines", "apart", "?limit=200".to_owned()),
+        ("10,000 single lines", "page", "?fold=false&limit=10000".to_owned()),
+        ("the last five minutes", "page", format!("?fold=false&from={last}")),
+        ("folded, from its middle on", "page", format!("?limit=1000&from={middle}")),
+        ("findings alone", "page", "?kinds=finding,severity,act".to_owned()),
+        ("all of it, as a file", "page", "?format=json&fold=false".to_owned()),
     ] {
         let mut took: Vec<Duration> =
-            (0..ROUNDS).map(|_| timed(|| get(&path("page", &query))).1).collect();
+            (0..ROUNDS).map(|_| timed(|| get(&path(id, &query))).1).collect();
         took.sort();
         let ms = |at: usize| took[at].as_secs_f64() * 1_000.0;
         let most = ms(ROUNDS - 1);
@@ -131,14 +151,37 @@ fn start() -> EventTime {
     EventTime::from_millis(1_772_442_000_000).expect("a time")
 }
 
-/// Reads a second apart by one actor, each of somebody else.
-async fn fill(store: &Store, id: &str, entries: u64) {
-    let office = store.take_office().await.expect("the office");
+fn incident(id: &str, entries: u64) -> Incident {
     let mut incident: Value =
         serde_json::from_str(include_str!("../tests/golden/incident.json")).expect("an incident");
     incident["id"] = json!(id);
     incident["timeline_length"] = json!(entries);
-    let incident: Incident = serde_json::from_value(incident).expect("an incident");
+    serde_json::from_value(incident).expect("an incident")
+}
+
+/// Incidents of many actors, severities and times.
+async fn others(store: &Store) {
+    let office = store.take_office().await.expect("the office");
+    let severities = [Severity::Medium, Severity::High, Severity::Critical];
+    for first in (0..INCIDENTS).step_by(BATCH as usize) {
+        let incidents = (first..(first + BATCH).min(INCIDENTS)).map(|n| {
+            let mut other = incident(&format!("{n:032x}"), 0);
+            other.title = format!("off-{} read {} records of pnr", n % 4_000, n % 977);
+            other.actors = vec![format!("off-{}", n % 4_000)];
+            other.severity = severities[(n % 3) as usize];
+            other.score = 40 + (n % 60) as u8;
+            other.updated = start().plus_ms(n as i64 * 1_000);
+            other
+        });
+        let batch = StoreBatch { incidents: incidents.collect(), ..StoreBatch::default() };
+        store.apply(&batch, office).await.expect("stored");
+    }
+}
+
+/// Reads a second apart by one actor, each of somebody else, so many in a session.
+async fn fill(store: &Store, id: &str, entries: u64, session: u64) {
+    let office = store.take_office().await.expect("the office");
+    let incident = incident(id, entries);
     let pseudonyms = Pseudonyms::new(b"a key for the bench alone, 32 bytes");
     for first in (0..entries).step_by(BATCH as usize) {
         let mut batch = StoreBatch { incidents: vec![incident.clone()], ..StoreBatch::default() };
@@ -149,7 +192,7 @@ async fn fill(store: &Store, id: &str, entries: u64) {
                 action: "read".into(),
                 outcome: "allowed".into(),
                 actor: Some("off-10442".into()),
-                session: Some(format!("s-{}", n / 5_000)),
+                session: Some(format!("s-{}", n / session)),
                 source_ip: Some("10.20.3.17".into()),
                 host: Some("ws-113".into()),
                 site: Some("AMS".into()),

@@ -19,7 +19,9 @@ use crate::adapters::kafka::{From, KafkaConfig, Link, Reader, SendError, Sender,
 use crate::adapters::notify::{Deliveries, NotifyConfig, notices};
 use crate::adapters::publish::{detection_finding, incident_finding};
 use crate::adapters::secrets::SecretError;
-use crate::adapters::store::{FORGET_PART, Office, Outgoing, Store, StoreBatch, StoreError};
+use crate::adapters::store::{
+    FORGET_PART, Office, Outgoing, ReadsTold, Store, StoreBatch, StoreError,
+};
 use crate::adapters::telemetry::{CaseNumbers, Telemetry, now as now_on_the_wall};
 use crate::engine::cases::Regimes;
 use crate::engine::correlate::{CorrelateConfig, Correlated, Correlator, NoticeKind};
@@ -69,6 +71,8 @@ pub(super) const LOOK_EVERY: Duration = Duration::from_secs(20);
 const FORGET_EVERY: Duration = Duration::from_secs(600);
 pub(super) const PUBLISH: Duration = Duration::from_secs(5);
 const OUTBOX_MAX: u32 = 1_000;
+/// Hours and categories one record may tell the reads of: as many as a month behind has.
+const READS_MAX: usize = 10_000;
 
 pub struct CorrelateRole {
     pub(super) parts: CorrelateParts,
@@ -79,6 +83,8 @@ pub struct CorrelateRole {
     pub(super) correlator: Correlator,
     pub(super) positions: BTreeMap<(String, i32), i64>,
     pub(super) moved: bool,
+    /// Told by the detectors, not stored yet.
+    reads: Vec<ReadsTold>,
     pub(super) out: Correlated,
     advanced_at: Instant,
     reminded_at: Option<Instant>,
@@ -152,6 +158,7 @@ impl CorrelateRole {
             correlator,
             positions,
             moved: false,
+            reads: Vec::new(),
             out: Correlated::default(),
             advanced_at: Instant::now(),
             reminded_at: None,
@@ -226,8 +233,10 @@ impl CorrelateRole {
                     Ok(EvidenceRecord::Evidence(evidence)) => {
                         self.correlator.take_evidence(*evidence, &mut self.out);
                     }
-                    Ok(EvidenceRecord::Progress { progress }) => {
+                    Ok(EvidenceRecord::Progress { progress, reads }) => {
                         self.correlator.advance(progress, &mut self.out);
+                        let told = reads.into_iter().take(READS_MAX);
+                        self.reads.extend(told.map(|reads| ReadsTold { upto: progress, reads }));
                     }
                     Err(error) => self.complain(&message, &error),
                 }
@@ -275,6 +284,7 @@ impl CorrelateRole {
         }
         let changed = out.changed.iter().filter_map(|id| self.correlator.incident(id));
         batch.incidents = changed.chain(&out.let_go).cloned().collect();
+        batch.reads = std::mem::take(&mut self.reads);
         batch.positions = self
             .positions
             .iter()
@@ -396,6 +406,7 @@ impl CorrelateRole {
         let forgotten = self.parts.runtime.block_on(self.parts.store.forget(horizon))?;
         let ended = now_on_the_wall().minus_ms(keep_ms);
         self.parts.runtime.block_on(self.parts.store.forget_silences(ended))?;
+        self.parts.runtime.block_on(self.parts.store.forget_hours())?;
         if forgotten > 0 {
             self.parts.runtime.block_on(self.parts.store.forget_acts())?;
             tracing::info!(incidents = forgotten, %horizon, "incidents older than store.keep_days were deleted");
@@ -409,10 +420,12 @@ impl CorrelateRole {
 
     fn report(&self) -> Result<(), CorrelateError> {
         let store = &self.parts.store;
-        let (counts, pending) = self.parts.runtime.block_on(async {
-            Ok::<_, StoreError>((store.open_counts().await?, store.outbox_length().await?))
+        let (counts, to_do, pending) = self.parts.runtime.block_on(async {
+            let counts = store.open_counts().await?;
+            Ok::<_, StoreError>((counts, store.to_do().await?, store.outbox_length().await?))
         })?;
         self.parts.telemetry.incidents_open(counts);
+        self.parts.telemetry.incidents_to_do(to_do.all, to_do.new);
         self.parts.telemetry.outbox(pending);
         Ok(())
     }

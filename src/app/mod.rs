@@ -14,12 +14,14 @@ mod key;
 mod learn;
 mod live;
 mod open_store;
+mod past;
 mod readers;
 mod readiness;
 mod reload;
 pub mod replay;
 mod rule_records;
 mod run;
+mod served;
 
 pub use backtest::{
     Backtest, PastIncidents, Trial, backtest_files, backtest_kafka, closed_incidents,

@@ -15,10 +15,12 @@ use super::engine_settings::{load_regimes, load_settings_with};
 use super::keep::{Health, Role, keep};
 use super::live::{CATCH_UP_MAX, LiveSettings, Overrides};
 use super::open_store::{OpenStoreError, open_patiently};
+use super::past::rereader;
 use super::readiness::{is_away, unready};
 use super::reload::reload;
+use super::served::http_settings;
 use super::{KeyError, LearnError, SettingsError, load_learned, pseudonym_key};
-use crate::adapters::http::{HttpSettings, HttpState, Trust, serve};
+use crate::adapters::http::{HttpState, serve};
 use crate::adapters::kafka::{
     Board, From, Link, Reader, SharedSettings, TopicsError, Worker, WorkerParts, ensure_topics,
     look_for_inputs, stand,
@@ -28,7 +30,6 @@ use crate::adapters::store::Store;
 use crate::adapters::telemetry::{Telemetry, now as now_on_the_wall};
 use crate::config::Config;
 use crate::engine::cases::Regimes;
-use crate::engine::detect::DETECTOR_NAMES;
 use crate::engine::enrich::Pseudonyms;
 use crate::engine::shard::{Learned, Watch};
 
@@ -114,14 +115,15 @@ pub async fn run(config: Config, stop: Arc<AtomicBool>, hooks: Hooks) -> Result<
         tracing::warn!(%bound, "the console is open to the network, without a login");
     }
     let served = store.clone().filter(|_| roles.serve);
-    let http_settings = Arc::new(http_settings(&config, regimes.clone()));
-    let state =
-        HttpState { store: served, telemetry: Arc::clone(&telemetry), settings: http_settings };
+    let settings: SharedSettings = Arc::new(RwLock::new(Arc::new(settings)));
+    let past = rereader(&config, &settings, hooks.demo);
+    let served_with = Arc::new(http_settings(&config, regimes.clone(), past));
+    let telemetry_served = Arc::clone(&telemetry);
+    let state = HttpState { store: served, telemetry: telemetry_served, settings: served_with };
     let http = tokio::spawn(serve(listener, state, stopped(Arc::clone(&stop))));
     (hooks.listening)(bound);
     let signals = stop_on_signals(&stop);
 
-    let settings: SharedSettings = Arc::new(RwLock::new(Arc::new(settings)));
     let roles = Roles {
         config,
         key,
@@ -147,23 +149,6 @@ pub async fn run(config: Config, stop: Arc<AtomicBool>, hooks: Hooks) -> Result<
     match served {
         Ok(served) => served.map_err(RunError::Http),
         Err(error) => Err(RunError::Http(std::io::Error::other(error))),
-    }
-}
-
-fn http_settings(config: &Config, regimes: Regimes) -> HttpSettings {
-    // `check` has refused what is no header's name.
-    let user_header = config.http.user_header.as_deref().and_then(|name| name.parse().ok());
-    let trust = Trust { user_header, origins: config.http.origins.clone() };
-    let mode = |name: &'static str| (name, config.detect.mode_of(name).name());
-    HttpSettings {
-        trust,
-        regimes,
-        modes: DETECTOR_NAMES.into_iter().map(mode).collect(),
-        budget: config.detect.budget_per_1000_actors_day,
-        silences: config.notify.silence.clone(),
-        maintenance: config.notify.maintenance.clone(),
-        sinks: config.notify.sink_names().into_iter().map(str::to_owned).collect(),
-        subjects_exact_max: config.correlate.subjects_exact_max,
     }
 }
 

@@ -54,7 +54,7 @@ pub struct TimelineArguments {
     /// Write beside it what it holds: hash, counts, where it was read.
     #[arg(long, value_name = "FILE")]
     manifest: Option<PathBuf>,
-    /// json, csv, markdown, timesketch, html or stix.
+    /// json, csv, markdown, timesketch, html, stix or ocsf.
     #[arg(long, default_value = "markdown")]
     format: ExportFormat,
     /// Fold like entries into one line, or not; by default only Markdown and HTML are folded.

@@ -1,11 +1,13 @@
 //! Wire formats, held by files in `tests/golden`, and hostile text in every one of them.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use tidewaiter::adapters::publish::{detection_finding, incident_finding};
 use tidewaiter::engine::correlate::Notice;
-use tidewaiter::engine::model::{Entry, Finding, Incident, Source};
+use tidewaiter::engine::decode::{Decoder, Expected};
+use tidewaiter::engine::model::{Entry, Finding, Format, Incident, Source};
 use tidewaiter::engine::shard::EvidenceRecord;
 use tidewaiter::engine::timeline::export::{ExportFormat, write};
 use tidewaiter::engine::timeline::{Line, fold, lines};
@@ -152,6 +154,9 @@ fn evidence_keeps_its_shape() {
     let read: EvidenceRecord = serde_json::from_str(record).unwrap();
     assert!(matches!(read, EvidenceRecord::Progress { .. }));
     assert_eq!(serde_json::to_string(&read).unwrap(), record);
+    let record = r#"{"progress":"2026-03-02T09:00:00.000Z","reads":[{"hour":492849,"category":"travel","reads":12}]}"#;
+    let read: EvidenceRecord = serde_json::from_str(record).unwrap();
+    assert_eq!(serde_json::to_string(&read).unwrap(), record);
 }
 
 #[test]
@@ -162,8 +167,82 @@ fn timelines_keep_their_shapes() {
         let lines =
             if format.folds_by_default() { fold(said.story(incident)) } else { unfolded.clone() };
         let name = format!("timeline.{}", format.extension());
-        check_golden(&golden(&name), &exported(format, incident, &lines));
+        let own_version = format!("\"version\":\"{}\"", env!("CARGO_PKG_VERSION"));
+        let text = exported(format, incident, &lines);
+        check_golden(&golden(&name), &text.replace(&own_version, "\"version\":\"(this version)\""));
     }
+}
+
+/// Beyond what every class requires. Source: the OCSF schema, release 1.8.0.
+fn required(class: u64) -> &'static [&'static str] {
+    match class {
+        6005 => &["actor", "src_endpoint", "database"],
+        6001 => &["web_resources"],
+        3002 => &["user", "service"],
+        4001 => &["src_endpoint", "dst_endpoint"],
+        2004 => &["finding_info"],
+        2005 => &["finding_info_list", "status_id", "assignee_group"],
+        other => panic!("class {other}"),
+    }
+}
+
+#[test]
+fn a_timeline_in_ocsf_has_what_its_classes_require_and_is_read_back_as_it_was() {
+    let mut classes = BTreeSet::new();
+    let mut decoder = Decoder::new(Expected::Only(Format::Ocsf));
+    for said in std::iter::once(plain()).chain(hostile()) {
+        let (incident, mut lines) = told(&said);
+        let Some(read) = lines.iter().find(|line| line.entry.action == "read").cloned() else {
+            panic!("nothing is read")
+        };
+        for action in ["export", "print", "unmask"] {
+            lines.push(read.clone());
+            lines.last_mut().unwrap().entry.action = action.to_owned();
+        }
+        let text = exported(ExportFormat::Ocsf, incident, &lines);
+        let mut events =
+            text.lines().map(|line| (line, serde_json::from_str::<Value>(line).unwrap()));
+        let (_, head) = events.next().unwrap();
+        assert_eq!(
+            (&head["class_uid"], &head["message"]),
+            (&2005.into(), &incident.title.as_str().into())
+        );
+        assert_eq!(events.clone().count(), lines.len());
+        for ((text, event), line) in events.zip(&lines) {
+            let n = |key: &str| event[key].as_u64().unwrap_or_else(|| panic!("no {key} in {text}"));
+            let class = n("class_uid");
+            classes.insert(class);
+            assert_eq!(
+                (n("category_uid"), n("type_uid")),
+                (class / 1000, class * 100 + n("activity_id"))
+            );
+            assert!((1..=5).contains(&n("severity_id")) && n("time") > 0, "{text}");
+            for key in required(class) {
+                assert!(!event[key].is_null(), "no {key} in {text}");
+            }
+            if class / 1000 == 2 {
+                continue;
+            }
+            let back = decoder.decode(text.as_bytes()).unwrap().unwrap();
+            let entry = &line.entry;
+            assert_eq!(back.time, entry.time);
+            assert_eq!(back.action.name(), entry.action, "{text}");
+            assert_eq!(back.source.ip.as_deref(), entry.source_ip.as_deref());
+            if class == 4001 {
+                assert_eq!(back.flow.unwrap().bytes_out, entry.bytes);
+                continue;
+            }
+            assert_eq!(back.actor.id.as_deref(), entry.actor.as_deref());
+            if class / 1000 == 6 {
+                assert_eq!(back.resource.dataset.as_deref(), entry.dataset.as_deref());
+                assert_eq!(
+                    (back.records, back.resource.subjects.len()),
+                    (entry.records, entry.tokens.len())
+                );
+            }
+        }
+    }
+    assert_eq!(Vec::from_iter(classes), [2004, 2005, 3002, 4001, 6001, 6005]);
 }
 
 #[test]

@@ -35,6 +35,7 @@ mod kafka_lookups;
 mod kafka_native;
 mod kafka_notify;
 mod kafka_panels;
+mod kafka_past;
 mod kafka_peers;
 mod kafka_reader;
 mod kafka_reload;

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use tidewaiter::adapters::store::{ExceptionError, IncidentFilter, Store, StoreBatch};
+use tidewaiter::adapters::store::{ExceptionError, IncidentFilter, Store, StoreBatch, ToDo};
 use tidewaiter::engine::cases::{Act, Resolution};
 use tidewaiter::engine::detect::Exception;
-use tidewaiter::engine::model::EventTime;
+use tidewaiter::engine::model::{EventTime, Severity, Status};
 
 use crate::postgres::Database;
 use crate::store::{in_a_file, put};
@@ -24,6 +24,39 @@ async fn filled(store: &Store, ids: &[&str]) -> StoreBatch {
     let office = store.take_office().await.unwrap();
     store.apply(&batch, office).await.unwrap();
     batch
+}
+
+/// Quiet or not, an incident is to do until somebody has resolved it.
+#[tokio::test]
+async fn what_is_to_do_is_counted_by_what_people_did() {
+    let folder = tempfile::tempdir().unwrap();
+    to_do(in_a_file(&folder).await).await;
+    to_do(Database::new().open().await).await;
+}
+
+async fn to_do(store: Store) {
+    let mut batch = filled(&store, &["one", "two", "three"]).await;
+    for (incident, severity) in
+        batch.incidents.iter_mut().zip([Severity::Critical, Severity::Critical, Severity::Medium])
+    {
+        (incident.status, incident.severity) = (Status::Quiet, severity);
+    }
+    batch.findings.clear();
+    batch.entries.clear();
+    let office = store.take_office().await.unwrap();
+    store.apply(&batch, office).await.unwrap();
+    let check = async |all: [u64; 3], new: [u64; 3]| {
+        assert_eq!(store.to_do().await.unwrap(), ToDo { all, new });
+    };
+    check([1, 0, 2], [1, 0, 2]).await;
+    let act = async |id: &str, act: Act| store.act(id, ANN, at(1), act, None).await.unwrap();
+    act("one", Act::Acknowledge {}).await;
+    check([1, 0, 2], [1, 0, 1]).await;
+    act("two", Act::Resolve { resolution: Resolution::Benign, note: None }).await;
+    check([1, 0, 1], [1, 0, 0]).await;
+    act("two", Act::Reopen { reason: "it goes on".into() }).await;
+    check([1, 0, 2], [1, 0, 0]).await;
+    assert_eq!(store.silence_counts(at(0)).await.unwrap(), (0, 0));
 }
 
 #[tokio::test]

@@ -75,8 +75,15 @@ await step('6-draft', 'the draft for the authority', async () => {
   await page.getByTestId('clock').first().getByRole('link', { name: 'Draft' }).click();
   await page.getByTestId('gap').first().waitFor();
 });
-await step('7-closed', 'contained, told, resolved', async () => {
+await step('7-silence', 'no more notices of it while it is worked on', async () => {
   await page.goBack();
+  await button('Silence …').click();
+  await dialog.getByLabel('Why').fill('it is being worked on');
+  await dialog.getByLabel('For how long, or until when').fill('90 min');
+  await dialog.getByRole('button', { name: 'Silence', exact: true }).click();
+  await page.getByTestId('silenced').waitFor();
+});
+await step('8-closed', 'contained, told, resolved', async () => {
   await page.getByTestId('clock').first().getByRole('button', { name: 'Sent …' }).click();
   await dialog.getByLabel('Reference').fill('AP-2026-17');
   await dialog.getByRole('button', { name: 'Record it' }).click();
@@ -88,7 +95,7 @@ await step('7-closed', 'contained, told, resolved', async () => {
   await dialog.getByRole('button', { name: 'Resolve', exact: true }).click();
   await state('Resolved');
 });
-await step('8-rules', 'how often each detector was right', async () => {
+await step('9-rules', 'how often each detector was right', async () => {
   await page.getByRole('link', { name: 'Rules and detectors' }).click();
   await page.getByTestId('detectors').getByText('100%').first().waitFor();
 });

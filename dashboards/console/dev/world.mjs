@@ -217,11 +217,13 @@ export class World {
       const n = this.#counts[name];
       const outcomes = { in: n, late: Math.floor(n / 9000), duplicate: Math.floor(n / 21000), dead_lettered: Math.floor(n / 310000) };
       const scored = n - outcomes.late - outcomes.duplicate - outcomes.dead_lettered;
-      return { topic: name, ...outcomes, scored, lag: this.empty ? 0 : Math.floor(Math.random() * 90), watermark: this.empty ? null : iso(Date.now() - 900) };
+      return { topic: name, ...outcomes, scored, lag: this.empty ? 0 : Math.floor(Math.random() * 90), watermark: this.empty ? null : iso(Date.now() - 900), silent_partitions: 0 };
     };
     const topics = ['access', 'auth', 'network'].map(topic);
     const sum = (field) => topics.reduce((all, t) => all + t[field], 0);
     const open = (severity) => this.incidents.filter((i) => i.status === 'open' && i.severity === severity).length;
+    const toDo = (severity) => this.incidents.filter((i) => ['open', 'quiet'].includes(i.status) && i.severity === severity).length;
+    const bySeverity = { critical: toDo('critical'), high: toDo('high'), medium: toDo('medium') };
     const by = (list, key) => list.reduce((all, item) => ({ ...all, [item[key]]: (all[item[key]] ?? 0) + 1 }), {});
     return {
       version: '0.1.0', time: iso(Date.now()), started: iso(this.#started), uptime_s: Math.floor((Date.now() - this.#started) / 1000),
@@ -229,10 +231,14 @@ export class World {
       records: { in: sum('in'), scored: sum('scored'), late: sum('late'), duplicate: sum('duplicate'), dead_lettered: sum('dead_lettered') },
       topics,
       verdict_latency_ms: this.empty ? { p50: 0, p99: 0, max: 0, count: 0 } : { p50: 2.1 + Math.random(), p99: 14 + Math.random() * 9, max: 61.2, count: sum('scored') },
-      incidents: { critical: open('critical'), high: open('high'), medium: open('medium'), signals: this.incidents.filter((i) => i.status === 'signal').length },
+      incidents: { critical: open('critical'), high: open('high'), medium: open('medium'), signals: this.incidents.filter((i) => i.status === 'signal').length, to_do: bySeverity, unacknowledged: bySeverity },
       findings_by_detector: by(this.findings, 'detector'),
       findings_by_severity: Object.fromEntries(SEVERITY_WORDS.map((s) => [s, this.findings.filter((f) => f.severity === s).length])),
       reads_by_category: this.#reads,
+      hour: this.empty ? null : {
+        start: iso(Date.now() - (Date.now() % 3_600_000)), elapsed: (Date.now() % 3_600_000) / 3_600_000, basis: 'day', known: 3,
+        categories: Object.entries(this.#reads).map(([category, reads]) => ({ category, reads, usual: reads * 1.3 })),
+      },
       state: { actors: this.empty ? 0 : 4_212, sources: this.empty ? 0 : 9_004, bytes: this.empty ? 0 : 61_200_000, evicted: 0 },
       rules: { loaded: 34, error: null },
       budget: {

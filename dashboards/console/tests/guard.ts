@@ -38,6 +38,7 @@ interface Found {
   id: string;
   title: string;
   actors: string[];
+  severity: string;
 }
 
 /** An incident whose timeline has a fold to open. Waits for one: a fresh server has none yet. */

@@ -4,14 +4,48 @@ import { expect, incidentWithFold, test } from './guard';
 test('the watch page shows live counters', async ({ page }) => {
   await page.goto('/');
   await expect(page.getByTestId('link')).toContainText('Live');
-  for (const severity of ['critical', 'high', 'medium', 'signals']) {
-    await expect(page.getByTestId(`open-${severity}`)).toContainText(/\d/);
+  for (const tile of ['to-do-critical', 'to-do-high', 'to-do-medium', 'open-signals']) {
+    await expect(page.getByTestId(tile)).toContainText(/\d/);
   }
   await expect(page.getByTestId('events-per-second')).toHaveText(/\d/);
   await expect(page.getByTestId('ledger')).toContainText('dead-lettered');
   await expect(page.getByTestId('ledger-verdict')).toHaveText(/Balanced|Off by/);
   await expect(page.getByRole('img', { name: /Events a second/ }).locator('canvas')).toBeVisible();
   await expect(page.getByTestId('topics').getByRole('row')).not.toHaveCount(1);
+});
+
+test('the watch page counts what nobody has closed, going on or quiet, and says what nobody has taken up', async ({ page, request }) => {
+  const { severity } = await incidentWithFold(request);
+  const listed = async (state: string, status = 'open,quiet') => {
+    const answer = await request.get(`/api/v1/incidents?severity=${severity}&status=${status}&state=${state}&limit=1`);
+    return ((await answer.json()) as { total: number }).total;
+  };
+  await page.goto('/');
+  const tile = page.getByTestId(`to-do-${severity}`);
+  // More may come at any moment: what is shown has to meet what is listed at some.
+  await expect(async () => {
+    const [all, fresh, on] = [await listed('new,acknowledged,investigating,contained'), await listed('new'), await listed('', 'open')];
+    expect(all).toBeGreaterThan(0);
+    await expect(tile.locator('.number')).toHaveText(String(all), { timeout: 2_000 });
+    await expect(tile).toContainText(fresh > 0 ? `${fresh} not acknowledged` : 'to do', { timeout: 100 });
+    await expect(tile).toContainText(`${on} going on`, { timeout: 100 });
+  }).toPass({ timeout: 60_000 });
+  await tile.click();
+  await expect(page).toHaveURL(/state=new,acknowledged,investigating,contained/);
+  await expect(page.getByTestId('incidents').getByRole('row')).not.toHaveCount(1);
+});
+
+test('the watch page shows what is read against the usual, who is above it, and what fell silent', async ({ page, request }) => {
+  await incidentWithFold(request);
+  await page.goto('/');
+  const reads = page.getByTestId('reads').getByRole('listitem');
+  await expect(reads.first()).toContainText(/\d/);
+  await expect(page.getByText(/Usual by now|What is usual is not known before/)).toBeVisible();
+  const mover = page.getByTestId('movers').getByRole('listitem').first();
+  await expect(mover).toContainText(/\d.*×/);
+  await expect(page.getByTestId('silent')).toContainText(/None now|silent now/);
+  await mover.getByRole('link').click();
+  await expect(page).toHaveURL(/\/(actors|sources|datasets|subjects)\//);
 });
 
 test('the counters move without a reload', async ({ page }) => {
@@ -49,7 +83,7 @@ test('from the list to an incident, its timeline, a fold and an export', async (
   const exported = JSON.parse(await readFile(await (await downloading).path(), 'utf8'));
   expect(exported.incident).toBe(id);
   expect(exported.lines.length).toBeGreaterThan(0);
-  for (const format of ['csv', 'markdown', 'timesketch', 'stix', 'html']) {
+  for (const format of ['csv', 'markdown', 'timesketch', 'stix', 'ocsf', 'html']) {
     const href = await page.getByTestId(`export-${format}`).getAttribute('href');
     const answer = await request.get(href ?? '');
     expect(answer.status(), format).toBe(200);

@@ -23,6 +23,7 @@ mod me;
 mod metrics;
 mod openapi;
 mod parameters;
+mod past;
 mod posted;
 mod report;
 mod routes;
@@ -38,6 +39,7 @@ mod stream;
 mod tests;
 mod timeline;
 
+pub use past::{Past, Remembered, Rereader, Wanted};
 pub use posted::Trust;
 pub use serve::serve;
 pub use state::{HttpSettings, HttpState};

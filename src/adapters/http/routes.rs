@@ -15,7 +15,7 @@ use super::guard::{self, BODY_BYTES_MAX, Hosts};
 use super::state::App;
 use super::{
     acts, budget, clocks, console, detectors, exceptions, findings, health, incidents, me, metrics,
-    openapi, report, rules, silences, stats, stream, timeline,
+    openapi, past, report, rules, silences, stats, stream, timeline,
 };
 use crate::adapters::telemetry::Telemetry;
 
@@ -25,6 +25,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(incidents::list))
         .routes(routes!(incidents::one))
         .routes(routes!(timeline::timeline))
+        .routes(routes!(past::timeline))
         .routes(routes!(acts::list, acts::act))
         .routes(routes!(acts::bulk))
         .routes(routes!(acts::audit))

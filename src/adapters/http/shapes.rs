@@ -243,6 +243,17 @@ pub struct Line {
     pub source: Source,
 }
 
+/// Of the past as the input topics hold it.
+#[derive(ToSchema)]
+pub struct PastPage {
+    pub lines: Vec<Line>,
+    pub total: u64,
+    /// Records looked at.
+    pub records: u64,
+    /// Nothing of the span was left out that the topics hold.
+    pub complete: bool,
+}
+
 #[derive(ToSchema)]
 pub struct TimelinePage {
     pub incident: String,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::extract::FromRef;
 use tokio::sync::{Semaphore, broadcast, watch};
 
+use super::past::Rereader;
 use super::posted::Trust;
 use super::stream::{TOLD_MAX, Told};
 use crate::adapters::notify::Maintenance;
@@ -37,10 +38,14 @@ pub struct HttpSettings {
     pub sinks: Vec<String>,
     /// Distinct subjects counted exactly in a report.
     pub subjects_exact_max: usize,
+    /// Reads the past from the input topics.
+    pub past: Rereader,
 }
 
 /// Timelines put together at once.
 const TIMELINES_MAX: usize = 4;
+/// Pasts read at once: each reads whole topics.
+const PASTS_MAX: usize = 1;
 /// Clients of the live stream at once.
 pub const STREAMS_MAX: usize = 500;
 
@@ -51,6 +56,7 @@ pub struct App {
     pub telemetry: Arc<Telemetry>,
     pub settings: Arc<HttpSettings>,
     pub timelines: Arc<Semaphore>,
+    pub pasts: Arc<Semaphore>,
     pub streams: Arc<Semaphore>,
     pub told: broadcast::Sender<Told>,
     /// Becomes true when the server is to end.
@@ -69,6 +75,7 @@ impl App {
             telemetry,
             settings,
             timelines: Arc::new(Semaphore::new(TIMELINES_MAX)),
+            pasts: Arc::new(Semaphore::new(PASTS_MAX)),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             told: broadcast::Sender::new(TOLD_MAX),
             stopping,

@@ -20,8 +20,8 @@ use super::error::{ApiError, ErrorBody};
 use super::incidents::with_cases;
 use super::parameters::Parameters;
 use super::state::App;
-use crate::adapters::store::StoreError;
-use crate::adapters::telemetry::now;
+use crate::adapters::store::{CategoryHour, HourReads, StoreError};
+use crate::adapters::telemetry::{CategoryHourStats, HourStats, now};
 use crate::engine::cases::Case;
 
 /// Events a client may be behind.
@@ -82,7 +82,7 @@ pub async fn watch(app: App) {
     let mut stopping = app.stopping.clone();
     let mut looks = interval(LOOK);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut watched = Watched { revision: None, act: 0, failing: false };
+    let mut watched = Watched { looks: 0, stale: true, revision: None, act: 0, failing: false };
     let mut n: u64 = 0;
     loop {
         tokio::select! {
@@ -102,6 +102,10 @@ pub async fn watch(app: App) {
 }
 
 struct Watched {
+    /// Looks since the hour's reads were last read.
+    looks: u64,
+    /// The counts of the store's incidents may have changed.
+    stale: bool,
     /// The last revision told; none before the first look.
     revision: Option<i64>,
     /// Number of the last act told.
@@ -111,7 +115,11 @@ struct Watched {
 
 impl Watched {
     async fn look(&mut self, app: &App) {
-        match self.changes(app).await {
+        let looked = match self.changes(app).await {
+            Ok(()) => self.counts(app).await,
+            failed => failed,
+        };
+        match looked {
             Ok(()) => self.failing = false,
             Err(error) => {
                 if !self.failing {
@@ -122,10 +130,25 @@ impl Watched {
         }
     }
 
+    /// What the store counts, as often as stats are told.
+    async fn counts(&mut self, app: &App) -> Result<(), StoreError> {
+        self.looks += 1;
+        if self.looks % LOOKS_PER_STATS != 1 {
+            return Ok(());
+        }
+        if std::mem::take(&mut self.stale) {
+            app.telemetry.incidents_open(app.store.open_counts().await?);
+            let to_do = app.store.to_do().await?;
+            app.telemetry.incidents_to_do(to_do.all, to_do.new);
+        }
+        app.telemetry.hour(app.store.hour_reads().await?.map(hour_stats));
+        Ok(())
+    }
+
     async fn changes(&mut self, app: &App) -> Result<(), StoreError> {
         let newest = app.store.revision().await?;
         let Some(told) = self.revision.filter(|told| *told <= newest) else {
-            app.telemetry.incidents_open(app.store.open_counts().await?);
+            self.stale = true;
             self.revision = Some(newest);
             self.act = app.store.last_act().await?;
             return Ok(());
@@ -134,7 +157,7 @@ impl Watched {
         if newest == told {
             return Ok(());
         }
-        app.telemetry.incidents_open(app.store.open_counts().await?);
+        self.stale = true;
         if app.told.receiver_count() == 0 {
             self.revision = Some(newest);
             return Ok(());
@@ -160,7 +183,23 @@ impl Watched {
             tell(app, "act", &ActTold { act: act.into(), case });
         }
         self.act = last;
+        self.stale = true;
         Ok(())
+    }
+}
+
+fn hour_stats(hour: HourReads) -> HourStats {
+    let of = |one: CategoryHour| CategoryHourStats {
+        category: one.category,
+        reads: one.reads,
+        usual: one.usual,
+    };
+    HourStats {
+        start: hour.start,
+        elapsed: hour.elapsed,
+        basis: hour.basis,
+        known: hour.known,
+        categories: hour.categories.into_iter().map(of).collect(),
     }
 }
 

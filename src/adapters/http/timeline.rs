@@ -80,7 +80,7 @@ struct TimelinePage {
     get, path = "/api/v1/incidents/{id}/timeline", tag = "incidents",
     params(
         ("id" = String, Path, description = "The incident's id"),
-        ("format" = Option<String>, Query, description = "json, csv, markdown, timesketch, html or stix; default json, the others are files"),
+        ("format" = Option<String>, Query, description = "json, csv, markdown, timesketch, html, stix or ocsf; default json, the others are files"),
         ("fold" = Option<bool>, Query, description = "Whether like entries are one line; default true for json, markdown and html"),
         ("open" = Option<String>, Query, description = "A line's `fold`: the single entries behind it; json only"),
         ("kinds" = Option<String>, Query, description = "Any of access, auth, flow, finding, severity, act"),
@@ -132,17 +132,17 @@ pub async fn timeline(
 }
 
 /// Whom or what entries have to be about; all that are there.
-#[derive(Clone)]
-struct About {
-    actor: Option<String>,
-    source: Option<String>,
-    dataset: Option<String>,
-    session: Option<String>,
-    subject: Option<String>,
+#[derive(Clone, Default)]
+pub struct About {
+    pub actor: Option<String>,
+    pub source: Option<String>,
+    pub dataset: Option<String>,
+    pub session: Option<String>,
+    pub subject: Option<String>,
 }
 
 impl About {
-    fn read(parameters: &Parameters) -> Self {
+    pub fn read(parameters: &Parameters) -> Self {
         Self {
             actor: parameters.text("actor"),
             source: parameters.text("source"),
@@ -152,7 +152,13 @@ impl About {
         }
     }
 
-    fn fits(&self, entry: &Entry) -> bool {
+    /// True where nothing is asked for.
+    pub fn is_anything(&self) -> bool {
+        let wanted = [&self.actor, &self.source, &self.dataset, &self.session, &self.subject];
+        wanted.iter().all(|wanted| wanted.is_none())
+    }
+
+    pub fn fits(&self, entry: &Entry) -> bool {
         let fits =
             |wanted: &Option<String>, has: &Option<String>| wanted.is_none() || wanted == has;
         fits(&self.actor, &entry.actor)

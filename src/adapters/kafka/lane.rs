@@ -16,7 +16,13 @@ use crate::engine::decode::{Decoder, Expected, Refusal};
 use crate::engine::detect::Stream;
 use crate::engine::detect::baseline::{Lookups, LookupsError};
 use crate::engine::model::{Event, EventTime, Kind, Origin, Outcome};
-use crate::engine::shard::{Incoming, Output, Records, Settings, Shard, ShardConfig, Verdict};
+use crate::engine::shard::{
+    HourReads, Incoming, Output, Records, Settings, Shard, ShardConfig, Verdict,
+};
+
+pub(super) const HOUR_MS: i64 = 3_600_000;
+/// Hours and categories kept until they are told; what comes beyond is in no hour's count.
+const READS_MAX: usize = 8_192;
 
 #[derive(Debug, thiserror::Error)]
 pub enum LaneError {
@@ -38,6 +44,8 @@ pub struct Lane {
     pub counts: BatchCounts,
     /// Broker times of the batch's records, for the latency, with how many in a row have each.
     pub times: Vec<(i64, u64)>,
+    /// Reads not told yet.
+    pub reads: Vec<HourReads>,
     pub mark: PartitionMark,
     /// Something has been judged since the state was last saved.
     pub changed: bool,
@@ -88,6 +96,7 @@ impl Lane {
             telemetry: telemetry.topic(topic),
             counts: BatchCounts::default(),
             times: Vec::new(),
+            reads: Vec::new(),
             mark,
             changed: false,
             records: Records::default(),
@@ -111,7 +120,7 @@ impl Lane {
         let Record { payload, offset, .. } = *record;
         let time_ms = record.time_ms.unwrap_or_else(wall_clock_ms);
         let current = self.is_current(offset);
-        let Self { shard, decoder, counts, times, mark, telemetry, .. } = self;
+        let Self { shard, decoder, counts, times, mark, telemetry, reads, .. } = self;
         let decoded = match payload.is_empty() {
             true => Err(Refusal::Empty),
             false => decoder.decode(payload),
@@ -163,7 +172,9 @@ impl Lane {
             let known = dataset.and_then(|name| to.settings.enricher.catalogue.get(name));
             let category =
                 known.map(|d| d.category.as_str()).or(event.resource.category.as_deref());
-            telemetry.read(category.unwrap_or("unclassified"), 1, event.records);
+            let category = category.unwrap_or("unclassified");
+            telemetry.read(category, 1, event.records);
+            count_read(reads, event.time, telemetry.category(category));
         }
         Ok(())
     }
@@ -203,6 +214,17 @@ impl Lane {
     /// The mark as it is to be kept.
     pub fn mark_now(&self) -> PartitionMark {
         PartitionMark { header: self.decoder.header(), ..self.mark.clone() }
+    }
+}
+
+/// Records come nearly in order, so the place is found at the end.
+fn count_read(reads: &mut Vec<HourReads>, time: EventTime, category: &str) {
+    let hour = time.millis().div_euclid(HOUR_MS);
+    let mut newest_first = reads.iter_mut().rev();
+    if let Some(one) = newest_first.find(|one| one.hour == hour && one.category == category) {
+        one.reads += 1;
+    } else if reads.len() < READS_MAX {
+        reads.push(HourReads { hour, category: category.to_owned(), reads: 1 });
     }
 }
 

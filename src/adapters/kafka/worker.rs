@@ -20,7 +20,7 @@ use super::assignment::{Assignment, Partition};
 use super::changelog::ChangelogError;
 use super::checkpoint::Snapshot;
 use super::intake::Intake;
-use super::lane::{Lane, LaneError, Outlet};
+use super::lane::{HOUR_MS, Lane, LaneError, Outlet};
 use super::link::{Link, wall_clock_ms};
 use super::peers::{Board, Deciding, send_figures};
 use super::rekey::{Layout, send_lookups};
@@ -33,7 +33,8 @@ use crate::adapters::telemetry::Telemetry;
 use crate::engine::detect::baseline::Calibration;
 use crate::engine::model::EventTime;
 use crate::engine::shard::{
-    EvidenceRecord, LearnedError, Output, Settings, ShardConfig, StateError, StateSize, Watch,
+    EvidenceRecord, HourReads, LearnedError, Output, Settings, ShardConfig, StateError, StateSize,
+    Watch,
 };
 
 /// Settings that a reload swaps as a whole.
@@ -331,7 +332,9 @@ impl Worker {
         }
         let marks = self.lanes.values().filter_map(|lane| lane.shard.watermark());
         let Some(progress) = marks.max() else { return Ok(()) };
-        let record = serde_json::to_vec(&EvidenceRecord::Progress { progress })?;
+        let told = self.lanes.values_mut().flat_map(|lane| std::mem::take(&mut lane.reads));
+        let reads = summed(told, progress);
+        let record = serde_json::to_vec(&EvidenceRecord::Progress { progress, reads })?;
         Ok(self.sender.send(&self.topics.evidence, "", &record)?)
     }
 
@@ -375,4 +378,15 @@ impl Worker {
         self.out.clear();
         Ok(())
     }
+}
+
+/// By hour and category; what claims to be later than `progress` counts as of then.
+fn summed(told: impl Iterator<Item = HourReads>, progress: EventTime) -> Vec<HourReads> {
+    let newest = progress.millis().div_euclid(HOUR_MS);
+    let mut sums = BTreeMap::<(i64, String), u64>::new();
+    for HourReads { hour, category, reads } in told {
+        *sums.entry((hour.min(newest), category)).or_default() += reads;
+    }
+    let one = |((hour, category), reads)| HourReads { hour, category, reads };
+    sums.into_iter().map(one).collect()
 }

@@ -8,7 +8,7 @@ use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::{Attempt, Facts, NotifyConfig, Sink, SinkConfig, fold_due, kept_back};
+use super::{Attempt, Facts, NotifyConfig, Sink, SinkConfig, fold_due, kept_back, kept_now};
 use crate::adapters::store::{
     HeldBack, NoticeCount, NoticeState, Office, Store, StoreError, StoredNotice,
 };
@@ -130,6 +130,10 @@ impl Desk {
             match self.store.notice_counts().await {
                 Ok(counts) => self.telemetry.notices_kept(&kept(&counts, now().millis())),
                 Err(error) => tracing::warn!(%error, "notices were not counted"),
+            }
+            match self.store.silence_counts(now()).await {
+                Ok(stored) => self.telemetry.silences(kept_now(&self.config, stored, now())),
+                Err(error) => tracing::warn!(%error, "silences were not counted"),
             }
             match self.store.day_load(now()).await {
                 Ok(load) => self.telemetry.alert_load(AlertLoad {

@@ -26,5 +26,5 @@ pub use config::{NotifyConfig, SinkConfig, SinkKind};
 pub use deliver::{Deliveries, SINK_GONE, deliver_due, let_go_due, repeat_due, tell_again};
 pub use facts::{Brief, Facts, Scope, notices};
 pub use fold::fold_due;
-pub use silence::{Day, Kept, Maintenance, kept_back};
+pub use silence::{Day, Kept, Maintenance, kept_back, kept_now};
 pub use sink::{Attempt, Sink, SinkError, UnusableSink};

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::NotifyConfig;
 use super::facts::Facts;
 use crate::adapters::store::KeptSilence;
-use crate::engine::cases::{Matcher, Silence, signed};
+use crate::adapters::telemetry::SilencesKept;
+use crate::engine::cases::{Matcher, Silence, SilenceState, signed};
 use crate::engine::model::{EventTime, Incident, Problems};
 
 /// `[[notify.maintenance]]`: a window that comes again on each of `days`.
@@ -93,6 +94,20 @@ pub fn kept_back(
         Some(Kept { until_ms, reason, silence: None })
     });
     configured.chain(stored).chain(windows).max_by_key(|kept| kept.until_ms)
+}
+
+/// What keeps notices back at `now`; `stored` are the store's silences, active and pending.
+pub fn kept_now(config: &NotifyConfig, stored: (u64, u64), now: EventTime) -> SilencesKept {
+    let (mut active, mut pending) = stored;
+    for silence in &config.silence {
+        match SilenceState::at(now, silence.from, silence.until) {
+            SilenceState::Active => active += 1,
+            SilenceState::Pending => pending += 1,
+            SilenceState::Expired => {}
+        }
+    }
+    let open = config.maintenance.iter().filter(|window| window.ends_ms(now.millis()).is_some());
+    SilencesKept { active, pending, windows: open.count() as u64 }
 }
 
 impl Maintenance {

@@ -5,9 +5,8 @@ use serde_json::{Value, json};
 
 use crate::engine::correlate::{Notice, NoticeKind};
 use crate::engine::model::{Finding, IdHasher, Incident, Severity};
+use crate::engine::timeline::export::ocsf::{attacks, endpoint, incident_event, metadata};
 
-const VERSION: &str = "1.8.0";
-const ATTACK_VERSION: &str = "18.1";
 const CATEGORY_FINDINGS: u32 = 2;
 
 /// Class 2004: one finding, with its evidence and what was expected.
@@ -56,7 +55,6 @@ pub fn detection_finding(finding: &Finding, incident: &str) -> Value {
 
 /// Class 2005: an incident opened, grew worse or went quiet.
 pub fn incident_finding(incident: &Incident, notice: &Notice) -> Value {
-    const CLASS: u32 = 2005;
     let activity = match notice.kind {
         NoticeKind::Opened => 1,
         NoticeKind::SeverityRaised | NoticeKind::Quiet => 2,
@@ -67,46 +65,9 @@ pub fn incident_finding(incident: &Incident, notice: &Notice) -> Value {
         .part(notice.severity.name().as_bytes())
         .part(&notice.time.millis().to_le_bytes())
         .finish();
-    let observables: Vec<Value> = incident
-        .actors
-        .iter()
-        .map(|actor| json!({"name": "actor.user.uid", "type_id": 31, "value": actor}))
-        .chain(
-            incident
-                .sources
-                .iter()
-                .map(|ip| json!({"name": "src_endpoint.ip", "type_id": 2, "value": ip})),
-        )
-        .take(100)
-        .collect();
-    json!({
-        "activity_id": activity, "category_uid": CATEGORY_FINDINGS, "class_uid": CLASS,
-        "type_uid": CLASS * 100 + u32::from(activity), "time": notice.time.millis(),
-        "severity_id": incident.severity.ocsf_id(), "status_id": 1,
-        "message": incident.title, "desc": incident.why,
-        "is_suspected_breach": incident.severity >= Severity::High && incident.subjects > 0,
-        "assignee_group": {"name": "security operations"},
-        "start_time": incident.first_event.millis(), "end_time": incident.last_event.millis(),
-        "metadata": metadata(&uid, Some(&incident.id)),
-        "finding_info_list": incident.findings.iter().take(1_000)
-            .map(|id| json!({"uid": id, "title": incident.title})).collect::<Vec<_>>(),
-        "attacks": attacks(incident.attack.iter().map(String::as_str)),
-        "observables": observables,
-        "unmapped": {
-            "incident": incident.id, "score": incident.score, "status": incident.status,
-            "subjects": incident.subjects, "records": incident.records, "bytes": incident.bytes,
-            "datasets": incident.datasets, "opened": incident.opened, "kind": notice.kind.name(),
-        },
-    })
-}
-
-fn metadata(uid: &str, correlation: Option<&str>) -> Value {
-    json!({
-        "uid": uid, "version": VERSION, "correlation_uid": correlation,
-        "product": {
-            "name": "Tidewaiter", "vendor_name": "Tidewaiter", "version": env!("CARGO_PKG_VERSION"),
-        },
-    })
+    let mut event = incident_event(incident, u32::from(activity), &uid, notice.time);
+    event["unmapped"]["kind"] = json!(notice.kind.name());
+    event
 }
 
 /// `type_id` 1 for a rule, 2 (behavioural) for everything else.
@@ -115,22 +76,6 @@ fn analytic(finding: &Finding) -> Value {
         Some(rule) => json!({"type_id": 1, "uid": rule, "name": finding.detector}),
         None => json!({"type_id": 2, "uid": finding.detector, "name": finding.detector}),
     }
-}
-
-fn attacks<'a>(techniques: impl Iterator<Item = &'a str>) -> Vec<Value> {
-    techniques
-        .map(|id| match id.split_once('.') {
-            Some((technique, _)) => json!({
-                "technique": {"uid": technique}, "sub_technique": {"uid": id}, "version": ATTACK_VERSION,
-            }),
-            None => json!({"technique": {"uid": id}, "version": ATTACK_VERSION}),
-        })
-        .collect()
-}
-
-/// `ip` only where it is one: logs carry addresses that are not.
-fn endpoint(ip: &str) -> Value {
-    if ip.parse::<std::net::IpAddr>().is_ok() { json!({"ip": ip}) } else { json!({"name": ip}) }
 }
 
 fn put(object: &mut Value, key: &str, value: Option<Value>) {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use sqlx::{Any, Row, Transaction};
 
 use super::sql::{Sql, text};
-use super::{Office, Store, StoreError, StoredNotice, notices, store};
+use super::{Office, ReadsTold, Store, StoreError, StoredNotice, hours, notices, store};
 use crate::engine::model::{Entry, Finding, Incident, IncidentId};
 
 /// Everything one round of the correlator gave rise to.
@@ -22,6 +22,8 @@ pub struct StoreBatch {
     pub outgoing: Vec<Outgoing>,
     /// For sinks.
     pub notices: Vec<StoredNotice>,
+    /// More reads, to be added to those of their hour.
+    pub reads: Vec<ReadsTold>,
 }
 
 /// A record to be published.
@@ -41,6 +43,7 @@ impl StoreBatch {
             && self.positions.is_empty()
             && self.outgoing.is_empty()
             && self.notices.is_empty()
+            && self.reads.is_empty()
     }
 }
 
@@ -80,6 +83,7 @@ impl Store {
                 .await?;
         }
         notices::put(&mut tx, &batch.notices).await?;
+        hours::put(&mut tx, &batch.reads).await?;
         tx.commit().await?;
         Ok(())
     }

@@ -8,6 +8,7 @@ use super::cases::CaseFigures;
 use super::notices::NoticeFigures;
 use super::partitions::Partitions;
 use super::rules::RuleFigures;
+use super::stats::HourStats;
 use crate::engine::detect::DETECTOR_NAMES;
 use crate::engine::model::{Finding, Severity};
 use crate::engine::shard::StateSize;
@@ -70,6 +71,10 @@ pub struct Figures {
     /// `[signals, medium, high, critical]`.
     pub incidents_open: [u64; 4],
     pub incidents_opened: [u64; 5],
+    /// `[medium, high, critical]`.
+    pub incidents_to_do: [u64; 3],
+    pub incidents_new: [u64; 3],
+    pub hour: Option<HourStats>,
     pub delivered: u64,
     pub failed: u64,
     pub outbox: u64,

@@ -30,10 +30,13 @@ pub use exposition::ExpositionError;
 pub use figures::ReloadedFile;
 pub use latency::LatencyStats;
 pub use logging::init_logging;
-pub use notices::{AlertLoad, NoticeCounts, NoticesKept};
+pub use notices::{AlertLoad, NoticeCounts, NoticesKept, SilencesKept};
 pub use process::{peak_rss_bytes, rss_bytes};
 pub use rules::RuleStats;
-pub use stats::{IncidentStats, RecordStats, RulesStats, StateStats, Stats, TopicStats};
+pub use stats::{
+    CategoryHourStats, HourStats, IncidentStats, RecordStats, RulesStats, StateStats, Stats,
+    ToDoStats, TopicStats,
+};
 pub use telemetry::{Telemetry, now};
 pub use topic::{BatchCounts, TopicTelemetry};
 

@@ -37,6 +37,16 @@ pub struct NoticeFigures {
     /// Also of sinks that are no longer configured, as one.
     kept: BTreeMap<String, NoticesKept>,
     load: AlertLoad,
+    silences: SilencesKept,
+}
+
+/// What keeps notices back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SilencesKept {
+    pub active: u64,
+    pub pending: u64,
+    /// Maintenance windows that are open.
+    pub windows: u64,
 }
 
 /// How much there is to do, of the last 24 hours.
@@ -90,6 +100,14 @@ impl NoticeFigures {
         for sink in &sinks {
             family.put(&[("sink", sink)], kept(sink).oldest_s);
         }
+        let SilencesKept { active, pending, windows } = self.silences;
+        let mut family = to.gauges(
+            "tidewaiter_silences",
+            "Silences that hold now, or will, and maintenance windows that are open. Told by who correlates.",
+        );
+        for (state, n) in [("active", active), ("pending", pending), ("maintenance", windows)] {
+            family.put(&[("state", state)], n as f64);
+        }
         let AlertLoad { opened, analysts } = self.load;
         to.gauges("tidewaiter_incidents_opened_day", "Incidents opened in the last 24 hours.")
             .put(&[], opened as f64);
@@ -123,6 +141,10 @@ impl Telemetry {
             counts.silenced += more.silenced;
             counts.folded += more.folded;
         }
+    }
+
+    pub fn silences(&self, kept: SilencesKept) {
+        self.figures().notices.silences = kept;
     }
 
     pub fn alert_load(&self, load: AlertLoad) {

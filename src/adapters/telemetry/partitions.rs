@@ -38,6 +38,10 @@ impl Partitions {
         self.of(topic).filter_map(|place| place.watermark).min()
     }
 
+    pub fn silent(&self, topic: &str) -> u64 {
+        self.of(topic).filter(|place| place.silent).count() as u64
+    }
+
     fn of<'a>(&'a self, topic: &'a str) -> impl Iterator<Item = Place> + 'a {
         self.iter().filter(move |(name, _, _)| *name == topic).map(|(_, _, place)| place)
     }

@@ -196,6 +196,16 @@ fn incidents(figures: &Figures, to: &mut Exposition) {
     {
         family.put(&[("severity", severity)], n as f64);
     }
+    let mut family = to.gauges(
+        "tidewaiter_incidents_to_do",
+        "Incidents nobody has resolved, going on or quiet: new, or taken up by somebody.",
+    );
+    let by_state = figures.incidents_to_do.iter().zip(figures.incidents_new);
+    for (severity, (&all, new)) in ["medium", "high", "critical"].iter().zip(by_state) {
+        family.put(&[("severity", severity), ("state", "new")], new as f64);
+        let taken = all.saturating_sub(new);
+        family.put(&[("severity", severity), ("state", "taken")], taken as f64);
+    }
     let mut family = to
         .counters("tidewaiter_incidents_opened_total", "Incidents opened, by their severity then.");
     for severity in [Severity::Medium, Severity::High, Severity::Critical] {

@@ -35,6 +35,8 @@ pub struct Stats {
     pub findings_by_detector: BTreeMap<&'static str, u64>,
     pub findings_by_severity: BTreeMap<&'static str, u64>,
     pub reads_by_category: BTreeMap<String, u64>,
+    /// The hour of event time that goes on, beside such hours before it; null before the first.
+    pub hour: Option<HourStats>,
     pub state: StateStats,
     pub rules: RulesStats,
     pub budget: BudgetStats,
@@ -69,6 +71,45 @@ pub struct TopicStats {
     /// Of the partition that is furthest behind.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub watermark: Option<EventTime>,
+    /// Partitions at hand that were regular and have fallen silent.
+    pub silent_partitions: u64,
+}
+
+/// Reads of one hour by category, the most first.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct HourStats {
+    #[schema(value_type = String, format = DateTime)]
+    pub start: EventTime,
+    /// How much of it has passed, 0 to 1.
+    pub elapsed: f64,
+    /// `usual` is the median of the same hour of the `week`, or else of the `day`.
+    pub basis: &'static str,
+    /// How many such hours are known; 0 while there is nothing to compare with.
+    pub known: u64,
+    pub categories: Vec<CategoryHourStats>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct CategoryHourStats {
+    pub category: String,
+    /// In this hour so far.
+    pub reads: u64,
+    /// In such an hour as a whole; null where none is known.
+    pub usual: Option<f64>,
+}
+
+/// Incidents at one severity.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ToDoStats {
+    pub critical: u64,
+    pub high: u64,
+    pub medium: u64,
+}
+
+impl From<[u64; 3]> for ToDoStats {
+    fn from([medium, high, critical]: [u64; 3]) -> Self {
+        Self { critical, high, medium }
+    }
 }
 
 /// Open ones, by severity; signals are below medium.
@@ -78,6 +119,10 @@ pub struct IncidentStats {
     pub high: u64,
     pub medium: u64,
     pub signals: u64,
+    /// What nobody has resolved, whether it goes on or has gone quiet.
+    pub to_do: ToDoStats,
+    /// What of that nobody has acknowledged.
+    pub unacknowledged: ToDoStats,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
@@ -122,6 +167,7 @@ impl Telemetry {
                 records: counts.into(),
                 lag: figures.partitions.lag(&topic.name),
                 watermark: figures.partitions.watermark(&topic.name),
+                silent_partitions: figures.partitions.silent(&topic.name),
             })
             .collect();
         let [signals, medium, high, critical] = figures.incidents_open;
@@ -138,7 +184,15 @@ impl Telemetry {
             records: all.into(),
             topics,
             verdict_latency_ms,
-            incidents: IncidentStats { critical, high, medium, signals },
+            incidents: IncidentStats {
+                critical,
+                high,
+                medium,
+                signals,
+                to_do: figures.incidents_to_do.into(),
+                unacknowledged: figures.incidents_new.into(),
+            },
+            hour: figures.hour.clone(),
             findings_by_detector: figures
                 .findings()
                 .map(|(name, counts)| (name, counts.iter().sum()))

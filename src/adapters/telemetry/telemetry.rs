@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use super::figures::{Figures, ReloadedFile};
+use super::stats::HourStats;
 use super::topic::Categories;
 use super::{OTHER, TopicTelemetry, locked};
 use crate::engine::model::{EventTime, Finding, Severity};
@@ -156,6 +157,18 @@ impl Telemetry {
     /// `[signals, medium, high, critical]`, as the store counts them.
     pub fn incidents_open(&self, counts: [u64; 4]) {
         self.figures().incidents_open = counts;
+    }
+
+    /// Incidents nobody has resolved, and those of them nobody has taken up, going on or quiet:
+    /// `[medium, high, critical]`.
+    pub fn incidents_to_do(&self, all: [u64; 3], new: [u64; 3]) {
+        let mut figures = self.figures();
+        (figures.incidents_to_do, figures.incidents_new) = (all, new);
+    }
+
+    /// The hour of event time that goes on, as the store has it.
+    pub fn hour(&self, hour: Option<HourStats>) {
+        self.figures().hour = hour;
     }
 
     pub fn incident_opened(&self, severity: Severity) {

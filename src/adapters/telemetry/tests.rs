@@ -219,6 +219,7 @@ fn the_stats_have_the_contracts_keys() {
         "findings_by_detector",
         "findings_by_severity",
         "reads_by_category",
+        "hour",
         "state",
         "rules",
         "budget",
@@ -226,7 +227,17 @@ fn the_stats_have_the_contracts_keys() {
     expected.sort_unstable();
     assert_eq!(keys, expected);
     let topic = json["topics"][0].as_object().expect("object");
-    for key in ["topic", "in", "scored", "late", "duplicate", "dead_lettered", "lag", "watermark"] {
+    for key in [
+        "topic",
+        "in",
+        "scored",
+        "late",
+        "duplicate",
+        "dead_lettered",
+        "lag",
+        "watermark",
+        "silent_partitions",
+    ] {
         assert!(topic.contains_key(key), "{key}");
     }
 }
@@ -303,4 +314,36 @@ fn the_alert_load_is_shared_among_those_who_work() {
     check(&t, "tidewaiter_incidents_per_analyst_day 2.25");
     check(&t, "tidewaiter_incidents_opened_day 9");
     check(&t, "tidewaiter_analysts 4");
+}
+
+#[test]
+fn what_keeps_notices_back_is_counted_from_the_start() {
+    let t = telemetry();
+    for state in ["active", "pending", "maintenance"] {
+        check(&t, &format!("tidewaiter_silences{{state=\"{state}\"}} 0"));
+    }
+    t.silences(SilencesKept { active: 3, pending: 2, windows: 1 });
+    check(&t, "tidewaiter_silences{state=\"active\"} 3");
+    check(&t, "tidewaiter_silences{state=\"pending\"} 2");
+    check(&t, "tidewaiter_silences{state=\"maintenance\"} 1");
+}
+
+#[test]
+fn what_is_quiet_and_not_taken_up_is_still_to_do() {
+    let t = telemetry();
+    t.incidents_open([0, 0, 0, 0]);
+    t.incidents_to_do([3, 2, 1], [1, 0, 1]);
+    check(&t, "tidewaiter_incidents_to_do{severity=\"critical\",state=\"new\"} 1");
+    check(&t, "tidewaiter_incidents_to_do{severity=\"critical\",state=\"taken\"} 0");
+    check(&t, "tidewaiter_incidents_to_do{severity=\"medium\",state=\"taken\"} 2");
+    let incidents = t.stats(now()).incidents;
+    assert_eq!((incidents.critical, incidents.to_do.critical), (0, 1));
+    assert_eq!((incidents.unacknowledged.high, incidents.to_do.high), (0, 2));
+}
+
+#[test]
+fn a_category_that_is_not_listed_is_counted_as_other() {
+    let t = telemetry();
+    let topic = t.topic("access");
+    assert_eq!((topic.category("travel"), topic.category("made-up")), ("travel", "other"));
 }

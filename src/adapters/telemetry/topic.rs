@@ -122,6 +122,11 @@ impl TopicTelemetry {
         locked(&self.totals).latency.add(second, milliseconds, events);
     }
 
+    /// The name a category is counted under.
+    pub fn category(&self, category: &str) -> &str {
+        self.categories.known.get_key_value(category).map_or(OTHER, |(name, _)| name)
+    }
+
     /// Reads of data of `category`: how many, and how many records they returned. A category the
     /// catalogue does not list is counted as `other`.
     pub fn read(&self, category: &str, events: u64, records: u64) {

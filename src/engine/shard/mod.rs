@@ -17,14 +17,16 @@ mod settings;
 mod shard;
 mod sharers;
 mod size;
+mod teller;
 
 pub use before::is_read;
 pub use clock::{Clock, TimeConfig};
 pub use duplicates::Duplicates;
 pub use learned::{Learned, LearnedError, LearnedSpan};
-pub use output::{Evidence, EvidenceRecord, Output, Verdict, Watch};
+pub use output::{Evidence, EvidenceRecord, HourReads, Output, Verdict, Watch};
 pub use recorder::{Recorder, RecorderConfig};
 pub use saved::{Records, Restoring, STATE_VERSION, StateError};
 pub use settings::Settings;
 pub use shard::{Incoming, Shard, ShardConfig, ShardSaving};
 pub use size::StateSize;
+pub use teller::Teller;

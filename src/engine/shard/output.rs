@@ -23,7 +23,19 @@ pub enum EvidenceRecord {
     /// Event time has got this far in some shard.
     Progress {
         progress: EventTime,
+        /// Reads since the last such record.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        reads: Vec<HourReads>,
     },
+}
+
+/// Reads of one category in one hour of event time, none of them later than `progress`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HourReads {
+    /// Hours since 1970.
+    pub hour: i64,
+    pub category: String,
+    pub reads: u64,
 }
 
 /// A line for the timelines of whatever incident `key` belongs to.

@@ -72,7 +72,7 @@ pub struct Incoming<'e> {
 
 impl Incoming<'_> {
     /// Event time, at most `ahead_ms` ahead of the broker's clock.
-    fn bounded_by_broker(&self, ahead_ms: i64) -> EventTime {
+    pub(super) fn bounded_by_broker(&self, ahead_ms: i64) -> EventTime {
         let time = self.event.time;
         self.broker_time.map_or(time, |now| time.min(now.plus_ms(ahead_ms)))
     }

@@ -33,7 +33,8 @@ export function saved(views: readonly View[], view: View): View[] {
   return [...rest, view].slice(-VIEWS_MAX);
 }
 
-const TO_DO = 'state=new,acknowledged,investigating,contained';
+/** What nobody has resolved. */
+export const TO_DO = 'state=new,acknowledged,investigating,contained';
 
 /** Those that are there before anybody saves one. */
 export function standing(name: string | null): View[] {

@@ -20,7 +20,7 @@ import type {
   Rule,
 } from './cases';
 import type { AskedSilence, KeptSilence, SilenceList, SilenceProposals } from './silences';
-import type { Finding, Incident, IncidentDetail, Page, Report, Stats, Timeline } from './types';
+import type { Finding, Incident, IncidentDetail, Page, Past, Report, Stats, Timeline } from './types';
 
 export class ApiError extends Error {
   constructor(
@@ -118,6 +118,10 @@ export const timeline = (id: string, parameters: Parameters, signal?: AbortSigna
   get<Timeline>(timelinePath(id, { format: 'json', ...parameters }), signal);
 
 const of = (id: string) => `/api/v1/incidents/${encodeURIComponent(id)}`;
+
+/** What the input topics still hold about somebody or something, found unusual or not. */
+export const past = (parameters: Parameters, signal?: AbortSignal) =>
+  get<Past>(`/api/v1/past/timeline${query(parameters)}`, signal);
 
 export const me = (signal?: AbortSignal) => get<Me>('/api/v1/me', signal);
 

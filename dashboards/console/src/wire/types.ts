@@ -165,6 +165,15 @@ export interface Timeline {
   next: string | null;
 }
 
+/** Read again from the input topics. */
+export interface Past {
+  lines: Line[];
+  /** Records looked at. */
+  records: number;
+  /** Nothing was left out that the topics hold. */
+  complete: boolean;
+}
+
 export interface Page<T> {
   items: T[];
   next: string | null;
@@ -183,6 +192,26 @@ export interface TopicStats extends Outcomes {
   topic: string;
   lag: number;
   watermark: string | null;
+  /** Partitions that were regular and have fallen silent. */
+  silent_partitions: number;
+}
+
+/** Incidents at one severity. */
+export interface BySeverity {
+  critical: number;
+  high: number;
+  medium: number;
+}
+
+/** Reads of the hour of event time that goes on, beside such hours before it. */
+export interface HourStats {
+  start: string;
+  /** How much of it has passed, 0 to 1. */
+  elapsed: number;
+  basis: 'week' | 'day';
+  /** Like hours known. */
+  known: number;
+  categories: { category: string; reads: number; usual: number | null }[];
 }
 
 export interface Stats {
@@ -197,11 +226,12 @@ export interface Stats {
   records: Outcomes;
   topics: TopicStats[];
   verdict_latency_ms: { p50: number; p99: number; max: number; count: number };
-  /** Open ones by severity. */
-  incidents: { critical: number; high: number; medium: number; signals: number };
+  /** Those that go on, by severity; and what is to do, whether it goes on or has gone quiet. */
+  incidents: BySeverity & { signals: number; to_do: BySeverity; unacknowledged: BySeverity };
   findings_by_detector: Record<string, number>;
   findings_by_severity: Partial<Record<Severity, number>>;
   reads_by_category: Record<string, number>;
+  hour: HourStats | null;
   state: { actors: number; sources: number; bytes: number; evicted: number };
   rules: { loaded: number; error: string | null };
   budget: BudgetStats;

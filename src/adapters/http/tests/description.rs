@@ -6,11 +6,11 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use super::world::{World, id};
-use crate::adapters::http::{acts, clocks, findings, incidents, report, silences, timeline};
+use crate::adapters::http::{acts, clocks, findings, incidents, past, report, silences, timeline};
 use crate::adapters::telemetry::now;
 
 /// The contract's routes.
-const ROUTES: [(&str, &[&str]); 28] = [
+const ROUTES: [(&str, &[&str]); 29] = [
     ("/api/v1/acts", &["post"]),
     ("/api/v1/audit", &["get"]),
     ("/api/v1/budget", &["get", "put"]),
@@ -28,6 +28,7 @@ const ROUTES: [(&str, &[&str]); 28] = [
     ("/api/v1/incidents/{id}/timeline", &["get"]),
     ("/api/v1/me", &["get"]),
     ("/api/v1/openapi.json", &["get"]),
+    ("/api/v1/past/timeline", &["get"]),
     ("/api/v1/regimes", &["get"]),
     ("/api/v1/report", &["get"]),
     ("/api/v1/rules", &["get"]),
@@ -79,6 +80,7 @@ async fn names_exactly_the_parameters_taken() {
         ("/api/v1/incidents", &incidents::LIST_PARAMETERS[..]),
         ("/api/v1/findings", &findings::LIST_PARAMETERS[..]),
         ("/api/v1/incidents/{id}/timeline", &timeline::PARAMETERS[..]),
+        ("/api/v1/past/timeline", &past::PARAMETERS[..]),
         ("/api/v1/incidents/{id}", &[]),
         ("/api/v1/incidents/{id}/acts", &[]),
         ("/api/v1/audit", &acts::AUDIT_PARAMETERS[..]),

@@ -105,7 +105,10 @@ async fn open_incidents_are_counted_from_the_store() {
     let response = world.router.clone().oneshot(get("/api/v1/stream")).await.expect("an answer");
     let mut body = response.into_body().into_data_stream();
     let mut seen = String::new();
-    let counted = "\"incidents\":{\"critical\":1,\"high\":0,\"medium\":12,\"signals\":1}";
+    // Those that have gone quiet are still to do, and nobody has acknowledged any.
+    let counted = "\"incidents\":{\"critical\":1,\"high\":0,\"medium\":12,\"signals\":1,\
+        \"to_do\":{\"critical\":1,\"high\":0,\"medium\":24},\
+        \"unacknowledged\":{\"critical\":1,\"high\":0,\"medium\":24}}";
     let reading = async {
         while !seen.contains(counted) {
             let chunk = body.next().await.expect("goes on").expect("readable");

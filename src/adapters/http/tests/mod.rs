@@ -8,6 +8,7 @@ mod exceptions;
 mod guards;
 mod lists;
 mod live;
+mod past;
 mod silences;
 mod story;
 mod world;

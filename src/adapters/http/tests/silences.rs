@@ -161,3 +161,16 @@ async fn an_incident_proposes_the_narrowest_first() {
     let none = world.get("/api/v1/incidents/none/silence-proposal").await;
     assert_eq!(none.status, StatusCode::NOT_FOUND);
 }
+
+#[tokio::test]
+async fn those_that_hold_and_those_that_will_are_counted_apart() {
+    let world = World::new().await;
+    let count = async || world.app.store.silence_counts(now()).await.expect("counted");
+    assert_eq!(count().await, (0, 0));
+    let id = adds(&world, json!({})).await["id"].as_str().expect("an id").to_owned();
+    adds(&world, json!({"from": hours(1)})).await;
+    assert_eq!(count().await, (1, 1));
+    let ended = world.post(&format!("/api/v1/silences/{id}/end"), json!({"by": "ann"})).await;
+    assert_eq!(ended.status, StatusCode::OK, "{}", ended.text());
+    assert_eq!(count().await, (0, 1));
+}

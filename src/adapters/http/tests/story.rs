@@ -93,6 +93,8 @@ async fn every_file_has_its_name_its_type_and_all_of_the_story() {
         ("timesketch&kinds=finding", "jsonl", "application/x-ndjson", 1),
         // Beside the 42 lines: an account, author, marking, incident, technique and its link, group.
         ("stix", "stix.json", "application/stix+json;version=2.1", 49),
+        // The incident before them.
+        ("ocsf", "ocsf.ndjson", "application/x-ndjson", 43),
     ] {
         let answer = world.get(&path(&format!("?format={format}"))).await;
         assert_eq!(answer.status, StatusCode::OK, "{format}");
@@ -133,7 +135,7 @@ async fn a_page_to_print_stands_alone_and_obeys_nobody() {
 #[tokio::test]
 async fn a_manifest_says_what_the_file_holds() {
     let world = World::new().await;
-    for format in ["csv", "html", "markdown", "timesketch", "stix"] {
+    for format in ["csv", "html", "markdown", "timesketch", "stix", "ocsf"] {
         let file = world.get(&path(&format!("?format={format}"))).await.body;
         let told = world.json(&path(&format!("?format={format}&manifest=true"))).await;
         let manifest: Manifest = serde_json::from_value(told).expect("a manifest");

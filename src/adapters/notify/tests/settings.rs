@@ -1,6 +1,9 @@
 //! Which settings are refused, and in which words.
 
-use super::problems;
+use super::{config, problems};
+use crate::adapters::notify::kept_now;
+use crate::adapters::telemetry::SilencesKept;
+use crate::engine::model::EventTime;
 
 const HOOK: &str = "[[sink]]\nname = \"hook\"\nkind = \"webhook\"\nurl = \"https://x.example/\"\nsecret = { env = \"X\" }\n";
 const MAIL: &str = "[[sink]]\nname = \"mail\"\nkind = \"email\"\nfrom = \"monitor@agency.example\"\nto = [\"desk@agency.example\"]\n";
@@ -89,4 +92,28 @@ fn a_template_may_name_what_there_is_and_nothing_else() {
         &["sink[0].body: undefined value", "category, records, subjects"],
     );
     check(&format!("{SLACK}body = \"{{% if %}}\"\n"), &["sink[0].body: syntax error"]);
+}
+
+#[test]
+fn what_keeps_notices_back_now_is_counted() {
+    let silence = |from: &str, until: &str| {
+        format!(
+            "[[silence]]\nowner = \"ann\"\nreason = \"a drill\"\nfrom = \"{from}\"\nuntil = \"{until}\"\nmatch = {{ actor = [\"off-1\"] }}\n"
+        )
+    };
+    let window = |from: &str, until: &str| {
+        format!(
+            "[[maintenance]]\nowner = \"ops\"\nreason = \"copies\"\nfrom = \"{from}\"\nuntil = \"{until}\"\nmatch = {{ actor = [\"svc\"] }}\n"
+        )
+    };
+    let all = [
+        silence("2026-03-02T08:00:00Z", "2026-03-02T10:00:00Z"),
+        silence("2026-03-02T09:00:00Z", "2026-03-02T10:00:00Z"),
+        silence("2026-03-01T08:00:00Z", "2026-03-02T08:30:00Z"),
+        window("08:00", "09:00"),
+        window("22:00", "04:00"),
+    ];
+    let now = EventTime::parse("2026-03-02T08:30:00Z").expect("a time");
+    let kept = kept_now(&config(&all.concat()), (3, 4), now);
+    assert_eq!(kept, SilencesKept { active: 4, pending: 5, windows: 1 });
 }

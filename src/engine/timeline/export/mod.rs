@@ -6,6 +6,7 @@ mod html;
 mod json;
 mod manifest;
 mod markdown;
+pub mod ocsf;
 mod stix;
 mod timesketch;
 
@@ -30,11 +31,20 @@ pub enum ExportFormat {
     Html,
     /// A STIX 2.1 bundle.
     Stix,
+    /// OCSF 1.8 events, one JSON object a line.
+    Ocsf,
 }
 
 impl ExportFormat {
-    pub const ALL: [Self; 6] =
-        [Self::Json, Self::Csv, Self::Markdown, Self::Timesketch, Self::Html, Self::Stix];
+    pub const ALL: [Self; 7] = [
+        Self::Json,
+        Self::Csv,
+        Self::Markdown,
+        Self::Timesketch,
+        Self::Html,
+        Self::Stix,
+        Self::Ocsf,
+    ];
 
     pub const fn name(self) -> &'static str {
         match self {
@@ -44,6 +54,7 @@ impl ExportFormat {
             Self::Timesketch => "timesketch",
             Self::Html => "html",
             Self::Stix => "stix",
+            Self::Ocsf => "ocsf",
         }
     }
 
@@ -52,7 +63,7 @@ impl ExportFormat {
             Self::Json => "application/json",
             Self::Csv => "text/csv; charset=utf-8",
             Self::Markdown => "text/markdown; charset=utf-8",
-            Self::Timesketch => "application/x-ndjson",
+            Self::Timesketch | Self::Ocsf => "application/x-ndjson",
             Self::Html => "text/html; charset=utf-8",
             Self::Stix => "application/stix+json;version=2.1",
         }
@@ -67,6 +78,7 @@ impl ExportFormat {
             Self::Timesketch => "jsonl",
             Self::Html => "html",
             Self::Stix => "stix.json",
+            Self::Ocsf => "ocsf.ndjson",
         }
     }
 
@@ -78,7 +90,7 @@ impl ExportFormat {
 
 /// The word was none of the formats.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("format must be json, csv, markdown, timesketch, html or stix")]
+#[error("format must be json, csv, markdown, timesketch, html, stix or ocsf")]
 pub struct UnknownFormat;
 
 impl FromStr for ExportFormat {
@@ -133,5 +145,6 @@ fn write_lines(
         ExportFormat::Timesketch => timesketch::write(incident, lines, to),
         ExportFormat::Html => html::write(incident, lines, to),
         ExportFormat::Stix => stix::write(incident, lines, to),
+        ExportFormat::Ocsf => ocsf::write(incident, lines, to),
     }
 }

@@ -21,3 +21,10 @@ export function linesOf(timelines: readonly { incident: string; lines: readonly 
   }
   return [...known.values()].sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0));
 }
+
+/** The single lines of the past, and what was found meanwhile: the incidents' reads stand in it already. */
+export function withPast(told: readonly Told[], past: readonly Line[]): Told[] {
+  const read = { incident: '', lines: past };
+  const found = told.filter((line) => line.kind === 'finding').map((line) => ({ incident: line.incident, lines: [line] }));
+  return linesOf([read, ...found]);
+}
