@@ -38,9 +38,11 @@ fn partitions_added_to_a_topic_are_read_from_their_beginning() {
     };
     let link = Arc::new(Link::new(Telemetry::new(&[], [])));
     let positions = BTreeMap::new();
-    let mut reader =
+    let mut reader = until("the topic that was just made", || {
+        let link = Arc::clone(&link);
         Reader::open(config.clone(), link, &["widened"], &positions, From::Beginning, false)
-            .unwrap();
+            .map_err(|error| error.to_string())
+    });
     produce(0, "before");
     assert_eq!(next(&reader), "before");
     reader.take_up_partitions().unwrap();

@@ -1,7 +1,7 @@
 //! An event as the timeline would tell it, outside of any shard's memory: for reading again what
 //! was read long ago.
 
-use super::shard::Incoming;
+use super::incoming::Incoming;
 use super::{Recorder, RecorderConfig, Settings};
 use crate::engine::detect::{Judged, Stream};
 use crate::engine::model::Entry;

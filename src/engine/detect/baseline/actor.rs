@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::actor_day::ActorDay;
 use super::bits::Bits;
 use super::cases::Cases;
 use super::habits::Habits;
 use super::hours::Hours;
 use super::lane::LANES;
-use super::lanes::ActorDay;
 use super::rate::{Expected, Rate};
 use super::role::{DRIFTS, KINDS, SPANS};
 use super::sequence::Sequence;

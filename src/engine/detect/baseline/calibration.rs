@@ -137,8 +137,8 @@ fn widest(one: Option<(f64, f64)>, other: Option<(f64, f64)>) -> Option<(f64, f6
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::detect::baseline::actor_day::ActorDay;
     use crate::engine::detect::baseline::lane::Part;
-    use crate::engine::detect::baseline::lanes::ActorDay;
 
     const BUCKETS_A_DAY: u32 = 144;
 

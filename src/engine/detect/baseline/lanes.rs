@@ -6,53 +6,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::actor_day::{ActorDay, Peak};
 use super::book::RoleBook;
 use super::lane::{LANES, Lane, PARTS, Part, is_straight, parts_of, threshold};
 use super::pages::Pages;
 use super::saving::{PartKey, PartSink, Parts};
 use super::scores::{Past, Scores, Steps, Today, score_of, step_of};
-use crate::engine::detect::state::{Blank, Later};
-
-/// One actor's day: the highest of everything so far.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct ActorDay {
-    /// Days since 1970; 0 before the first.
-    pub day: u16,
-    parts: [u16; PARTS],
-    lanes: [u16; LANES],
-    /// Place of the actor's role among those with a book of their own.
-    role: u16,
-    /// Counted among those the thresholds rest on.
-    counted: bool,
-    /// Highest of the days before that are still remembered: what is told once is counted once.
-    peaks: Later<[Peak; LANES]>,
-}
-
-/// A lane's highest of some days.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Peak {
-    day: u16,
-    step: u16,
-}
-
-impl Blank for [Peak; LANES] {
-    const BLANK: &'static Self = &[Peak { day: 0, step: 0 }; LANES];
-}
-
-impl ActorDay {
-    pub fn heap_bytes(&self) -> usize {
-        self.peaks.heap_bytes()
-    }
-
-    pub fn part(&self, part: Part) -> f32 {
-        score_of(self.parts[part as usize])
-    }
-
-    /// A lane's step as it is counted: nothing where the days before showed as much.
-    fn fresh(&self, lane: Lane, step: u16) -> u16 {
-        if step > self.peaks[lane as usize].step { step } else { 0 }
-    }
-}
 
 /// Days at which a histogram's memory has fallen to a third.
 pub(super) const MEMORY_DAYS: f32 = 12.0;

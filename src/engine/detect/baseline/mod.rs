@@ -8,6 +8,7 @@
 //! event time; what other shards have learned, at the turn of a day.
 
 mod actor;
+mod actor_day;
 mod bits;
 mod blocks;
 mod book;

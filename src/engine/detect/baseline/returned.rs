@@ -23,6 +23,16 @@ pub fn kind_of(judged: &Judged<'_>) -> u32 {
     mark_of_two(judged.facts.dataset, judged.event.action.name())
 }
 
+/// Stands for the subject an event does not name: of the record read, where that has a name.
+pub fn record_hash(judged: &Judged<'_>) -> Option<u64> {
+    let record = judged.event.resource.record.as_deref()?;
+    Some(spread(u64::from(mark_of_two(judged.facts.dataset, record))))
+}
+
+pub fn spread(hash: u64) -> u64 {
+    hash.wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(32)
+}
+
 /// What an event says of how much it returned.
 #[derive(Clone, Copy, Debug)]
 pub struct Returned {

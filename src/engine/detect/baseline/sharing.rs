@@ -182,8 +182,8 @@ impl Suite {
 
 #[cfg(test)]
 mod tests {
+    use super::super::actor_day::ActorDay;
     use super::super::lane::{Lane, Part};
-    use super::super::lanes::ActorDay;
     use super::super::rate::Expected;
     use super::super::saving::{PartKey, PartSink, Parts};
     use super::*;
@@ -319,7 +319,7 @@ mod tests {
             let again = work(&mut back, 20_000 + day, own()).expect("tells");
             assert_eq!(told.to_bytes().unwrap(), again.to_bytes().unwrap());
             assert_eq!(back.calibration(), shard.calibration());
-            assert_eq!(shard.versions().1.is_some(), false, "it has come to count");
+            assert!(shard.versions().1.is_none(), "it has come to count");
             shard.save(&mut kept);
         }
     }

@@ -5,9 +5,9 @@ use super::actor::{ALL, Baseline, HOUR, SHARE, SHIFT, TEN, UNEXPLAINED};
 use super::config::BaselineConfig;
 use super::lane::{Lane, Part};
 use super::lookups::{Lookup, Lookups};
-use super::mark::{mark, mark_of_two};
+use super::mark::mark;
 use super::peers::Peers;
-use super::returned::{Returned, kind_of};
+use super::returned::{Returned, kind_of, record_hash, spread};
 use super::role::{DRIFTS, KINDS, Role, SPANS};
 use super::roll::{NOVEL_MIN, NOVELTY_DRIFT, START_UNUSUAL, relative};
 use super::sequence::place_of;
@@ -371,16 +371,6 @@ fn lookup(judged: &Judged<'_>, (subject, name): (u64, &str), reader: u32, day: u
         position: judged.origin.position,
         stream: None,
     }
-}
-
-/// Of the record read, where it has a name.
-fn record_hash(judged: &Judged<'_>) -> Option<u64> {
-    let record = judged.event.resource.record.as_deref()?;
-    Some(spread(u64::from(mark_of_two(judged.facts.dataset, record))))
-}
-
-fn spread(hash: u64) -> u64 {
-    hash.wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(32)
 }
 
 /// An event as it was counted.

@@ -2,11 +2,12 @@
 //! events give the same sentence.
 
 use super::actor::{ALL, Baseline, HOUR, SHIFT, TEN, UNEXPLAINED};
+use super::actor_day::ActorDay;
 use super::blocks::Hot;
 use super::config::BaselineConfig;
 use super::fan_in::FanInHit;
 use super::lane::{FAST, Lane, Part, parts_of};
-use super::lanes::{ActorDay, Lanes};
+use super::lanes::Lanes;
 use super::lookups::Lookup;
 use super::peers::Peers;
 use super::rate::{Expected, Rate};
