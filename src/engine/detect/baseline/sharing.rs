@@ -256,7 +256,7 @@ mod tests {
             let again = work(&mut back, 20_000 + day, own()).expect("tells");
             assert_eq!(told.to_bytes().unwrap(), again.to_bytes().unwrap());
             assert_eq!(back.calibration(), shard.calibration());
-            assert_eq!(shard.versions().1.is_some(), false, "it has come to count");
+            assert!(shard.versions().1.is_none(), "it has come to count");
             shard.save(&mut kept);
         }
     }
