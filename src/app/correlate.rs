@@ -24,7 +24,7 @@ use crate::adapters::store::{
 };
 use crate::adapters::telemetry::{CaseNumbers, Telemetry, now as now_on_the_wall};
 use crate::engine::cases::Regimes;
-use crate::engine::correlate::{CorrelateConfig, Correlated, Correlator, NoticeKind};
+use crate::engine::correlate::{CorrelateConfig, Correlated, Correlator, FactorReads, NoticeKind};
 use crate::engine::model::{EventTime, Finding, Severity};
 use crate::engine::shard::{EvidenceRecord, Watch};
 
@@ -103,7 +103,7 @@ impl CorrelateRole {
     pub fn start(parts: CorrelateParts) -> Result<Self, CorrelateError> {
         let office = parts.runtime.block_on(parts.store.take_office())?;
         let mut correlator = Correlator::new(parts.correlate.clone());
-        let keep_ms = i64::from(parts.correlate.keep_s) * 1_000;
+        let keep_ms = (i64::from(parts.correlate.keep_s) * 1_000).max(FactorReads::WITHIN_MS);
         let restored = parts.runtime.block_on(async {
             match parts.store.newest().await? {
                 Some(newest) => parts.store.restorable(newest.minus_ms(keep_ms)).await,

@@ -9,7 +9,7 @@ pub fn http_settings(config: &Config, regimes: Regimes, past: Rereader) -> HttpS
     // `check` has refused what is no header's name.
     let user_header = config.http.user_header.as_deref().and_then(|name| name.parse().ok());
     let trust = Trust { user_header, origins: config.http.origins.clone() };
-    let mode = |name: &'static str| (name, config.detect.mode_of(name).name());
+    let mode = |name: &'static str| (name, config.mode_of(name).name());
     HttpSettings {
         trust,
         regimes,

@@ -9,7 +9,7 @@ use crate::adapters::kafka::{InputConfig, KafkaConfig};
 use crate::adapters::notify::NotifyConfig;
 use crate::adapters::secrets::SecretSource;
 use crate::engine::correlate::CorrelateConfig;
-use crate::engine::detect::DetectConfig;
+use crate::engine::detect::{DetectConfig, Mode};
 use crate::engine::enrich::AddressConfig;
 use crate::engine::model::Problems;
 use crate::engine::shard::{RecorderConfig, ShardConfig, TimeConfig};
@@ -292,6 +292,11 @@ impl Config {
         problems.require(detect || correlate || serve, "roles", || {
             "at least one of detect, correlate and serve must be true".into()
         });
+    }
+
+    /// The mode of the detector of this name; rules are on.
+    pub fn mode_of(&self, detector: &str) -> Mode {
+        self.correlate.mode_of(detector).unwrap_or_else(|| self.detect.mode_of(detector))
     }
 
     /// Paths in a file are relative to it.

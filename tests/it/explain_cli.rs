@@ -91,6 +91,7 @@ fn every_finding_comes_out_again() {
 fn a_chain_comes_out_of_the_findings_it_is_made_of() {
     check_all("read_then_outflow");
     check_all("read_then_outflow_flows_arrive_first");
+    check_all("factor_removed_then_read");
 }
 
 #[test]

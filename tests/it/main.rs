@@ -20,6 +20,7 @@ mod demo;
 mod determinism;
 mod evaluate_cli;
 mod explain_cli;
+mod factor_reads;
 mod flood;
 mod golden;
 mod kafka_backtest;

@@ -3,7 +3,7 @@
 use tidewaiter::config::Config;
 use tidewaiter::engine::correlate::{Correlated, Correlator};
 use tidewaiter::engine::decode::{Decoder, Expected};
-use tidewaiter::engine::detect::Stream;
+use tidewaiter::engine::detect::{Mode, Stream};
 use tidewaiter::engine::model::{EventTime, KeyKind, Origin, Severity};
 use tidewaiter::engine::shard::{
     Incoming, Output, Records, Restoring, Settings, Shard, ShardConfig,
@@ -50,10 +50,10 @@ fn a_topic_whose_partitions_fall_silent_is_one_incident() {
         let mut shard = shard(partition);
         feed(&mut shard, &settings);
         let mut out = Output::default();
-        shard.look_for_silence(at(4_200), &mut out);
+        shard.look_for_silence(at(4_200), Mode::On, &mut out);
         assert!(out.findings.is_empty(), "three minutes are nothing");
-        shard.look_for_silence(at(4_310), &mut out);
-        shard.look_for_silence(at(4_400), &mut out);
+        shard.look_for_silence(at(4_310), Mode::On, &mut out);
+        shard.look_for_silence(at(4_400), Mode::On, &mut out);
         let [finding] = out.findings.as_slice() else { panic!("{:?}", out.findings) };
         assert_eq!(
             (finding.detector.as_ref(), finding.severity),
@@ -89,11 +89,25 @@ fn a_restart_in_the_middle_tells_it_at_the_same_moment_and_once() {
     };
     let mut after = restored(&mut before);
     let (mut undisturbed, mut disturbed) = (Output::default(), Output::default());
-    before.look_for_silence(at(4_310), &mut undisturbed);
-    after.look_for_silence(at(4_310), &mut disturbed);
+    before.look_for_silence(at(4_310), Mode::On, &mut undisturbed);
+    after.look_for_silence(at(4_310), Mode::On, &mut disturbed);
     assert_eq!(disturbed.findings, undisturbed.findings);
     assert_eq!(disturbed.findings.len(), 1);
     let mut again = restored(&mut after);
-    again.look_for_silence(at(9_000), &mut disturbed);
+    again.look_for_silence(at(9_000), Mode::On, &mut disturbed);
     assert_eq!(disturbed.findings.len(), 1, "told once");
+}
+
+#[test]
+fn in_the_shadow_silence_pages_nobody_and_off_it_is_not_told() {
+    let settings = settings();
+    for (mode, expected) in [(Mode::Shadow, vec![Severity::Informational]), (Mode::Off, vec![])] {
+        let mut shard = shard(0);
+        feed(&mut shard, &settings);
+        let mut out = Output::default();
+        shard.look_for_silence(at(4_310), mode, &mut out);
+        let told: Vec<Severity> = out.findings.iter().map(|finding| finding.severity).collect();
+        assert_eq!(told, expected);
+        assert!(shard.is_silent(), "the gauge tells it all the same");
+    }
 }

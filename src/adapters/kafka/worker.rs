@@ -348,9 +348,12 @@ impl Worker {
     fn look_for_silence(&mut self) -> Result<(), WorkerError> {
         let Ok(now) = EventTime::from_millis(wall_clock_ms()) else { return Ok(()) };
         if self.idle && self.parts.link.is_connected() {
+            let settings = self.parts.settings.read().unwrap_or_else(PoisonError::into_inner);
+            let mode = settings.roster.silence;
+            drop(settings);
             for lane in self.lanes.values_mut() {
                 let told = self.out.findings.len();
-                lane.shard.look_for_silence(now, &mut self.out);
+                lane.shard.look_for_silence(now, mode, &mut self.out);
                 lane.changed |= self.out.findings.len() > told;
             }
         }

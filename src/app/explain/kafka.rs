@@ -7,14 +7,15 @@ use rdkafka::Message as _;
 use super::retrace::{Retrace, Retraced};
 use super::shards::from_shards;
 use crate::adapters::kafka::{
-    History, HistoryError, InputConfig, LedgerError, Link, Stretch, ledger,
+    History, HistoryError, InputConfig, LedgerError, Link, Stretch, Topics, ledger,
 };
 use crate::config::Config;
+use crate::engine::correlate::Chains;
 use crate::engine::decode::{Decoder, Expected};
 use crate::engine::detect::Stream;
 use crate::engine::detect::baseline::LEARNED;
 use crate::engine::model::{EventTime, Finding, Origin, Source};
-use crate::engine::shard::{Shard, ShardConfig};
+use crate::engine::shard::{Evidence, EvidenceRecord, Shard, ShardConfig};
 
 /// Why a finding cannot be made again from what Kafka holds.
 #[derive(Debug, thiserror::Error)]
@@ -31,9 +32,7 @@ pub enum ExplainKafkaError {
         "the history is gone: the finding rests on {topic}/{partition}@{wanted}, and the topic holds offsets {start} to before {end}"
     )]
     Gone { topic: String, partition: i32, wanted: i64, start: i64, end: i64 },
-    #[error(
-        "the history is gone: {topic} no longer holds finding {id}, which the chain begins with"
-    )]
+    #[error("the history is gone: {topic} no longer holds {id}, which the chain is made of")]
     PartGone { topic: String, id: String },
 }
 
@@ -118,42 +117,88 @@ fn from_input(
 /// When the broker got a finding, its partition and its offset.
 type Place = (Option<i64>, i32, i64);
 
-/// A chain is made of findings of one address, which lie in several partitions: they are taken in
-/// the order in which the broker got them.
+enum Part {
+    Finding(Box<Finding>),
+    Evidence(Box<Evidence>),
+}
+
+impl Part {
+    /// As the chain names it.
+    fn name(&self) -> String {
+        match self {
+            Self::Finding(finding) => finding.id.clone(),
+            Self::Evidence(evidence) => evidence.entry.source.to_string(),
+        }
+    }
+
+    /// What may have a part in the finding: of itself it is none.
+    fn of(
+        recorded: &Finding,
+        is_evidence: bool,
+        payload: &[u8],
+    ) -> serde_json::Result<Option<Self>> {
+        if is_evidence {
+            let EvidenceRecord::Evidence(evidence) = serde_json::from_slice(payload)? else {
+                return Ok(None);
+            };
+            let part = Self::Evidence(evidence);
+            return Ok(Some(part).filter(|part| recorded.evidence.contains(&part.name())));
+        }
+        let finding: Finding = serde_json::from_slice(payload)?;
+        let is_near = match &*recorded.detector {
+            Chains::NAME => finding.source_ip == recorded.source_ip,
+            _ => finding.actor == recorded.actor,
+        };
+        let part = (is_near && finding.id != recorded.id).then(|| Self::Finding(finding.into()));
+        Ok(part)
+    }
+}
+
+/// A chain is made of findings of one address or actor, and of a read of the actor's, which lie in
+/// several partitions: they are taken in the order in which the broker got them.
 fn from_findings(
     mut retrace: Retrace<'_>,
     config: &Config,
     link: &Arc<Link>,
     mut progress: impl FnMut(u64),
 ) -> Result<FromKafka, ExplainKafkaError> {
-    let topic = config.kafka.topics().findings;
-    let history = History::open(&config.kafka, std::slice::from_ref(&topic), None, link)?;
+    let Topics { findings: topic, evidence, .. } = config.kafka.topics();
     let recorded = retrace.recorded();
-    let mut found: Vec<(Place, Finding)> = Vec::new();
+    let mut topics = vec![topic.clone()];
+    topics.extend((recorded.detector != Chains::NAME).then(|| evidence.clone()));
+    let history = History::open(&config.kafka, &topics, None, link)?;
+    let mut found: Vec<(Place, Part)> = Vec::new();
     let mut records = 0;
     history.each(|message| {
         retrace.count();
         records += 1;
         progress(records);
-        match serde_json::from_slice::<Finding>(message.payload().unwrap_or_default()) {
-            // Of itself the finding is no part.
-            Ok(finding) if finding.source_ip == recorded.source_ip && finding.id != recorded.id => {
+        let payload = message.payload().unwrap_or_default();
+        match Part::of(recorded, message.topic() == evidence, payload) {
+            Ok(Some(part)) => {
                 let place = (message.timestamp().to_millis(), message.partition());
-                found.push(((place.0, place.1, message.offset()), finding));
+                found.push(((place.0, place.1, message.offset()), part));
             }
-            Ok(_) => {}
+            Ok(None) => {}
             Err(_) => retrace.reject(),
         }
     })?;
     found.sort_by_key(|(place, _)| *place);
-    let missing = recorded.evidence.iter().find(|id| !found.iter().any(|(_, f)| f.id == **id));
+    let missing =
+        recorded.evidence.iter().find(|id| !found.iter().any(|(_, part)| part.name() == **id));
     if let Some(id) = missing {
+        let topic = topics.join(" or ");
         return Err(ExplainKafkaError::PartGone { topic, id: id.clone() });
     }
-    for (_, finding) in found {
-        if retrace.take_finding(finding) {
+    for (_, part) in found {
+        let is_made = match part {
+            Part::Finding(finding) => retrace.take_finding(*finding),
+            Part::Evidence(evidence) => retrace.take_evidence(*evidence),
+        };
+        if is_made {
             break;
         }
     }
-    Ok(FromKafka { traced: retrace.done(), read: format!("topic {topic}"), missing: 0 })
+    let read = format!("topic {}", topics.join(" and "));
+    Ok(FromKafka { traced: retrace.done(), read, missing: 0 })
 }

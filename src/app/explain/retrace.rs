@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::engine::correlate::{Chains, CorrelateConfig, Correlated, Correlator};
+use crate::engine::correlate::{Chains, CorrelateConfig, Correlated, Correlator, FactorReads};
 use crate::engine::decode::Decoder;
 use crate::engine::detect::Exceptions;
 use crate::engine::detect::baseline::{Figures, Lookup, Lookups};
 use crate::engine::model::{Entry, EntryKind, EventTime, Finding, Key, KeyKind, Origin, Source};
-use crate::engine::shard::{Incoming, Output, Settings, Shard, Watch};
+use crate::engine::shard::{Evidence, Incoming, Output, Settings, Shard, Watch};
 use crate::engine::timeline::sentence;
 
 /// The detector that tells of what does not come.
@@ -46,6 +46,8 @@ pub struct Retrace<'s> {
     places: BTreeMap<&'s str, Option<(Source, EventTime)>>,
     story: Vec<Entry>,
     out: Output,
+    /// Reads the correlator waits for.
+    asked: Vec<Watch>,
     /// What is for other shards.
     lookups: Vec<Lookup>,
     figures: Vec<Figures>,
@@ -63,7 +65,7 @@ impl<'s> Retrace<'s> {
         if let Some(rules) = Arc::get_mut(&mut settings.rules) {
             rules.except(Exceptions::default());
         }
-        let is_chain = recorded.detector == Chains::NAME;
+        let is_chain = [Chains::NAME, FactorReads::NAME].contains(&&*recorded.detector);
         Self {
             recorded,
             settings,
@@ -71,6 +73,7 @@ impl<'s> Retrace<'s> {
             places: recorded.evidence.iter().map(|id| (id.as_str(), None)).collect(),
             story: Vec::new(),
             out: Output::default(),
+            asked: Vec::new(),
             lookups: Vec::new(),
             figures: Vec::new(),
             traced: Retraced::default(),
@@ -108,8 +111,10 @@ impl<'s> Retrace<'s> {
         };
         let stands = place.to_string();
         let id = event.id.as_deref().filter(|id| !id.is_empty()).unwrap_or(&stands);
-        if let Some(seen) = self.places.get_mut(id).filter(|seen| seen.is_none()) {
-            *seen = Some((place.clone(), event.time));
+        for name in [id, stands.as_str()] {
+            if let Some(seen) = self.places.get_mut(name).filter(|seen| seen.is_none()) {
+                *seen = Some((place.clone(), event.time));
+            }
         }
         let raw = || decoder.raw_value(record).unwrap_or_default();
         let incoming = Incoming { event: &event, raw: &raw, origin, broker_time };
@@ -117,8 +122,10 @@ impl<'s> Retrace<'s> {
         let found = std::mem::take(&mut self.out.findings);
         self.lookups.append(&mut self.out.lookups);
         self.figures.append(&mut self.out.figures);
+        let shown = std::mem::take(&mut self.out.evidence);
         self.out.clear();
-        found.into_iter().any(|finding| self.look(finding, shard))
+        shown.into_iter().any(|evidence| self.take_evidence(evidence))
+            || found.into_iter().any(|finding| self.look(finding, shard))
     }
 
     /// What the last record's shard has for others.
@@ -146,7 +153,8 @@ impl<'s> Retrace<'s> {
     /// Everything has been read: tells of silence, where that is what was found.
     pub(super) fn end(&mut self, shard: &mut Shard) -> bool {
         if self.recorded.detector == SILENCE {
-            shard.look_for_silence(self.recorded.time, &mut self.out);
+            let mode = self.settings.roster.silence;
+            shard.look_for_silence(self.recorded.time, mode, &mut self.out);
         }
         let found = std::mem::take(&mut self.out.findings);
         found.into_iter().any(|finding| self.look(finding, shard))
@@ -166,6 +174,24 @@ impl<'s> Retrace<'s> {
         let Some(correlator) = &mut self.correlator else { return false };
         let mut correlated = Correlated::default();
         correlator.take_finding(finding, &mut correlated);
+        self.asked.extend(correlated.watches.drain(..).filter(|watch| watch.first_read.is_some()));
+        self.is_made(correlated)
+    }
+
+    /// A read a chain may be made of; true once the chain is there.
+    pub(super) fn take_evidence(&mut self, evidence: Evidence) -> bool {
+        let Some(correlator) = &mut self.correlator else { return false };
+        self.story.push(evidence.entry.clone());
+        let place = evidence.entry.source.to_string();
+        if let Some(seen) = self.places.get_mut(place.as_str()).filter(|seen| seen.is_none()) {
+            *seen = Some((evidence.entry.source.clone(), evidence.entry.time));
+        }
+        let mut correlated = Correlated::default();
+        correlator.take_evidence(evidence, &mut correlated);
+        self.is_made(correlated)
+    }
+
+    fn is_made(&mut self, correlated: Correlated) -> bool {
         let wanted = &self.recorded.id;
         self.traced.again = correlated.chains.into_iter().find(|chain| chain.id == *wanted);
         self.traced.again.is_some()
@@ -198,7 +224,14 @@ impl<'s> Retrace<'s> {
 
     fn look(&mut self, finding: Finding, shard: &mut Shard) -> bool {
         if self.is_chain() {
-            return self.take_finding(finding);
+            if self.take_finding(finding) {
+                return true;
+            }
+            for watch in std::mem::take(&mut self.asked) {
+                shard.watch(&watch, &mut self.out);
+            }
+            let shown = std::mem::take(&mut self.out.evidence);
+            return shown.into_iter().any(|evidence| self.take_evidence(evidence));
         }
         if finding.id != self.recorded.id {
             return false;
@@ -207,7 +240,8 @@ impl<'s> Retrace<'s> {
         let actor = finding.actor.clone().map(|value| Key { kind: KeyKind::Actor, value });
         let source = finding.source_ip.clone().map(|value| Key { kind: KeyKind::Source, value });
         for key in [Some(finding.key.clone()), actor, source].into_iter().flatten() {
-            let watch = Watch { key, since: finding.window.start, until: EventTime::MIN };
+            let (since, until) = (finding.window.start, EventTime::MIN);
+            let watch = Watch { key, since, until, first_read: None };
             shard.watch(&watch, &mut self.out);
         }
         self.story.extend(self.out.evidence.drain(..).map(|evidence| evidence.entry));

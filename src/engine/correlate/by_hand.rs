@@ -231,7 +231,8 @@ mod tests {
             records: 1,
             ..Entry::at(Source::File { file: actor.into(), line })
         };
-        Evidence { key: Key { kind: KeyKind::Actor, value: actor.into() }, entry }
+        let key = Key { kind: KeyKind::Actor, value: actor.into() };
+        Evidence { key, entry, alone: false }
     }
 
     /// What a store would hold beside the correlator.

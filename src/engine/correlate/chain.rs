@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use hashbrown::HashMap;
 
-use crate::engine::detect::severity_of;
+use crate::engine::detect::{Mode, severity_of};
 use crate::engine::model::{EventTime, Finding, IdHasher, Key, KeyKind, Window};
 
 /// Detectors whose findings are the chain's first half.
@@ -35,13 +35,14 @@ struct Recent {
 pub struct Chains {
     recent: HashMap<String, Recent>,
     within_ms: i64,
+    mode: Mode,
 }
 
 impl Chains {
     pub const NAME: &str = "read_then_outflow";
 
-    pub fn new(within_s: u32) -> Self {
-        Self { recent: HashMap::new(), within_ms: i64::from(within_s) * 1_000 }
+    pub fn new(within_s: u32, mode: Mode) -> Self {
+        Self { recent: HashMap::new(), within_ms: i64::from(within_s) * 1_000, mode }
     }
 
     /// Takes a finding; the chains it completes: one for each outflow after an unusual read,
@@ -49,7 +50,7 @@ impl Chains {
     pub fn take(&mut self, finding: &Finding) -> Vec<Finding> {
         let is_read = UNUSUAL_READS.contains(&finding.detector.as_ref());
         let is_outflow = finding.detector == "outbound_bytes";
-        if !is_read && !is_outflow {
+        if self.mode == Mode::Off || !(is_read || is_outflow) {
             return Vec::new();
         }
         let Some(source) = finding.source_ip.clone() else { return Vec::new() };
@@ -63,12 +64,12 @@ impl Chains {
             mine.pop_front();
         }
         mine.push_back(finding.clone());
-        let within = self.within_ms;
+        let (within, mode) = (self.within_ms, self.mode);
         let follows =
             |read: &Finding, flow: &Finding| (0..=within).contains(&flow.time.since(read.time));
         let read_before = |flow: &Finding| {
             let reads = recent.reads.iter().filter(|read| follows(read, flow));
-            reads.max_by_key(|read| read.score).map(|read| chain(read, flow))
+            reads.max_by_key(|read| read.score).map(|read| chain(read, flow, mode))
         };
         if is_outflow {
             return read_before(finding).into_iter().collect();
@@ -85,7 +86,7 @@ impl Chains {
 }
 
 /// The id rests on the outflow alone: however many reads went before, it is told once.
-fn chain(read: &Finding, flow: &Finding) -> Finding {
+fn chain(read: &Finding, flow: &Finding, mode: Mode) -> Finding {
     let source = flow.source_ip.as_deref().unwrap_or("unknown");
     let id = IdHasher::new("finding")
         .part(Chains::NAME.as_bytes())
@@ -99,7 +100,7 @@ fn chain(read: &Finding, flow: &Finding) -> Finding {
         "{mib:.0} MiB left {source} for external addresses {minutes} min after an unusual read there: {}",
         read.why
     );
-    Finding {
+    let mut made = Finding {
         id,
         time: flow.time,
         detector: Chains::NAME.into(),
@@ -121,7 +122,9 @@ fn chain(read: &Finding, flow: &Finding) -> Finding {
         source: flow.source.clone(),
         source_ip: flow.source_ip.clone(),
         ..read.clone()
-    }
+    };
+    mode.shade(&mut made);
+    made
 }
 
 #[cfg(test)]
@@ -176,7 +179,7 @@ mod tests {
                 if backwards {
                     order.reverse();
                 }
-                let mut chains = Chains::new(1_800);
+                let mut chains = Chains::new(1_800, Mode::On);
                 let made = order.iter().flat_map(|finding| chains.take(finding));
                 let told: BTreeSet<String> = made.map(|c| c.evidence[1].clone()).collect();
                 let told: Vec<&str> = told.iter().map(String::as_str).collect();

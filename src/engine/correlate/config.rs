@@ -5,6 +5,8 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use serde::Deserialize;
 
+use super::{Chains, FactorReads};
+use crate::engine::detect::Mode;
 use crate::engine::model::Problems;
 
 /// How findings are grouped, and how much of an incident is kept at hand.
@@ -17,6 +19,9 @@ pub struct CorrelateConfig {
     pub lookback_s: u32,
     /// A read and an outflow from the same address within this time are one chain.
     pub chain_s: u32,
+    /// Whether the correlator's own detectors speak: `on`, `shadow` or `off`.
+    pub read_then_outflow: Mode,
+    pub factor_removed_then_read: Mode,
     /// Actors with findings on one address beyond which it counts as a gateway and joins nothing.
     pub gateway_actors_min: usize,
     /// Addresses and networks that many come from (proxies, gateways, terminal servers): they join
@@ -39,6 +44,8 @@ impl Default for CorrelateConfig {
             quiet_gap_s: 1_800,
             lookback_s: 1_800,
             chain_s: 1_800,
+            read_then_outflow: Mode::On,
+            factor_removed_then_read: Mode::On,
             gateway_actors_min: 4,
             gateways: Vec::new(),
             shared_accounts: Vec::new(),
@@ -60,6 +67,14 @@ impl CorrelateConfig {
             let place = format!("correlate.shared_accounts[{i}]");
             problems.require(!name.trim_end_matches('*').is_empty(), &place, || {
                 format!("must be an account's id, or its beginning and a `*`, got `{name}`")
+            });
+        }
+        for (key, mode) in [
+            ("correlate.read_then_outflow", self.read_then_outflow),
+            ("correlate.factor_removed_then_read", self.factor_removed_then_read),
+        ] {
+            problems.require(mode != Mode::UntilLearned, key, || {
+                "must be on, shadow or off: nothing that learns takes its place".into()
             });
         }
         for (key, value) in [
@@ -86,6 +101,15 @@ impl CorrelateConfig {
     /// The addresses and networks of `gateways`; what does not parse has been reported.
     pub(super) fn gateway_networks(&self) -> Vec<IpNet> {
         self.gateways.iter().filter_map(|text| network(text)).collect()
+    }
+
+    /// The mode of one of the correlator's own detectors.
+    pub fn mode_of(&self, detector: &str) -> Option<Mode> {
+        match detector {
+            Chains::NAME => Some(self.read_then_outflow),
+            FactorReads::NAME => Some(self.factor_removed_then_read),
+            _ => None,
+        }
     }
 
     pub fn quiet_gap_ms(&self) -> i64 {

@@ -5,7 +5,7 @@ use hashbrown::{HashMap, HashSet};
 use super::entries::{finding_entry, is_evidence, severity_entry};
 use super::group::{Group, key_of};
 use super::sharing::Sharing;
-use super::{Chains, CorrelateConfig};
+use super::{Chains, CorrelateConfig, FactorReads};
 use crate::engine::model::{
     Entry, EventTime, Finding, FindingId, IdHasher, Incident, IncidentId, Key, KeyKind, Severity,
     Source, Status,
@@ -86,6 +86,7 @@ pub struct Correlator {
     known: HashSet<FindingId>,
     known_before: HashSet<FindingId>,
     chains: Chains,
+    factor_reads: FactorReads,
     /// Incidents whose scope has grown since their numbers were last brought up to date.
     stale: Vec<IncidentId>,
     /// Event time as far as the shards' watermarks have said. A finding's own time does not move
@@ -95,7 +96,8 @@ pub struct Correlator {
 
 impl Correlator {
     pub fn new(config: CorrelateConfig) -> Self {
-        let chains = Chains::new(config.chain_s);
+        let chains = Chains::new(config.chain_s, config.read_then_outflow);
+        let factor_reads = FactorReads::new(config.factor_removed_then_read);
         Self {
             sharing: Sharing::new(&config),
             config,
@@ -105,6 +107,7 @@ impl Correlator {
             known: HashSet::new(),
             known_before: HashSet::new(),
             chains,
+            factor_reads,
             stale: Vec::new(),
             now: EventTime::MIN,
         }
@@ -115,19 +118,33 @@ impl Correlator {
         if !self.remember(&finding.id) {
             return;
         }
-        let chains = self.chains.take(&finding);
+        let mut chains = self.chains.take(&finding);
+        chains.extend(self.factor_reads.take(&finding));
+        out.watches.extend(self.factor_reads.watch(&finding));
         self.place(finding, out);
-        for chain in chains {
-            if self.remember(&chain.id) {
-                out.chains.push(chain.clone());
-                self.place(chain, out);
-            }
+        chains.into_iter().for_each(|chain| self.place_chain(chain, out));
+    }
+
+    fn place_chain(&mut self, chain: Finding, out: &mut Correlated) {
+        if self.remember(&chain.id) {
+            out.chains.push(chain.clone());
+            self.place(chain, out);
         }
     }
 
     /// Takes one piece of evidence for the incidents that asked for it.
     pub fn take_evidence(&mut self, evidence: Evidence, out: &mut Correlated) {
-        let Evidence { key, entry } = evidence;
+        let Evidence { key, entry, alone } = evidence;
+        let chain = self.factor_reads.take_read(&entry);
+        if !alone {
+            self.take_entry(key, entry, out);
+        }
+        if let Some(chain) = chain {
+            self.place_chain(chain, out);
+        }
+    }
+
+    fn take_entry(&mut self, key: Key, entry: Entry, out: &mut Correlated) {
         let lookback_ms = i64::from(self.config.lookback_s) * 1_000;
         let gap_ms = self.config.quiet_gap_ms();
         let Some(ids) = self.by_key.get(&key) else { return };
@@ -196,7 +213,7 @@ impl Correlator {
                 out.notices.push(notice(incident, NoticeKind::Quiet, now));
                 out.change(&id);
             }
-            if quiet && now.since(group.last_finding) > keep_ms {
+            if quiet && now.since(group.last_finding) > keep_ms && now > group.waits_until(gap_ms) {
                 gone.push(id);
             }
         }
@@ -215,6 +232,7 @@ impl Correlator {
             self.remember(&finding.id);
             self.sharing.note(finding);
             self.chains.take(finding);
+            self.factor_reads.resume(finding);
             group.take_finding(finding);
             self.index(finding, &id);
             for key in self.keys(finding) {
@@ -226,6 +244,7 @@ impl Correlator {
         for entry in entries {
             if let Some(key) = key_of(entry).filter(|_| is_evidence(entry)) {
                 group.take_entry(&key, entry);
+                self.factor_reads.note(entry);
                 // Counted along, so that the score is next looked at when it would have been.
                 group.settles_on_evidence();
             }
@@ -245,8 +264,15 @@ impl Correlator {
             .filter(|group| group.last_finding.plus_ms(self.config.quiet_gap_ms()) > self.now);
         open.flat_map(|group| {
             let since = group.incident.first_finding.minus_ms(lookback_ms);
-            group.watched.iter().map(move |(key, &until)| Watch { key: key.clone(), since, until })
+            let watched = group.watched.iter();
+            watched.map(move |(key, &until)| Watch {
+                key: key.clone(),
+                since,
+                until,
+                first_read: None,
+            })
         })
+        .chain(self.factor_reads.watches(self.now))
         .collect()
     }
 
@@ -307,7 +333,9 @@ impl Correlator {
         let session = finding.session.iter().filter(|_| !is_shared(finding));
         let by_session = session.filter_map(|session| self.by_session.get(session));
         for id in keys.iter().flat_map(of_key).chain(by_session.flatten()) {
-            let is_near = self.groups.get(id).is_some_and(|g| g.is_near(finding.time, gap_ms));
+            let is_near = self.groups.get(id).is_some_and(|group| {
+                group.is_near(finding.time, gap_ms) || group.waits_for(finding)
+            });
             if is_near && !near.contains(&id) {
                 near.push(id);
             }
@@ -407,7 +435,7 @@ impl Correlator {
             let asked = group.watched.get(&key).copied();
             if asked.is_none_or(|asked| until.since(asked) > 60_000) {
                 group.watched.insert(key.clone(), until);
-                out.watches.push(Watch { key, since, until });
+                out.watches.push(Watch { key, since, until, first_read: None });
             }
         }
     }

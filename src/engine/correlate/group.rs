@@ -7,7 +7,7 @@ use hashbrown::HashMap;
 use super::risk::{self, Best};
 use super::scope::Scope;
 use super::title::title;
-use super::{Chains, CorrelateConfig};
+use super::{Chains, CorrelateConfig, FactorReads};
 use crate::engine::model::{
     Entry, EntryKind, EventTime, Finding, Incident, IncidentId, Key, KeyKind, Severity, Source,
     Status,
@@ -37,6 +37,8 @@ pub struct Group {
     settles_at: u64,
     /// What was asked of the shards, by key: until when.
     pub watched: HashMap<Key, EventTime>,
+    /// Second factors removed: whose, and when.
+    removals: BTreeSet<(String, EventTime)>,
     /// The incident somebody took this one out of: what both could take is the other's.
     pub split_from: Option<IncidentId>,
 }
@@ -100,6 +102,7 @@ impl Group {
             evidence: 0,
             settles_at: 1,
             watched: HashMap::new(),
+            removals: BTreeSet::new(),
             split_from: None,
         }
     }
@@ -114,6 +117,20 @@ impl Group {
     /// last heard of the incident: a finding on the distant past is news all the same.
     pub fn is_quiet(&self, now: EventTime, gap_ms: i64) -> bool {
         now.since(self.last_finding) > gap_ms && now.since(self.heard) > gap_ms
+    }
+
+    /// True of what a removal of this incident's led to, however long after.
+    pub fn waits_for(&self, finding: &Finding) -> bool {
+        FactorReads::is_told(finding) && {
+            let actor = finding.actor.clone().unwrap_or_default();
+            self.removals.contains(&(actor, finding.window.start))
+        }
+    }
+
+    /// Until when something may come that belongs here by itself.
+    pub fn waits_until(&self, gap_ms: i64) -> EventTime {
+        let last = self.removals.iter().map(|(_, time)| *time).max();
+        last.map_or(EventTime::MIN, |time| time.plus_ms(FactorReads::WITHIN_MS + gap_ms))
     }
 
     pub fn has_source(&self, ip: &String) -> bool {
@@ -142,6 +159,9 @@ impl Group {
         note(&mut self.sources, finding.source_ip.as_ref());
         self.attack.extend(finding.attack.iter().map(|id| id.to_string()));
         self.note_best(finding.detector.to_string(), Best::of(finding));
+        if self.removals.len() < LISTED_MAX {
+            self.removals.extend(FactorReads::removal(finding));
+        }
         if self.strongest.as_ref().is_none_or(|strongest| strength(finding) > strength(strongest)) {
             self.strongest = Some(finding.clone());
         }
@@ -203,6 +223,7 @@ impl Group {
         }
         self.evidence += other.evidence;
         self.watched.extend(other.watched);
+        self.removals.extend(other.removals);
         let (ours, theirs) = (&mut self.incident, other.incident);
         ours.findings.extend(theirs.findings);
         ours.findings.truncate(LISTED_MAX);

@@ -28,6 +28,7 @@ pub fn title(strongest: &Finding) -> String {
         "egress" => "Unusual outflow",
         "beacon" => "Regular small outflows",
         "impossible_travel" => "At two sites at once",
+        "factor_removed_then_read" => "Second factor removed, then sensitive data read",
         "read_then_outflow" => "Bulk read, then a large outflow",
         _ => return rule_title(strongest),
     };

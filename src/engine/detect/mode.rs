@@ -2,6 +2,12 @@
 
 use serde::Deserialize;
 
+use super::severity_of;
+use crate::engine::model::Finding;
+
+/// What is told at most in the shadow.
+const SHADOW_SCORE: u8 = 15;
+
 /// A detector's setting `mode`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -26,6 +32,14 @@ impl Mode {
         }
     }
 
+    /// Makes a finding what this mode tells.
+    pub fn shade(self, finding: &mut Finding) {
+        if self == Self::Shadow {
+            finding.score = finding.score.min(SHADOW_SCORE);
+            finding.severity = severity_of(finding.score);
+        }
+    }
+
     /// True where it judges; `learned` says whether the learned detectors have.
     pub const fn judges(self, learned: bool) -> bool {
         match self {
@@ -47,6 +61,7 @@ mod tests {
         #[derive(serde::Deserialize)]
         struct Page {
             detect: DetectConfig,
+            correlate: toml::Table,
         }
         let page = include_str!("../../../docs/detectors.md");
         let block = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next());
@@ -58,6 +73,10 @@ mod tests {
         let keys = defaults.lines().filter_map(|line| line.trim().split_once(": "));
         for (key, _) in keys.filter(|(key, _)| *key != "roles") {
             assert!(block.contains(key), "nothing is said of {key}");
+        }
+        for (name, mode) in &read.correlate {
+            assert!(DETECTOR_NAMES.contains(&name.as_str()), "there is no {name}");
+            assert_eq!(mode.as_str(), Some("on"), "{name}");
         }
         for name in DETECTOR_NAMES.into_iter().filter(|name| !name.starts_with("sensitive")) {
             assert!(page.contains(name), "nothing is said of {name}");
@@ -93,12 +112,13 @@ mod tests {
             "egress",
             "beacon",
             "impossible_travel",
+            "silent_source",
         ] {
             text += &off(section);
         }
         let config: DetectConfig = toml::from_str(&text).expect("a configuration");
         let on: Vec<&str> =
             DETECTOR_NAMES.into_iter().filter(|name| config.mode_of(name) == Mode::On).collect();
-        assert_eq!(on, ["read_then_outflow", "silent_source", "rule"]);
+        assert_eq!(on, ["read_then_outflow", "factor_removed_then_read", "rule"]);
     }
 }

@@ -7,7 +7,7 @@ use super::beacon::{BeaconConfig, BeaconDetector};
 use super::bulk_read::{BulkRead, BulkReadConfig};
 use super::denied_burst::{DeniedBurst, DeniedBurstConfig};
 use super::destinations::Destinations;
-use super::detector::{Detector, Judged, severity_of};
+use super::detector::{Detector, Judged};
 use super::egress::{Destination, EgressConfig, EgressDetector, leaving, mark_of};
 use super::enumeration::{Enumeration, EnumerationConfig};
 use super::first_seen::{FirstSeen, FirstSeenConfig};
@@ -45,7 +45,17 @@ pub struct DetectConfig {
     pub egress: EgressConfig,
     pub beacon: BeaconConfig,
     pub impossible_travel: ImpossibleTravelConfig,
+    pub silent_source: SilentSourceConfig,
 }
+
+/// `[detect.silent_source]`. Shards tell of it by themselves.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SilentSourceConfig {
+    pub mode: Mode,
+}
+
+const SILENT_SOURCE: &str = "silent_source";
 
 impl Default for DetectConfig {
     fn default() -> Self {
@@ -65,6 +75,7 @@ impl Default for DetectConfig {
             egress: Default::default(),
             beacon: Default::default(),
             impossible_travel: Default::default(),
+            silent_source: Default::default(),
         }
     }
 }
@@ -86,7 +97,8 @@ impl DetectConfig {
         self.impossible_travel.check(problems);
     }
 
-    /// The mode of the detector of this name. Chains, silence and rules have none: they are on.
+    /// The mode of the detector of this name. Rules have none, and the correlator's own have theirs
+    /// in `[correlate]`.
     pub fn mode_of(&self, detector: &str) -> Mode {
         match detector {
             baseline::VOLUME => self.baseline.unusual_volume,
@@ -110,6 +122,7 @@ impl DetectConfig {
             EgressDetector::NAME => self.egress.mode,
             BeaconDetector::NAME => self.beacon.mode,
             ImpossibleTravel::NAME => self.impossible_travel.mode,
+            SILENT_SOURCE => self.silent_source.mode,
             _ => Mode::On,
         }
     }
@@ -134,10 +147,12 @@ pub struct Roster {
     beacon: Option<(Mode, BeaconDetector)>,
     /// Which of bulk_read, no_case, enumeration and first_seen rest once others have learned.
     rest: [bool; 4],
+    /// Of `silent_source`, which the shard looks for.
+    pub silence: Mode,
 }
 
 /// Every detector's name, with the chain's and the rules': the closed set of metric labels.
-pub const DETECTOR_NAMES: [&str; 25] = [
+pub const DETECTOR_NAMES: [&str; 26] = [
     baseline::VOLUME,
     baseline::UNEXPLAINED_READS,
     baseline::SLOW_DRIFT,
@@ -161,7 +176,8 @@ pub const DETECTOR_NAMES: [&str; 25] = [
     ImpossibleTravel::NAME,
     SensitiveIdentifier::NAME,
     "read_then_outflow",
-    "silent_source",
+    "factor_removed_then_read",
+    SILENT_SOURCE,
     "rule",
 ];
 
@@ -175,6 +191,7 @@ impl Roster {
             egress: None,
             beacon: None,
             rest: [false; 4],
+            silence: Mode::On,
         }
     }
 
@@ -210,6 +227,7 @@ impl Roster {
             egress: unless_off(c.egress.mode, || EgressDetector::new(c.egress)),
             beacon: unless_off(c.beacon.mode, || BeaconDetector::new(c.beacon)),
             rest,
+            silence: c.silent_source.mode,
         }
     }
 
@@ -290,9 +308,6 @@ impl Roster {
     }
 }
 
-/// What a detector in shadow says at most.
-const SHADOW_SCORE: u8 = 15;
-
 fn observe<S>(
     detectors: &[(Mode, Box<dyn Detector<S>>)],
     judged: &Judged<'_>,
@@ -321,10 +336,5 @@ fn unless_off<D>(mode: Mode, make: impl FnOnce() -> D) -> Option<(Mode, D)> {
 }
 
 fn shade(mode: Mode, spoken: &mut [Finding]) {
-    if mode == Mode::Shadow {
-        for finding in spoken {
-            finding.score = finding.score.min(SHADOW_SCORE);
-            finding.severity = severity_of(finding.score);
-        }
-    }
+    spoken.iter_mut().for_each(|finding| mode.shade(finding));
 }

@@ -7,6 +7,7 @@
 mod before;
 mod clock;
 mod duplicates;
+mod first_reads;
 mod incoming;
 mod learned;
 mod output;

@@ -43,6 +43,10 @@ pub struct HourReads {
 pub struct Evidence {
     pub key: Key,
     pub entry: Entry,
+    /// Sent because somebody waited for this one thing ([`Watch::first_read`]): no line of a
+    /// timeline, which has it with everything around it once it is asked for.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub alone: bool,
 }
 
 /// Asks the shards for the past of an actor or a source, and for what follows.
@@ -54,6 +58,10 @@ pub struct Watch {
     pub since: EventTime,
     /// Until when further events are sent as they come.
     pub until: EventTime,
+    /// Asks for one thing instead: the actor's first read allowed between `since` and `until`, of
+    /// this tier or above. It leaves what else is asked of the actor as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_read: Option<u8>,
 }
 
 /// Filled by a shard, emptied by whoever drives it.

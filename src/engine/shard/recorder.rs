@@ -4,8 +4,11 @@
 
 use serde::Deserialize;
 
+use super::first_reads::FirstRead;
 use crate::engine::detect::{Judged, Stream};
-use crate::engine::model::{Entry, EntryKind, EventTime, Kind, Origin, Problems, SubjectToken};
+use crate::engine::model::{
+    Action, Entry, EntryKind, EventTime, Kind, Origin, Outcome, Problems, SubjectToken,
+};
 
 /// `[recorder]`: how much of the past a shard keeps.
 #[derive(Clone, Debug, Deserialize)]
@@ -50,6 +53,7 @@ const RESERVED_BYTES: usize = 16 << 20;
 
 /// The texts of an entry, in the order they are kept.
 const TEXTS: usize = 11;
+const ACTION: usize = TEXTS - 1;
 /// A longer text is cut in the recorder.
 const TEXT_BYTES_MAX: usize = 512;
 const TOKEN_BYTES: usize = 16;
@@ -177,6 +181,24 @@ impl Recorder {
         }
         found.reverse();
         found
+    }
+
+    /// The oldest of the chain's events that is a read `wanted`.
+    pub fn first_read(&self, head: u64, wanted: FirstRead) -> Option<u64> {
+        self.chain(head, 0, wanted.since).into_iter().find(|&at| self.is_read(at, wanted))
+    }
+
+    /// Whether it is a read allowed, of the tier and in the time that are wanted.
+    pub fn is_read(&self, at: u64, wanted: FirstRead) -> bool {
+        let of_kind = |slot: &&Slot| {
+            slot.kind == Kind::Access
+                && slot.tier >= wanted.tier
+                && slot.outcome == Outcome::Allowed as u8
+                && (wanted.since..=wanted.until).contains(&slot.time)
+        };
+        self.slot(at)
+            .filter(of_kind)
+            .is_some_and(|slot| Action::from_word(self.texts(slot)[ACTION].into()).discloses())
     }
 
     /// Ids of the chain's events since `since`, at most `ids_max`, oldest first.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::duplicates::IdsSaving;
+use super::first_reads::FirstReads;
 use super::incoming::Incoming;
 use super::pulse::Pulse;
 use super::saved::{Kept, ShardMark, Writer};
@@ -14,7 +15,7 @@ use super::{
 use crate::engine::detect::baseline::{Known, Lookups, Peers, PeersSaving, WindowP};
 use crate::engine::detect::rules::{GroupState, Groups, Ticks};
 use crate::engine::detect::state::{ActorState, Evictable, Saving, SourceState, Table, cut};
-use crate::engine::detect::{Exceptions, Judged, RuleBooks, RuleCounts, RuleScratch, Stream};
+use crate::engine::detect::{Exceptions, Judged, Mode, RuleBooks, RuleCounts, RuleScratch, Stream};
 use crate::engine::model::{EventTime, Finding, Key, KeyKind, Outcome, Problems};
 
 /// `[state]`: how much a shard remembers.
@@ -71,6 +72,7 @@ pub struct Shard {
     sharers: Sharers,
     pulse: Pulse,
     recorder: Recorder,
+    first_reads: FirstReads,
     pub(super) actors: Table<ActorState>,
     pub(super) sources: Table<SourceState>,
     groups: Table<GroupState>,
@@ -91,6 +93,7 @@ impl Shard {
             sharers: Sharers::default(),
             pulse: Pulse::default(),
             recorder: Recorder::new(&config.recorder),
+            first_reads: FirstReads::default(),
             actors: Table::new(config.actors_max),
             sources: Table::new(config.sources_max),
             groups: Table::new(config.groups_max),
@@ -180,6 +183,9 @@ impl Shard {
                     state.watch.sent = state.chain;
                     let key = Key { kind: KeyKind::Actor, value: actor.to_owned() };
                     send(&self.recorder, &self.streams, key, &[state.chain], out);
+                } else {
+                    let recorded = (&self.recorder, state.chain, self.streams.as_slice());
+                    self.first_reads.look(actor, recorded, out);
                 }
                 state.chain
             }
@@ -357,6 +363,11 @@ impl Shard {
 
     /// Sends the recorded past of a key, and from now on what follows, as evidence.
     pub fn watch(&mut self, watch: &Watch, out: &mut Output) {
+        if let Some(tier) = watch.first_read {
+            let head = self.actors.get_mut(&watch.key.value).map_or(0, |state| state.chain);
+            let recorded = (&self.recorder, head, self.streams.as_slice());
+            return self.first_reads.take(watch, tier, self.clock.watermark(), recorded, out);
+        }
         let (watching, chain) = match watch.key.kind {
             KeyKind::Actor => {
                 let state = self.actors.entry(&watch.key.value);
@@ -376,10 +387,15 @@ impl Shard {
 
     /// Tells of sources that have fallen silent. `now` is the broker's time; to be called only
     /// when everything that has arrived has been judged.
-    pub fn look_for_silence(&mut self, now: EventTime, out: &mut Output) {
+    pub fn look_for_silence(&mut self, now: EventTime, mode: Mode, out: &mut Output) {
+        let told = out.findings.len();
         if let [stream] = self.streams.as_slice() {
             self.pulse.look(now, stream, &mut out.findings);
         }
+        if mode == Mode::Off {
+            out.findings.truncate(told);
+        }
+        out.findings[told..].iter_mut().for_each(|finding| mode.shade(finding));
     }
 
     /// Whether the whole partition has fallen silent.
@@ -449,7 +465,8 @@ fn save_table<S: Evictable + Serialize>(
 
 fn send(recorder: &Recorder, streams: &[Stream], key: Key, entries: &[u64], out: &mut Output) {
     let entries = entries.iter().filter_map(|&at| recorder.entry(at, streams));
-    out.evidence.extend(entries.map(|entry| Evidence { key: key.clone(), entry }));
+    let evidence = entries.map(|entry| Evidence { key: key.clone(), entry, alone: false });
+    out.evidence.extend(evidence);
 }
 
 /// Takes out what somebody has answered for. Rules have looked at their own by then.

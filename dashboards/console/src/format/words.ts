@@ -93,6 +93,7 @@ const detectors: Record<string, string> = {
   impossible_travel: 'Impossible travel',
   sensitive_identifier: 'Sensitive identifier',
   read_then_outflow: 'Read, then outflow',
+  factor_removed_then_read: 'Factor removed, then read',
   silent_source: 'Silent source',
   rule: 'Rule',
 };

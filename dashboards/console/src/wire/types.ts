@@ -32,6 +32,7 @@ export const DETECTORS = [
   'impossible_travel',
   'sensitive_identifier',
   'read_then_outflow',
+  'factor_removed_then_read',
   'silent_source',
   'rule',
 ] as const;
