@@ -8,14 +8,14 @@ use super::pulse::Pulse;
 use super::saved::{Kept, ShardMark, Writer};
 use super::sharers::{Sharers, SharersSaving};
 use super::{
-    Clock, Duplicates, Evidence, Output, Recorder, RecorderConfig, Records, Restoring, Settings,
-    StateError, StateSize, Verdict, Watch,
+    Clock, Duplicates, Evidence, Incoming, Output, Recorder, RecorderConfig, Records, Restoring,
+    Settings, StateError, StateSize, Verdict, Watch,
 };
 use crate::engine::detect::baseline::{Known, Lookups, Peers, PeersSaving, WindowP};
 use crate::engine::detect::rules::{GroupState, Groups, Ticks};
 use crate::engine::detect::state::{ActorState, Evictable, Saving, SourceState, Table, cut};
 use crate::engine::detect::{Exceptions, Judged, Mode, RuleBooks, RuleCounts, RuleScratch, Stream};
-use crate::engine::model::{Event, EventTime, Finding, Key, KeyKind, Origin, Outcome, Problems};
+use crate::engine::model::{EventTime, Finding, Key, KeyKind, Outcome, Problems};
 
 /// `[state]`: how much a shard remembers.
 #[derive(Clone, Debug, Deserialize)]
@@ -57,32 +57,6 @@ impl ShardConfig {
                 format!("must be 1 to 100000000 entries, got {value}")
             });
         }
-    }
-}
-
-/// An event as it comes to a shard.
-#[derive(Clone, Copy)]
-pub struct Incoming<'e> {
-    pub event: &'e Event<'e>,
-    /// Parses the raw record, should a rule ask for a field only it has.
-    pub raw: &'e dyn Fn() -> serde_json::Value,
-    pub origin: Origin,
-    /// The broker's time of the record, where the stream has one.
-    pub broker_time: Option<EventTime>,
-}
-
-impl Incoming<'_> {
-    /// Event time, at most `ahead_ms` ahead of the broker's clock.
-    fn bounded_by_broker(&self, ahead_ms: i64) -> EventTime {
-        let time = self.event.time;
-        self.broker_time.map_or(time, |now| time.min(now.plus_ms(ahead_ms)))
-    }
-
-    /// True where the broker got the record within a day of the event: its clock vouches for the
-    /// event's, however long the shard had nothing to do.
-    fn is_of_now(&self) -> bool {
-        const DAY_MS: i64 = 86_400_000;
-        self.broker_time.is_some_and(|now| now.since(self.event.time) <= DAY_MS)
     }
 }
 
