@@ -113,3 +113,29 @@ fn an_incident_from_the_past_stays_open_for_the_quiet_gap() {
     assert_eq!(canary(EPOCH, 10).status, Status::Open);
     assert_eq!(canary(EPOCH, 120).status, Status::Quiet);
 }
+
+/// One of a shard's first events is far off: what a correlation rule counted before it, it still has.
+#[test]
+fn a_first_event_far_off_costs_no_correlation_its_count() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(
+        folder.path().join("five.yml"),
+        "title: Five Reads\nid: five\ncorrelation: {type: event_count, rules: [one], group-by: [actor.id], timespan: 10m, condition: {gte: 5}}\nlevel: high\n---\ntitle: One Read\nid: one\nname: one\nlogsource: {product: tidewaiter, category: access}\ndetection: {s: {action: read}, condition: s}\nlevel: informational\n",
+    )
+    .unwrap();
+    let mut config = config();
+    config.data.rules = Some(folder.path().to_owned());
+    for (place, days) in (0..6).flat_map(|place| [(place, 300_i64), (place, -300)]) {
+        let mut lines: Vec<String> = (0..5)
+            .map(|n| {
+                let time = start().plus_ms(n * 60_000).to_string();
+                read(&format!("h{n}"), &time, "ann", &format!("T-{n}"))
+            })
+            .collect();
+        let time = start().plus_ms(days * 86_400_000).to_string();
+        lines.insert(place, read("wild", &time, "ann", "T-9"));
+        let said = replay_lines(&config, &lines);
+        let told = said.findings.iter().filter(|f| f.rule.as_deref() == Some("five"));
+        assert_eq!(told.count(), 1, "{days} days off at place {place}");
+    }
+}

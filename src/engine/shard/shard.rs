@@ -4,13 +4,12 @@ use serde::{Deserialize, Serialize};
 
 use super::duplicates::IdsSaving;
 use super::first_reads::FirstReads;
-use super::incoming::Incoming;
 use super::pulse::Pulse;
 use super::saved::{Kept, ShardMark, Writer};
 use super::sharers::{Sharers, SharersSaving};
 use super::{
-    Clock, Duplicates, Evidence, Output, Recorder, RecorderConfig, Records, Restoring, Settings,
-    StateError, StateSize, Verdict, Watch,
+    Clock, Duplicates, Evidence, Incoming, Output, Recorder, RecorderConfig, Records, Restoring,
+    Settings, StateError, StateSize, Verdict, Watch,
 };
 use crate::engine::detect::baseline::{Known, Lookups, Peers, PeersSaving, WindowP};
 use crate::engine::detect::rules::{GroupState, Groups, Ticks};

@@ -45,6 +45,8 @@ pub(super) struct Moment {
     pub at: EventTime,
     /// At most `at`.
     pub mark: EventTime,
+    /// Whether there is a watermark that bounds `at`.
+    pub is_sure: bool,
     pub lateness_ms: u32,
 }
 
@@ -76,7 +78,7 @@ impl GroupState {
         ends: &mut Vec<u32>,
     ) -> Told {
         self.touched = self.touched.max(moment.at);
-        let place = self.slots.iter().position(|slot| slot.correlation == plan.fingerprint);
+        let place = self.place(plan.fingerprint, moment);
         let place = place.unwrap_or_else(|| {
             self.slots.retain(|slot| is_known(slot.correlation));
             self.slots.reserve_exact(1);
@@ -87,6 +89,24 @@ impl GroupState {
         let told = slot.note(plan, moment, notes, ends);
         self.risk = self.risk.saturating_add(u8::from(!told.is_empty()));
         told
+    }
+
+    /// The slot of a correlation. While there is no watermark, of two times too far apart for one
+    /// book neither is known to be wrong: each has its own, until time is known.
+    fn place(&mut self, correlation: u64, moment: Moment) -> Option<usize> {
+        let is_mine = |slot: &Slot| slot.correlation == correlation;
+        let near = self.slots.iter().position(|slot| is_mine(slot) && slot.is_near(moment.at));
+        let mine = self.slots.iter().filter(|slot| is_mine(slot)).count();
+        if mine < 2 && !moment.is_sure {
+            return near;
+        }
+        let place = near.or_else(|| self.slots.iter().position(is_mine));
+        if mine < 2 || !moment.is_sure {
+            return place;
+        }
+        let base = place.and_then(|place| self.slots.get(place)).map(|slot| slot.base);
+        self.slots.retain(|slot| !is_mine(slot) || Some(slot.base) == base);
+        self.slots.iter().position(is_mine)
     }
 }
 
@@ -132,6 +152,11 @@ impl Slot {
             }
         }
         told
+    }
+
+    /// Whether it and what is remembered go into one book.
+    fn is_near(&self, at: EventTime) -> bool {
+        at.millis().abs_diff(self.base) < u64::from(NEVER)
     }
 
     fn offset(&self, at: EventTime) -> Option<u32> {

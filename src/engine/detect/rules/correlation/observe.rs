@@ -145,7 +145,8 @@ impl RuleSet {
         };
         let Some(state) = groups.table.at(place) else { return };
         let mark = groups.watermark.map_or(at, |mark| mark.min(at));
-        let moment = Moment { at, mark, lateness_ms: groups.lateness_ms };
+        let is_sure = groups.watermark.is_some();
+        let moment = Moment { at, mark, is_sure, lateness_ms: groups.lateness_ms };
         let is_known = |fingerprint: u64| self.knows(fingerprint);
         let told = state.note(correlation, moment, &scratch.notes, is_known, &mut scratch.ends);
         for (end, value) in told {

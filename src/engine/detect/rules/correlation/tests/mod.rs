@@ -304,6 +304,28 @@ proptest! {
         }
     }
 
+    /// Of a shard's first events none is known to have the wrong time: none costs what another counted.
+    #[test]
+    fn a_clock_far_off_among_the_first_events_changes_nothing(
+        events in happenings(), place in 0..8_usize, days in prop::sample::select(vec![-20_000_i64, -300, 300]),
+    ) {
+        for (kind, text, holds) in CASES {
+            let mut engine = Engine::new(text);
+            let mut told = Vec::new();
+            for (i, event) in events.iter().enumerate() {
+                let mark = (i >= 8).then(|| at(event.second));
+                if i == place % events.len() {
+                    let wild = Happening { number: 3, ..*event }.json();
+                    engine.take(&wild, at(event.second + days * 86_400), mark);
+                }
+                let firings = engine.take(&event.json(), at(event.second), mark);
+                told.extend(firings.into_iter().map(shown));
+            }
+            let expected = slow(kind, holds, &events);
+            prop_assert!(close(&told, &expected), "{kind:?}: {told:?} is not {expected:?}");
+        }
+    }
+
     #[test]
     fn saved_and_taken_back_it_goes_on(events in happenings()) {
         for (_, text, _) in CASES {
