@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::pages::Pages;
-use super::saving::{PartKey, PartSink, Parts, Slot, read_pages, save_pages};
+use super::saving::{PartKey, PartKind, PartSink, Parts, Slot, read_pages, save_pages};
 use super::sequence::Place;
 use super::tail::ln_at_least;
 use super::tally::Tally;
@@ -16,9 +16,9 @@ const BLOCK_SHIFT: u32 = 8;
 const BLOCKS_A_PAGE: usize = 8;
 const BEFORE_A_PAGE: usize = 1_024;
 /// Kinds of saved parts: all but the tables, and pages of the two.
-const HEAD: u8 = b'k';
-const PAGE: u8 = b'K';
-const BEFORE: u8 = b'y';
+const HEAD: PartKind = PartKind::BlocksHead;
+const PAGE: PartKind = PartKind::BlocksPage;
+const BEFORE: PartKind = PartKind::BlocksBefore;
 /// Blocks remembered of a day.
 const BLOCKS: usize = 1 << 16;
 /// Over-dispersion of reads in neighbouring blocks. Source: DETECTORS section 5.

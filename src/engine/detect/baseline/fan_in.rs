@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::pages::Pages;
-use super::saving::{PartKey, PartSink, Parts, Slot, read_pages, save_pages};
+use super::saving::{PartKey, PartKind, PartSink, Parts, Slot, read_pages, save_pages};
 use super::tail::ln_at_least;
 use super::tally::Tally;
 
@@ -42,8 +42,8 @@ pub struct FanIn {
 /// Subjects that are saved together: those of a few places.
 const SUBJECTS_A_PAGE: usize = 8;
 /// Kinds of saved parts: all but the table, and a page of it.
-const HEAD: u8 = b'f';
-const PAGE: u8 = b'F';
+const HEAD: PartKind = PartKind::FanInHead;
+const PAGE: PartKind = PartKind::FanInPage;
 /// Subjects that may share a place; the least read of them makes room.
 const WAYS: usize = 4;
 /// A subject worth more keeps its place.

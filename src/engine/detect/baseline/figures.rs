@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::book::RoleBook;
 use super::lane::LANES;
 use super::role::{Group, Role};
-use super::saving::{PartKey, PartSink, Parts};
+use super::saving::{PartKey, PartKind, PartSink, Parts};
 
 /// One shard's figures, or the sum of several.
 #[derive(Clone, Default, Serialize, Deserialize)]
@@ -150,9 +150,11 @@ impl Known {
 }
 
 /// Letters of saved parts: the numbers, roles, groups, books.
-type Letters = [u8; 4];
-const IN_FORCE: Letters = *b"ouvw";
-const NEXT: Letters = *b"OUVW";
+type Letters = [PartKind; 4];
+const IN_FORCE: Letters =
+    [PartKind::InForceHead, PartKind::InForceRole, PartKind::InForceGroup, PartKind::InForceBook];
+const NEXT: Letters =
+    [PartKind::NextHead, PartKind::NextRole, PartKind::NextGroup, PartKind::NextBook];
 
 /// A shard's part in it.
 #[derive(Clone, Default)]
@@ -274,7 +276,7 @@ fn get(parts: &Parts, letters: Letters) -> Result<Option<Known>, postcard::Error
 /// The first so many parts of a kind: there may be more, from before.
 fn first<T: serde::de::DeserializeOwned>(
     parts: &Parts,
-    letter: u8,
+    letter: PartKind,
     count: u32,
 ) -> Result<BTreeMap<u32, T>, postcard::Error> {
     (0..count)

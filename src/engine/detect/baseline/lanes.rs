@@ -10,7 +10,7 @@ use super::actor_day::{ActorDay, Peak};
 use super::book::RoleBook;
 use super::lane::{LANES, Lane, PARTS, Part, is_straight, parts_of, threshold};
 use super::pages::Pages;
-use super::saving::{PartKey, PartSink, Parts};
+use super::saving::{PartKey, PartKind, PartSink, Parts};
 use super::scores::{Past, Scores, Steps, Today, score_of, step_of};
 
 /// Days at which a histogram's memory has fallen to a third.
@@ -86,10 +86,10 @@ impl Default for Lanes {
 }
 
 /// Kinds of saved parts: all roles together and each role's book, their pasts apart.
-const ALL: u8 = b'l';
-const ALL_PAST: u8 = b'L';
-const BOOK: u8 = b'b';
-const BOOK_PAST: u8 = b'B';
+const ALL: PartKind = PartKind::Lanes;
+const ALL_PAST: PartKind = PartKind::LanesPast;
+const BOOK: PartKind = PartKind::Book;
+const BOOK_PAST: PartKind = PartKind::BookPast;
 
 /// What a save has handed out.
 #[derive(Debug)]

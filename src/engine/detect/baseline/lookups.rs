@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::saving::{PartKey, PartSink, Parts};
+use super::saving::{PartKey, PartKind, PartSink, Parts};
 use crate::engine::model::{EventTime, Source};
 
 /// One account's first read of one subject on a day, and what a finding says of it.
@@ -142,8 +142,8 @@ const HELD_MAX: usize = 262_144;
 /// Sources known; further ones are not waited for.
 const SOURCES_MAX: usize = 16_384;
 /// Kinds of saved parts: sources and numbers, and a lookup held back.
-const HEAD: u8 = b'q';
-const HELD: u8 = b'Q';
+const HEAD: PartKind = PartKind::GatheredHead;
+const HELD: PartKind = PartKind::GatheredHeld;
 
 impl Gathered {
     /// Takes in what a source tells, `now` being when the broker got it.

@@ -18,7 +18,7 @@ use super::pages::Pages;
 use super::rate::Prior;
 use super::returned::UsualBytes;
 use super::role::{Group, KINDS, Role, SPANS};
-use super::saving::{PartKey, PartSink, Parts, in_order};
+use super::saving::{PartKey, PartKind, PartSink, Parts, in_order};
 use super::season::{GROUP_SHRINK, ROLE_SHRINK, Season, Starts};
 use super::sums::Context;
 use crate::engine::detect::destinations::Destinations;
@@ -70,13 +70,13 @@ pub struct Peers {
 
 /// Kinds of saved parts: the numbers, places of roles and groups, a role, a group, rules,
 /// changes of site, destinations.
-const HEAD: u8 = b'h';
-const PLACES: u8 = b'i';
-const ROLE: u8 = b'r';
-const GROUP: u8 = b'g';
-const RULES: u8 = b'n';
-const TRAVEL: u8 = b't';
-const DESTINATIONS: u8 = b'd';
+const HEAD: PartKind = PartKind::PeersHead;
+const PLACES: PartKind = PartKind::Places;
+const ROLE: PartKind = PartKind::Role;
+const GROUP: PartKind = PartKind::Group;
+const RULES: PartKind = PartKind::Rules;
+const TRAVEL: PartKind = PartKind::Travel;
+const DESTINATIONS: PartKind = PartKind::Destinations;
 
 /// What a save has handed out, until it is known whether it arrived.
 #[derive(Debug)]

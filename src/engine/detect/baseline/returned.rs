@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::mark::mark_of_two;
 use super::pages::Pages;
-use super::saving::{PartKey, PartSink, Parts, in_order};
+use super::saving::{PartKey, PartKind, PartSink, Parts, in_order};
 use super::shares::Shares;
 use crate::engine::detect::detector::Judged;
 use crate::engine::model::Action;
@@ -75,7 +75,7 @@ impl Returned {
 pub struct UsualBytes(Pages<Shares, 1>);
 
 /// Kind of saved part.
-const PART: u8 = b'u';
+const PART: PartKind = PartKind::UsualBytes;
 
 impl UsualBytes {
     /// Subjects the event stands for.

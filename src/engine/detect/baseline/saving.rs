@@ -11,6 +11,39 @@ use serde::{Serialize, Serializer};
 
 use super::pages::Pages;
 
+/// Every kind of part there is, by its letter: no two may have the same, which the compiler sees to.
+#[derive(Clone, Copy, Debug)]
+#[repr(u8)]
+pub enum PartKind {
+    PeersHead = b'h',
+    Places = b'i',
+    Role = b'r',
+    Group = b'g',
+    Rules = b'n',
+    Travel = b't',
+    Destinations = b'd',
+    UsualBytes = b'z',
+    Lanes = b'l',
+    LanesPast = b'L',
+    Book = b'b',
+    BookPast = b'B',
+    BlocksHead = b'k',
+    BlocksPage = b'K',
+    BlocksBefore = b'y',
+    FanInHead = b'f',
+    FanInPage = b'F',
+    GatheredHead = b'q',
+    GatheredHeld = b'Q',
+    InForceHead = b'o',
+    InForceRole = b'u',
+    InForceGroup = b'v',
+    InForceBook = b'w',
+    NextHead = b'O',
+    NextRole = b'U',
+    NextGroup = b'V',
+    NextBook = b'W',
+}
+
 /// Key of a part: what it is, and which of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PartKey {
@@ -19,8 +52,8 @@ pub struct PartKey {
 }
 
 impl PartKey {
-    pub const fn new(kind: u8, number: u32) -> Self {
-        Self { kind, number }
+    pub const fn new(kind: PartKind, number: u32) -> Self {
+        Self { kind: kind as u8, number }
     }
 
     pub fn to_bytes(self) -> [u8; 5] {
@@ -62,7 +95,7 @@ impl Parts {
     /// Parts of a kind by their numbers.
     pub fn all<T: DeserializeOwned>(
         &self,
-        kind: u8,
+        kind: PartKind,
     ) -> impl Iterator<Item = Result<(u32, T), postcard::Error>> {
         let range = PartKey::new(kind, 0)..=PartKey::new(kind, u32::MAX);
         self.0.range(range).map(|(key, content)| Ok((key.number, postcard::from_bytes(content)?)))
@@ -91,7 +124,7 @@ impl<T: Slot + Serialize> Serialize for Held<'_, T> {
 /// Hands out the pages that have changed, and says which.
 pub fn save_pages<T: Slot + Serialize, const N: usize>(
     pages: &mut Pages<T, N>,
-    kind: u8,
+    kind: PartKind,
     sink: &mut impl PartSink,
 ) -> Vec<u32> {
     let changed = pages.take_changed();
@@ -112,7 +145,7 @@ const PLACES_MAX: u32 = 1 << 25;
 /// A table of so many places from its pages.
 pub fn read_pages<T: Slot + Clone + DeserializeOwned, const N: usize>(
     parts: &Parts,
-    kind: u8,
+    kind: PartKind,
     places: u32,
 ) -> Result<Pages<T, N>, postcard::Error> {
     let places = places.min(PLACES_MAX) as usize;

@@ -185,6 +185,7 @@ mod tests {
     use super::super::actor_day::ActorDay;
     use super::super::lane::{Lane, Part};
     use super::super::rate::Expected;
+    use super::super::returned::Returned;
     use super::super::saving::{PartKey, PartSink, Parts};
     use super::*;
 
@@ -209,6 +210,8 @@ mod tests {
             peers.role_mut(role).rates[0][0].add_window(count, &expected, 1.0);
             peers.group_mut(group).rates[0][0].add_window(count, &expected, 1.0);
             peers.role_mut(role).habits.add(actor % 5, 1.0, 0.0);
+            let returned = Returned { listed: 1, records: 1, bytes: 2_000 };
+            peers.usual_bytes.add(role, actor % 5, returned);
         }
         peers.shared.telling.take().map(|told| *told)
     }
