@@ -205,23 +205,18 @@ impl LiveSettings {
         let none = BTreeMap::new();
         let client = kafka.client("exceptions")?;
         let reader = Reader::open(client, Arc::clone(link), &names, &none, From::Beginning, false)?;
-        let ends = reader.ends()?;
-        let mut behind: BTreeMap<(String, i32), i64> = ends.into_iter().collect();
-        behind.retain(|_, end| *end > 0);
+        let mut backlog = reader.backlog()?;
         let begun = Instant::now();
         while !stop.load(Ordering::Relaxed) {
-            if !self.is_caught_up() && (behind.is_empty() || begun.elapsed() > CATCH_UP_MAX) {
+            if !self.is_caught_up() && (backlog.is_read() || begun.elapsed() > CATCH_UP_MAX) {
                 self.caught_up.store(true, Ordering::Release);
             }
-            if let Some(feed) = self.feed.as_ref().filter(|_| behind.is_empty()) {
+            if let Some(feed) = self.feed.as_ref().filter(|_| backlog.is_read()) {
                 feed.is_whole();
             }
             match reader.poll(POLL) {
                 Some(Ok(message)) => {
-                    let place = (message.topic().to_owned(), message.partition());
-                    if behind.get(&place).is_some_and(|end| message.offset() + 1 >= *end) {
-                        behind.remove(&place);
-                    }
+                    backlog.read(&message);
                     let payload = message.payload().unwrap_or_default();
                     let key = message.key().unwrap_or_default();
                     if let Err(error) = self.hear(&topics, message.topic(), (key, payload)) {

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Sender as Channel, channel};
+use std::sync::mpsc::channel;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 
-use super::correlate::{CorrelateParts, CorrelateRole, LOOK_EVERY};
+use super::correlate::{CorrelateParts, CorrelateRole};
 use super::engine_settings::{load_regimes, load_settings_with};
 use super::keep::{Health, Role, keep};
 use super::live::{CATCH_UP_MAX, LiveSettings, Overrides};
@@ -22,8 +22,8 @@ use super::served::http_settings;
 use super::{KeyError, LearnError, SettingsError, load_learned, pseudonym_key};
 use crate::adapters::http::{HttpState, serve};
 use crate::adapters::kafka::{
-    Board, From, Link, Reader, SharedSettings, TopicsError, Worker, WorkerParts, ensure_topics,
-    look_for_inputs, stand,
+    Board, Link, SharedSettings, TopicsError, Worker, WorkerParts, ensure_topics, look_for_inputs,
+    stand,
 };
 use crate::adapters::secrets::{Secret, SecretError};
 use crate::adapters::store::Store;
@@ -276,20 +276,12 @@ impl Roles {
         link: &Arc<Link>,
         elected: Arc<AtomicBool>,
     ) -> Result<JoinHandle<()>, RunError> {
-        let (kafka, link, stop, health) = (
-            self.config.kafka.clone(),
-            Arc::clone(link),
-            Arc::clone(&self.stop),
-            Arc::clone(&self.health),
-        );
-        named("election", move || {
-            keep(Role::Election, &health, &stop, || {
-                let client = kafka.client("election")?;
-                let group = format!("{}.correlate", kafka.group);
-                let topic = kafka.topics().watch;
-                stand(client, &group, &topic, Arc::clone(&link), Arc::clone(&elected), &stop)?;
-                Ok::<(), anyhow::Error>(())
-            });
+        self.beside("election", Role::Election, link, move |kafka, link, stop| {
+            let client = kafka.client("election")?;
+            let group = format!("{}.correlate", kafka.group);
+            let topic = kafka.topics().watch;
+            stand(client, &group, &topic, Arc::clone(link), Arc::clone(&elected), stop)?;
+            Ok(())
         })
     }
 
@@ -334,55 +326,6 @@ impl Roles {
         })
     }
 
-    /// Every process hears every request for evidence, from when it started on.
-    fn watch_reader(
-        &self,
-        link: &Arc<Link>,
-        to: Vec<Channel<Watch>>,
-    ) -> Result<JoinHandle<()>, RunError> {
-        let (kafka, link, stop, health) = (
-            self.config.kafka.clone(),
-            Arc::clone(link),
-            Arc::clone(&self.stop),
-            Arc::clone(&self.health),
-        );
-        named("watch", move || {
-            keep(Role::WatchReader, &health, &stop, || {
-                let client = kafka.client("watch")?;
-                let topics = kafka.topics();
-                let mut reader = Reader::open(
-                    client,
-                    Arc::clone(&link),
-                    &[&topics.watch],
-                    &Default::default(),
-                    From::End,
-                    true,
-                )?;
-                let mut looked_at = Instant::now();
-                while !stop.load(Ordering::Relaxed) {
-                    if looked_at.elapsed() >= LOOK_EVERY && link.is_connected() {
-                        looked_at = Instant::now();
-                        if let Err(error) = reader.take_up_partitions() {
-                            link.note_error(&error, "cannot look for added partitions");
-                        }
-                    }
-                    match reader.poll(Duration::from_millis(100)) {
-                        Some(Ok(message)) => {
-                            if let Some(watch) = request(&message) {
-                                to.iter().for_each(|worker| drop(worker.send(watch.clone())));
-                            }
-                        }
-                        Some(Err(error)) => {
-                            link.note_error(&error, "cannot read requests for evidence");
-                        }
-                        None => {}
-                    }
-                }
-                Ok::<(), anyhow::Error>(())
-            });
-        })
-    }
-
     /// The topic of work items, where one is configured.
     fn feed(&self) -> Option<(String, Pseudonyms)> {
         let topic = self.config.data.work_items_topic.clone()?;
@@ -422,24 +365,6 @@ impl Roles {
             }
         })
     }
-}
-
-/// The request a record holds. One that does not read as such is passed over, and said: without
-/// its evidence an incident's timeline begins late.
-fn request(message: &rdkafka::message::BorrowedMessage<'_>) -> Option<Watch> {
-    use rdkafka::Message;
-    serde_json::from_slice(message.payload().unwrap_or_default())
-        .inspect_err(|error: &serde_json::Error| {
-            tracing::error!(
-                topic = message.topic(),
-                partition = message.partition(),
-                offset = message.offset(),
-                line = error.line(),
-                column = error.column(),
-                "a record that does not read as a request for evidence was passed over"
-            );
-        })
-        .ok()
 }
 
 pub(super) fn named(

@@ -184,24 +184,21 @@ impl Board {
         let none = BTreeMap::new();
         let reader =
             Reader::open(client, Arc::clone(link), &[&topic], &none, From::Beginning, false)?;
-        let mut behind = reader.ends()?;
-        behind.retain(|_, end| *end > 0);
+        let mut backlog = reader.backlog()?;
         while !stop.load(Ordering::Relaxed) {
-            if behind.is_empty() && !self.caught_up.swap(true, Ordering::AcqRel) {
+            if backlog.is_read() && !self.caught_up.swap(true, Ordering::AcqRel) {
                 tracing::info!("what partitions told each other is read");
             }
             match reader.poll(POLL) {
                 Some(Ok(message)) => {
-                    let place = (message.topic().to_owned(), message.partition());
                     let (offset, payload) = (message.offset(), message.payload());
                     if let Some(Err(error)) = payload.map(|payload| self.take(payload)) {
                         tracing::error!(topic, offset, %error, "figures were passed over");
                     }
-                    behind.retain(|at, end| *at != place || offset + 1 < *end);
+                    backlog.read(&message);
                 }
                 Some(Err(error)) => link.note_error(&error, "cannot read what shards tell"),
-                // What was the end is no record: a transaction's mark, or compacted away.
-                None => behind.clear(),
+                None => {}
             }
         }
         Ok(())

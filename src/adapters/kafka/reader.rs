@@ -8,7 +8,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::BorrowedMessage;
 use rdkafka::statistics::Statistics;
-use rdkafka::{ClientConfig, ClientContext, Offset, TopicPartitionList};
+use rdkafka::{ClientConfig, ClientContext, Message, Offset, TopicPartitionList};
 
 use super::link::Link;
 
@@ -39,6 +39,23 @@ pub struct Reader {
     consumer: BaseConsumer<Context>,
     topics: Vec<String>,
     assigned: BTreeSet<(String, i32)>,
+}
+
+/// Where partitions ended at a time, but for those that have been read as far since.
+pub struct Backlog(BTreeMap<(String, i32), i64>);
+
+impl Backlog {
+    /// Everything that was there then has been read.
+    pub fn is_read(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub fn read(&mut self, message: &BorrowedMessage<'_>) {
+        let place = (message.topic().to_owned(), message.partition());
+        if self.0.get(&place).is_some_and(|end| message.offset() + 1 >= *end) {
+            self.0.remove(&place);
+        }
+    }
 }
 
 /// Where a partition without a kept position begins.
@@ -117,14 +134,16 @@ impl Reader {
         self.consumer.incremental_assign(&added)
     }
 
-    /// Where each partition ends now.
-    pub fn ends(&self) -> KafkaResult<BTreeMap<(String, i32), i64>> {
+    /// What is there now, for who has opened it from the beginning.
+    pub fn backlog(&self) -> KafkaResult<Backlog> {
         let mut ends = BTreeMap::new();
         for (topic, partition) in &self.assigned {
-            let (_, end) = self.consumer.fetch_watermarks(topic, *partition, METADATA)?;
-            ends.insert((topic.clone(), *partition), end);
+            let (start, end) = self.consumer.fetch_watermarks(topic, *partition, METADATA)?;
+            if end > start {
+                ends.insert((topic.clone(), *partition), end);
+            }
         }
-        Ok(ends)
+        Ok(Backlog(ends))
     }
 
     pub fn poll(&self, timeout: Duration) -> Option<KafkaResult<BorrowedMessage<'_>>> {
