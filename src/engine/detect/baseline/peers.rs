@@ -18,7 +18,7 @@ use super::pages::Pages;
 use super::rate::Prior;
 use super::returned::UsualBytes;
 use super::role::{Group, KINDS, Role, SPANS};
-use super::saving::{PartKey, PartKind, PartSink, Parts, in_order};
+use super::saving::{PartKey, PartKind, PartSink, Parts, read_each, save_each};
 use super::season::{GROUP_SHRINK, ROLE_SHRINK, Season, Starts};
 use super::sums::Context;
 use crate::engine::detect::destinations::Destinations;
@@ -111,15 +111,10 @@ impl Peers {
         if places {
             sink.put(PartKey::new(PLACES, 0), &(&self.role_index, &self.group_index));
         }
-        let (roles, groups) = (self.roles.take_changed(), self.groups.take_changed());
-        let changed = roles.iter().filter_map(|&n| Some((n, self.roles.get(n as usize)?)));
-        changed.for_each(|(n, role)| sink.put(PartKey::new(ROLE, n), role));
-        let changed = groups.iter().filter_map(|&n| Some((n, self.groups.get(n as usize)?)));
-        changed.for_each(|(n, group)| sink.put(PartKey::new(GROUP, n), group));
         sink.put(PartKey::new(RULES, 0), &self.rules);
         PeersSaving {
-            roles,
-            groups,
+            roles: save_each(&mut self.roles, ROLE, sink),
+            groups: save_each(&mut self.groups, GROUP, sink),
             places,
             travel,
             destinations,
@@ -159,8 +154,8 @@ impl Peers {
         let places_saved = places.is_some();
         let (role_index, group_index) = places.unwrap_or_default();
         let mut peers = Self {
-            roles: Pages::from(in_order(parts.all(ROLE))?).into_saved(),
-            groups: Pages::from(in_order(parts.all(GROUP))?).into_saved(),
+            roles: read_each(parts, ROLE)?,
+            groups: read_each(parts, GROUP)?,
             role_index,
             group_index,
             lanes: Lanes::read(parts)?,

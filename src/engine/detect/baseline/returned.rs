@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::mark::mark_of_two;
 use super::pages::Pages;
-use super::saving::{PartKey, PartKind, PartSink, Parts, in_order};
+use super::saving::{PartKind, PartSink, Parts, read_each, save_each};
 use super::shares::Shares;
 use crate::engine::detect::detector::Judged;
 use crate::engine::model::Action;
@@ -70,6 +70,12 @@ impl Returned {
     }
 }
 
+/// Bytes a subject, once there are any and enough is known of the role.
+fn usual(of: &Shares, kind: u32) -> Option<f32> {
+    let known = of.total() >= KNOWN_MIN;
+    known.then(|| of.part_share(kind)).filter(|usual| *usual >= 1.0)
+}
+
 /// Bytes a subject, by role and kind of read.
 #[derive(Clone, Default, Serialize, Deserialize)]
 pub struct UsualBytes(Pages<Shares, 1>);
@@ -81,13 +87,14 @@ impl UsualBytes {
     /// Subjects the event stands for.
     pub fn subjects(&self, role: u16, kind: u32, returned: Returned) -> f32 {
         let subjects = returned.subjects();
-        let Some(of) = self.0.get(usize::from(role)) else { return subjects };
-        let usual = of.part_share(kind);
-        if returned.bytes == 0 || usual < 1.0 || of.total() < KNOWN_MIN {
-            return subjects;
+        let known = self.0.get(usize::from(role)).filter(|_| returned.bytes > 0);
+        match known.and_then(|of| usual(of, kind)) {
+            Some(usual) => {
+                let by_bytes = returned.bytes as f32 / (usual * TIMES_USUAL);
+                subjects.max(by_bytes.min(SUBJECTS_MAX as f32))
+            }
+            None => subjects,
         }
-        let by_bytes = returned.bytes as f32 / (usual * TIMES_USUAL);
-        subjects.max(by_bytes.min(SUBJECTS_MAX as f32))
     }
 
     /// Learns from an event; one far out of the usual teaches no more than its limit.
@@ -98,9 +105,7 @@ impl UsualBytes {
         }
         let of = self.0.at_mut(place);
         let subjects = returned.subjects();
-        let usual = of.part_share(kind);
-        let known = usual >= 1.0 && of.total() >= KNOWN_MIN;
-        let most = if known { usual * TIMES_USUAL * subjects } else { f32::MAX };
+        let most = usual(of, kind).map_or(f32::MAX, |usual| usual * TIMES_USUAL * subjects);
         of.add(kind, subjects, (returned.bytes as f32).min(most));
     }
 
@@ -114,10 +119,7 @@ impl UsualBytes {
 
     /// Hands out what has changed since the last save; which that was.
     pub fn save(&mut self, sink: &mut impl PartSink) -> Vec<u32> {
-        let changed = self.0.take_changed();
-        let roles = changed.iter().filter_map(|&n| Some((n, self.0.get(n as usize)?)));
-        roles.for_each(|(n, of)| sink.put(PartKey::new(PART, n), of));
-        changed
+        save_each(&mut self.0, PART, sink)
     }
 
     pub fn save_again(&mut self, saving: Vec<u32>) {
@@ -125,7 +127,7 @@ impl UsualBytes {
     }
 
     pub fn read(parts: &Parts) -> Result<Self, postcard::Error> {
-        Ok(Self(Pages::from(in_order(parts.all(PART))?).into_saved()))
+        read_each(parts, PART).map(Self)
     }
 }
 

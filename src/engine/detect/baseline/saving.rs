@@ -157,8 +157,28 @@ pub fn read_pages<T: Slot + Clone + DeserializeOwned, const N: usize>(
     Ok(pages)
 }
 
+/// Hands out the entries that have changed, each a part of its own, and says which.
+pub fn save_each<T: Serialize>(
+    entries: &mut Pages<T, 1>,
+    kind: PartKind,
+    sink: &mut impl PartSink,
+) -> Vec<u32> {
+    let changed = entries.take_changed();
+    let parts = changed.iter().filter_map(|&n| Some((n, entries.get(n as usize)?)));
+    parts.for_each(|(n, entry)| sink.put(PartKey::new(kind, n), entry));
+    changed
+}
+
+/// Reads them back.
+pub fn read_each<T: DeserializeOwned>(
+    parts: &Parts,
+    kind: PartKind,
+) -> Result<Pages<T, 1>, postcard::Error> {
+    Ok(Pages::from(in_order(parts.all(kind))?).into_saved())
+}
+
 /// Parts numbered without a gap: the places of roles and groups name them by their numbers.
-pub fn in_order<T>(
+fn in_order<T>(
     parts: impl Iterator<Item = Result<(u32, T), postcard::Error>>,
 ) -> Result<Vec<T>, postcard::Error> {
     let mut list = Vec::new();

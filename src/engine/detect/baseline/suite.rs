@@ -122,12 +122,14 @@ impl Suite {
         // One that fails against the work items is none.
         let standing = judged.facts.case;
         let case = event.case.as_deref().filter(|_| standing.is_cased()).map(mark);
+        let mut new = 0;
         let mut add = |hash: u64, actor: &mut Baseline| {
             // In ten minutes and in a shift a subject has places that have nothing to do with
             // each other.
             let [ten, hour, shift] = &mut actor.spans;
             let fresh =
                 [ten.bits.add(hash.rotate_left(32)), hour.bits.add(hash), shift.bits.add(hash)];
+            new += u32::from(fresh[SHIFT] > 0.0);
             for (fresh, total) in fresh.iter().zip(&mut read.fresh) {
                 *total += fresh;
                 read.unseen |= *fresh > 0.0;
@@ -150,7 +152,7 @@ impl Suite {
         let role = peers.role_mut(role);
         let explained = standing == Standing::Explains
             || case.is_some_and(|case| {
-                !fresh_today || actor.cases.explains(case, subjects, &role.case_sizes)
+                !fresh_today || actor.cases.explains(case, times * new as f32, &role.case_sizes)
             });
         read.explained = explained;
         if read.fresh_today {
