@@ -1,5 +1,5 @@
 //! What partitions know of each other's actors: eight of them hold sixty officers to what one
-//! does.
+//! does, and whoever takes partitions over from a killed worker decides as that would have.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use tidewaiter::engine::model::EventTime;
 use crate::kafka_budget::metric;
 use crate::learned::{UNEXPLAINED, honest_days, unexplained_day};
 use crate::monitor::{Monitor, until};
-use crate::setup::Setup;
+use crate::setup::{Setup, assert_same_findings};
 use crate::stream::SharedBroker;
 
 /// Days without anything odd; on the one after them an officer reads fifty people without a case.
@@ -79,6 +79,21 @@ impl Installation {
         self.until_decided(day);
     }
 
+    /// Kills the monitor while it judges the first half of a day's records.
+    fn show_and_kill(&mut self, day: i64, records: &[(String, String)]) {
+        let (first, second) = records.split_at(records.len() / 2);
+        let done = || self.setup.stream.committed(&self.setup.name, self.setup.inputs());
+        let before = until("what was committed", done);
+        self.produce(first);
+        until("some of it judged", || {
+            let now = self.setup.stream.committed(&self.setup.name, self.setup.inputs())?;
+            if now > before { Ok(()) } else { Err(format!("{now} as before")) }
+        });
+        self.monitor.take().expect("runs").kill();
+        self.monitor = Some(Monitor::start(&self.setup.config()));
+        self.show(day, second);
+    }
+
     /// Thresholds of lanes, as the mean over partitions.
     fn thresholds(&mut self) -> BTreeMap<&'static str, f64> {
         let lanes = ["fused", "burst", "unexplained", "novelty", "off_hours"];
@@ -146,4 +161,28 @@ fn eight_partitions_hold_officers_to_what_one_does() {
     let (of_one, of_eight) = (one.end(), eight.end());
     let (in_one, in_eight) = (odd(&of_one), odd(&of_eight));
     assert!(!in_one.is_empty() && !in_eight.is_empty(), "{in_one:?} {in_eight:?}");
+}
+
+#[test]
+fn who_takes_over_from_a_killed_worker_decides_the_same() {
+    let broker = SharedBroker::get();
+    let mut undisturbed = Installation::new(&broker, "peers-whole", PARTITIONS, "workers = 2");
+    let mut killed = Installation::new(&broker, "peers-killed", PARTITIONS, "workers = 2");
+    for (day, records) in (0..).zip(days()) {
+        undisturbed.show(day, &records);
+        if [3, 8, DAYS].contains(&day) {
+            killed.show_and_kill(day, &records);
+        } else {
+            killed.show(day, &records);
+        }
+    }
+    assert_eq!(undisturbed.thresholds(), killed.thresholds());
+    let (undisturbed, killed) = (undisturbed.end(), killed.end());
+    assert!(!odd(&undisturbed).is_empty());
+    assert_same_findings(&killed, &undisturbed);
+    for (id, finding) in &undisturbed {
+        for field in ["why", "score", "severity", "expected", "usual", "time"] {
+            assert_eq!(killed[id][field], finding[field], "{field} of {finding}");
+        }
+    }
 }
