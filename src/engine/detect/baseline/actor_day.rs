@@ -17,6 +17,8 @@ pub struct ActorDay {
     pub(super) role: u16,
     /// Counted among those the thresholds rest on.
     pub(super) counted: bool,
+    /// The actor has not had enough shifts for slow evidence.
+    pub(super) is_newcomer: bool,
     /// Highest of the days before that are still remembered: what is told once is counted once.
     pub(super) peaks: Later<[Peak; LANES]>,
 }

@@ -64,9 +64,11 @@ pub enum Lane {
     SlowAll,
     SlowUnexplained,
     OffHours,
+    /// Who has just begun, held against everybody: nothing is known of them that could speak.
+    Newcomer,
 }
 
-pub const LANES: usize = 8;
+pub const LANES: usize = 9;
 
 impl Lane {
     pub const ALL: [Self; LANES] = [
@@ -78,6 +80,7 @@ impl Lane {
         Self::SlowAll,
         Self::SlowUnexplained,
         Self::OffHours,
+        Self::Newcomer,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -90,6 +93,7 @@ impl Lane {
             Self::SlowAll => "slow_all",
             Self::SlowUnexplained => "slow_unexplained",
             Self::OffHours => "off_hours",
+            Self::Newcomer => "newcomer",
         }
     }
 
@@ -100,7 +104,7 @@ impl Lane {
     /// What it gets of the budget, over an even share.
     pub const fn weight(self) -> f64 {
         match self {
-            Self::SlowAll => 0.5,
+            Self::SlowAll | Self::Newcomer => 0.5,
             _ => 1.0,
         }
     }
@@ -108,8 +112,14 @@ impl Lane {
     pub const fn tail(self) -> Tail {
         match self {
             Self::OffHours => Tail::Steep,
+            Self::SlowUnexplained => Tail::Straight,
             _ => Tail::Heavy,
         }
+    }
+
+    /// False of a lane of so few actor-days that everybody's are ranked together.
+    pub const fn is_by_role(self) -> bool {
+        !matches!(self, Self::Newcomer)
     }
 
     /// Days within which the same strength is not told again.
@@ -121,22 +131,27 @@ impl Lane {
     }
 }
 
-/// What the fused lane adds up.
-pub const FAST: &[Part] = &[
-    Part::TenAll,
-    Part::TenUnexplained,
-    Part::HourAll,
-    Part::HourUnexplained,
-    Part::DayAll,
-    Part::DayUnexplained,
-    Part::Novelty,
-    Part::Sequence,
-];
-
-/// The parts of which a lane takes the rarest; the fused one adds up instead.
+/// The parts that can speak for a lane.
 pub const fn parts_of(lane: Lane) -> &'static [Part] {
     match lane {
-        Lane::Fused => &[],
+        Lane::Fused => &[
+            Part::TenAll,
+            Part::TenUnexplained,
+            Part::HourAll,
+            Part::HourUnexplained,
+            Part::DayAll,
+            Part::DayUnexplained,
+            Part::Novelty,
+            Part::Sequence,
+        ],
+        Lane::Newcomer => &[
+            Part::TenAll,
+            Part::TenUnexplained,
+            Part::HourAll,
+            Part::HourUnexplained,
+            Part::DayAll,
+            Part::DayUnexplained,
+        ],
         Lane::Burst => &[Part::TenAll, Part::TenUnexplained],
         Lane::Unexplained => &[Part::HourUnexplained, Part::DayUnexplained],
         Lane::Novelty => &[Part::Novelty],
@@ -149,8 +164,7 @@ pub const fn parts_of(lane: Lane) -> &'static [Part] {
 
 /// True of a lane whose strength is a rarity by itself.
 pub fn is_straight(lane: Lane) -> bool {
-    let parts = parts_of(lane);
-    !parts.is_empty() && parts.iter().all(|part| part.tail() == Tail::Straight)
+    matches!(parts_of(lane), [part] if part.tail() == Tail::Straight)
 }
 
 /// The strength that only `share` of actor-days reach.
@@ -160,7 +174,7 @@ pub fn threshold(lane: Lane, share: f64, lanes: &[Scores]) -> f32 {
         None => f32::MAX,
         // A straight tail needs no ranking, unless it is plainly not as straight as that.
         Some(_) if is_straight(lane) => {
-            let straight = -(share / parts_of(lane).len() as f64).log10() as f32;
+            let straight = -share.log10() as f32;
             straight.max(step_at(PLAINLY * share).unwrap_or(0.0))
         }
         Some(strength) => strength,
@@ -172,4 +186,4 @@ pub fn threshold(lane: Lane, share: f64, lanes: &[Scores]) -> f32 {
 const PLAINLY: f64 = 4.0;
 
 /// Below these nothing is told of, however quiet the past.
-const THRESHOLDS_MIN: [f32; LANES] = [1.0, 1.5, 1.5, 1.5, 1.5, 1.5, 1.5, 2.0];
+const THRESHOLDS_MIN: [f32; LANES] = [1.0, 1.5, 1.5, 1.5, 1.5, 1.5, 1.5, 2.0, 2.0];

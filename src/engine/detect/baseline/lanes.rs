@@ -1,4 +1,4 @@
-//! Scores into alerts: eight lanes, each with a threshold that follows from the alert budget.
+//! Scores into alerts: nine lanes, each with a threshold that follows from the alert budget.
 //!
 //! A detector's score says how unusual something is by its own book; here it is ranked among the
 //! last weeks' actor-days, and the rank is what counts. Thresholds are set from the past alone and
@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use super::actor_day::{ActorDay, Peak};
 use super::book::RoleBook;
-use super::lane::{LANES, Lane, PARTS, Part, is_straight, parts_of, threshold};
+use super::lane::{LANES, Lane, PARTS, Part, is_straight, threshold};
 use super::pages::Pages;
 use super::saving::{PartKey, PartKind, PartSink, Parts};
 use super::scores::{Past, Scores, Steps, Today, score_of, step_of};
+use super::strength::Shown;
 
 /// Days at which a histogram's memory has fallen to a third.
 pub(super) const MEMORY_DAYS: f32 = 12.0;
@@ -22,8 +23,6 @@ const LEARNING_ACTOR_DAYS: f32 = 300.0;
 const BLIND_DAYS: u16 = 4;
 /// Times its share that a lane may tell before it is made stricter: breaches are told too.
 const EXCESS_LET_PASS: f64 = 6.0;
-/// The least score of a sequence.
-const WALK_MIN: f32 = 5.0;
 /// Lanes overlap by hardly more than what is told outside them.
 const OVERLAP: f64 = 0.9;
 /// An actor-day this many decades rarer than the threshold says nothing of honest work.
@@ -379,8 +378,9 @@ impl Lanes {
         if is_straight(lane) {
             return strength;
         }
-        let book = self.roles.get(usize::from(role)).map_or(&self.lanes, |book| &book.lanes);
-        book[lane as usize].rarity(step_of(strength)).unwrap_or(0.0)
+        let book = self.roles.get(usize::from(role)).filter(|_| lane.is_by_role());
+        let lanes = book.map_or(&self.lanes, |book| &book.lanes);
+        lanes[lane as usize].rarity(step_of(strength)).unwrap_or(0.0)
     }
 
     /// The rarity at which actors of the role are told of.
@@ -389,7 +389,7 @@ impl Lanes {
     }
 
     fn threshold(&self, role: u16, lane: Lane) -> f32 {
-        let book = self.roles.get(usize::from(role));
+        let book = self.roles.get(usize::from(role)).filter(|_| lane.is_by_role());
         book.map_or(&self.numbers.thresholds, |book| &book.numbers.thresholds)[lane as usize]
     }
 
@@ -435,22 +435,12 @@ impl Lanes {
     }
 
     fn raise_lane(&mut self, actor: &mut ActorDay, lane: Lane) {
-        let rarity = |part: Part| self.part_rarity(actor, part);
-        let largest = |parts: &[Part]| parts.iter().map(|&p| rarity(p)).fold(0.0, f32::max);
-        let strength = match lane {
-            Lane::Fused => [
-                largest(&[Part::TenAll, Part::HourAll, Part::DayAll]),
-                largest(&[Part::TenUnexplained, Part::HourUnexplained, Part::DayUnexplained]),
-                rarity(Part::Novelty),
-                rarity(Part::Sequence),
-            ]
-            .iter()
-            .map(|rarity| (rarity - 1.0).max(0.0))
-            .sum(),
-            // A walk of a few ids is none, however seldom it is seen.
-            Lane::Sequence if actor.part(Part::Sequence) < WALK_MIN => 0.0,
-            _ => largest(parts_of(lane)),
-        };
+        let strength = Shown {
+            rarity: |part| self.part_rarity(actor, part),
+            score: |part| actor.part(part),
+            is_newcomer: actor.is_newcomer,
+        }
+        .strength(lane);
         let (before, step) = (actor.lanes[lane as usize], step_of(strength));
         if step > before {
             actor.lanes[lane as usize] = step;

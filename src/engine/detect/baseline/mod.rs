@@ -40,6 +40,7 @@ mod session;
 mod shares;
 mod sharing;
 mod slow;
+mod strength;
 mod suite;
 mod sums;
 mod tail;

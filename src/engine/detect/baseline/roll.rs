@@ -22,6 +22,8 @@ const GATE_SD: f32 = 2.5;
 const BURST_SD: f32 = 4.0;
 /// A machine's days before it is known.
 const SETTLED_SHIFTS: u16 = 5;
+/// Before so many shifts there is no slow evidence of an actor.
+pub const NEWCOMER_SHIFTS: u16 = 3;
 /// Weight of what follows on a burst in the same shift.
 const BURST_WEIGHT: f32 = 0.3;
 /// Weight of what a suspect shows.
@@ -67,6 +69,7 @@ impl Baseline {
         if day > self.day.day {
             let counted = !self.is_suspect(day);
             peers.lanes.begin(&mut self.day, day, places.0, counted);
+            self.day.is_newcomer = self.shifts < NEWCOMER_SHIFTS;
             self.hot_reads = 0;
         }
     }

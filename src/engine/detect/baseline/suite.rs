@@ -9,7 +9,7 @@ use super::mark::mark;
 use super::peers::Peers;
 use super::returned::{Returned, kind_of, record_hash, spread};
 use super::role::{DRIFTS, KINDS, Role, SPANS};
-use super::roll::{NOVEL_MIN, NOVELTY_DRIFT, START_UNUSUAL, relative};
+use super::roll::{NEWCOMER_SHIFTS, NOVEL_MIN, NOVELTY_DRIFT, START_UNUSUAL, relative};
 use super::sequence::place_of;
 use super::slow::{Peered, Slow};
 use super::why;
@@ -454,7 +454,7 @@ fn score_slow(actor: &mut Baseline, peers: &mut Peers, (role, _): (u16, u16)) ->
     let mut raised = false;
     for (kind, part) in SLOW_PARTS.into_iter().enumerate() {
         let count = actor.spans[SHIFT].counts[kind.min(UNEXPLAINED)];
-        if count < actor.slow_gates[kind] || actor.shifts < 3 {
+        if count < actor.slow_gates[kind] || actor.shifts < NEWCOMER_SHIFTS {
             continue;
         }
         actor.slow_gates[kind] = count * GATE_STEP + 1.0;

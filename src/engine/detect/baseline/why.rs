@@ -6,7 +6,7 @@ use super::actor_day::ActorDay;
 use super::blocks::Hot;
 use super::config::BaselineConfig;
 use super::fan_in::FanInHit;
-use super::lane::{FAST, Lane, Part, parts_of};
+use super::lane::{Lane, Part, parts_of};
 use super::lanes::Lanes;
 use super::lookups::Lookup;
 use super::peers::Peers;
@@ -32,7 +32,7 @@ const SHADOW: u8 = 15;
 
 /// The part of the day that speaks for a lane.
 fn leading(lane: Lane, day: &ActorDay, lanes: &Lanes) -> Part {
-    let parts = if lane == Lane::Fused { FAST } else { parts_of(lane) };
+    let parts = parts_of(lane);
     // By how rare each is: their own scores are not on one scale.
     let rank = |part: Part| (lanes.part_rarity(day, part), day.part(part));
     let best = |best: Part, &part: &Part| if rank(part) > rank(best) { part } else { best };
