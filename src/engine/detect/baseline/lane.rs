@@ -104,7 +104,9 @@ impl Lane {
     /// What it gets of the budget, over an even share.
     pub const fn weight(self) -> f64 {
         match self {
-            Self::SlowAll | Self::Newcomer => 0.5,
+            Self::SlowAll => 0.25,
+            Self::Sequence | Self::Newcomer => 0.5,
+            Self::SlowUnexplained => 1.5,
             _ => 1.0,
         }
     }
@@ -117,9 +119,10 @@ impl Lane {
         }
     }
 
-    /// False of a lane of so few actor-days that everybody's are ranked together.
+    /// False where everybody's actor-days are ranked together: newcomers are few, and slow evidence
+    /// is on one scale whatever the role, since days were ranked within it.
     pub const fn is_by_role(self) -> bool {
-        !matches!(self, Self::Newcomer)
+        !matches!(self, Self::Newcomer | Self::SlowUnexplained)
     }
 
     /// Days within which the same strength is not told again.

@@ -182,6 +182,11 @@ impl Lanes {
         self.numbers.days >= LEARNING_DAYS && self.numbers.actor_days >= LEARNING_ACTOR_DAYS
     }
 
+    /// The day from which on who appears is new: at first everybody is.
+    pub fn knows_who_is_new_from(&self) -> u16 {
+        self.numbers.first_day.saturating_add(LEARNING_DAYS)
+    }
+
     /// Event time has reached `day`; thresholds are set anew from what lies before it.
     /// What is kept of the past.
     pub fn turn(&mut self, day: u16, budget: f64, has_cases: bool) -> f32 {

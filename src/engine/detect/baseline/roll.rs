@@ -69,7 +69,8 @@ impl Baseline {
         if day > self.day.day {
             let counted = !self.is_suspect(day);
             peers.lanes.begin(&mut self.day, day, places.0, counted);
-            self.day.is_newcomer = self.shifts < NEWCOMER_SHIFTS;
+            let known = peers.lanes.knows_who_is_new_from();
+            self.day.is_newcomer = self.shifts < NEWCOMER_SHIFTS && self.since >= known;
             self.hot_reads = 0;
         }
     }
