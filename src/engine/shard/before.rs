@@ -1,19 +1,22 @@
 //! Saved state of earlier versions, made one of today's.
 //!
-//! What the learned detectors had learned of an actor had another shape in versions 2 and 3: it is
-//! passed over and learned anew, and so it is of version 4, since what actors have in common had
-//! another. Everything else is kept.
+//! What the learned detectors had learned is passed over and learned anew: of an actor it had another
+//! shape in versions 2 and 3, what actors have in common had another in version 4, and in versions 5
+//! and 6 the lanes alerts are told by were others. Everything else is kept.
 
 use serde::{Deserialize, Serialize};
 
 use super::saved::{Kept, STATE_VERSION, StateError};
 use crate::engine::detect::RuleState;
-use crate::engine::detect::baseline::Baseline;
+use crate::engine::detect::baseline::BaselineOfEight;
 use crate::engine::detect::state::Watching;
 use crate::engine::model::EventTime;
 
 /// Versions that are taken over.
-const TAKEN_OVER: [u8; 4] = [2, 3, 4, 5];
+const TAKEN_OVER: [u8; 5] = [2, 3, 4, 5, 6];
+/// From here on a source has what it sent, an actor where it was seen, and what actors have in common
+/// is saved in parts.
+const IN_PARTS: u8 = 5;
 
 /// Whether what a version of this program saved is read by this one. The form of a partition's mark
 /// has been the same since version 2.
@@ -27,15 +30,14 @@ pub(super) fn migrate(kept: Kept, value: Vec<u8>) -> Result<Option<Vec<u8>>, Sta
     if !TAKEN_OVER.contains(&version) {
         return Ok(Some(value));
     }
-    if version == 5 {
-        // Only what others told came since.
-        return Ok(Some([&[STATE_VERSION], content].concat()));
-    }
     match kept {
         // Its key is to be withdrawn.
         Kept::PeersBefore => Ok(Some(value)),
+        Kept::Peers => Ok(None),
         Kept::Actor => actor(version, content).map(Some),
-        Kept::Source => Ok(Some([&[STATE_VERSION], content, &NO_EGRESS].concat())),
+        Kept::Source if version < IN_PARTS => {
+            Ok(Some([&[STATE_VERSION], content, &NO_EGRESS].concat()))
+        }
         _ => Ok(Some([&[STATE_VERSION], content].concat())),
     }
 }
@@ -62,8 +64,7 @@ impl PeersBefore {
 
 fn actor(version: u8, content: &[u8]) -> Result<Vec<u8>, StateError> {
     let read = match version {
-        // In version 4 an actor's own had today's shape.
-        4 => postcard::take_from_bytes::<(Head, Option<Box<Baseline>>)>(content)
+        4.. => postcard::take_from_bytes::<(Head, Option<Box<BaselineOfEight>>)>(content)
             .map(|((head, _), rest)| (head, rest)),
         _ => postcard::take_from_bytes::<(Head, Option<Learned>)>(content)
             .map(|((head, _), rest)| (head, rest)),
@@ -79,7 +80,9 @@ fn actor(version: u8, content: &[u8]) -> Result<Vec<u8>, StateError> {
         // Nothing was seen in free text: a `None`.
         value.push(0);
     }
-    value.extend_from_slice(&NO_SITE);
+    if version < IN_PARTS {
+        value.extend_from_slice(&NO_SITE);
+    }
     Ok(value)
 }
 
@@ -160,33 +163,36 @@ mod tests {
     }
 
     #[test]
-    fn one_of_version_4_is_taken_over_in_the_same_way() {
+    fn one_of_versions_4_to_6_is_taken_over_in_the_same_way() {
         use crate::engine::detect::state::SourceState;
-        let learned = Some(Box::new(Baseline { shifts: 9, ..Baseline::default() }));
-        let state = ActorState { baseline: learned, risk: 5, rested: true, ..Default::default() };
-        let of_4 = |value: Vec<u8>, shorter: usize| {
-            let value = [&[4], value.as_slice()].concat();
-            value[..value.len() - shorter].to_vec()
-        };
-        let saved = of_4(postcard::to_stdvec(&(7_u32, &state)).expect("fits"), NO_SITE.len());
-        let value = migrate(Kept::Actor, saved).expect("is read").expect("is kept");
-        let (slot, state): (u32, ActorState) = postcard::from_bytes(&value[1..]).expect("is read");
-        assert_eq!((value[0], slot, state.risk), (STATE_VERSION, 7, 5));
-        assert!(state.baseline.is_none() && !state.rested);
-        let source = SourceState { risk: 3, ..SourceState::default() };
-        let saved = of_4(postcard::to_stdvec(&(8_u32, &source)).expect("fits"), NO_EGRESS.len());
-        let value = migrate(Kept::Source, saved).expect("is read").expect("is kept");
-        let (slot, state): (u32, SourceState) = postcard::from_bytes(&value[1..]).expect("is read");
-        assert_eq!((slot, state.risk), (8, 3));
-    }
-
-    #[test]
-    fn one_of_version_5_is_kept_as_it_is() {
-        for kept in [Kept::Actor, Kept::Source, Kept::Peers, Kept::Mark] {
-            let value = migrate(kept, vec![5, 1, 2]).expect("is read");
-            assert_eq!(value, Some(vec![STATE_VERSION, 1, 2]));
+        for version in 4..=6 {
+            let of = |bytes: Vec<u8>, came_with_5: usize| {
+                let value = [&[version], bytes.as_slice()].concat();
+                value[..value.len() - if version < IN_PARTS { came_with_5 } else { 0 }].to_vec()
+            };
+            let learned = BaselineOfEight { shifts: 9, ..BaselineOfEight::default() };
+            let touched = EventTime::default().plus_ms(77_000);
+            let head = (7_u32, touched, 5_u8, Watching::default(), RuleState::default(), true);
+            let mut bytes = postcard::to_stdvec(&(head, Some(learned))).expect("fits");
+            let today = postcard::to_stdvec(&ActorState::default()).expect("fits");
+            let empty =
+                (EventTime::default(), 0_u8, Watching::default(), RuleState::default(), false);
+            let empty = postcard::to_stdvec(&(empty, None::<()>)).expect("fits");
+            bytes.extend_from_slice(&today[empty.len()..]);
+            let saved = of(bytes, NO_SITE.len());
+            let value = migrate(Kept::Actor, saved).expect("is read").expect("is kept");
+            let (slot, state): (u32, ActorState) =
+                postcard::from_bytes(&value[1..]).expect("is read");
+            assert_eq!((value[0], slot, state.risk), (STATE_VERSION, 7, 5));
+            assert!(state.baseline.is_none() && !state.rested);
+            let source = SourceState { risk: 3, ..SourceState::default() };
+            let saved = of(postcard::to_stdvec(&(8_u32, &source)).expect("fits"), NO_EGRESS.len());
+            let value = migrate(Kept::Source, saved).expect("is read").expect("is kept");
+            let (slot, state): (u32, SourceState) =
+                postcard::from_bytes(&value[1..]).expect("is read");
+            assert_eq!((slot, state.risk), (8, 3));
+            assert_eq!(migrate(Kept::Peers, vec![version, 1, 2]).expect("is read"), None);
         }
-        assert!(is_read(5));
     }
 
     #[test]

@@ -218,8 +218,8 @@ mod tests {
             key: key_of(1),
         };
         let peers = postcard::to_stdvec(&Peers::default()).expect("serialises");
-        let baseline = postcard::to_stdvec(&Baseline { shifts: 9, ..Baseline::default() });
-        let bytes = baseline.expect("serialises").into();
+        let baseline = Baseline { shifts: 9, ..<Baseline>::default() };
+        let bytes = postcard::to_stdvec(&baseline).expect("serialises").into();
         let actors = [("off-1".into(), bytes)].into_iter().collect();
         Learned { span, peers, actors, sources: ByName::default() }
     }

@@ -18,7 +18,7 @@ use crate::engine::detect::state::{ActorState, SourceState, TableMark};
 
 /// Version of the form of every value. Raise it with any change to what is saved, and read or
 /// migrate the one before.
-pub const STATE_VERSION: u8 = 6;
+pub const STATE_VERSION: u8 = 7;
 
 /// Why saved state was not taken back.
 #[derive(Debug, thiserror::Error)]

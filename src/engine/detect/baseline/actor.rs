@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::actor_day::ActorDay;
+use super::actor_day::{ActorDay, DayOfEight};
 use super::bits::Bits;
 use super::cases::Cases;
 use super::habits::Habits;
@@ -52,7 +52,7 @@ pub struct Span {
 }
 
 /// What was told of a lane.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Told {
     pub day: u16,
     /// Decades beyond the threshold.
@@ -67,9 +67,12 @@ impl Blank for [Slow; DRIFTS] {
     const BLANK: &'static Self = &[Slow::NONE; DRIFTS];
 }
 
+/// An actor's as it was saved when there were eight lanes.
+pub type BaselineOfEight = Baseline<DayOfEight, [Told; 8]>;
+
 /// Everything the learned detectors remember of one actor.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Baseline {
+pub struct Baseline<D = ActorDay, T = Later<[Told; LANES]>> {
     /// Role and group by their marks, and their places among the peers.
     pub role: u32,
     pub service: bool,
@@ -102,8 +105,8 @@ pub struct Baseline {
     pub cases: Cases,
     /// Reads today in blocks that are hot.
     pub hot_reads: u16,
-    pub day: ActorDay,
-    pub told: Later<[Told; LANES]>,
+    pub day: D,
+    pub told: T,
     /// The last day something was told at medium or above, and the most beyond.
     pub told_day: u16,
     pub told_beyond: f32,

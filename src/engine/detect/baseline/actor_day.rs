@@ -23,9 +23,12 @@ pub struct ActorDay {
     pub(super) peaks: Later<[Peak; LANES]>,
 }
 
+/// A day as it was saved when there were eight lanes.
+pub type DayOfEight = (u16, [u16; 12], [u16; 8], u16, bool, [Peak; 8]);
+
 /// A lane's highest of some days.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct Peak {
+pub struct Peak {
     pub(super) day: u16,
     pub(super) step: u16,
 }

@@ -30,7 +30,7 @@ pub struct Figures {
 }
 
 /// The form of [`Figures`] where they are told.
-const WIRE_VERSION: u8 = 1;
+const WIRE_VERSION: u8 = 2;
 
 #[derive(Debug, thiserror::Error)]
 pub enum FiguresError {

@@ -105,7 +105,7 @@ impl Lane {
     pub const fn weight(self) -> f64 {
         match self {
             Self::SlowAll => 0.25,
-            Self::Sequence | Self::Newcomer => 0.5,
+            Self::Burst | Self::Sequence | Self::Newcomer => 0.5,
             Self::SlowUnexplained => 1.5,
             _ => 1.0,
         }

@@ -47,7 +47,7 @@ mod tail;
 mod tally;
 mod why;
 
-pub use actor::Baseline;
+pub use actor::{Baseline, BaselineOfEight};
 pub use calibration::{Calibration, LaneView};
 pub use config::BaselineConfig;
 pub use figures::{Figures, FiguresError, Known, Version};
