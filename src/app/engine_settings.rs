@@ -21,12 +21,21 @@ pub enum SettingsError {
     Read { what: &'static str, path: PathBuf, source: std::io::Error },
     #[error("{what} {}:\n{problems}", path.display())]
     Wrong { what: &'static str, path: PathBuf, problems: Problems },
+    #[error("there is no rule file in {}", path.display())]
+    NoRules { path: PathBuf },
     #[error("rules.shadow: no rule has the id {ids}")]
     Shadow { ids: String },
     #[error("exceptions of the API:\n{problems}")]
     Exceptions { problems: Problems },
     #[error("{} rules were refused:\n{}", errors.len(), told(errors))]
     Rules { errors: Vec<RuleError> },
+}
+
+impl SettingsError {
+    /// Whether rules are at fault, and not what else the configuration names.
+    pub fn is_of_rules(&self) -> bool {
+        matches!(self, Self::Rules { .. } | Self::NoRules { .. })
+    }
 }
 
 /// Refused rules told at once; the rest are told after these are mended.
@@ -141,7 +150,10 @@ fn parse<T>(
     parse(&text).map_err(|problems| SettingsError::Wrong { what, path: path.to_owned(), problems })
 }
 
-fn rule_set(files: Vec<(String, String)>, dialect: &Dialect) -> Result<RuleSet, SettingsError> {
+fn rule_set<T: AsRef<[u8]>>(
+    files: Vec<(String, T)>,
+    dialect: &Dialect,
+) -> Result<RuleSet, SettingsError> {
     RuleSet::load_with(files, dialect).map_err(|errors| SettingsError::Rules { errors })
 }
 
@@ -202,8 +214,8 @@ fn shipped(wanted: fn(&str) -> bool) -> Vec<(String, String)> {
 }
 
 /// Every rule file below `root`, in the order of their names; `root` itself where it is a file,
-/// whatever its name.
-pub fn read_rules(root: &Path) -> Result<Vec<(String, String)>, SettingsError> {
+/// whatever its name. A folder without any is refused: that is a mistake more often than a wish.
+pub fn read_rules(root: &Path) -> Result<Vec<(String, Vec<u8>)>, SettingsError> {
     let failed =
         |path: &Path, source| SettingsError::Read { what: "rules", path: path.to_owned(), source };
     let mut files = Vec::new();
@@ -214,9 +226,12 @@ pub fn read_rules(root: &Path) -> Result<Vec<(String, String)>, SettingsError> {
                 waiting.push(entry.map_err(|source| failed(&path, source))?.path());
             }
         } else if path == *root || is_rule(&path.to_string_lossy()) {
-            let text = std::fs::read_to_string(&path).map_err(|source| failed(&path, source))?;
+            let text = std::fs::read(&path).map_err(|source| failed(&path, source))?;
             files.push((path.display().to_string(), text));
         }
+    }
+    if files.is_empty() {
+        return Err(SettingsError::NoRules { path: root.to_owned() });
     }
     files.sort();
     Ok(files)

@@ -128,6 +128,27 @@ fn check_refuses_with_file_and_line_and_hints_at_slips() {
 }
 
 #[test]
+fn a_file_that_is_not_utf_8_and_a_folder_without_rules_are_bad_rules() {
+    let desk =
+        desk(&[("r/a.yml", DENIED), ("e.ndjson", &record("e1", "ann", "")), ("n/x.txt", "")]);
+    std::fs::write(desk.path().join("r/b.yml"), b"title: t\n# caf\xe9\n").unwrap();
+    let wanted = "r/b.yml:2: not valid YAML: not UTF-8";
+    let told = stderr(&tidewaiter(desk.path(), "rules check r", 2));
+    assert!(told.contains(wanted), "{told}");
+    let output = tidewaiter(desk.path(), "rules match --rules r --events e.ndjson", 0);
+    assert!(stderr(&output).contains(wanted), "{}", stderr(&output));
+    assert_eq!(lines(&output), [json!({"event": "e1", "rules": ["d1"]})]);
+    for command in ["rules check n", "rules match --rules n --events e.ndjson"] {
+        let told = stderr(&tidewaiter(desk.path(), command, 2));
+        assert!(told.contains("there is no rule file in n"), "{told}");
+    }
+    std::fs::write(desk.path().join("r/a.tests.yml"), b"positive: caf\xe9\n").unwrap();
+    std::fs::remove_file(desk.path().join("r/b.yml")).unwrap();
+    let told = stderr(&tidewaiter(desk.path(), "rules test r", 2));
+    assert!(told.contains("r/a.tests.yml"), "{told}");
+}
+
+#[test]
 fn test_runs_cases_and_sequences_and_fails_with_2() {
     let rules = format!("{DENIED}---\n{BURST}");
     let event = "{errorCode: AccessDenied, user: ann}";

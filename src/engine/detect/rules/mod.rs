@@ -54,7 +54,7 @@ pub use correlation::{Correlation, CorrelationKind, Firing, GroupScratch, GroupS
 pub use error::{Problem, RuleError};
 pub use event_fields::{EventFields, Known};
 pub use fields::{Field, Fields};
-pub use lint::{Hint, lint};
+pub use lint::{Hint, lint, lint_set};
 pub use logsource::{LogSource, LogSourceFilter};
 pub use mapping::Mapping;
 pub use meter::Ticks;

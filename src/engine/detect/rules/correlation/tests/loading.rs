@@ -130,6 +130,12 @@ fn what_is_not_supported_is_refused() {
         "{type: temporal, rules: [a, b], timespan: 5m, condition: {gte: 3}}",
         "rules that are listed",
     );
+    for never in ["{gt: 5, lt: 5}", "{lt: 1}", "{eq: 2.5}", "{gt: 2, lt: 3}", "{eq: 2, neq: 2}"] {
+        refused(
+            &format!("{{type: event_count, rules: [a], timespan: 5m, condition: {never}}}"),
+            "bounds that some value is within",
+        );
+    }
     refused("{type: temporal, rules: [a, b], timespan: 5m, condition: a and d}", "uses `d`");
     refused(
         "{type: temporal, rules: [a, b], timespan: 5m, window: tumbling}",
@@ -152,6 +158,25 @@ fn what_is_not_supported_is_refused() {
         &format!("{twins}{{type: event_count, rules: a, timespan: 5m, condition: {{gte: 1}}}}"),
         "name one rule",
     );
+}
+
+#[test]
+fn bounds_that_something_is_within_are_taken() {
+    for (kind, condition) in [
+        ("event_count", "{gt: 1, lt: 3}"),
+        ("event_count", "{lt: 2}"),
+        ("event_count", "{neq: 1}"),
+        ("value_sum", "{field: n, gt: 2, lt: 3}"),
+        ("value_sum", "{field: n, lte: -0.5}"),
+        ("value_avg", "{field: n, eq: 2.5}"),
+        ("value_sum", "{field: n, gte: 100000000000000000000}"),
+        ("value_count", "{field: n, gte: 3, lte: 3}"),
+    ] {
+        let correlation =
+            format!("{{type: {kind}, rules: [a], timespan: 5m, condition: {condition}}}");
+        let text = format!("{BASE}title: X\nid: x\ncorrelation: {correlation}");
+        RuleSet::load([("r.yml", text)], &Placeholders::new()).expect(&correlation);
+    }
 }
 
 #[test]
