@@ -36,6 +36,7 @@ mod meter;
 mod modifier;
 mod pattern;
 mod prefilter;
+mod regex_dialect;
 mod rule;
 mod scratch;
 mod set;

@@ -73,6 +73,10 @@ fn refuses_what_it_cannot_do() {
         "f.yml:6: rule `t`: `a|re`: not a usable regular expression: look-around, including look-ahead and look-behind, is not supported",
     );
     check_item(
+        "a|re: 'x++y'",
+        "f.yml:6: rule `t`: `a|re`: not a usable regular expression: possessive quantifiers are not supported",
+    );
+    check_item(
         "a|cidr: 10.0.0.0/40",
         "f.yml:6: rule `t`: `a|cidr`: not an IP network in CIDR notation",
     );
