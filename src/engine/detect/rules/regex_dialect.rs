@@ -25,7 +25,9 @@ impl Visitor for Look {
     }
 
     fn visit_pre(&mut self, ast: &Ast) -> Result<(), Self::Err> {
-        use AssertionKind::{EndLine, EndText, NotWordBoundary, StartLine, StartText, WordBoundary};
+        use AssertionKind::{
+            EndLine, EndText, NotWordBoundary, StartLine, StartText, WordBoundary,
+        };
         match ast {
             Ast::Repetition(outer) if matches!(*outer.ast, Ast::Repetition(_)) => {
                 Err("possessive quantifiers are not supported")
