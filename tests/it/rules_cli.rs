@@ -213,6 +213,9 @@ fn backtest_says_how_often_and_names_nobody() {
     );
     assert!(stdout(&output).contains("findings  2, "), "{}", stdout(&output));
     tidewaiter(desk.path(), "rules backtest e.ndjson e.ndjson", 2);
+    let never = "--from 2026-03-05T00:00:00Z --to 2026-03-03T00:00:00Z";
+    let output = tidewaiter(desk.path(), &format!("rules backtest r.yml e.ndjson {never}"), 3);
+    assert!(stderr(&output).contains("must be before --to"), "{}", stderr(&output));
 }
 
 /// The data set's rules and records, where they are there.
