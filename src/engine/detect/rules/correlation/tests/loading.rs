@@ -160,6 +160,42 @@ fn what_is_not_supported_is_refused() {
     );
 }
 
+/// A chain is refused where it would be cut off at work, with all that hangs on it.
+#[test]
+fn chains_have_an_end_that_is_told() {
+    let chain = |length: usize| {
+        let link = |i: usize| {
+            let below = if i == 0 { "a".to_owned() } else { format!("k{}", i - 1) };
+            format!(
+                "title: K\nid: k{i}\ncorrelation: {{type: event_count, rules: {below}, group-by: g{i}, timespan: 5m, condition: {{gte: 1}}}}\n---\n"
+            )
+        };
+        let links: String = (0..length).map(link).collect();
+        RuleSet::load([("r.yml", format!("{BASE}{links}"))], &Placeholders::new())
+    };
+    chain(16).expect("a chain of sixteen");
+    let told: Vec<String> =
+        chain(18).expect_err("longer").iter().map(|error| error.problem.to_string()).collect();
+    assert_eq!(
+        told,
+        [
+            "too many correlations over one another: 17, at most 16 are accepted",
+            "no rule loaded has this id or name"
+        ]
+    );
+    let fan: String = (0..60)
+        .flat_map(|i| {
+            [("f", "a".to_owned()), ("g", format!("f{i}")), ("h", format!("g{i}"))].map(|(id, below)| {
+                format!("title: K\nid: {id}{i}\ncorrelation: {{type: event_count, rules: {below}, group-by: {id}{i}, timespan: 5m, condition: {{gte: 1}}}}\n---\n")
+            })
+        })
+        .collect();
+    let errors = RuleSet::load([("r.yml", format!("{BASE}{fan}"))], &Placeholders::new())
+        .expect_err("a fan of 180");
+    let told = errors[0].problem.to_string();
+    assert!(told.starts_with("too many correlations that rest on one rule: 129"), "{told}");
+}
+
 #[test]
 fn bounds_that_something_is_within_are_taken() {
     for (kind, condition) in [
