@@ -1,5 +1,6 @@
 //! Catalogue, directory and rules from their files into the engine's settings.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -219,13 +220,8 @@ pub fn read_rules(root: &Path) -> Result<Vec<(String, Vec<u8>)>, SettingsError> 
     let failed =
         |path: &Path, source| SettingsError::Read { what: "rules", path: path.to_owned(), source };
     let mut files = Vec::new();
-    let mut waiting = vec![root.to_owned()];
-    while let Some(path) = waiting.pop() {
-        if path.is_dir() {
-            for entry in std::fs::read_dir(&path).map_err(|source| failed(&path, source))? {
-                waiting.push(entry.map_err(|source| failed(&path, source))?.path());
-            }
-        } else if path == *root || is_rule(&path.to_string_lossy()) {
+    for path in files_below(root).map_err(|source| failed(root, source))? {
+        if path == *root || is_rule(&path.to_string_lossy()) {
             let text = std::fs::read(&path).map_err(|source| failed(&path, source))?;
             files.push((path.display().to_string(), text));
         }
@@ -234,5 +230,27 @@ pub fn read_rules(root: &Path) -> Result<Vec<(String, Vec<u8>)>, SettingsError> 
         return Err(SettingsError::NoRules { path: root.to_owned() });
     }
     files.sort();
+    Ok(files)
+}
+
+/// `root` where it is no folder, or the files below it. What is hidden is passed over: it is what
+/// editors and mounted volumes keep beside the files they mean. No folder is read twice, whatever
+/// links lead to it.
+pub(super) fn files_below(root: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    let mut read = BTreeSet::new();
+    let mut waiting = vec![root.to_owned()];
+    while let Some(path) = waiting.pop() {
+        if !path.is_dir() {
+            files.push(path);
+        } else if read.insert(path.canonicalize()?) {
+            for entry in std::fs::read_dir(&path)? {
+                let entry = entry?;
+                if !entry.file_name().as_encoded_bytes().starts_with(b".") {
+                    waiting.push(entry.path());
+                }
+            }
+        }
+    }
     Ok(files)
 }

@@ -1,12 +1,12 @@
 //! Files that are read again when they change.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::thread;
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::engine_settings::load_settings_with;
+use super::engine_settings::{files_below, load_settings_with};
 use super::live::{LiveSettings, Overrides};
 use crate::adapters::kafka::SharedSettings;
 use crate::adapters::secrets::Secret;
@@ -115,23 +115,17 @@ fn tell_expired(settings: &SharedSettings, telemetry: &Telemetry, before: usize)
 /// Stands for what is to be seen of a file, or of all files below a folder, without reading them:
 /// names, sizes, times. One put in another's place shows even where it is the older one.
 fn outside(path: Option<&PathBuf>) -> Option<u64> {
-    fn visit(path: &Path, sum: &mut u64) {
-        if path.is_dir() {
-            for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
-                visit(&entry.path(), sum);
-            }
-        } else if let Ok(seen) = std::fs::metadata(path) {
-            let changed = seen.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok());
-            let file = IdHasher::new("file")
-                .part(path.as_os_str().as_encoded_bytes())
-                .part(&seen.len().to_le_bytes())
-                .part(&changed.unwrap_or_default().as_nanos().to_le_bytes());
-            // Folders list their files in any order.
-            *sum = sum.wrapping_add(file.finish_u64());
-        }
+    let mut sum = 0_u64;
+    for path in files_below(path?).unwrap_or_default() {
+        let Ok(seen) = std::fs::metadata(&path) else { continue };
+        let changed = seen.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        let file = IdHasher::new("file")
+            .part(path.as_os_str().as_encoded_bytes())
+            .part(&seen.len().to_le_bytes())
+            .part(&changed.unwrap_or_default().as_nanos().to_le_bytes());
+        // Folders list their files in any order.
+        sum = sum.wrapping_add(file.finish_u64());
     }
-    let mut sum = 0;
-    visit(path?, &mut sum);
     Some(sum)
 }
 

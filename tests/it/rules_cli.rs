@@ -148,6 +148,22 @@ fn a_file_that_is_not_utf_8_and_a_folder_without_rules_are_bad_rules() {
     assert!(told.contains("r/a.tests.yml"), "{told}");
 }
 
+/// As Kubernetes mounts them, with what an editor leaves, and with links that lead in circles.
+#[test]
+fn each_rule_file_is_read_once_whatever_links_lead_to_it() {
+    let desk = desk(&[("r/..2026_11/a.yml", DENIED), ("r/b/c.yml", BURST)]);
+    let link = |to: &str, name: &str| {
+        std::os::unix::fs::symlink(to, desk.path().join(name)).unwrap();
+    };
+    link("..2026_11", "r/..data");
+    link("..data/a.yml", "r/a.yml");
+    link("nobody@nowhere", "r/.#a.yml");
+    link(".", "r/again");
+    link("..", "r/b/above");
+    let told = stdout(&tidewaiter(desk.path(), "rules check r", 0));
+    assert!(told.contains("1 detection rules and 1 correlations in 2 files"), "{told}");
+}
+
 #[test]
 fn test_runs_cases_and_sequences_and_fails_with_2() {
     let rules = format!("{DENIED}---\n{BURST}");
