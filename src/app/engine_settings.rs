@@ -1,5 +1,6 @@
 //! Catalogue, directory and rules from their files into the engine's settings.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -21,12 +22,21 @@ pub enum SettingsError {
     Read { what: &'static str, path: PathBuf, source: std::io::Error },
     #[error("{what} {}:\n{problems}", path.display())]
     Wrong { what: &'static str, path: PathBuf, problems: Problems },
+    #[error("there is no rule file in {}", path.display())]
+    NoRules { path: PathBuf },
     #[error("rules.shadow: no rule has the id {ids}")]
     Shadow { ids: String },
     #[error("exceptions of the API:\n{problems}")]
     Exceptions { problems: Problems },
     #[error("{} rules were refused:\n{}", errors.len(), told(errors))]
     Rules { errors: Vec<RuleError> },
+}
+
+impl SettingsError {
+    /// Whether rules are at fault, and not what else the configuration names.
+    pub fn is_of_rules(&self) -> bool {
+        matches!(self, Self::Rules { .. } | Self::NoRules { .. })
+    }
 }
 
 /// Refused rules told at once; the rest are told after these are mended.
@@ -141,7 +151,10 @@ fn parse<T>(
     parse(&text).map_err(|problems| SettingsError::Wrong { what, path: path.to_owned(), problems })
 }
 
-fn rule_set(files: Vec<(String, String)>, dialect: &Dialect) -> Result<RuleSet, SettingsError> {
+fn rule_set<T: AsRef<[u8]>>(
+    files: Vec<(String, T)>,
+    dialect: &Dialect,
+) -> Result<RuleSet, SettingsError> {
     RuleSet::load_with(files, dialect).map_err(|errors| SettingsError::Rules { errors })
 }
 
@@ -202,22 +215,42 @@ fn shipped(wanted: fn(&str) -> bool) -> Vec<(String, String)> {
 }
 
 /// Every rule file below `root`, in the order of their names; `root` itself where it is a file,
-/// whatever its name.
-pub fn read_rules(root: &Path) -> Result<Vec<(String, String)>, SettingsError> {
+/// whatever its name. A folder without any is refused: that is a mistake more often than a wish.
+pub fn read_rules(root: &Path) -> Result<Vec<(String, Vec<u8>)>, SettingsError> {
     let failed =
         |path: &Path, source| SettingsError::Read { what: "rules", path: path.to_owned(), source };
     let mut files = Vec::new();
-    let mut waiting = vec![root.to_owned()];
-    while let Some(path) = waiting.pop() {
-        if path.is_dir() {
-            for entry in std::fs::read_dir(&path).map_err(|source| failed(&path, source))? {
-                waiting.push(entry.map_err(|source| failed(&path, source))?.path());
-            }
-        } else if path == *root || is_rule(&path.to_string_lossy()) {
-            let text = std::fs::read_to_string(&path).map_err(|source| failed(&path, source))?;
+    for path in files_below(root).map_err(|source| failed(root, source))? {
+        if path == *root || is_rule(&path.to_string_lossy()) {
+            let text = std::fs::read(&path).map_err(|source| failed(&path, source))?;
             files.push((path.display().to_string(), text));
         }
     }
+    if files.is_empty() {
+        return Err(SettingsError::NoRules { path: root.to_owned() });
+    }
     files.sort();
+    Ok(files)
+}
+
+/// `root` where it is no folder, or the files below it. What is hidden is passed over: it is what
+/// editors and mounted volumes keep beside the files they mean. No folder is read twice, whatever
+/// links lead to it.
+pub(super) fn files_below(root: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    let mut read = BTreeSet::new();
+    let mut waiting = vec![root.to_owned()];
+    while let Some(path) = waiting.pop() {
+        if !path.is_dir() {
+            files.push(path);
+        } else if read.insert(path.canonicalize()?) {
+            for entry in std::fs::read_dir(&path)? {
+                let entry = entry?;
+                if !entry.file_name().as_encoded_bytes().starts_with(b".") {
+                    waiting.push(entry.path());
+                }
+            }
+        }
+    }
     Ok(files)
 }

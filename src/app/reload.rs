@@ -1,21 +1,23 @@
 //! Files that are read again when they change.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, UNIX_EPOCH};
 
-use super::engine_settings::load_settings_with;
+use super::engine_settings::{files_below, load_settings_with};
 use super::live::{LiveSettings, Overrides};
 use crate::adapters::kafka::SharedSettings;
 use crate::adapters::secrets::Secret;
 use crate::adapters::telemetry::{ReloadedFile, Telemetry, now as now_on_the_wall};
 use crate::config::Config;
+use crate::engine::model::IdHasher;
 use crate::engine::shard::Settings;
 
-/// How often files are looked at for changes.
-const RELOAD_EVERY: Duration = Duration::from_millis(500);
+/// How often files are looked at for changes: what is in force within a second is found in a
+/// quarter of one.
+const RELOAD_EVERY: Duration = Duration::from_millis(250);
 /// Expired exceptions named at once in the log.
 const EXPIRED_TOLD_MAX: usize = 20;
 
@@ -41,11 +43,11 @@ pub fn reload(
     let mut expired = 0;
     let mut items = 0;
     let (mut version, mut before) = (0, Overrides::default());
-    let mut seen = files.each_ref().map(|(_, path)| newest_change(path.as_ref()));
+    let mut seen = files.each_ref().map(|(_, path)| outside(path.as_ref()));
     while !stop.load(Ordering::Relaxed) {
         thread::sleep(RELOAD_EVERY);
         expired = tell_expired(settings, telemetry, expired);
-        let now = files.each_ref().map(|(_, path)| newest_change(path.as_ref()));
+        let now = files.each_ref().map(|(_, path)| outside(path.as_ref()));
         let live_now = live.version();
         let items_now = live.items_version();
         if items_now != items {
@@ -110,20 +112,67 @@ fn tell_expired(settings: &SharedSettings, telemetry: &Telemetry, before: usize)
     expired
 }
 
-/// When a file, or the newest file below a folder, was last changed, and how many there are.
-fn newest_change(path: Option<&PathBuf>) -> Option<(SystemTime, usize)> {
-    fn visit(path: &Path, newest: &mut SystemTime, files: &mut usize) {
-        if path.is_dir() {
-            for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
-                visit(&entry.path(), newest, files);
-            }
-        } else if let Ok(changed) = std::fs::metadata(path).and_then(|m| m.modified()) {
-            *newest = changed.max(*newest);
-            *files += 1;
-        }
+/// Stands for what is to be seen of a file, or of all files below a folder, without reading them:
+/// names, sizes, times. One put in another's place shows even where it is the older one.
+fn outside(path: Option<&PathBuf>) -> Option<u64> {
+    let mut sum = 0_u64;
+    for path in files_below(path?).unwrap_or_default() {
+        let Ok(seen) = std::fs::metadata(&path) else { continue };
+        let changed = seen.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        let file = IdHasher::new("file")
+            .part(path.as_os_str().as_encoded_bytes())
+            .part(&seen.len().to_le_bytes())
+            .part(&changed.unwrap_or_default().as_nanos().to_le_bytes());
+        // Folders list their files in any order.
+        sum = sum.wrapping_add(file.finish_u64());
     }
-    let mut newest = SystemTime::UNIX_EPOCH;
-    let mut files = 0;
-    visit(path?, &mut newest, &mut files);
-    Some((newest, files))
+    Some(sum)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{File, FileTimes, create_dir, remove_file, rename, write};
+    use std::time::SystemTime;
+
+    use super::*;
+
+    #[test]
+    fn sees_every_way_in_which_files_change() {
+        let desk = tempfile::tempdir().expect("a folder");
+        let root = desk.path().to_owned();
+        let at = |name: &str| root.join(name);
+        let now = SystemTime::now();
+        let date = |name: &str, age_s: u64| {
+            let then = now - Duration::from_secs(age_s);
+            let file = File::options().write(true).open(at(name)).expect("a file");
+            file.set_times(FileTimes::new().set_modified(then)).expect("its time");
+        };
+        let mut before = outside(Some(&root));
+        let mut check = |what: &str| {
+            let now = outside(Some(&root));
+            assert_eq!(now, outside(Some(&root)), "{what}");
+            assert_ne!(now, before, "{what} is not seen");
+            before = now;
+        };
+        write(at("a.yml"), "one").expect("written");
+        check("a file");
+        date("a.yml", 10);
+        check("another time");
+        write(at("b"), "two").expect("written");
+        date("b", 90);
+        check("an older file");
+        rename(at("b"), at("a.yml")).expect("moved");
+        check("an older file in the place of another");
+        create_dir(at("d")).expect("a folder");
+        write(at("d/c.yml"), "three").expect("written");
+        check("a file in a folder");
+        rename(at("d/c.yml"), at("d/e.yml")).expect("moved");
+        check("another name");
+        write(at("d/e.yml"), "four").expect("written");
+        date("d/e.yml", 7);
+        check("another size");
+        remove_file(at("d/e.yml")).expect("removed");
+        check("a file that is gone");
+        assert_eq!(outside(None), None);
+    }
 }

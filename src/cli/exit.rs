@@ -50,8 +50,7 @@ impl Failure {
 
 impl From<SettingsError> for Failure {
     fn from(error: SettingsError) -> Self {
-        let rules = matches!(error, SettingsError::Rules { .. });
-        let exit = if rules { Exit::BadRule } else { Exit::BadConfig };
+        let exit = if error.is_of_rules() { Exit::BadRule } else { Exit::BadConfig };
         Self { exit, error: error.into() }
     }
 }

@@ -91,7 +91,7 @@ pub fn run_until_stopped(
         Ok(()) => Ok(Exit::Fine),
         Err(error) => {
             let exit = match &error {
-                RunError::Settings(app::SettingsError::Rules { .. }) => Exit::BadRule,
+                RunError::Settings(error) if error.is_of_rules() => Exit::BadRule,
                 RunError::Key(_)
                 | RunError::Settings(_)
                 | RunError::Secret(_)

@@ -30,6 +30,7 @@ mod kafka_cases;
 mod kafka_cloudtrail;
 mod kafka_config;
 mod kafka_explain;
+mod kafka_factor;
 mod kafka_hostile;
 mod kafka_learn;
 mod kafka_lookups;

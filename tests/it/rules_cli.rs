@@ -128,6 +128,43 @@ fn check_refuses_with_file_and_line_and_hints_at_slips() {
 }
 
 #[test]
+fn a_file_that_is_not_utf_8_and_a_folder_without_rules_are_bad_rules() {
+    let desk =
+        desk(&[("r/a.yml", DENIED), ("e.ndjson", &record("e1", "ann", "")), ("n/x.txt", "")]);
+    std::fs::write(desk.path().join("r/b.yml"), b"title: t\n# caf\xe9\n").unwrap();
+    let wanted = "r/b.yml:2: not valid YAML: not UTF-8";
+    let told = stderr(&tidewaiter(desk.path(), "rules check r", 2));
+    assert!(told.contains(wanted), "{told}");
+    let output = tidewaiter(desk.path(), "rules match --rules r --events e.ndjson", 0);
+    assert!(stderr(&output).contains(wanted), "{}", stderr(&output));
+    assert_eq!(lines(&output), [json!({"event": "e1", "rules": ["d1"]})]);
+    for command in ["rules check n", "rules match --rules n --events e.ndjson"] {
+        let told = stderr(&tidewaiter(desk.path(), command, 2));
+        assert!(told.contains("there is no rule file in n"), "{told}");
+    }
+    std::fs::write(desk.path().join("r/a.tests.yml"), b"positive: caf\xe9\n").unwrap();
+    std::fs::remove_file(desk.path().join("r/b.yml")).unwrap();
+    let told = stderr(&tidewaiter(desk.path(), "rules test r", 2));
+    assert!(told.contains("r/a.tests.yml"), "{told}");
+}
+
+/// As Kubernetes mounts them, with what an editor leaves, and with links that lead in circles.
+#[test]
+fn each_rule_file_is_read_once_whatever_links_lead_to_it() {
+    let desk = desk(&[("r/..2026_11/a.yml", DENIED), ("r/b/c.yml", BURST)]);
+    let link = |to: &str, name: &str| {
+        std::os::unix::fs::symlink(to, desk.path().join(name)).unwrap();
+    };
+    link("..2026_11", "r/..data");
+    link("..data/a.yml", "r/a.yml");
+    link("nobody@nowhere", "r/.#a.yml");
+    link(".", "r/again");
+    link("..", "r/b/above");
+    let told = stdout(&tidewaiter(desk.path(), "rules check r", 0));
+    assert!(told.contains("1 detection rules and 1 correlations in 2 files"), "{told}");
+}
+
+#[test]
 fn test_runs_cases_and_sequences_and_fails_with_2() {
     let rules = format!("{DENIED}---\n{BURST}");
     let event = "{errorCode: AccessDenied, user: ann}";
@@ -192,6 +229,9 @@ fn backtest_says_how_often_and_names_nobody() {
     );
     assert!(stdout(&output).contains("findings  2, "), "{}", stdout(&output));
     tidewaiter(desk.path(), "rules backtest e.ndjson e.ndjson", 2);
+    let never = "--from 2026-03-05T00:00:00Z --to 2026-03-03T00:00:00Z";
+    let output = tidewaiter(desk.path(), &format!("rules backtest r.yml e.ndjson {never}"), 3);
+    assert!(stderr(&output).contains("must be before --to"), "{}", stderr(&output));
 }
 
 /// The data set's rules and records, where they are there.

@@ -68,6 +68,12 @@ const KEYS_SHOWN: usize = 10;
 const MISSED_SHOWN: usize = 10;
 
 pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    if let (Some(from), Some(to)) = (arguments.from, arguments.to)
+        && from >= to
+    {
+        let error = anyhow::anyhow!("--from {from} must be before --to {to}");
+        return Err(error).or_exit(Exit::BadConfig);
+    }
     let config = match &arguments.config {
         Some(path) if arguments.kafka => load(path, Purpose::Run).or_exit(Exit::BadConfig)?,
         path => config_of(path.as_deref())?,

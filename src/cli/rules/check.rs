@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::{Exit, Failure, Source, whole_set};
-use crate::engine::detect::rules::lint;
+use crate::engine::detect::rules::{Hint, lint, lint_set};
 
 /// Read and compile rules, and say what looks like a slip. Exits with 2 where a rule is refused.
 #[derive(Debug, Args)]
@@ -18,12 +18,17 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let (files, dialect) = arguments.source.read()?;
     let set = whole_set(&files, &dialect)?;
+    let of_set = lint_set(&set);
     let mut hints = 0;
     for (file, text) in &files {
-        for hint in lint(text) {
+        let of_file = of_set.iter().filter(|(name, _)| **name == **file);
+        let mut all: Vec<Hint> = of_file.map(|(_, hint)| hint.clone()).collect();
+        all.extend(lint(std::str::from_utf8(text).unwrap_or_default()));
+        all.sort_by_key(|hint| hint.line);
+        for hint in &all {
             println!("{file}:{}: hint: rule `{}`: {}", hint.line, hint.rule, hint.text);
-            hints += 1;
         }
+        hints += all.len();
     }
     println!(
         "{} detection rules and {} correlations in {} files, {hints} hints",

@@ -57,7 +57,7 @@ struct Source {
     config: Option<PathBuf>,
 }
 
-type Files = Vec<(String, String)>;
+type Files = Vec<(String, Vec<u8>)>;
 
 impl Source {
     fn config(&self) -> Result<Config, Failure> {
@@ -80,11 +80,8 @@ impl Source {
         if self.paths.is_empty() {
             files = match &config.data.rules {
                 Some(path) => app::read_rules(path)?,
-                None => app::shipped_rules(),
+                None => app::shipped_rules().into_iter().map(|(n, t)| (n, t.into())).collect(),
             };
-        }
-        if files.is_empty() {
-            return Err(anyhow::anyhow!("there is no rule file to read")).or_exit(Exit::BadRule);
         }
         Ok((files, dialect))
     }

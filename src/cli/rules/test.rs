@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use anyhow::Context;
 use clap::Args;
 
 use super::{Exit, Failure, OrExit, Source, whole_set};
@@ -38,7 +39,10 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         let tests_name = format!("{beside}.tests.yml");
         let text = match &tests {
             Some(shipped) => shipped.get(&tests_name).cloned(),
-            None => std::fs::read_to_string(&tests_name).ok(),
+            None => match std::fs::read_to_string(&tests_name) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+                read => Some(read.with_context(|| tests_name.clone()).or_exit(Exit::BadRule)?),
+            },
         };
         let Some(text) = text else {
             eprintln!("{name}: no tests beside it");

@@ -17,6 +17,7 @@ pub fn title(strongest: &Finding) -> String {
         "no_case" => "Reads without a case",
         "canary" => "Planted record opened",
         "protected_subject" => "Protected person looked up",
+        "staff_subject" => "Oneself or a colleague looked up",
         "leaver" => "Account of a leaver in use",
         "first_seen" => "Something new",
         "enumeration" => "Record ids walked in sequence",

@@ -24,7 +24,7 @@ pub enum Refusal {
     UnknownFormat,
     #[error("`kind` is none of access, auth, network")]
     UnknownKind,
-    #[error("OCSF class is none of 6005, 6003, 6001, 6006, 3002, 4001")]
+    #[error("OCSF class is none of 6005, 6003, 6001, 6006, 3002, 3001, 1008, 4001")]
     UnsupportedClass,
     #[error("OCSF version is not 1.x")]
     UnsupportedVersion,

@@ -111,7 +111,9 @@ impl DetectConfig {
             baseline::SUBJECT_FAN_IN => self.baseline.subject_fan_in,
             BulkRead::NAME => self.bulk_read.mode,
             NoCase::NAME => self.no_case.mode,
-            WatchedSubject::CANARY | WatchedSubject::PROTECTED => self.watched_subject.mode,
+            WatchedSubject::CANARY | WatchedSubject::PROTECTED | WatchedSubject::STAFF => {
+                self.watched_subject.mode
+            }
             Leaver::NAME => self.leaver.mode,
             FirstSeen::NAME => self.first_seen.mode,
             Enumeration::NAME => self.enumeration.mode,
@@ -152,7 +154,7 @@ pub struct Roster {
 }
 
 /// Every detector's name, with the chain's and the rules': the closed set of metric labels.
-pub const DETECTOR_NAMES: [&str; 26] = [
+pub const DETECTOR_NAMES: [&str; 27] = [
     baseline::VOLUME,
     baseline::UNEXPLAINED_READS,
     baseline::SLOW_DRIFT,
@@ -165,6 +167,7 @@ pub const DETECTOR_NAMES: [&str; 26] = [
     NoCase::NAME,
     WatchedSubject::CANARY,
     WatchedSubject::PROTECTED,
+    WatchedSubject::STAFF,
     Leaver::NAME,
     FirstSeen::NAME,
     Enumeration::NAME,

@@ -1,4 +1,4 @@
-//! Reads of planted records (canaries) and of people under protection.
+//! Reads of planted records (canaries), of people under protection, of oneself and of colleagues.
 
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
@@ -6,7 +6,8 @@ use smallvec::SmallVec;
 use super::detector::{Detector, Judged};
 use super::mode::Mode;
 use super::state::ActorState;
-use crate::engine::model::{EventTime, Finding, SubjectToken};
+use crate::engine::enrich::Who;
+use crate::engine::model::{ActorType, EventTime, Finding, SubjectToken};
 
 /// `[detect.watched_subject]`.
 #[derive(Clone, Debug, Deserialize)]
@@ -58,6 +59,7 @@ pub struct WatchedSubject;
 impl WatchedSubject {
     pub const CANARY: &str = "canary";
     pub const PROTECTED: &str = "protected_subject";
+    pub const STAFF: &str = "staff_subject";
 }
 
 impl Detector<ActorState> for WatchedSubject {
@@ -73,28 +75,50 @@ impl Detector<ActorState> for WatchedSubject {
         if judged.facts.watched.is_empty() || !judged.is_disclosure() {
             return;
         }
-        for watched in &judged.facts.watched {
+        let facts = judged.facts;
+        for watched in &facts.watched {
+            let is_staff = matches!(watched.who, Who::Oneself | Who::Colleague { .. });
+            if is_staff && facts.actor_type == ActorType::Service {
+                continue;
+            }
             if !state.watched.is_news(watched.token, judged.at) {
                 continue;
             }
-            let dataset = judged.facts.dataset;
+            let dataset = facts.dataset;
             let variant = watched.token.to_string();
-            let finding = if watched.canary {
-                let why = format!(
-                    "a planted record of `{dataset}` was opened; no work ever needs it (subject {variant})"
-                );
-                judged.finding(Self::CANARY, &variant, 85, why)
-            } else if judged.event.case.is_none() {
-                let why = format!(
-                    "a protected person's record in `{dataset}` was opened and no case was named (subject {variant})"
-                );
-                judged.finding(Self::PROTECTED, &variant, 65, why)
-            } else {
-                let why = format!(
-                    "a protected person's record in `{dataset}` was opened under a case (subject {variant})"
-                );
-                judged.finding(Self::PROTECTED, &variant, 22, why)
+            let cased = facts.case.is_cased();
+            let under = match facts.case.failure() {
+                Some(failure) => format!("under a case that {failure}"),
+                None if cased => "under a case".to_owned(),
+                None => "and no case was named".to_owned(),
             };
+            let (detector, score, what) = match watched.who {
+                Who::Canary => {
+                    let what = format!(
+                        "a planted record of `{dataset}` was opened; no work ever needs it"
+                    );
+                    (Self::CANARY, 85, what)
+                }
+                Who::Oneself => {
+                    let what = format!("the actor's own record in `{dataset}` was opened {under}");
+                    (Self::STAFF, 65, what)
+                }
+                Who::Protected => {
+                    let what =
+                        format!("a protected person's record in `{dataset}` was opened {under}");
+                    (Self::PROTECTED, if cased { 22 } else { 65 }, what)
+                }
+                Who::Colleague { same_unit } => {
+                    let (score, whose) = match same_unit {
+                        true => (65, "a colleague of the same unit"),
+                        false => (45, "a colleague"),
+                    };
+                    let what = format!("the record of {whose} in `{dataset}` was opened {under}");
+                    (Self::STAFF, if cased { 22 } else { score }, what)
+                }
+            };
+            let finding =
+                judged.finding(detector, &variant, score, format!("{what} (subject {variant})"));
             findings.push(Finding { attack: vec!["T1213".into()], ..finding });
         }
     }

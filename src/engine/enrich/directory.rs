@@ -39,6 +39,9 @@ struct ActorRow {
     #[serde(rename = "type")]
     kind: Option<String>,
     left: Option<EventTime>,
+    /// The records that are about this person.
+    #[serde(default)]
+    subjects: Vec<String>,
 }
 
 /// `reason` and `note` are for the people who keep the file; only the token is kept here.
@@ -59,6 +62,8 @@ pub struct Directory {
     actors: HashMap<Box<str>, DirectoryActor, Hasher>,
     protected: HashSet<SubjectToken, Hasher>,
     canaries: HashSet<SubjectToken, Hasher>,
+    /// Whom a record is about, where that is an actor.
+    staff: HashMap<SubjectToken, Box<str>, Hasher>,
 }
 
 impl Directory {
@@ -87,11 +92,23 @@ impl Directory {
             problems.require(!row.id.is_empty(), &format!("actor[{i}].id"), || {
                 "must not be empty".into()
             });
+            let about = (row.subjects, row.id.clone());
             let entry = DirectoryActor { role: row.role, unit: row.unit, kind, left: row.left };
             if directory.actors.insert(row.id.into_boxed_str(), entry).is_some() {
                 problems.add(format!("actor[{i}].id"), "is listed twice");
             }
+            let (subjects, id) = about;
+            for subject in subjects {
+                let token = pseudonyms.subject(&subject);
+                if directory.staff.insert(token, id.as_str().into()).is_some_and(|was| *was != *id)
+                {
+                    problems.add(format!("actor[{i}].subjects"), "one is another actor's too");
+                }
+            }
         }
+        problems.require(directory.staff.len() <= ENTRIES_MAX, "actor.subjects", || {
+            format!("at most {ENTRIES_MAX} entries, got {}", directory.staff.len())
+        });
         for row in file.protected {
             directory.protected.insert(pseudonyms.subject(&row.subject));
         }
@@ -114,9 +131,14 @@ impl Directory {
         self.canaries.contains(&token)
     }
 
+    /// The actor whom a record is about.
+    pub fn staff(&self, token: SubjectToken) -> Option<&str> {
+        self.staff.get(&token).map(|id| &**id)
+    }
+
     /// True where no subject is watched over, so that look-ups can be passed over.
     pub fn watches_nobody(&self) -> bool {
-        self.protected.is_empty() && self.canaries.is_empty()
+        self.protected.is_empty() && self.canaries.is_empty() && self.staff.is_empty()
     }
 
     /// Actors, protected subjects, canaries.
@@ -163,10 +185,11 @@ mod tests {
     #[test]
     fn keeps_tokens_and_not_identifiers() {
         let pseudonyms = Pseudonyms::new(b"k");
-        let text = "[[actor]]\nid=\"off-1\"\nrole=\"border_officer\"\nleft=\"2026-02-14T00:00:00Z\"\n[[protected]]\nsubject=\"T-900001\"\nreason=\"public figure\"\n[[canary]]\nsubject=\"T-777000\"\n";
+        let text = "[[actor]]\nid=\"off-1\"\nrole=\"border_officer\"\nleft=\"2026-02-14T00:00:00Z\"\n[[protected]]\nsubject=\"T-900001\"\nreason=\"public figure\"\n[[canary]]\nsubject=\"T-777000\"\n[[actor]]\nid=\"off-2\"\nsubjects=[\"T-955120\"]\n";
         let directory = Directory::parse(text, &pseudonyms).expect("valid");
         assert!(directory.is_protected(pseudonyms.subject("t-900001")));
         assert!(directory.is_canary(pseudonyms.subject("T-777000")));
+        assert_eq!(directory.staff(pseudonyms.subject("T-955120")), Some("off-2"));
         assert!(directory.actor("off-1").is_some_and(|a| a.left.is_some()));
         assert!(!format!("{directory:?}").contains("T-9"));
     }
@@ -180,11 +203,11 @@ mod tests {
 
     #[test]
     fn names_every_mistake_at_once() {
-        let text = "[[actor]]\nid=\"a\"\ntype=\"robot\"\n[[actor]]\nid=\"a\"\n[[actor]]\nid=\"\"\n";
+        let text = "[[actor]]\nid=\"a\"\nsubjects=[\"T-1\"]\ntype=\"robot\"\n[[actor]]\nid=\"a\"\n[[actor]]\nid=\"\"\nsubjects=[\"T-1\"]\n";
         let problems = Directory::parse(text, &Pseudonyms::new(b"k")).expect_err("three mistakes");
         assert_eq!(
             problems.to_string(),
-            "actor[0].type: must be person, service or partner, got `robot`\nactor[1].id: is listed twice\nactor[2].id: must not be empty"
+            "actor[0].type: must be person, service or partner, got `robot`\nactor[1].id: is listed twice\nactor[2].id: must not be empty\nactor[2].subjects: one is another actor's too"
         );
     }
 }

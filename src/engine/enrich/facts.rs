@@ -27,7 +27,7 @@ pub struct Facts<'e> {
     pub case: Standing,
     /// One a subject looked at; `event.resource.subjects_total` counts the rest too.
     pub tokens: SmallVec<[SubjectToken; 1]>,
-    /// Subjects among `tokens` that are protected or planted; nearly always empty.
+    /// Subjects among `tokens` that are protected, planted or staff; nearly always empty.
     pub watched: SmallVec<[Watched; 1]>,
     /// A flow that leaves the agency's networks.
     pub leaves: bool,
@@ -37,8 +37,19 @@ pub struct Facts<'e> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Watched {
     pub token: SubjectToken,
+    pub who: Who,
+}
+
+/// Who a watched subject is to the actor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
     /// A planted record, not a person.
-    pub canary: bool,
+    Canary,
+    Oneself,
+    Protected,
+    Colleague {
+        same_unit: bool,
+    },
 }
 
 /// Catalogue, directory, pseudonyms and addresses together.
@@ -69,8 +80,8 @@ impl Enricher {
         });
         let tokens: SmallVec<[SubjectToken; 1]> =
             event.resource.subjects.iter().map(|s| self.pseudonyms.subject(s)).collect();
-        let watched = self.watched(&tokens);
         let reader = (event.actor_id().unwrap_or(""), unit.unwrap_or(""));
+        let watched = self.watched(&tokens, reader);
         let case = match (event.case.as_deref(), &self.work_items) {
             (None, _) => Standing::None,
             (Some(_), None) => Standing::Cited,
@@ -97,14 +108,26 @@ impl Enricher {
         }
     }
 
-    fn watched(&self, tokens: &[SubjectToken]) -> SmallVec<[Watched; 1]> {
+    /// `reader` is the actor and its unit.
+    fn watched(&self, tokens: &[SubjectToken], reader: (&str, &str)) -> SmallVec<[Watched; 1]> {
         let directory = &self.directory;
         if directory.watches_nobody() {
             return SmallVec::new();
         }
         let look = |&token: &SubjectToken| {
-            let canary = directory.is_canary(token);
-            (canary || directory.is_protected(token)).then_some(Watched { token, canary })
+            let staff = directory.staff(token);
+            let who = if directory.is_canary(token) {
+                Who::Canary
+            } else if staff.is_some_and(|staff| staff == reader.0) {
+                Who::Oneself
+            } else if directory.is_protected(token) {
+                Who::Protected
+            } else {
+                let unit = directory.actor(staff?).and_then(|actor| actor.unit.as_deref());
+                let same_unit = unit.is_some_and(|unit| unit == reader.1);
+                Who::Colleague { same_unit }
+            };
+            Some(Watched { token, who })
         };
         tokens.iter().filter_map(look).collect()
     }

@@ -14,6 +14,6 @@ mod work_items;
 pub use address::{AddressConfig, Addresses};
 pub use catalogue::{Catalogue, Dataset};
 pub use directory::{Directory, DirectoryActor};
-pub use facts::{Enricher, Facts, Watched};
+pub use facts::{Enricher, Facts, Watched, Who};
 pub use pseudonym::Pseudonyms;
 pub use work_items::{Standing, WorkItem, WorkItemRecord, WorkItems};

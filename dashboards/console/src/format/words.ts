@@ -82,6 +82,7 @@ const detectors: Record<string, string> = {
   no_case: 'No case',
   canary: 'Canary',
   protected_subject: 'Protected subject',
+  staff_subject: 'Oneself or a colleague',
   leaver: 'Leaver',
   first_seen: 'First seen',
   enumeration: 'Enumeration',

@@ -21,6 +21,7 @@ export const DETECTORS = [
   'no_case',
   'canary',
   'protected_subject',
+  'staff_subject',
   'leaver',
   'first_seen',
   'enumeration',

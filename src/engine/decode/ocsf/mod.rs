@@ -1,5 +1,5 @@
-//! OCSF 1.x: Datastore, API, Web Resources and File Hosting Activity, Authentication and
-//! Network Activity.
+//! OCSF 1.x: Datastore, API, Web Resources and File Hosting Activity, Authentication, Account
+//! Change, Event Log and Network Activity.
 //!
 //! Field table: OCSF schema 1.8.0, <https://schema.ocsf.io/1.8.0/>. What the schema has no
 //! attribute for (rows returned, subjects, case, purpose) is read from `unmapped`.
@@ -26,6 +26,8 @@ enum Class {
     WebResources,
     FileHosting,
     Authentication,
+    AccountChange,
+    EventLog,
     Network,
 }
 
@@ -37,6 +39,8 @@ impl Class {
             6001 => Self::WebResources,
             6006 => Self::FileHosting,
             3002 => Self::Authentication,
+            3001 => Self::AccountChange,
+            1008 => Self::EventLog,
             4001 => Self::Network,
             _ => return Err(Refusal::UnsupportedClass),
         })
@@ -44,7 +48,7 @@ impl Class {
 
     fn kind(self) -> Kind {
         match self {
-            Self::Authentication => Kind::Auth,
+            Self::Authentication | Self::AccountChange => Kind::Auth,
             Self::Network => Kind::Network,
             _ => Kind::Access,
         }
@@ -117,15 +121,18 @@ fn time(record: &Node<'_>) -> Result<EventTime, Refusal> {
     EventTime::parse(&text).map_err(|_| Refusal::BadTime)
 }
 
-/// Who logs on in an authentication event, who acts in the others. An application that acts
+/// Who logs on in an authentication event, whose account is changed, who acts in the others. An application that acts
 /// without a user is a service.
 fn actor<'a>(record: &Node<'a>, class: Class) -> Result<Actor<'a>, Refusal> {
     let user = match class {
-        Class::Authentication => record.get("user").or_else(|| record.at("actor.user")),
+        Class::Authentication | Class::AccountChange => {
+            record.get("user").or_else(|| record.at("actor.user"))
+        }
         _ => record.at("actor.user"),
     };
     let holder = record.get("actor");
-    if holder.is_none() && user.is_none() && class != Class::Network {
+    let may_lack = matches!(class, Class::Network | Class::EventLog);
+    if holder.is_none() && user.is_none() && !may_lack {
         return Err(Refusal::MissingField("actor"));
     }
     let groups = user.and_then(|user| user.get("groups"));
@@ -210,6 +217,12 @@ fn action<'a>(record: &Node<'a>, class: Class, activity: i64) -> Action<'a> {
         (Class::FileHosting, 12) => Action::Share,
         (Class::Authentication, 1) => Action::Login,
         (Class::Authentication, 2) => Action::Logout,
+        (Class::AccountChange, 5) => Action::AccountDisabled,
+        (Class::AccountChange, 7) => Action::RoleGranted,
+        (Class::AccountChange, 8) => Action::RoleRevoked,
+        (Class::AccountChange, 11) => Action::MfaRemoved,
+        // Whatever the source calls it: a rule goes by these words.
+        (Class::EventLog, 1..=10) => Action::Other(Str::Borrowed(caption(class, activity))),
         _ => Action::Other(
             record.text_at("activity_name").unwrap_or(Str::Borrowed(caption(class, activity))),
         ),
@@ -233,6 +246,24 @@ fn caption(class: Class, activity: i64) -> &'static str {
         (Class::Authentication, 5) => "ticket_renewal",
         (Class::Authentication, 6) => "preauthentication",
         (Class::Authentication, 7) => "account_switch",
+        (Class::AccountChange, 1) => "account_created",
+        (Class::AccountChange, 2) => "account_enabled",
+        (Class::AccountChange, 3) => "password_changed",
+        (Class::AccountChange, 4) => "password_reset",
+        (Class::AccountChange, 6) => "account_deleted",
+        (Class::AccountChange, 9) => "account_locked",
+        (Class::AccountChange, 10) => "mfa_enabled",
+        (Class::AccountChange, 12) => "account_unlocked",
+        (Class::EventLog, 1) => "log_cleared",
+        (Class::EventLog, 2) => "log_deleted",
+        (Class::EventLog, 3) => "log_exported",
+        (Class::EventLog, 4) => "log_archived",
+        (Class::EventLog, 5) => "log_rotated",
+        (Class::EventLog, 6) => "log_started",
+        (Class::EventLog, 7) => "log_stopped",
+        (Class::EventLog, 8) => "log_restarted",
+        (Class::EventLog, 9) => "log_enabled",
+        (Class::EventLog, 10) => "log_disabled",
         (_, 0) => "unknown",
         _ => "other",
     }
@@ -287,6 +318,7 @@ fn resource<'a>(record: &Node<'a>, class: Class) -> Resource<'a> {
             Class::WebResources => first_of("web_resources", &["name", "type", "uid"]),
             Class::FileHosting => record.first_text(&["file.parent_folder", "file.type"]),
             Class::Api => record.text_at("api.service.name"),
+            Class::EventLog => record.first_text(&["log_name", "log_file.name", "log_provider"]),
             _ => None,
         });
     let classified = ["database", "databucket"].iter().find_map(|store| {

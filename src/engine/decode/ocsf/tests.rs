@@ -92,6 +92,38 @@ fn activities_become_actions() {
     }
     check_class(3002, 2, "", "auth action=logout");
     check_class(3002, 7, "", "auth action=account_switch");
+    let changes = [
+        "account_created",
+        "account_enabled",
+        "password_changed",
+        "password_reset",
+        "account_disabled",
+        "account_deleted",
+        "role_granted",
+        "role_revoked",
+        "account_locked",
+        "mfa_enabled",
+        "mfa_removed",
+        "account_unlocked",
+    ];
+    for (activity, action) in (1..).zip(changes) {
+        check_class(3001, activity, "", &format!("auth action={action}"));
+    }
+    let logs = [
+        "cleared",
+        "deleted",
+        "exported",
+        "archived",
+        "rotated",
+        "started",
+        "stopped",
+        "restarted",
+        "enabled",
+        "disabled",
+    ];
+    for (activity, action) in (1..).zip(logs) {
+        check_class(1008, activity, "", &format!("access action=log_{action}"));
+    }
     check_class(6005, 99, r#","activity_name":"Compact""#, "access action=Compact");
     check_class(6005, 99, "", "access action=other");
 }
@@ -130,6 +162,22 @@ fn says_who_or_what_acts() {
         r#","actor":{"user":{"uid":"u"}},"unmapped":{"role":"r","unit":"n"}"#,
         "AT actor=u role=r unit=n action=read",
     );
+}
+
+/// Whose account it is counts, not who changed it; a log may be stopped by nobody known.
+#[test]
+fn changes_to_accounts_and_logs_say_whose_and_which() {
+    check_class(
+        3001,
+        11,
+        r#","user":{"uid":"ann"}"#,
+        "auth 1970-01-01T00:00:00.000Z actor=ann action=mfa_removed",
+    );
+    check(
+        r#"{"class_uid":1008,"activity_id":7,"activity_name":"Stop","time":0,"log_name":"audit","metadata":{"product":{"name":"pnr-gateway"}}}"#,
+        "access 1970-01-01T00:00:00.000Z system=pnr-gateway action=log_stopped dataset=audit",
+    );
+    check(r#"{"class_uid":3001,"activity_id":11,"time":0}"#, "missing_field actor");
 }
 
 #[test]

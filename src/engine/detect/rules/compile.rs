@@ -237,7 +237,13 @@ impl<'p> Compiler<'p> {
                         && target != Target::Keywords;
                     match scalar {
                         Scalar::Null if typed && siblings == 1 => operands.push(Operand::Null),
-                        Scalar::Null => return Err(fault(Problem::Expected("null by itself"))),
+                        Scalar::Null if typed => {
+                            return Err(fault(Problem::Expected("null by itself")));
+                        }
+                        Scalar::Null => {
+                            let wanted = "a text; null is for a field without modifiers";
+                            return Err(fault(Problem::Expected(wanted)));
+                        }
                         Scalar::Bool(truth) if typed => operands.push(Operand::Truth(truth)),
                         Scalar::Int(number) if typed => {
                             operands.push(Operand::Number(Number::Int(number)));
@@ -250,6 +256,9 @@ impl<'p> Compiler<'p> {
                             operands.extend(patterns.into_iter().map(Operand::Pattern));
                         }
                     }
+                }
+                Meaning::Regex(_) if scalar == Scalar::Null => {
+                    return Err(fault(Problem::Expected("a regular expression")));
                 }
                 Meaning::Regex(_) => {
                     self.regexes += 1;
@@ -264,6 +273,9 @@ impl<'p> Compiler<'p> {
                     Scalar::Bool(truth) if siblings == 1 => operands.push(Operand::Truth(truth)),
                     _ => return Err(fault(Problem::Expected("true or false"))),
                 },
+                Meaning::Field(_) if scalar == Scalar::Null || text.is_empty() => {
+                    return Err(fault(Problem::Expected("the name of a field")));
+                }
                 Meaning::Field(_) => {
                     operands.push(Operand::Field(self.field(&text).map_err(fault)?));
                 }
@@ -280,7 +292,7 @@ impl<'p> Compiler<'p> {
     fn expanded(&self, text: &str) -> Result<Vec<String>, Problem> {
         let mut done = vec![String::new()];
         let mut rest = text;
-        while let Some((before, name, after)) = placeholder(rest) {
+        while let Some((before, name, after)) = pattern::placeholder(rest) {
             let Some(values) = self.dialect.placeholders.get(name) else {
                 return Err(Problem::Placeholder(name.to_owned()));
             };
@@ -472,21 +484,6 @@ fn is_for_keywords(meaning: Meaning) -> bool {
 fn network(text: &str) -> Result<IpNet, Problem> {
     let address = || text.parse::<std::net::IpAddr>().ok().map(IpNet::from);
     text.parse::<IpNet>().ok().or_else(address).ok_or(Problem::Network)
-}
-
-/// What is before the first `%name%`, the name, and what is after.
-fn placeholder(text: &str) -> Option<(&str, &str, &str)> {
-    let mut from = 0;
-    while let Some(start) = text[from..].find('%').map(|at| from + at) {
-        let name_end = text[start + 1..].find('%').map(|at| start + 1 + at)?;
-        let name = &text[start + 1..name_end];
-        let is_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
-        if !name.is_empty() && name.chars().all(is_name) {
-            return Some((&text[..start], name, &text[name_end + 1..]));
-        }
-        from = name_end;
-    }
-    None
 }
 
 fn one_or(mut terms: Vec<Expression>, combine: fn(Vec<Expression>) -> Expression) -> Expression {

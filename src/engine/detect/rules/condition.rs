@@ -26,6 +26,15 @@ impl Condition {
             Self::Or(terms) => terms.iter().any(|term| term.holds(selected)),
         }
     }
+
+    /// Visits the selections it asks for.
+    pub fn each(&self, visit: &mut dyn FnMut(usize)) {
+        match self {
+            Self::Selection(index) => visit(*index),
+            Self::Not(inner) => inner.each(visit),
+            Self::And(terms) | Self::Or(terms) => terms.iter().for_each(|term| term.each(visit)),
+        }
+    }
 }
 
 /// Reads `text`; `names` are the selections there are.

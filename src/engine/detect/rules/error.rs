@@ -76,6 +76,8 @@ pub enum Problem {
     DuplicateId(String),
     #[error("no rule loaded has this id or name")]
     NoSuchRule,
+    #[error("is a rule of another log source than the filter")]
+    OtherLogSource,
 }
 
 /// A problem before it is known which file and rule it is in.

@@ -17,6 +17,8 @@
 //! - `neq` is NOT: it also matches an event without the field.
 //! - A number in a rule equals a number, or a text that is one; a text in a rule is compared with
 //!   numbers as they are printed.
+//! - In regular expressions `$` is the very end of the text (PCRE also takes it before a last line
+//!   break), and `\d`, `\w` and `\s` know all of Unicode. What else PCRE reads otherwise is refused.
 //! - Keywords are looked for anywhere in any text, number or truth of the event, not in its keys.
 
 mod atom;
@@ -36,6 +38,7 @@ mod meter;
 mod modifier;
 mod pattern;
 mod prefilter;
+mod regex_dialect;
 mod rule;
 mod scratch;
 mod set;
@@ -54,7 +57,7 @@ pub use correlation::{Correlation, CorrelationKind, Firing, GroupScratch, GroupS
 pub use error::{Problem, RuleError};
 pub use event_fields::{EventFields, Known};
 pub use fields::{Field, Fields};
-pub use lint::{Hint, lint};
+pub use lint::{Hint, lint, lint_set};
 pub use logsource::{LogSource, LogSourceFilter};
 pub use mapping::Mapping;
 pub use meter::Ticks;

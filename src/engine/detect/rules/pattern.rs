@@ -185,6 +185,21 @@ pub(super) fn base64_offsets(bytes: &[u8]) -> [String; 3] {
     })
 }
 
+/// What is before the first `%name%`, the name, and what is after.
+pub(super) fn placeholder(text: &str) -> Option<(&str, &str, &str)> {
+    let mut from = 0;
+    while let Some(start) = text[from..].find('%').map(|at| from + at) {
+        let name_end = text[start + 1..].find('%').map(|at| start + 1 + at)?;
+        let name = &text[start + 1..name_end];
+        let is_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
+        if !name.is_empty() && name.chars().all(is_name) {
+            return Some((&text[..start], name, &text[name_end + 1..]));
+        }
+        from = name_end;
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -124,6 +124,13 @@ pub(super) fn read(
     let title = required_title(node, faults);
     let logsource = logsource(node, faults);
     let (logsource, mapped) = compiler.begin_rule(logsource);
+    if let Some(found) = node.entry("taxonomy")
+        && mapped.is_none()
+        && !matches!(found.text(), Some("sigma" | "ocsf" | "tidewaiter"))
+    {
+        let line = key_line(node, "taxonomy", found);
+        faults.push(Fault::new(line, "taxonomy", Problem::Unknown(TAXONOMIES)));
+    }
     let is_filter = node.entry("filter").is_some();
     let section = if is_filter { "filter" } else { "detection" };
     let expression = detection(node, section, compiler, faults);
@@ -176,6 +183,11 @@ pub(super) fn metadata(
     file: &Arc<str>,
     faults: &mut Vec<Fault>,
 ) -> Rule {
+    for key in ["id", "name"] {
+        if let Some(found) = node.entry(key).filter(|found| found.text().is_none()) {
+            faults.push(Fault::new(key_line(node, key, found), key, Problem::Expected("a text")));
+        }
+    }
     let text = |key: &str| node.entry(key).and_then(Node::text).map(str::to_owned);
     let texts = |key: &str| -> Vec<String> {
         let texts = node.entry(key).map(Node::texts).unwrap_or_default();
@@ -203,6 +215,9 @@ pub(super) fn metadata(
         title,
     }
 }
+
+/// Whose names for fields a rule goes by. Others need a mapping, which tells them too.
+const TAXONOMIES: &str = "sigma, ocsf, tidewaiter; for others, map the log source";
 
 static STATUS_WORDS: &str = "stable, test, experimental, deprecated, unsupported";
 static LEVEL_WORDS: &str = "informational, low, medium, high, critical";
@@ -281,12 +296,12 @@ fn filter_rules(node: &Node, faults: &mut Vec<Fault>) -> Option<Vec<(String, u32
     match &rules.data {
         Data::Scalar { text, .. } if text.eq_ignore_ascii_case("any") => None,
         Data::Scalar { text, .. } => Some(vec![(text.clone(), rules.line)]),
-        Data::List(items) if items.is_empty() => None,
-        Data::List(items) => {
+        Data::List(items) if !items.is_empty() && items.iter().all(|i| i.text().is_some()) => {
             Some(items.iter().filter_map(|i| Some((i.text()?.to_owned(), i.line))).collect())
         }
-        Data::Map(_) => {
-            faults.push(Fault::new(rules.line, "rules", Problem::Expected("ids or names")));
+        Data::List(_) | Data::Map(_) => {
+            let problem = Problem::Expected("ids or names, or `any`");
+            faults.push(Fault::new(rules.line, "rules", problem));
             None
         }
     }

@@ -63,7 +63,7 @@ impl RuleSet {
     ) -> Result<Self, Vec<RuleError>>
     where
         N: AsRef<str>,
-        T: AsRef<str>,
+        T: AsRef<[u8]>,
     {
         let dialect = Dialect { placeholders: placeholders.clone(), mapping: Default::default() };
         Self::load_with(files, &dialect)
@@ -76,7 +76,7 @@ impl RuleSet {
     ) -> Result<Self, Vec<RuleError>>
     where
         N: AsRef<str>,
-        T: AsRef<str>,
+        T: AsRef<[u8]>,
     {
         let (set, errors) = Self::load_usable(files, dialect);
         if errors.is_empty() { Ok(set) } else { Err(errors) }
@@ -90,7 +90,7 @@ impl RuleSet {
     ) -> (Self, Vec<RuleError>)
     where
         N: AsRef<str>,
-        T: AsRef<str>,
+        T: AsRef<[u8]>,
     {
         let mut loading = Loading::new(dialect);
         for (name, text) in files {
@@ -332,12 +332,21 @@ impl<'p> Loading<'p> {
         }
     }
 
-    fn file(&mut self, name: &Arc<str>, text: &str) {
+    fn file(&mut self, name: &Arc<str>, text: &[u8]) {
         if text.len() > FILE_BYTES_MAX {
             let (what, found) = ("bytes in the file", text.len());
             let problem = Problem::TooMany { what, found, max: FILE_BYTES_MAX };
             return self.errors.push(Fault::new(1, "", problem).within(name, ""));
         }
+        let text = match std::str::from_utf8(text) {
+            Ok(text) => text,
+            Err(error) => {
+                let sound = text.get(..error.valid_up_to()).unwrap_or_default();
+                let line = 1 + sound.iter().filter(|byte| **byte == b'\n').count() as u32;
+                let problem = Problem::Yaml("not UTF-8".to_owned());
+                return self.errors.push(Fault::new(line, "", problem).within(name, ""));
+            }
+        };
         let nodes = match yaml::parse(text) {
             Ok(nodes) => nodes,
             Err(fault) => return self.errors.push(fault.within(name, "")),
@@ -386,10 +395,15 @@ impl<'p> Loading<'p> {
     fn apply_filters(&mut self) {
         for (filter, file) in std::mem::take(&mut self.filters) {
             for (wanted, line) in filter.rules.iter().flatten() {
-                if !self.drafts.iter().any(|draft| is_named(&draft.rule, wanted)) {
-                    let fault = Fault::new(*line, wanted.as_str(), Problem::NoSuchRule);
-                    self.errors.push(fault.within(&file, &filter.title));
-                }
+                let mut named = self.drafts.iter().filter(|draft| is_named(&draft.rule, wanted));
+                let of_source = |draft: &Draft| filter.logsource.covers(&draft.rule.logsource);
+                let problem = match named.next() {
+                    None => Problem::NoSuchRule,
+                    Some(draft) if of_source(draft) || named.any(of_source) => continue,
+                    Some(_) => Problem::OtherLogSource,
+                };
+                let fault = Fault::new(*line, wanted.as_str(), problem);
+                self.errors.push(fault.within(&file, &filter.title));
             }
             for draft in &mut self.drafts {
                 let named = filter.rules.as_ref().is_none_or(|rules| {

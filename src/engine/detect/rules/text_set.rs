@@ -12,6 +12,7 @@ use regex_syntax::{
 use super::{
     error::Problem,
     pattern::{DASHES, Part, Pattern},
+    regex_dialect,
 };
 
 /// Bytes of one regular expression as written.
@@ -235,6 +236,9 @@ pub(super) fn regex(source: &str, flags: Flags, parts_left: &mut u64) -> Result<
     if source.len() > REGEX_LENGTH_MAX {
         let what = "bytes in the regular expression";
         return Err(Problem::TooMany { what, found: source.len(), max: REGEX_LENGTH_MAX });
+    }
+    if let Some(difference) = regex_dialect::difference(source, REGEX_DEPTH_MAX) {
+        return Err(Problem::Regex(difference.to_owned()));
     }
     let syntax = ParserBuilder::new()
         .case_insensitive(flags.ignore_case)

@@ -75,11 +75,10 @@ impl SensitiveIdentifier {
         Self { config }
     }
 
-    /// What the event's texts hold, and the first text that holds some.
-    fn look(&self, judged: &Judged<'_>) -> Option<(Counts, &'static str)> {
+    /// By kind: how many the event's texts hold, and the last text that holds some.
+    fn look(&self, judged: &Judged<'_>) -> Option<[(u32, &'static str); Identifier::ALL.len()]> {
         let event = judged.event;
-        let mut counts = Counts::default();
-        let mut place = None;
+        let mut held = [(0_u32, ""); Identifier::ALL.len()];
         for (name, text, bytes_min) in [
             ("query", &event.query, TEXT_BYTES_MIN),
             ("note", &event.note, TEXT_BYTES_MIN),
@@ -98,13 +97,13 @@ impl SensitiveIdentifier {
                 let belongs = kind.is_of_cargo() && judged.facts.category == "cargo"
                     || bytes_min == ZONE_BYTES_MIN && !kind.is_zone();
                 if !belongs && found[kind as usize] > 0 {
-                    let count = &mut counts[kind as usize];
+                    let (count, place) = &mut held[kind as usize];
                     *count = count.saturating_add(found[kind as usize]);
-                    place.get_or_insert(name);
+                    *place = name;
                 }
             }
         }
-        place.map(|place| (counts, place))
+        held.iter().any(|(count, _)| *count > 0).then_some(held)
     }
 }
 
@@ -114,14 +113,14 @@ impl Detector<ActorState> for SensitiveIdentifier {
     }
 
     fn observe(&self, judged: &Judged<'_>, state: &mut ActorState, findings: &mut Vec<Finding>) {
-        let Some((counts, place)) = self.look(judged) else { return };
+        let Some(held) = self.look(judged) else { return };
         let day = state.sensitive.0.get_or_insert_default();
         if !(0..DAY_MS).contains(&judged.at.since(day.since)) {
             **day = Day { since: judged.at, ..Day::default() };
         }
         let limit = self.config.day_identifiers_max;
         for kind in Identifier::ALL {
-            let now = counts[kind as usize];
+            let (now, place) = held[kind as usize];
             if now == 0 {
                 continue;
             }

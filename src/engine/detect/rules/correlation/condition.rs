@@ -58,6 +58,18 @@ impl Bounds {
         })
     }
 
+    /// Whether any number can hold; of counts, any whole one from `least` on. Something always
+    /// holds next to a bound, or nowhere.
+    pub fn can_hold(&self, least: Option<f64>) -> bool {
+        self.0.iter().any(|(_, bound)| {
+            let (below, at, above) = match least {
+                None => (bound.next_down(), *bound, bound.next_up()),
+                Some(_) => (bound.ceil() - 1.0, bound.ceil(), bound.floor() + 1.0),
+            };
+            [below, at, above].iter().any(|near| self.hold(near.max(least.unwrap_or(*near))))
+        })
+    }
+
     pub fn threshold(&self) -> Option<f64> {
         self.0.first().map(|(_, bound)| *bound)
     }

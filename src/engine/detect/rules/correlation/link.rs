@@ -1,6 +1,6 @@
 //! From correlations as written to correlations that know the rules they name.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::super::{
     condition,
@@ -23,6 +23,19 @@ const LINKS_MAX: usize = 64;
 /// Correlations that may group by the same fields: each is a part of a group's record.
 const GROUPING_MAX: usize = 64;
 
+/// Correlations over one another.
+const CHAIN_MAX: usize = 16;
+/// Correlations that rest on one rule, over others or not: all of them may fire at one event.
+const REACH_MAX: usize = 128;
+
+/// What one correlation rests on.
+#[derive(Default)]
+struct Chain {
+    /// Correlations over one another, itself included.
+    length: usize,
+    rules: BTreeSet<usize>,
+}
+
 /// What a name in a correlation stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reference {
@@ -36,6 +49,10 @@ struct Linking<'d> {
     mapping: &'d Mapping,
     by_name: HashMap<&'d str, Vec<Reference>>,
     by_id: HashMap<&'d str, Reference>,
+    /// By place in the plan.
+    chains: Vec<Chain>,
+    /// By rule: correlations that rest on it.
+    reach: Vec<usize>,
     errors: Vec<RuleError>,
 }
 
@@ -47,7 +64,8 @@ pub(in super::super) fn link(
     mapping: &Mapping,
 ) -> (Plan, Vec<RuleError>) {
     let (by_name, by_id) = (HashMap::new(), HashMap::new());
-    let mut linking = Linking { rules, drafts, mapping, by_name, by_id, errors: Vec::new() };
+    let (chains, reach, errors) = (Vec::new(), vec![0; rules.len()], Vec::new());
+    let mut linking = Linking { rules, drafts, mapping, by_name, by_id, chains, reach, errors };
     linking.learn_names();
     let mut references: Vec<Option<Vec<Reference>>> =
         (0..drafts.len()).map(|index| linking.resolve(index)).collect();
@@ -171,6 +189,10 @@ impl<'d> Linking<'d> {
                 break;
             }
         }
+        // They wait for some that were refused.
+        for index in open {
+            self.refuse(index, self.drafts[index].rule.line, "rules", Problem::NoSuchRule);
+        }
         for (tells, generated) in plan.tells.iter_mut().zip(generated) {
             *tells |= generated;
         }
@@ -193,6 +215,9 @@ impl<'d> Linking<'d> {
         for (position, reference) in (0..).zip(list) {
             links.push((*reference, self.link(index, place, position, *reference)?));
         }
+        let chain = self.chain(index, list, places)?;
+        chain.rules.iter().for_each(|rule| self.reach[*rule] += 1);
+        self.chains.push(chain);
         for (reference, link) in links {
             match reference {
                 Reference::Rule(rule) => {
@@ -211,6 +236,34 @@ impl<'d> Linking<'d> {
         plan.of_correlation.push(Vec::new());
         plan.correlation_tells.push(true);
         Some(place)
+    }
+
+    /// What it rests on; `None` where that is too much.
+    fn chain(&mut self, index: usize, list: &[Reference], places: &[Option<u32>]) -> Option<Chain> {
+        let mut chain = Chain::default();
+        for reference in list {
+            match reference {
+                Reference::Rule(rule) => _ = chain.rules.insert(*rule),
+                Reference::Correlation(other) => {
+                    let below = &self.chains[places[*other]? as usize];
+                    chain.length = chain.length.max(below.length);
+                    chain.rules.extend(&below.rules);
+                }
+            }
+        }
+        chain.length += 1;
+        let reach = 1 + chain.rules.iter().map(|rule| self.reach[*rule]).max().unwrap_or(0);
+        for (what, found, max) in [
+            ("correlations over one another", chain.length, CHAIN_MAX),
+            ("correlations that rest on one rule", reach, REACH_MAX),
+        ] {
+            if found > max {
+                let line = self.drafts[index].rule.line;
+                self.refuse(index, line, "rules", Problem::TooMany { what, found, max });
+                return None;
+            }
+        }
+        Some(chain)
     }
 
     fn correlation(

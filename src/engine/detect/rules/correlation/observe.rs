@@ -18,8 +18,9 @@ use super::{
 use crate::engine::detect::state::Table;
 use crate::engine::model::{EventTime, IdHasher};
 
-/// Firings one event may give rise to; chains end here.
-const FIRINGS_MAX: usize = 256;
+/// Firings of one event that chains go on from. What rests on one rule is bounded at load: only an
+/// event that very many rules match comes near.
+const FIRINGS_MAX: usize = 4_096;
 /// Values of one list in an event that are counted.
 const VALUES_MAX: usize = 1_024;
 /// A longer key of a group is kept as a hash.
@@ -102,7 +103,7 @@ impl RuleSet {
             }
         }
         let mut next = first;
-        while let Some(firing) = out.get(next).filter(|_| out.len() - first < FIRINGS_MAX) {
+        while let Some(firing) = out.get(next).filter(|_| next - first < FIRINGS_MAX) {
             let links = plan.of_correlation.get(firing.correlation as usize);
             if links.is_some_and(|links| !links.is_empty()) {
                 let firing = firing.clone();

@@ -281,6 +281,14 @@ fn read_condition(
     if out.bounds.is_empty() {
         return Err(fault(Problem::Expected("at least one of gt, gte, lt, lte, eq, neq")));
     }
+    let least = match kind {
+        Kind::EventCount | Kind::Temporal => Some(1.0),
+        Kind::ValueCount => Some(0.0),
+        _ => None,
+    };
+    if !out.bounds.can_hold(least) {
+        return Err(fault(Problem::Expected("bounds that some value is within")));
+    }
     let counts_fields = !matches!(kind, Kind::EventCount | Kind::Temporal);
     match (counts_fields, out.fields.len()) {
         (true, 0) => return Err(fault(Problem::Missing("field"))),

@@ -59,11 +59,22 @@ fn tells_all_problems_at_once() {
 fn refuses_what_it_cannot_do() {
     let check_item = |item: &str, expected: &str| check(&rule(item), &[expected]);
     check_item("a: [x, null]", "f.yml:6: rule `t`: `a`: must be null by itself");
+    check_item(
+        "a|contains: null",
+        "f.yml:6: rule `t`: `a|contains`: must be a text; null is for a field without modifiers",
+    );
+    check_item("a|re: null", "f.yml:6: rule `t`: `a|re`: must be a regular expression");
+    check_item("a|fieldref: ''", "f.yml:6: rule `t`: `a|fieldref`: must be the name of a field");
+    check_item("a|fieldref: ~", "f.yml:6: rule `t`: `a|fieldref`: must be the name of a field");
     check_item("a: []", "f.yml:6: rule `t`: `a`: must be at least one value");
     check_item("a: {b: 1}", "f.yml:6: rule `t`: `a`: must be a value or a list of values");
     check_item(
         "a|re: x(?=y)",
         "f.yml:6: rule `t`: `a|re`: not a usable regular expression: look-around, including look-ahead and look-behind, is not supported",
+    );
+    check_item(
+        "a|re: 'x++y'",
+        "f.yml:6: rule `t`: `a|re`: not a usable regular expression: possessive quantifiers are not supported",
     );
     check_item(
         "a|cidr: 10.0.0.0/40",
@@ -95,6 +106,54 @@ fn refuses_what_it_cannot_do() {
         "title: [\n",
         &["f.yml:2: not valid YAML: while parsing a node, did not find expected node content"],
     );
+}
+
+#[test]
+fn refuses_names_that_are_others_and_ids_that_are_none() {
+    let head = |line: &str| rule("a: 1").replacen("title: t\n", &format!("title: t\n{line}\n"), 1);
+    check(
+        &head("taxonomy: ecs"),
+        &["f.yml:2: rule `t`: `taxonomy`: unknown, expected one of sigma, ocsf, tidewaiter; for \
+           others, map the log source"],
+    );
+    check(&head("taxonomy: sigma"), &[]);
+    check(&head("id: [1]"), &["f.yml:2: rule `t`: `id`: must be a text"]);
+    check(&head("name: {a: b}"), &["f.yml:2: rule `t`: `name`: must be a text"]);
+    let mapping = "[[mapping]]\nproduct = \"p\"\nto = { product = \"tidewaiter\" }\n";
+    let mapping = Mapping::parse(mapping).expect("a mapping");
+    let dialect = Dialect { mapping, ..Dialect::default() };
+    RuleSet::load_with([("f.yml", head("taxonomy: ecs"))], &dialect).expect("mapped names");
+}
+
+/// A filter that reaches nothing lets through what it was written to hold back.
+#[test]
+fn refuses_filters_that_reach_nothing() {
+    let filter = |product: &str, rules: &str| {
+        let rule = rule("a: 1").replacen("title: t\n", "title: t\nname: one\n", 1);
+        format!(
+            "{rule}---\ntitle: f\nlogsource: {{product: {product}}}\nfilter:\n    rules: {rules}\n    own: {{b: 1}}\n    condition: not own\n"
+        )
+    };
+    check(&filter("p", "[one]"), &[]);
+    check(&filter("p", "any"), &[]);
+    check(
+        &filter("q", "[one]"),
+        &["f.yml:13: rule `f`: `one`: is a rule of another log source than the filter"],
+    );
+    for rules in ["[]", "[{a: b}]", "{one: 1}"] {
+        check(
+            &filter("p", rules),
+            &["f.yml:13: rule `f`: `rules`: must be ids or names, or `any`"],
+        );
+    }
+}
+
+#[test]
+fn names_the_line_that_is_not_utf_8() {
+    let text = b"title: t\n# caf\xe9\n";
+    let errors = RuleSet::load([("f.yml", &text[..])], &Placeholders::new()).expect_err("latin 1");
+    let told: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    assert_eq!(told, ["f.yml:2: not valid YAML: not UTF-8"]);
 }
 
 #[test]

@@ -130,6 +130,12 @@ fn what_is_not_supported_is_refused() {
         "{type: temporal, rules: [a, b], timespan: 5m, condition: {gte: 3}}",
         "rules that are listed",
     );
+    for never in ["{gt: 5, lt: 5}", "{lt: 1}", "{eq: 2.5}", "{gt: 2, lt: 3}", "{eq: 2, neq: 2}"] {
+        refused(
+            &format!("{{type: event_count, rules: [a], timespan: 5m, condition: {never}}}"),
+            "bounds that some value is within",
+        );
+    }
     refused("{type: temporal, rules: [a, b], timespan: 5m, condition: a and d}", "uses `d`");
     refused(
         "{type: temporal, rules: [a, b], timespan: 5m, window: tumbling}",
@@ -152,6 +158,61 @@ fn what_is_not_supported_is_refused() {
         &format!("{twins}{{type: event_count, rules: a, timespan: 5m, condition: {{gte: 1}}}}"),
         "name one rule",
     );
+}
+
+/// A chain is refused where it would be cut off at work, with all that hangs on it.
+#[test]
+fn chains_have_an_end_that_is_told() {
+    let chain = |length: usize| {
+        let link = |i: usize| {
+            let below = if i == 0 { "a".to_owned() } else { format!("k{}", i - 1) };
+            format!(
+                "title: K\nid: k{i}\ncorrelation: {{type: event_count, rules: {below}, group-by: g{i}, timespan: 5m, condition: {{gte: 1}}}}\n---\n"
+            )
+        };
+        let links: String = (0..length).map(link).collect();
+        RuleSet::load([("r.yml", format!("{BASE}{links}"))], &Placeholders::new())
+    };
+    chain(16).expect("a chain of sixteen");
+    let told: Vec<String> =
+        chain(18).expect_err("longer").iter().map(|error| error.problem.to_string()).collect();
+    assert_eq!(
+        told,
+        [
+            "too many correlations over one another: 17, at most 16 are accepted",
+            "no rule loaded has this id or name"
+        ]
+    );
+    let fan: String = (0..60)
+        .flat_map(|i| {
+            [("f", "a".to_owned()), ("g", format!("f{i}")), ("h", format!("g{i}"))].map(|(id, below)| {
+                format!("title: K\nid: {id}{i}\ncorrelation: {{type: event_count, rules: {below}, group-by: {id}{i}, timespan: 5m, condition: {{gte: 1}}}}\n---\n")
+            })
+        })
+        .collect();
+    let errors = RuleSet::load([("r.yml", format!("{BASE}{fan}"))], &Placeholders::new())
+        .expect_err("a fan of 180");
+    let told = errors[0].problem.to_string();
+    assert!(told.starts_with("too many correlations that rest on one rule: 129"), "{told}");
+}
+
+#[test]
+fn bounds_that_something_is_within_are_taken() {
+    for (kind, condition) in [
+        ("event_count", "{gt: 1, lt: 3}"),
+        ("event_count", "{lt: 2}"),
+        ("event_count", "{neq: 1}"),
+        ("value_sum", "{field: n, gt: 2, lt: 3}"),
+        ("value_sum", "{field: n, lte: -0.5}"),
+        ("value_avg", "{field: n, eq: 2.5}"),
+        ("value_sum", "{field: n, gte: 100000000000000000000}"),
+        ("value_count", "{field: n, gte: 3, lte: 3}"),
+    ] {
+        let correlation =
+            format!("{{type: {kind}, rules: [a], timespan: 5m, condition: {condition}}}");
+        let text = format!("{BASE}title: X\nid: x\ncorrelation: {correlation}");
+        RuleSet::load([("r.yml", text)], &Placeholders::new()).expect(&correlation);
+    }
 }
 
 #[test]
