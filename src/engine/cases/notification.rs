@@ -35,16 +35,18 @@ pub struct Notification {
 }
 
 impl Notification {
+    /// `left` says whether what was read has left the network.
     pub fn draft(
         regime: &Regime,
         incident: &Incident,
+        left: &str,
         case: &Case,
         acts: &[Recorded],
         clocks: Vec<Clock>,
         now: EventTime,
     ) -> Self {
         let items = vec![
-            nature(incident, case),
+            nature(incident, left, case),
             awareness(regime, case),
             numbers(incident),
             consequences(incident),
@@ -135,7 +137,7 @@ fn item(title: &str, lines: Vec<String>, gaps: &[&str]) -> NotificationItem {
     NotificationItem { title: title.to_owned(), lines, gaps }
 }
 
-fn nature(incident: &Incident, case: &Case) -> NotificationItem {
+fn nature(incident: &Incident, left: &str, case: &Case) -> NotificationItem {
     let judged = match case.resolution {
         Some(Resolution::TruePositive) => "confirmed by an analyst",
         Some(_) => "resolved as something else than a breach: check before sending",
@@ -150,6 +152,7 @@ fn nature(incident: &Incident, case: &Case) -> NotificationItem {
         ),
         format!("Severity {}, score {} of 100; {judged}", incident.severity, incident.score),
         format!("Techniques (ATT&CK): {}", listed(&incident.attack)),
+        format!("Left the network: {left}"),
     ];
     let gaps = [
         "whether confidentiality, integrity or availability is affected, and how it came about",

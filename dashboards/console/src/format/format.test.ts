@@ -20,10 +20,12 @@ describe('numbers', () => {
     check(short(999_960), '1 M');
     check(short(-4_100_000), '−4.1 M');
   });
-  it('counts bytes in decimal units', () => {
+  it('counts bytes in binary units', () => {
     check(bytes(0), '0 B');
-    check(bytes(1834), '1.8 kB');
-    check(bytes(73_400_320), '73.4 MB');
+    check(bytes(1834), '1.8 KiB');
+    check(bytes(1023), '1,023 B');
+    check(bytes(1023.8), '1 KiB');
+    check(bytes(73_400_320), '70 MiB');
   });
   it('shows short times in ms and long ones in s', () => {
     check(milliseconds(0.42), '0.4 ms');
@@ -37,7 +39,7 @@ describe('numbers', () => {
   it('reads a quantity with its unit', () => {
     check(quantity(412, 'subjects'), '412 subjects');
     check(quantity(22.5, 'records'), '22.5 records');
-    check(quantity(2_000_000, 'bytes'), '2 MB');
+    check(quantity(2_097_152, 'bytes'), '2 MiB');
   });
   it('does not pretend about what is no number', () => {
     check(count(Number.NaN), '–');

@@ -1,7 +1,7 @@
 /** The API's words as people say them. */
 
 import type { ActKind, Resolution, State } from '../wire/cases';
-import type { Kind, Origin, Severity, Status } from '../wire/types';
+import type { Kind, LeftNetwork, Origin, Severity, Status } from '../wire/types';
 
 export const severityWord: Record<Severity, string> = {
   critical: 'Critical',
@@ -16,6 +16,12 @@ export const statusWord: Record<Status, string> = {
   quiet: 'Quiet',
   signal: 'Signal',
   merged: 'Merged',
+};
+
+export const leftWord: Record<LeftNetwork['verdict'], string> = {
+  likely: 'Likely',
+  possible: 'Possible',
+  no_sign: 'No sign',
 };
 
 export const kindWord: Record<Kind, string> = {
