@@ -40,14 +40,14 @@ pub struct LeftNetwork {
 }
 
 impl LeftNetwork {
-    /// `likely: 477 MiB left 10.30.0.5 …`
+    /// `likely (477 MiB left 10.30.0.5 …)`
     pub fn sentence(&self) -> String {
         let word = match self.verdict {
             Verdict::NoSign => "no sign",
             Verdict::Possible => "possible",
             Verdict::Likely => "likely",
         };
-        format!("{word}: {}", self.why)
+        format!("{word} ({})", self.why)
     }
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { bytes, count, estimate, milliseconds, plural, quantity, short } from './number';
 import { clock, dayAndClock, parseUtc, span, when } from './time';
-import { detectorWord, origin, some } from './words';
+import { detectorWord, named, origin, some, termWhy, unquoted } from './words';
 
 function check(actual: string, expected: string) {
   expect(actual.replaceAll('\u00a0', ' ')).toBe(expected);
@@ -87,6 +87,15 @@ describe('words', () => {
   it('shows detectors it does not know', () => {
     check(detectorWord('read_then_outflow'), 'Read, then outflow');
     check(detectorWord('impossible_travel'), 'Impossible travel');
+  });
+  it('sets apart what the engine names', () => {
+    expect(named('last from `pnr`')).toEqual([{ text: 'last from ', name: false }, { text: 'pnr', name: true }]);
+    check(unquoted('`a` and `b`, but `c'), 'a and b, but `c');
+  });
+  it('says terms of a score in words', () => {
+    check(termWhy('read_then_outflow'), 'Read, then outflow');
+    check(termWhy('canary, 80 when it was told'), 'Canary, 80 when it was told');
+    check(termWhy('most sensitive data touched is T3'), 'most sensitive data touched is T3');
   });
   it('cuts long lists of names and says so', () => {
     check(some(['a', 'b']), 'a, b');

@@ -127,3 +127,20 @@ export function some(names: string[], shown = 2): string {
   if (names.length <= shown) return names.join(', ');
   return `${names.slice(0, shown).join(', ')} and ${names.length - shown} more`;
 }
+
+/** ``last from `pnr` `` in parts: names stand between backticks, of which a lonely one is text. */
+export function named(text: string): { text: string; name: boolean }[] {
+  const parts = text.split(/`([^`]+)`/);
+  return parts.map((part, at) => ({ text: part, name: at % 2 === 1 })).filter((part) => part.text !== '');
+}
+
+/** The same where nothing can be set apart. */
+export function unquoted(text: string): string {
+  return named(text).map((part) => part.text).join('');
+}
+
+/** `bulk_read, 80 when it was told 7 h before …`: the detector in words. */
+export function termWhy(why: string): string {
+  const name = /^\w+/.exec(why)?.[0] ?? '';
+  return name in detectors ? detectorWord(name) + why.slice(name.length) : why;
+}
