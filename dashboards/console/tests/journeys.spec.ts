@@ -112,9 +112,9 @@ test('the timeline is filtered by kind and by span, and both are in the link', a
   await expect(page).toHaveURL(/from=.+&to=.+/);
   const link = page.url();
   await page.reload();
-  await expect(page.getByRole('button', { name: 'Whole incident' })).toBeEnabled();
+  await expect(page.getByRole('button', { name: 'Whole incident', exact: true })).toBeEnabled();
   expect(page.url()).toBe(link);
-  await page.getByRole('button', { name: 'Whole incident' }).click();
+  await page.getByRole('button', { name: 'Whole incident', exact: true }).click();
   await expect(page).not.toHaveURL(/from=/);
 });
 

@@ -63,6 +63,8 @@ describe('times', () => {
     check(span(4 * 60_000 + 59_000), '4 min');
     check(span(2 * 3_600_000 + 5 * 60_000), '2 h 05 min');
     check(span(3 * 86_400_000 + 4 * 3_600_000), '3 d 4 h');
+    check(span(3_600_000), '1 h');
+    check(span(86_400_000 + 59_000), '1 d');
     check(span(-1), '0 s');
   });
   it('tells how long ago', () => {
