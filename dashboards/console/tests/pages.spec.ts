@@ -66,7 +66,7 @@ test('all of a span is read back from Kafka, and what makes no span is refused',
   await expect(said).toContainText('Both must be times such as');
   await from.fill(offered);
   await page.getByRole('button', { name: 'Read it' }).click();
-  await expect(said).toContainText(/^[\d,]+ entr(y|ies) among [\d,]+ records/, { timeout: 60_000 });
+  await expect(said).toContainText(/^[\d,]+ entr(y|ies) among [\d,]+ records/, { timeout: 80_000 });
   await expect(page.getByTestId('about-timeline').getByTestId('line').first()).toBeVisible();
   await page.getByRole('button', { name: 'Back to the incidents’' }).click();
   await expect(said).toHaveText('also what nothing was found in');
