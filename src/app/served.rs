@@ -4,6 +4,7 @@ use crate::adapters::http::{HttpSettings, Rereader, Trust};
 use crate::config::Config;
 use crate::engine::cases::Regimes;
 use crate::engine::detect::DETECTOR_NAMES;
+use crate::engine::enrich::Addresses;
 
 pub fn http_settings(config: &Config, regimes: Regimes, past: Rereader) -> HttpSettings {
     // `check` has refused what is no header's name.
@@ -19,6 +20,7 @@ pub fn http_settings(config: &Config, regimes: Regimes, past: Rereader) -> HttpS
         maintenance: config.notify.maintenance.clone(),
         sinks: config.notify.sink_names().into_iter().map(str::to_owned).collect(),
         subjects_exact_max: config.correlate.subjects_exact_max,
+        addresses: Addresses::new(&config.addresses),
         past,
     }
 }

@@ -48,6 +48,7 @@ mod kafka_work_items;
 mod layers;
 mod learn_cli;
 mod learned;
+mod one_incident;
 mod pack_cost;
 mod published_cases;
 mod real_data;

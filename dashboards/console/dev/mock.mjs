@@ -148,7 +148,7 @@ function api(request, response, url) {
     const incident = world.incidents.find((i) => i.id === decodeURIComponent(one[1]));
     if (!incident) return refuse(response, 404, 'not_found', `no incident \`${one[1]}\``);
     if (one[2]) return timeline(response, incident, search);
-    return json(response, { ...withCase(incident), finding_details: world.findings.filter((f) => incident.findings.includes(f.id)) });
+    return json(response, { ...withCase(incident), stage: 'exfiltration', left_network: { verdict: 'likely', why: incident.why }, finding_details: world.findings.filter((f) => incident.findings.includes(f.id)) });
   }
   return refuse(response, 404, 'not_found', `no such path ${path}`);
 }

@@ -41,17 +41,27 @@ interface Found {
   severity: string;
 }
 
+/** What was found before: looking into timelines again for each test would cost more than some tests do. */
+let known: string | undefined;
+
 /** An incident whose timeline has a fold to open. Waits for one: a fresh server has none yet. */
 export async function incidentWithFold(request: APIRequestContext): Promise<Found> {
+  if (known) {
+    // As it stands now, if nothing absorbed it meanwhile.
+    const list = await request.get(`/api/v1/incidents?q=${known}&limit=1`);
+    const [still] = ((await list.json()) as { items: Found[] }).items;
+    if (still?.id === known) return still;
+  }
   let found: Found | undefined;
   await expect(async () => {
     const list = await request.get('/api/v1/incidents?sort=-score&limit=20');
     expect(list.ok()).toBe(true);
     for (const incident of (await list.json()).items as Found[]) {
-      const timeline = await request.get(`/api/v1/incidents/${incident.id}/timeline?format=json`);
+      const timeline = await request.get(`/api/v1/incidents/${incident.id}/timeline?limit=200`);
       const { lines } = (await timeline.json()) as { lines: { folded: number; fold: unknown }[] };
       if (lines.some((line) => line.folded > 1 && line.fold !== null)) {
         found = incident;
+        known = incident.id;
         return;
       }
     }

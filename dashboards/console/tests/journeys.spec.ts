@@ -65,6 +65,8 @@ test('from the list to an incident, its timeline, a fold and an export', async (
   await expect(page).toHaveURL(new RegExp(`/incidents/${id}$`));
   await expect(page.getByRole('heading', { level: 1 })).toHaveText(title);
   await expect(page.getByTestId('scope-people')).toHaveText(/\d/);
+  await expect(page.getByTestId('left-network')).toHaveText(/^(Likely|Possible|No sign) \S+/);
+  await expect(page.getByTestId('stage')).toHaveText(/Reconnaissance|Collection|Staging|Exfiltration/);
   await expect(page.getByTestId('incident-findings').getByRole('row')).not.toHaveCount(1);
   await expect(page.getByTestId('strip')).toBeVisible();
   await expect(page.getByTestId('line').first()).toBeVisible();
@@ -112,9 +114,9 @@ test('the timeline is filtered by kind and by span, and both are in the link', a
   await expect(page).toHaveURL(/from=.+&to=.+/);
   const link = page.url();
   await page.reload();
-  await expect(page.getByRole('button', { name: 'Whole incident' })).toBeEnabled();
+  await expect(page.getByRole('button', { name: 'Whole incident', exact: true })).toBeEnabled();
   expect(page.url()).toBe(link);
-  await page.getByRole('button', { name: 'Whole incident' }).click();
+  await page.getByRole('button', { name: 'Whole incident', exact: true }).click();
   await expect(page).not.toHaveURL(/from=/);
 });
 

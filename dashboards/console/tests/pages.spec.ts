@@ -54,6 +54,24 @@ test('from an incident to its actor, and what they did', async ({ page, request 
   await expect(page.getByTestId('incident-findings').getByRole('row')).not.toHaveCount(1);
 });
 
+test('all of a span is read back from Kafka, and what makes no span is refused', async ({ page, request }) => {
+  const { actors } = await incidentWithFold(request);
+  await page.goto(`/actors/${encodeURIComponent(actors[0] ?? '')}`);
+  await expect(page.getByTestId('about-timeline').getByTestId('line').first()).toBeVisible();
+  const said = page.getByTestId('past-said');
+  const from = page.getByLabel('From', { exact: true });
+  const offered = await from.inputValue();
+  await from.fill('yesterday');
+  await page.getByRole('button', { name: 'Read it' }).click();
+  await expect(said).toContainText('Both must be times such as');
+  await from.fill(offered);
+  await page.getByRole('button', { name: 'Read it' }).click();
+  await expect(said).toContainText(/^[\d,]+ entr(y|ies) among [\d,]+ records/, { timeout: 80_000 });
+  await expect(page.getByTestId('about-timeline').getByTestId('line').first()).toBeVisible();
+  await page.getByRole('button', { name: 'Back to the incidents’' }).click();
+  await expect(said).toHaveText('also what nothing was found in');
+});
+
 test('an address, a dataset, a session and a subject have pages of their own', async ({ page, request }) => {
   const { id, title } = await incidentWithFold(request);
   const answer = await request.get(`/api/v1/incidents/${id}/timeline?fold=false&kinds=access&limit=1000`);

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::case_shapes as shapes;
 use super::error::{ApiError, ErrorBody};
-use super::incidents::unknown;
+use super::incidents::{DETAILS_MAX, findings_of, left, unknown};
 use super::parameters::{Parameters, refused};
 use super::state::App;
 use crate::adapters::telemetry::now;
@@ -117,7 +117,8 @@ pub async fn notification(
     let acts = app.store.acts(&id).await?;
     let (case, now) = (Case::of(&id, &acts), now());
     let clocks = regimes.clocks(&case, now);
-    let draft = Notification::draft(regime, &incident, &case, &acts, clocks, now);
+    let left = left(&app, &incident, &findings_of(&app, &id, DETAILS_MAX).await?).sentence();
+    let draft = Notification::draft(regime, &incident, &left, &case, &acts, clocks, now);
     let told = |kind: &'static str, text: String| ([(header::CONTENT_TYPE, kind)], text);
     Ok(match format {
         "json" => Json(draft).into_response(),

@@ -12,6 +12,7 @@ use super::shapes;
 use super::state::App;
 use crate::adapters::store::{FindingFilter, IncidentFilter, IncidentSort, Page, StoreError};
 use crate::engine::cases::Case;
+use crate::engine::correlate::{LeftNetwork, Stage, left_network, stage};
 use crate::engine::model::{Finding, Incident, Status};
 
 pub const LIST_PARAMETERS: [&str; 15] = [
@@ -24,7 +25,7 @@ pub const STATUSES: [&str; 4] =
 pub const STATES: [&str; 5] = ["new", "acknowledged", "investigating", "contained", "resolved"];
 pub const SORTS: [&str; 6] = ["-updated", "-score", "-opened", "updated", "score", "opened"];
 /// Findings given with an incident; the rest are at `/api/v1/findings?incident=`.
-const DETAILS_MAX: usize = 10_000;
+pub const DETAILS_MAX: usize = 10_000;
 
 /// A page as it is served.
 #[derive(Serialize)]
@@ -53,6 +54,8 @@ pub struct Detailed {
     #[serde(flatten)]
     incident: Incident,
     case: Case,
+    stage: Option<Stage>,
+    left_network: LeftNetwork,
     finding_details: Vec<Finding>,
 }
 
@@ -145,7 +148,14 @@ pub async fn one(
     let incident = app.store.incident(&id).await?.ok_or_else(unknown)?;
     let case = app.store.case(&id).await?;
     let finding_details = findings_of(&app, &id, DETAILS_MAX).await?;
-    Ok(Json(Detailed { incident, case, finding_details }))
+    let left_network = left(&app, &incident, &finding_details);
+    let stage = stage(&finding_details);
+    Ok(Json(Detailed { incident, case, stage, left_network, finding_details }))
+}
+
+/// Whether what the incident read has left the network.
+pub fn left(app: &App, incident: &Incident, findings: &[Finding]) -> LeftNetwork {
+    left_network(incident, findings, |ip| app.settings.addresses.is_external(ip))
 }
 
 /// Findings of an incident, the last first; not many more than `most`.

@@ -7,11 +7,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::error::{ApiError, ErrorBody};
-use super::incidents::{Served, unknown, with_cases};
+use super::incidents::{DETAILS_MAX, Served, findings_of, left, unknown, with_cases};
 use super::parameters::{Parameters, refused};
 use super::shapes;
 use super::state::App;
-use crate::engine::correlate::Scope;
+use crate::engine::correlate::{LeftNetwork, Scope};
 use crate::engine::model::DatasetScope;
 
 pub const PARAMETERS: [&str; 1] = ["incidents"];
@@ -36,6 +36,9 @@ pub struct Report {
     bytes: u64,
     /// Bytes that left the network.
     bytes_out: u64,
+    /// The worst of the incidents'.
+    #[schema(value_type = shapes::LeftNetwork)]
+    left_network: LeftNetwork,
     #[schema(value_type = Vec<shapes::DatasetScope>)]
     datasets: Vec<DatasetScope>,
     /// Entries it was counted from.
@@ -67,8 +70,14 @@ pub async fn report(State(app): State<App>, uri: Uri) -> Result<Json<Report>, Ap
     let permit = permit.map_err(|_| ApiError::unavailable("the server is ending"))?;
     let mut scope = Scope::new(app.settings.subjects_exact_max.max(1));
     let (mut incidents, mut entries, mut unnamed) = (Vec::new(), 0, 0);
+    let mut left_network: Option<LeftNetwork> = None;
     for id in ids {
-        incidents.push(app.store.incident(id).await?.ok_or_else(unknown)?);
+        let incident = app.store.incident(id).await?.ok_or_else(unknown)?;
+        let left = left(&app, &incident, &findings_of(&app, id, DETAILS_MAX).await?);
+        if left_network.as_ref().is_none_or(|worst| left.verdict > worst.verdict) {
+            left_network = Some(left);
+        }
+        incidents.push(incident);
         for entry in app.store.entries(id).await? {
             scope.take(&entry);
             entries += 1;
@@ -85,6 +94,7 @@ pub async fn report(State(app): State<App>, uri: Uri) -> Result<Json<Report>, Ap
         records: scope.records,
         bytes: scope.bytes,
         bytes_out: scope.bytes_out,
+        left_network: left_network.ok_or_else(unknown)?,
         datasets: scope.datasets(),
         entries,
         incidents: with_cases(&app, incidents).await?,

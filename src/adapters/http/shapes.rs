@@ -82,12 +82,40 @@ pub struct Incident {
     pub merged_into: Option<String>,
 }
 
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub enum Stage {
+    Reconnaissance,
+    Collection,
+    Staging,
+    Exfiltration,
+}
+
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub enum Verdict {
+    NoSign,
+    Possible,
+    Likely,
+}
+
+/// Whether what was read has left the network.
+#[derive(ToSchema)]
+pub struct LeftNetwork {
+    pub verdict: Verdict,
+    /// The finding that says so, in its words.
+    pub why: String,
+}
+
 /// An incident, and its findings in full.
 #[derive(ToSchema)]
 pub struct IncidentDetail {
     #[serde(flatten)]
     pub incident: Incident,
     pub case: Case,
+    /// The farthest stage the findings speak of; null where they name no technique.
+    pub stage: Option<Stage>,
+    pub left_network: LeftNetwork,
     /// The last first.
     pub finding_details: Vec<Finding>,
 }

@@ -13,6 +13,7 @@ use crate::adapters::notify::Maintenance;
 use crate::adapters::store::Store;
 use crate::adapters::telemetry::Telemetry;
 use crate::engine::cases::{Regimes, Silence};
+use crate::engine::enrich::Addresses;
 
 /// What the server serves from.
 #[derive(Clone)]
@@ -38,6 +39,8 @@ pub struct HttpSettings {
     pub sinks: Vec<String>,
     /// Distinct subjects counted exactly in a report.
     pub subjects_exact_max: usize,
+    /// Where inside ends.
+    pub addresses: Addresses,
     /// Reads the past from the input topics.
     pub past: Rereader,
 }

@@ -35,16 +35,18 @@ pub struct Notification {
 }
 
 impl Notification {
+    /// `left` says whether what was read has left the network.
     pub fn draft(
         regime: &Regime,
         incident: &Incident,
+        left: &str,
         case: &Case,
         acts: &[Recorded],
         clocks: Vec<Clock>,
         now: EventTime,
     ) -> Self {
         let items = vec![
-            nature(incident, case),
+            nature(incident, left, case),
             awareness(regime, case),
             numbers(incident),
             consequences(incident),
@@ -135,7 +137,7 @@ fn item(title: &str, lines: Vec<String>, gaps: &[&str]) -> NotificationItem {
     NotificationItem { title: title.to_owned(), lines, gaps }
 }
 
-fn nature(incident: &Incident, case: &Case) -> NotificationItem {
+fn nature(incident: &Incident, left: &str, case: &Case) -> NotificationItem {
     let judged = match case.resolution {
         Some(Resolution::TruePositive) => "confirmed by an analyst",
         Some(_) => "resolved as something else than a breach: check before sending",
@@ -150,6 +152,7 @@ fn nature(incident: &Incident, case: &Case) -> NotificationItem {
         ),
         format!("Severity {}, score {} of 100; {judged}", incident.severity, incident.score),
         format!("Techniques (ATT&CK): {}", listed(&incident.attack)),
+        format!("Left the network: {left}"),
     ];
     let gaps = [
         "whether confidentiality, integrity or availability is affected, and how it came about",
@@ -173,13 +176,17 @@ fn numbers(incident: &Incident) -> NotificationItem {
         error if error > 0.0 => {
             format!("About {} people and consignments (± {:.1}%)", incident.subjects, error * 100.0)
         }
-        _ => format!("{} people and consignments", incident.subjects),
+        _ => counted(incident.subjects, "person or consignment", "people and consignments"),
     };
-    let mut lines = vec![people, format!("{} records", incident.records)];
+    let mut lines = vec![people, counted(incident.records, "record", "records")];
     lines.extend(incident.datasets.iter().map(|d| {
         format!(
-            "{}: {} (tier T{}), {} records of {} people and consignments",
-            d.dataset, d.category, d.tier, d.records, d.subjects
+            "{}: {} (tier T{}), {} of {}",
+            d.dataset,
+            d.category,
+            d.tier,
+            counted(d.records, "record", "records"),
+            counted(d.subjects, "person or consignment", "people and consignments")
         )
     }));
     let gaps = [
@@ -218,7 +225,7 @@ fn measures(case: &Case, acts: &[Recorded]) -> NotificationItem {
         .filter(|act| done.contains(&act.act.name()) && !undone.contains(&act.number))
         .map(|act| format!("{}: {}", act.time, act.sentence()))
         .collect();
-    lines.push(format!("The incident is {} now", case.state.name()));
+    lines.push(format!("State of the incident: {}", case.state.name()));
     item(
         "Measures taken or proposed",
         lines,
@@ -233,6 +240,10 @@ fn contact(case: &Case) -> NotificationItem {
         lines,
         &["name and contact details of the data protection officer or contact point"],
     )
+}
+
+fn counted(n: u64, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
 }
 
 fn listed(all: &[String]) -> String {

@@ -22,6 +22,7 @@ pub struct Scope {
     subjects: SubjectCount,
     pub records: u64,
     pub bytes: u64,
+    /// Bytes of flows that left the network.
     pub bytes_out: u64,
     exact_max: usize,
 }
@@ -44,7 +45,9 @@ impl Scope {
             return;
         }
         match entry.kind {
-            EntryKind::Flow => self.bytes_out = self.bytes_out.saturating_add(entry.bytes),
+            EntryKind::Flow if entry.leaves => {
+                self.bytes_out = self.bytes_out.saturating_add(entry.bytes);
+            }
             // T0 is about nobody: it would only blur what was read of people and consignments.
             EntryKind::Access if discloses(&entry.action) && entry.tier > 0 => {
                 self.take_read(entry)
@@ -120,4 +123,27 @@ impl Scope {
 
 fn discloses(action: &str) -> bool {
     matches!(action, "read" | "search" | "list" | "export" | "print" | "unmask" | "share")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::model::Source;
+
+    #[test]
+    fn only_flows_that_leave_count_as_left() {
+        let mut scope = Scope::new(10);
+        for (bytes, leaves, outcome) in
+            [(7, true, "allowed"), (50, false, "allowed"), (900, true, "denied")]
+        {
+            scope.take(&Entry {
+                kind: EntryKind::Flow,
+                outcome: outcome.into(),
+                bytes,
+                leaves,
+                ..Entry::at(Source::Monitor { monitor: "test".into() })
+            });
+        }
+        assert_eq!((scope.bytes_out, scope.bytes, scope.records), (7, 0, 0));
+    }
 }

@@ -10,7 +10,8 @@ const REGISTERS: usize = 1 << REGISTER_BITS;
 /// 1.04 / sqrt(2^14). Source: Flajolet et al., "HyperLogLog", AofA 2007.
 pub const RELATIVE_ERROR: f64 = 1.04 / 128.0;
 
-/// A set of subjects that says how large it is.
+/// A set of subjects that says how large it is. Two subjects count as one where 64 bits of their
+/// tokens are the same: among a million that happens once in 37 million counts.
 #[derive(Clone, Debug)]
 pub enum SubjectCount {
     Exact { tokens: HashSet<u64, foldhash::fast::FixedState>, exact_max: usize },
@@ -96,6 +97,7 @@ fn estimate(registers: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::correlate::CorrelateConfig;
     use crate::engine::enrich::Pseudonyms;
 
     fn check(people: u32, exact_max: usize, error: f64) {
@@ -114,6 +116,27 @@ mod tests {
             assert!(off <= error, "{people}: {}", counted.count());
         }
         assert_eq!(count.error() == 0.0, people as usize <= exact_max);
+    }
+
+    /// A token of its own for each number: splitmix64, which maps no two numbers to one.
+    fn token(n: u64) -> SubjectToken {
+        let mut x = n.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        SubjectToken(u128::from(x ^ (x >> 31)).to_le_bytes())
+    }
+
+    #[test]
+    fn is_exact_to_a_million_as_installed() {
+        let exact_max = CorrelateConfig::default().subjects_exact_max;
+        let mut count = SubjectCount::new(exact_max);
+        // Each twice, as people are read again.
+        (0..2_000_000).for_each(|n| count.add(token(n / 2)));
+        assert_eq!((count.count(), count.error()), (1_000_000, 0.0));
+        count.add(token(1_000_000));
+        let off = (count.count() as f64 / 1_000_001.0 - 1.0).abs();
+        assert!(off <= 3.0 * RELATIVE_ERROR, "{}", count.count());
+        assert_eq!(count.error(), RELATIVE_ERROR);
     }
 
     #[test]

@@ -105,9 +105,10 @@ impl Detector<SourceState> for OutboundBytes {
         let ip = judged.event.source_ip().unwrap_or("unknown");
         let destination = flow.destination.host.as_deref().or(flow.destination.ip.as_deref());
         let why = format!(
-            "{:.1} MiB left {ip} for external addresses in 30 min ({} flows); {:.0} MiB are unusual, last to {}",
+            "{:.1} MiB left {ip} for external addresses in 30 min ({} {}); {:.0} MiB are unusual, last to {}",
             bytes as f64 / (1 << 20) as f64,
             outflow.ring.records(),
+            if outflow.ring.records() == 1 { "flow" } else { "flows" },
             limit as f64 / (1 << 20) as f64,
             destination.unwrap_or("an unknown address"),
         );

@@ -41,6 +41,12 @@ pub struct Addresses {
     internal: Vec<IpNet>,
 }
 
+impl Default for Addresses {
+    fn default() -> Self {
+        Self::new(&AddressConfig::default())
+    }
+}
+
 impl Addresses {
     /// Networks that do not parse are left out; `AddressConfig::check` has reported them.
     pub fn new(config: &AddressConfig) -> Self {

@@ -82,6 +82,9 @@ pub struct Entry {
     pub tier: u8,
     /// Far end of a flow.
     pub destination: Option<String>,
+    /// A flow that leaves the agency's networks.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub leaves: bool,
     pub records: u64,
     pub bytes: u64,
     /// How many subjects the event named; `tokens` holds the first of them.
@@ -113,6 +116,7 @@ impl Entry {
             category: None,
             tier: 0,
             destination: None,
+            leaves: false,
             records: 0,
             bytes: 0,
             subjects: 0,

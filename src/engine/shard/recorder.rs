@@ -77,6 +77,7 @@ struct Slot {
     outcome: u8,
     tier: u8,
     case: bool,
+    leaves: bool,
 }
 
 /// A ring of slots and a ring of text.
@@ -153,6 +154,7 @@ impl Recorder {
             outcome: event.outcome as u8,
             tier: judged.facts.tier,
             case: event.case.is_some(),
+            leaves: judged.facts.leaves,
         };
         let place = (self.written % self.slots_max as u64) as usize;
         match self.slots.get_mut(place) {
@@ -245,6 +247,7 @@ impl Recorder {
             category: owned(category),
             tier: slot.tier,
             destination: owned(destination),
+            leaves: slot.leaves,
             records: u64::from(slot.records),
             bytes: slot.bytes,
             subjects: slot.subjects,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { bytes, count, estimate, milliseconds, plural, quantity, short } from './number';
 import { clock, dayAndClock, parseUtc, span, when } from './time';
-import { detectorWord, origin, some } from './words';
+import { detectorWord, named, origin, some, termWhy, unquoted } from './words';
 
 function check(actual: string, expected: string) {
   expect(actual.replaceAll('\u00a0', ' ')).toBe(expected);
@@ -20,10 +20,12 @@ describe('numbers', () => {
     check(short(999_960), '1 M');
     check(short(-4_100_000), '−4.1 M');
   });
-  it('counts bytes in decimal units', () => {
+  it('counts bytes in binary units', () => {
     check(bytes(0), '0 B');
-    check(bytes(1834), '1.8 kB');
-    check(bytes(73_400_320), '73.4 MB');
+    check(bytes(1834), '1.8 KiB');
+    check(bytes(1023), '1,023 B');
+    check(bytes(1023.8), '1 KiB');
+    check(bytes(73_400_320), '70 MiB');
   });
   it('shows short times in ms and long ones in s', () => {
     check(milliseconds(0.42), '0.4 ms');
@@ -37,7 +39,7 @@ describe('numbers', () => {
   it('reads a quantity with its unit', () => {
     check(quantity(412, 'subjects'), '412 subjects');
     check(quantity(22.5, 'records'), '22.5 records');
-    check(quantity(2_000_000, 'bytes'), '2 MB');
+    check(quantity(2_097_152, 'bytes'), '2 MiB');
   });
   it('does not pretend about what is no number', () => {
     check(count(Number.NaN), '–');
@@ -61,6 +63,8 @@ describe('times', () => {
     check(span(4 * 60_000 + 59_000), '4 min');
     check(span(2 * 3_600_000 + 5 * 60_000), '2 h 05 min');
     check(span(3 * 86_400_000 + 4 * 3_600_000), '3 d 4 h');
+    check(span(3_600_000), '1 h');
+    check(span(86_400_000 + 59_000), '1 d');
     check(span(-1), '0 s');
   });
   it('tells how long ago', () => {
@@ -85,6 +89,15 @@ describe('words', () => {
   it('shows detectors it does not know', () => {
     check(detectorWord('read_then_outflow'), 'Read, then outflow');
     check(detectorWord('impossible_travel'), 'Impossible travel');
+  });
+  it('sets apart what the engine names', () => {
+    expect(named('last from `pnr`')).toEqual([{ text: 'last from ', name: false }, { text: 'pnr', name: true }]);
+    check(unquoted('`a` and `b`, but `c'), 'a and b, but `c');
+  });
+  it('says terms of a score in words', () => {
+    check(termWhy('read_then_outflow'), 'Read, then outflow');
+    check(termWhy('canary, 80 when it was told'), 'Canary, 80 when it was told');
+    check(termWhy('most sensitive data touched is T3'), 'most sensitive data touched is T3');
   });
   it('cuts long lists of names and says so', () => {
     check(some(['a', 'b']), 'a, b');

@@ -13,9 +13,9 @@ export function short(value: number): string {
   return scaled(value, 1000, ['', 'k', 'M', 'G', 'T', 'P']);
 }
 
-/** Decimal units, as networks count: `73.4 MB`. */
+/** Binary units, as the engine's sentences have them: `70 MiB`. */
 export function bytes(value: number): string {
-  return scaled(value, 1000, ['B', 'kB', 'MB', 'GB', 'TB', 'PB']);
+  return scaled(value, 1024, ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB']);
 }
 
 function scaled(value: number, base: number, units: string[]): string {

@@ -23,7 +23,7 @@ function iso(time: string | number | Date): string {
   return Number.isNaN(date.getTime()) ? '' : date.toISOString();
 }
 
-/** `8 s`, `4 min`, `2 h 05 min`, `3 d 4 h`. */
+/** `8 s`, `4 min`, `2 h`, `2 h 05 min`, `3 d 4 h`. */
 export function span(ms: number): string {
   const total = Math.max(0, ms);
   if (!Number.isFinite(total)) return '–';
@@ -31,9 +31,11 @@ export function span(ms: number): string {
   if (total < MS.h) return `${Math.floor(total / MS.min)} min`;
   if (total < MS.d) {
     const minutes = Math.floor((total % MS.h) / MS.min);
-    return `${Math.floor(total / MS.h)} h ${String(minutes).padStart(2, '0')} min`;
+    const hours = `${Math.floor(total / MS.h)} h`;
+    return minutes > 0 ? `${hours} ${String(minutes).padStart(2, '0')} min` : hours;
   }
-  return `${Math.floor(total / MS.d)} d ${Math.floor((total % MS.d) / MS.h)} h`;
+  const [days, hours] = [Math.floor(total / MS.d), Math.floor((total % MS.d) / MS.h)];
+  return hours > 0 ? `${days} d ${hours} h` : `${days} d`;
 }
 
 /**

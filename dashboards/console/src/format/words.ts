@@ -1,7 +1,7 @@
 /** The API's words as people say them. */
 
 import type { ActKind, Resolution, State } from '../wire/cases';
-import type { Kind, Origin, Severity, Status } from '../wire/types';
+import type { Kind, LeftNetwork, Origin, Severity, Status } from '../wire/types';
 
 export const severityWord: Record<Severity, string> = {
   critical: 'Critical',
@@ -16,6 +16,12 @@ export const statusWord: Record<Status, string> = {
   quiet: 'Quiet',
   signal: 'Signal',
   merged: 'Merged',
+};
+
+export const leftWord: Record<LeftNetwork['verdict'], string> = {
+  likely: 'Likely',
+  possible: 'Possible',
+  no_sign: 'No sign',
 };
 
 export const kindWord: Record<Kind, string> = {
@@ -121,4 +127,21 @@ export function origin(source: Origin): string {
 export function some(names: string[], shown = 2): string {
   if (names.length <= shown) return names.join(', ');
   return `${names.slice(0, shown).join(', ')} and ${names.length - shown} more`;
+}
+
+/** ``last from `pnr` `` in parts: names stand between backticks, of which a lonely one is text. */
+export function named(text: string): { text: string; name: boolean }[] {
+  const parts = text.split(/`([^`]+)`/);
+  return parts.map((part, at) => ({ text: part, name: at % 2 === 1 })).filter((part) => part.text !== '');
+}
+
+/** The same where nothing can be set apart. */
+export function unquoted(text: string): string {
+  return named(text).map((part) => part.text).join('');
+}
+
+/** `bulk_read, 80 when it was told 7 h before …`: the detector in words. */
+export function termWhy(why: string): string {
+  const name = /^\w+/.exec(why)?.[0] ?? '';
+  return name in detectors ? detectorWord(name) + why.slice(name.length) : why;
 }

@@ -38,8 +38,11 @@ export class ApiError extends Error {
 
 /** Longer than any answer should take; shorter than a person waits. */
 const TIMEOUT_MS = 20_000;
+/** The past is read from whole topics, by the server for a minute at most; then it gives what it has. */
+const PAST_TIMEOUT_MS = 75_000;
 
-const get = <T>(path: string, signal?: AbortSignal) => ask<T>(path, {}, signal);
+const get = <T>(path: string, signal?: AbortSignal, timeoutMs = TIMEOUT_MS) =>
+  ask<T>(path, {}, signal, timeoutMs);
 
 const post = <T>(path: string, body: object) =>
   ask<T>(path, {
@@ -55,8 +58,13 @@ const put = <T>(path: string, body: object) =>
     body: JSON.stringify(body),
   });
 
-async function ask<T>(path: string, how: RequestInit, signal?: AbortSignal): Promise<T> {
-  const timeout = AbortSignal.timeout(TIMEOUT_MS);
+async function ask<T>(
+  path: string,
+  how: RequestInit,
+  signal?: AbortSignal,
+  timeoutMs = TIMEOUT_MS,
+): Promise<T> {
+  const timeout = AbortSignal.timeout(timeoutMs);
   let response: Response;
   try {
     response = await fetch(path, {
@@ -66,7 +74,7 @@ async function ask<T>(path: string, how: RequestInit, signal?: AbortSignal): Pro
     });
   } catch (cause) {
     if (signal?.aborted) throw cause;
-    const what = timeout.aborted ? `no answer within ${TIMEOUT_MS / 1000} s` : 'no connection';
+    const what = timeout.aborted ? `no answer within ${timeoutMs / 1000} s` : 'no connection';
     throw new ApiError('unreachable', `Tidewaiter could not be reached: ${what}.`, 0);
   }
   const body: unknown = await response.json().catch(() => undefined);
@@ -121,7 +129,7 @@ const of = (id: string) => `/api/v1/incidents/${encodeURIComponent(id)}`;
 
 /** What the input topics still hold about somebody or something, found unusual or not. */
 export const past = (parameters: Parameters, signal?: AbortSignal) =>
-  get<Past>(`/api/v1/past/timeline${query(parameters)}`, signal);
+  get<Past>(`/api/v1/past/timeline${query(parameters)}`, signal, PAST_TIMEOUT_MS);
 
 export const me = (signal?: AbortSignal) => get<Me>('/api/v1/me', signal);
 

@@ -84,7 +84,18 @@ export interface Incident {
   case: Case;
 }
 
+/** The farthest the findings speak of. */
+export type Stage = 'reconnaissance' | 'collection' | 'staging' | 'exfiltration';
+
+/** Whether what was read has left the network. */
+export interface LeftNetwork {
+  verdict: 'no_sign' | 'possible' | 'likely';
+  why: string;
+}
+
 export interface IncidentDetail extends Incident {
+  stage: Stage | null;
+  left_network: LeftNetwork;
   finding_details: Finding[];
 }
 
@@ -273,6 +284,8 @@ export interface Report {
   records: number;
   bytes: number;
   bytes_out: number;
+  /** The worst of the incidents'. */
+  left_network: LeftNetwork;
   datasets: DatasetScope[];
   entries: number;
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use axum::http::StatusCode;
+use serde_json::json;
 
 use super::world::{World, id};
 
@@ -76,6 +77,10 @@ async fn one_incident_comes_with_its_findings() {
     let one = world.json(&format!("/api/v1/incidents/{}", id(1))).await;
     assert_eq!(one["severity"], "critical");
     assert_eq!(one["finding_details"].as_array().expect("a list").len(), 10);
+    assert_eq!(
+        (&one["stage"], &one["left_network"]["verdict"]),
+        (&json!("collection"), &json!("no_sign"))
+    );
     assert_eq!(one["updated"], "2026-03-02T09:00:00.000Z");
 }
 
