@@ -154,9 +154,10 @@ fn eight_partitions_hold_officers_to_what_one_does() {
         }
     });
     let (of_one, of_eight) = (one.thresholds(), eight.thresholds());
+    // Of the first days each partition ranked its own few alone.
     for (lane, threshold) in &of_one {
         let apart = (threshold - of_eight[lane]).abs();
-        assert!(apart < 0.5, "{lane}: {threshold} {}", of_eight[lane]);
+        assert!(apart < 0.75, "{lane}: {threshold} {}", of_eight[lane]);
     }
     let (of_one, of_eight) = (one.end(), eight.end());
     let (in_one, in_eight) = (odd(&of_one), odd(&of_eight));

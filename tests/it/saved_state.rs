@@ -6,6 +6,7 @@ use tidewaiter::adapters::secrets::Secret;
 use tidewaiter::app::load_settings;
 use tidewaiter::engine::decode::{Decoder, Expected};
 use tidewaiter::engine::detect::Stream;
+use tidewaiter::engine::detect::state::ActorState;
 use tidewaiter::engine::model::{Finding, Origin};
 use tidewaiter::engine::shard::{
     Incoming, Output, Records, Restoring, Settings, Shard, ShardConfig, StateError, Verdict,
@@ -217,35 +218,44 @@ fn a_save_holds_what_has_changed_since_the_last_one_and_no_more() {
     assert_eq!(sorted(&to_records(&mut shard)), sorted(&lost));
 }
 
-/// The state as version 4 saved it: what actors have in common as a whole, cut into stretches,
-/// actors without sites and sources without egress.
-fn as_version_4(shard: &mut Shard) -> Changelog {
-    let common = postcard::to_stdvec(shard.peers()).unwrap();
-    let stretches: Vec<&[u8]> = common.chunks(100_000).collect();
-    assert!(stretches.len() > 2);
+/// What a shard that has learned nothing of anybody saves of its actors, as `version` did.
+fn as_version(version: u8, shard: &mut Shard) -> Changelog {
     let records = to_records(shard);
-    let others = records.iter().filter(|(key, _)| key[0] != b'k');
-    let mut changelog: Changelog = others
-        .filter_map(|(key, value)| {
-            let value = value?;
-            let later = match key[0] {
-                b'a' => 3,
-                b's' => 1,
-                _ => 0,
-            };
-            Some((key.to_vec(), [&[4], &value[1..value.len() - later]].concat()))
-        })
+    let of = |key: &[u8], value: &[u8]| match (key[0], version) {
+        (b'k', 4) => None,
+        (b'a', _) => {
+            let (slot, mut state): (u32, ActorState) = postcard::from_bytes(&value[1..]).unwrap();
+            state.baseline = None;
+            let content = postcard::to_stdvec(&(slot, state)).unwrap();
+            let came_later = if version == 4 { 3 } else { 0 };
+            Some(content[..content.len() - came_later].to_vec())
+        }
+        (b's', 4) => Some(value[1..value.len() - 1].to_vec()),
+        _ => Some(value[1..].to_vec()),
+    };
+    let mut changelog: Changelog = records
+        .iter()
+        .filter_map(|(key, value)| Some((key.to_vec(), [&[version], &*of(key, value?)?].concat())))
         .collect();
-    for (number, stretch) in (0_u32..).zip(&stretches) {
-        let key = [&b"c"[..], &number.to_be_bytes()].concat();
-        let content = (stretches.len() as u32, stretch.to_vec());
-        changelog.insert(key, postcard::to_extend(&content, vec![4]).unwrap());
+    if version == 4 {
+        let common = postcard::to_stdvec(shard.peers()).unwrap();
+        let stretches: Vec<&[u8]> = common.chunks(100_000).collect();
+        assert!(stretches.len() > 2);
+        for (number, stretch) in (0_u32..).zip(&stretches) {
+            let key = [&b"c"[..], &number.to_be_bytes()].concat();
+            let content = (stretches.len() as u32, stretch.to_vec());
+            changelog.insert(key, postcard::to_extend(&content, vec![version]).unwrap());
+        }
     }
     changelog
 }
 
 #[test]
-fn state_of_version_4_is_taken_over_but_for_what_was_learned_and_saved_in_parts_from_then_on() {
+fn state_of_earlier_versions_is_taken_over_but_for_what_was_learned_and_saved_anew_from_then_on() {
+    [4, 6].into_iter().for_each(taken_over_from);
+}
+
+fn taken_over_from(version: u8) {
     let agency = agency();
     let run = Run::new(&agency, ShardConfig::default());
     let middle = agency.lines.len() / 2;
@@ -253,7 +263,7 @@ fn state_of_version_4_is_taken_over_but_for_what_was_learned_and_saved_in_parts_
     (0..middle).for_each(|i| {
         run.judge(&mut shard, i, &mut out);
     });
-    let mut changelog = as_version_4(&mut shard);
+    let mut changelog = as_version(version, &mut shard);
     let mut taken_over = run.restored(&changelog, middle);
     for (key, value) in to_records(&mut taken_over).iter() {
         match value {

@@ -104,8 +104,8 @@ impl Lane {
     /// What it gets of the budget, over an even share.
     pub const fn weight(self) -> f64 {
         match self {
-            Self::SlowAll => 0.25,
             Self::Burst | Self::Sequence | Self::Newcomer => 0.5,
+            Self::SlowAll => 0.6,
             Self::SlowUnexplained => 1.5,
             _ => 1.0,
         }

@@ -13,6 +13,8 @@ const WALK_MIN: f32 = 5.0;
 /// Of a ten-minute stand-out without cases, what is taken off the hour's and what off the rest.
 const BATCH_OFF_HOUR: f32 = 0.8;
 const BATCH_OFF: f32 = 0.5;
+/// A stand-out beyond this takes off no more: where few were seen, all that is unseen is as rare.
+const BATCH_MAX: f32 = 2.5;
 /// What the whole shift adds to its busiest hour.
 const SHIFT_BESIDE_HOUR: f32 = 0.5;
 /// What the share without a case adds to their number, and what all reads' drift takes off.
@@ -35,16 +37,17 @@ impl<R: Fn(Part) -> f32, S: Fn(Part) -> f32> Shown<R, S> {
     pub fn strength(&self, lane: Lane) -> f32 {
         let (rarity, score) = (&self.rarity, &self.score);
         let all = || rarity(Part::TenAll).max(rarity(Part::HourAll)).max(rarity(Part::DayAll));
-        let batch = || rarity(Part::TenUnexplained);
+        let ten = || rarity(Part::TenUnexplained);
+        let batch = || ten().min(BATCH_MAX);
         let unexplained =
-            || batch().max(rarity(Part::HourUnexplained)).max(rarity(Part::DayUnexplained));
+            || ten().max(rarity(Part::HourUnexplained)).max(rarity(Part::DayUnexplained));
         let strength = match lane {
             Lane::Fused => {
                 let groups = [all(), unexplained(), rarity(Part::Novelty), rarity(Part::Sequence)];
                 groups.iter().map(|rarity| (rarity - 1.0).max(0.0)).sum::<f32>()
                     - BATCH_OFF * batch()
             }
-            Lane::Burst => rarity(Part::TenAll).max(batch()),
+            Lane::Burst => rarity(Part::TenAll).max(ten()),
             Lane::Unexplained => {
                 rarity(Part::HourUnexplained) + SHIFT_BESIDE_HOUR * rarity(Part::DayUnexplained)
                     - BATCH_OFF_HOUR * batch()
@@ -85,7 +88,7 @@ mod tests {
             let shown = [(Part::TenUnexplained, ten), (Part::HourUnexplained, 3.0)];
             strength(Lane::Unexplained, false, &shown)
         };
-        assert!(of(3.0) < 1.0 && of(0.5) > 2.0);
+        assert!(of(3.0) < 1.5 && of(0.5) > 2.0);
     }
 
     #[test]
