@@ -146,11 +146,13 @@ impl Board {
     ) -> Option<Known> {
         let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         let others = told.iter().filter(|(s, _)| (&*s.0, s.1) != (own.0.as_str(), own.1));
-        // Of the day before the turn, or older; a partition that is behind takes what there is.
+        // Of the day before the turn, or older. A partition that is days behind takes what there is;
+        // where others have only turned first, it decides once it has turned too.
         let of = |days: &Days| {
             let until = if day == 0 { u16::MAX } else { day };
             let before = days.whole.range(..=until).next_back();
-            let (_, figures) = before.or(days.whole.first_key_value())?;
+            let later = || days.whole.first_key_value().filter(|(of, _)| **of > day + 1);
+            let (_, figures) = before.or_else(later)?;
             let old = day != 0 && figures.day.saturating_add(DAYS_MAX) < day;
             (!old).then(|| Arc::clone(figures))
         };
@@ -316,6 +318,7 @@ mod tests {
         assert_eq!(decided(&board, 9, None), Some((10, vec![(1, 9), (2, 7), (3, 12)])));
         assert_eq!(decided(&board, 0, None), Some((1, vec![(1, 10), (2, 7), (3, 12)])));
         assert_eq!(decided(&board, 80, None), None, "too long ago");
+        assert_eq!(decided(&board, 6, None), Some((7, vec![(1, 9), (3, 12)])), "2 turned first");
     }
 
     #[test]
