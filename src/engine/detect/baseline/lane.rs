@@ -105,7 +105,7 @@ impl Lane {
     pub const fn weight(self) -> f64 {
         match self {
             Self::Burst | Self::Sequence | Self::Newcomer => 0.5,
-            Self::SlowAll => 0.6,
+            Self::SlowAll => 0.65,
             Self::SlowUnexplained => 1.5,
             _ => 1.0,
         }

@@ -237,7 +237,7 @@ mod tests {
     }
 
     fn threshold(peers: &Peers) -> f64 {
-        peers.calibration().lanes()[Lane::Burst as usize].threshold.expect("learned")
+        peers.calibration().lanes()[Lane::Fused as usize].threshold.expect("learned")
     }
 
     #[test]
