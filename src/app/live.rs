@@ -208,10 +208,11 @@ impl LiveSettings {
         let mut backlog = reader.backlog()?;
         let begun = Instant::now();
         while !stop.load(Ordering::Relaxed) {
-            if !self.is_caught_up() && (backlog.is_read() || begun.elapsed() > CATCH_UP_MAX) {
+            if !self.is_caught_up() && (backlog.is_read(&reader) || begun.elapsed() > CATCH_UP_MAX)
+            {
                 self.caught_up.store(true, Ordering::Release);
             }
-            if let Some(feed) = self.feed.as_ref().filter(|_| backlog.is_read()) {
+            if let Some(feed) = self.feed.as_ref().filter(|_| backlog.is_read(&reader)) {
                 feed.is_whole();
             }
             match reader.poll(POLL) {

@@ -91,6 +91,11 @@ impl Installation {
         });
         self.monitor.take().expect("runs").kill();
         self.monitor = Some(Monitor::start(&self.setup.config()));
+        until("what was told before is read though nobody tells more", || {
+            let log = self.monitor.as_ref().map(Monitor::log).unwrap_or_default();
+            let read = log.iter().any(|line| line.contains("told each other is read"));
+            if read { Ok(()) } else { Err(format!("{} lines of log", log.len())) }
+        });
         self.show(day, second);
     }
 

@@ -188,7 +188,7 @@ impl Board {
             Reader::open(client, Arc::clone(link), &[&topic], &none, From::Beginning, false)?;
         let mut backlog = reader.backlog()?;
         while !stop.load(Ordering::Relaxed) {
-            if backlog.is_read() && !self.caught_up.swap(true, Ordering::AcqRel) {
+            if backlog.is_read(&reader) && !self.caught_up.swap(true, Ordering::AcqRel) {
                 tracing::info!("what partitions told each other is read");
             }
             match reader.poll(POLL) {

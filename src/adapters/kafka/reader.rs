@@ -1,5 +1,6 @@
 //! Reads whole topics of our own, every partition, from positions kept elsewhere.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,15 +40,19 @@ pub struct Reader {
     consumer: BaseConsumer<Context>,
     topics: Vec<String>,
     assigned: BTreeSet<(String, i32)>,
+    /// Partitions that were read to their end, where that is told: of a single topic.
+    ended: RefCell<BTreeSet<i32>>,
 }
 
 /// Where partitions ended at a time, but for those that have been read as far since.
 pub struct Backlog(BTreeMap<(String, i32), i64>);
 
 impl Backlog {
-    /// Everything that was there then has been read.
-    pub fn is_read(&self) -> bool {
-        self.0.is_empty()
+    /// Everything that was there then has been read. The last offset may hold no record: a
+    /// transaction's mark does not.
+    pub fn is_read(&self, reader: &Reader) -> bool {
+        let ended = reader.ended.borrow();
+        self.0.keys().all(|(_, partition)| ended.contains(partition))
     }
 
     pub fn read(&mut self, message: &BorrowedMessage<'_>) {
@@ -82,7 +87,8 @@ impl Reader {
             .set("statistics.interval.ms", if pulse { "1000" } else { "0" })
             .set("group.id", "tidewaiter-reader")
             .set("enable.auto.commit", "false")
-            .set("enable.partition.eof", "false")
+            // The client tells of an end by the partition's number alone.
+            .set("enable.partition.eof", if topics.len() == 1 { "true" } else { "false" })
             .set("fetch.queue.backoff.ms", "5")
             .set("auto.offset.reset", "earliest")
             .set("isolation.level", "read_committed");
@@ -112,7 +118,7 @@ impl Reader {
             .map(|element| (element.topic().to_owned(), element.partition()))
             .collect();
         let topics = topics.iter().map(|&topic| topic.to_owned()).collect();
-        Ok(Self { consumer, topics, assigned })
+        Ok(Self { consumer, topics, assigned, ended: RefCell::default() })
     }
 
     /// Takes up partitions that were added to the topics since, from their beginning. May wait
@@ -147,6 +153,12 @@ impl Reader {
     }
 
     pub fn poll(&self, timeout: Duration) -> Option<KafkaResult<BorrowedMessage<'_>>> {
-        self.consumer.poll(timeout)
+        match self.consumer.poll(timeout) {
+            Some(Err(KafkaError::PartitionEOF(partition))) => {
+                self.ended.borrow_mut().insert(partition);
+                None
+            }
+            polled => polled,
+        }
     }
 }

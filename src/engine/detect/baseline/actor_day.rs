@@ -17,7 +17,7 @@ pub struct ActorDay {
     pub(super) role: u16,
     /// Counted among those the thresholds rest on.
     pub(super) counted: bool,
-    /// The actor has not had enough shifts for slow evidence.
+    /// The actor came once a week was known, and has had too few shifts for slow evidence.
     pub(super) is_newcomer: bool,
     /// Highest of the days before that are still remembered: what is told once is counted once.
     pub(super) peaks: Later<[Peak; LANES]>,

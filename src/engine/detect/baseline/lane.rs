@@ -134,27 +134,25 @@ impl Lane {
     }
 }
 
+/// What can be said of a day without looking at others: the counts, novelty, walks.
+const FAST: &[Part] = &[
+    Part::TenAll,
+    Part::TenUnexplained,
+    Part::HourAll,
+    Part::HourUnexplained,
+    Part::DayAll,
+    Part::DayUnexplained,
+    Part::Novelty,
+    Part::Sequence,
+];
+/// Of them, the counts.
+const COUNTS: usize = 6;
+
 /// The parts that can speak for a lane.
 pub const fn parts_of(lane: Lane) -> &'static [Part] {
     match lane {
-        Lane::Fused => &[
-            Part::TenAll,
-            Part::TenUnexplained,
-            Part::HourAll,
-            Part::HourUnexplained,
-            Part::DayAll,
-            Part::DayUnexplained,
-            Part::Novelty,
-            Part::Sequence,
-        ],
-        Lane::Newcomer => &[
-            Part::TenAll,
-            Part::TenUnexplained,
-            Part::HourAll,
-            Part::HourUnexplained,
-            Part::DayAll,
-            Part::DayUnexplained,
-        ],
+        Lane::Fused => FAST,
+        Lane::Newcomer => FAST.split_at(COUNTS).0,
         Lane::Burst => &[Part::TenAll, Part::TenUnexplained],
         Lane::Unexplained => &[Part::HourUnexplained, Part::DayUnexplained],
         Lane::Novelty => &[Part::Novelty],
