@@ -2,21 +2,24 @@
 //!
 //! What the learned detectors had learned is passed over and learned anew: of an actor it had another
 //! shape in versions 2 and 3, what actors have in common had another in version 4, and in versions 5
-//! and 6 the lanes alerts are told by were others. Everything else is kept.
+//! and 6 the lanes alerts are told by were others. In version 7 all was as it is but for who looks up
+//! one subject. Everything else is kept.
 
 use serde::{Deserialize, Serialize};
 
 use super::saved::{Kept, STATE_VERSION, StateError};
 use crate::engine::detect::RuleState;
-use crate::engine::detect::baseline::BaselineOfEight;
+use crate::engine::detect::baseline::{BaselineOfEight, PartKind};
 use crate::engine::detect::state::Watching;
 use crate::engine::model::EventTime;
 
 /// Versions that are taken over.
-const TAKEN_OVER: [u8; 5] = [2, 3, 4, 5, 6];
+const TAKEN_OVER: [u8; 6] = [2, 3, 4, 5, 6, 7];
 /// From here on a source has what it sent, an actor where it was seen, and what actors have in common
 /// is saved in parts.
 const IN_PARTS: u8 = 5;
+/// From here on what was learned of actors has today's shape.
+const OF_NINE_LANES: u8 = 7;
 
 /// Whether what a version of this program saved is read by this one. The form of a partition's mark
 /// has been the same since version 2.
@@ -25,7 +28,11 @@ pub fn is_read(version: u8) -> bool {
 }
 
 /// A value as today's; `None` where nothing of it is kept.
-pub(super) fn migrate(kept: Kept, value: Vec<u8>) -> Result<Option<Vec<u8>>, StateError> {
+pub(super) fn migrate(
+    kept: Kept,
+    name: &[u8],
+    value: Vec<u8>,
+) -> Result<Option<Vec<u8>>, StateError> {
     let Some((&version, content)) = value.split_first() else { return Ok(Some(value)) };
     if !TAKEN_OVER.contains(&version) {
         return Ok(Some(value));
@@ -33,13 +40,26 @@ pub(super) fn migrate(kept: Kept, value: Vec<u8>) -> Result<Option<Vec<u8>>, Sta
     match kept {
         // Its key is to be withdrawn.
         Kept::PeersBefore => Ok(Some(value)),
-        Kept::Peers => Ok(None),
-        Kept::Actor => actor(version, content).map(Some),
+        Kept::Peers if version < OF_NINE_LANES => Ok(None),
+        Kept::Peers => Ok(peers_of_7(name, content)),
+        Kept::Actor if version < OF_NINE_LANES => actor(version, content).map(Some),
         Kept::Source if version < IN_PARTS => {
             Ok(Some([&[STATE_VERSION], content, &NO_EGRESS].concat()))
         }
         _ => Ok(Some([&[STATE_VERSION], content].concat())),
     }
+}
+
+/// A part of what actors have in common, as version 7 saved it. Who looks up one subject is counted
+/// anew, and a lookup held back has nobody's group.
+fn peers_of_7(name: &[u8], content: &[u8]) -> Option<Vec<u8>> {
+    const UNKNOWN_GROUP: &[u8] = &[0];
+    let is = |kind: PartKind| name.first() == Some(&(kind as u8));
+    if is(PartKind::FanInHead) || is(PartKind::FanInPage) {
+        return None;
+    }
+    let group = if is(PartKind::GatheredHeld) { UNKNOWN_GROUP } else { &[] };
+    Some([&[STATE_VERSION], content, group].concat())
 }
 
 /// Keys under which what actors have in common was saved up to version 4: to be withdrawn.
@@ -153,7 +173,8 @@ mod tests {
     #[test]
     fn an_actor_of_an_earlier_version_is_taken_over_but_for_what_was_learned() {
         for version in [2, 3] {
-            let value = migrate(Kept::Actor, saved(version)).expect("is read").expect("is kept");
+            let value =
+                migrate(Kept::Actor, b"", saved(version)).expect("is read").expect("is kept");
             let (found, content) = value.split_first().expect("has a version");
             assert_eq!(*found, STATE_VERSION);
             let (slot, state): (u32, ActorState) = postcard::from_bytes(content).expect("is read");
@@ -180,19 +201,30 @@ mod tests {
             let empty = postcard::to_stdvec(&(empty, None::<()>)).expect("fits");
             bytes.extend_from_slice(&today[empty.len()..]);
             let saved = of(bytes, NO_SITE.len());
-            let value = migrate(Kept::Actor, saved).expect("is read").expect("is kept");
+            let value = migrate(Kept::Actor, b"", saved).expect("is read").expect("is kept");
             let (slot, state): (u32, ActorState) =
                 postcard::from_bytes(&value[1..]).expect("is read");
             assert_eq!((value[0], slot, state.risk), (STATE_VERSION, 7, 5));
             assert!(state.baseline.is_none() && !state.rested);
             let source = SourceState { risk: 3, ..SourceState::default() };
             let saved = of(postcard::to_stdvec(&(8_u32, &source)).expect("fits"), NO_EGRESS.len());
-            let value = migrate(Kept::Source, saved).expect("is read").expect("is kept");
+            let value = migrate(Kept::Source, b"", saved).expect("is read").expect("is kept");
             let (slot, state): (u32, SourceState) =
                 postcard::from_bytes(&value[1..]).expect("is read");
             assert_eq!((slot, state.risk), (8, 3));
-            assert_eq!(migrate(Kept::Peers, vec![version, 1, 2]).expect("is read"), None);
+            assert_eq!(migrate(Kept::Peers, b"l", vec![version, 1, 2]).expect("is read"), None);
         }
+    }
+
+    #[test]
+    fn of_version_7_all_is_kept_but_who_looks_up_one_subject() {
+        let migrated = |kept, name: &[u8]| migrate(kept, name, vec![7, 1, 2]).expect("is read");
+        assert_eq!(migrated(Kept::Actor, b"off-1"), Some(vec![STATE_VERSION, 1, 2]));
+        let part = |kind: PartKind| migrated(Kept::Peers, &[kind as u8, 0, 0, 0, 1]);
+        assert_eq!(part(PartKind::Role), Some(vec![STATE_VERSION, 1, 2]));
+        assert_eq!(part(PartKind::FanInHead), None);
+        assert_eq!(part(PartKind::FanInPage), None);
+        assert_eq!(part(PartKind::GatheredHeld), Some(vec![STATE_VERSION, 1, 2, 0]));
     }
 
     #[test]
@@ -202,9 +234,9 @@ mod tests {
         assert_eq!(before.into_keys(), [b"c123".to_vec()]);
         let refused = PeersBefore::default().take(b"c123".to_vec(), &[1, 1, 2]);
         assert!(matches!(refused, Err(StateError::Version { found: 1 })));
-        let mark = migrate(Kept::Mark, vec![3, 1, 2]).expect("is read");
+        let mark = migrate(Kept::Mark, b"", vec![3, 1, 2]).expect("is read");
         assert_eq!(mark, Some(vec![STATE_VERSION, 1, 2]));
-        let unknown = migrate(Kept::Mark, vec![1, 1, 2]).expect("is read");
+        let unknown = migrate(Kept::Mark, b"", vec![1, 1, 2]).expect("is read");
         assert_eq!(unknown, Some(vec![1, 1, 2]));
     }
 
@@ -212,6 +244,6 @@ mod tests {
     fn a_spoiled_actor_is_refused() {
         let mut value = saved(3);
         value.truncate(20);
-        assert!(matches!(migrate(Kept::Actor, value), Err(StateError::Read { .. })));
+        assert!(matches!(migrate(Kept::Actor, b"", value), Err(StateError::Read { .. })));
     }
 }

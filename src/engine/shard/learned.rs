@@ -19,7 +19,7 @@ const MAGIC: &[u8] = b"tidewaiter learned\n";
 /// Version of what follows the magic. State is of [`STATE_VERSION`] besides.
 const FORM: u8 = 1;
 /// Versions of state in which all that is learned has today's shape.
-const STATES: [u8; 2] = [5, STATE_VERSION];
+const STATES: [u8; 1] = [STATE_VERSION];
 /// What was learned of somebody who appears so long after it says nothing any more.
 const STALE_MS: i64 = 60 * 86_400_000;
 const MINUTE_MS: i64 = 60_000;

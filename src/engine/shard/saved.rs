@@ -18,7 +18,7 @@ use crate::engine::detect::state::{ActorState, SourceState, TableMark};
 
 /// Version of the form of every value. Raise it with any change to what is saved, and read or
 /// migrate the one before.
-pub const STATE_VERSION: u8 = 7;
+pub const STATE_VERSION: u8 = 8;
 
 /// Why saved state was not taken back.
 #[derive(Debug, thiserror::Error)]
@@ -272,7 +272,7 @@ impl Restoring {
             let (&kind, name) = key.split_first().ok_or(StateError::Empty)?;
             let kept = Kept::ALL.into_iter().find(|kept| *kept as u8 == kind);
             let kept = kept.ok_or(StateError::Kind { kind })?;
-            let Some(value) = migrate(kept, value)? else { continue };
+            let Some(value) = migrate(kept, name, value)? else { continue };
             match kept {
                 Kept::Actor => actors.push(entity(name, &value)?),
                 Kept::Source => sources.push(entity(name, &value)?),

@@ -13,13 +13,29 @@ struct Subject {
     /// Day it was first read on, and the last.
     born: u16,
     day: u16,
-    /// Looked at next when so many are counted.
+    /// Looked at next when its breadth is so much.
     judged_at: u16,
-    today: u64,
-    yesterday: u64,
-    /// Decayed sum of the days' readers, a tenth of each.
-    usual: f32,
+    today: Crowd,
+    yesterday: Crowd,
+    /// Decayed sums of the days' readers and breadth, a tenth of each.
+    usual_readers: f32,
+    usual_breadth: f32,
     score: f32,
+}
+
+/// Who read a subject on a day, each as one of 64 bits: accounts, and the groups (role and unit)
+/// they belong to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Crowd {
+    readers: u64,
+    groups: u64,
+}
+
+/// An account that reads, and its role and unit as one mark; 0 where they are not known.
+#[derive(Clone, Copy, Debug)]
+pub struct Reader {
+    pub account: u32,
+    pub group: u32,
 }
 
 /// What one more reader says.
@@ -28,6 +44,7 @@ pub struct FanInHit {
     /// Bits set by the readers: with subject and day it names what was found, whoever was last.
     pub bits: u32,
     pub readers: f32,
+    pub groups: f32,
     pub usual: f32,
     pub score: f32,
 }
@@ -63,13 +80,48 @@ fn count(bits: u64) -> f32 {
     -64.0 * (free / 64.0).ln()
 }
 
+/// Which of 64 bits a mark sets.
+fn bit(mark: u32) -> u64 {
+    1 << (mark.wrapping_mul(0x9E37_79B9) >> 26)
+}
+
+impl Crowd {
+    fn add(&mut self, reader: Reader) {
+        self.readers |= bit(reader.account);
+        // Of whom no more is known stands for itself.
+        self.groups |= bit(if reader.group == 0 { reader.account } else { reader.group });
+    }
+
+    fn with(self, other: Self) -> Self {
+        Self { readers: self.readers | other.readers, groups: self.groups | other.groups }
+    }
+
+    fn ones(self) -> u32 {
+        self.readers.count_ones()
+    }
+
+    fn readers(self) -> f32 {
+        count(self.readers)
+    }
+
+    fn groups(self) -> f32 {
+        count(self.groups).min(self.readers())
+    }
+
+    /// The geometric mean of readers and groups. A site works on its own consignments and
+    /// travelers, so that many of few units read the same; nobody's work brings all units together.
+    fn breadth(self) -> f32 {
+        (self.readers() * self.groups()).sqrt()
+    }
+}
+
 impl FanIn {
     /// An officer's first read of a subject today, unexplained; told where it is above the
     /// threshold.
     pub fn take(
         &mut self,
         subject: u64,
-        reader: u32,
+        reader: Reader,
         day: u16,
         subjects_max: usize,
     ) -> Option<FanInHit> {
@@ -91,32 +143,36 @@ impl FanIn {
                 least
             }
         };
-        let bit = 1 << (reader.wrapping_mul(0x9E37_79B9) >> 26);
         if day + 1 < entry.day {
             return None;
         }
         if day + 1 == entry.day {
             // It comes from where the day has not turned yet.
-            entry.yesterday |= bit;
+            entry.yesterday.add(reader);
         } else {
             entry.roll(day);
-            entry.today |= bit;
+            entry.today.add(reader);
         }
-        let bits = (entry.today | entry.yesterday).count_ones();
-        let readers = count(entry.today | entry.yesterday);
-        if readers < READERS_MIN.max(f32::from(entry.judged_at)) {
+        let crowd = entry.today.with(entry.yesterday);
+        let breadth = crowd.breadth();
+        if crowd.readers() < READERS_MIN || breadth < f32::from(entry.judged_at) {
             return None;
         }
-        entry.judged_at = (readers * 1.1) as u16 + 1;
-        let usual = entry.usual_readers();
-        let mu = f64::from(0.4 + 2.0 * usual);
-        let score = (-ln_at_least(f64::from(readers), mu, SIZE) / std::f64::consts::LN_10) as f32;
+        entry.judged_at = (breadth * 1.1) as u16 + 1;
+        let mu = f64::from(0.4 + 2.0 * entry.an_ordinary_day(entry.usual_breadth));
+        let score = (-ln_at_least(f64::from(breadth), mu, SIZE) / std::f64::consts::LN_10) as f32;
         if score <= entry.score {
             return None;
         }
         let above = self.tally.rise(entry.score, score);
         entry.score = score;
-        above.then_some(FanInHit { bits, readers, usual: 2.0 * usual, score })
+        above.then(|| FanInHit {
+            bits: crowd.ones() | crowd.groups.count_ones() << 8,
+            readers: crowd.readers(),
+            groups: crowd.groups(),
+            usual: 2.0 * entry.an_ordinary_day(entry.usual_readers),
+            score,
+        })
     }
 
     /// A day ends for one of so many `shards` that share the subjects.
@@ -156,17 +212,17 @@ impl Subject {
     fn worth(&self, day: u16) -> u32 {
         match day.saturating_sub(self.day) {
             _ if self.tag == 0 => 0,
-            0 => 1 + 2 * (self.today | self.yesterday).count_ones(),
-            1 => 2 * self.today.count_ones(),
+            0 => 1 + 2 * self.today.with(self.yesterday).ones(),
+            1 => 2 * self.today.ones(),
             _ => 1,
         }
     }
 
-    /// Readers of an ordinary day: the mean of those since it was first read, yesterday's where it
-    /// was first read the day before.
-    fn usual_readers(&self) -> f32 {
+    /// What a decayed sum comes to on an ordinary day: the mean of the days since it was first read,
+    /// yesterday where it was first read the day before.
+    fn an_ordinary_day(&self, sum: f32) -> f32 {
         let days = i32::from(self.day.saturating_sub(self.born)).min(60);
-        self.usual / (1.0 - DAY_KEEP.powi(days)).max(1.0 - DAY_KEEP)
+        sum / (1.0 - DAY_KEEP.powi(days)).max(1.0 - DAY_KEEP)
     }
 
     fn roll(&mut self, day: u16) {
@@ -175,9 +231,11 @@ impl Subject {
             return;
         }
         let keep = DAY_KEEP.powi(i32::from(gone.min(60)));
-        self.usual = self.usual * keep + (1.0 - DAY_KEEP) * count(self.today) * keep / DAY_KEEP;
-        self.yesterday = if gone == 1 { self.today } else { 0 };
-        self.today = 0;
+        let decay = |sum: f32, today: f32| sum * keep + (1.0 - DAY_KEEP) * today * keep / DAY_KEEP;
+        self.usual_readers = decay(self.usual_readers, self.today.readers());
+        self.usual_breadth = decay(self.usual_breadth, self.today.breadth());
+        self.yesterday = if gone == 1 { self.today } else { Crowd::default() };
+        self.today = Crowd::default();
         self.day = day;
         self.score = 0.0;
         self.judged_at = 0;
@@ -188,22 +246,29 @@ impl Subject {
 mod tests {
     use super::*;
 
+    fn hash(n: u64) -> u64 {
+        (n + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(23)
+    }
+
+    fn unknown(account: u32) -> Reader {
+        Reader { account, group: 0 }
+    }
+
     #[test]
     fn a_crowd_of_subjects_does_not_push_out_one_that_several_looked_up() {
         let mut fan_in = FanIn::default();
-        let hash = |n: u64| (n + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(23);
         for day in 1..=8 {
             (0..3_000).for_each(|n| {
-                let _ = fan_in.take(hash(day * 10_000 + n), 1, day as u16, 4_096);
+                let _ = fan_in.take(hash(day * 10_000 + n), unknown(1), day as u16, 4_096);
             });
             fan_in.turn(5.0, 1_000.0, 1);
         }
         let mut told = 0;
         for reader in 0..25_u32 {
-            told += usize::from(fan_in.take(hash(7), reader, 9, 4_096).is_some());
+            told += usize::from(fan_in.take(hash(7), unknown(reader), 9, 4_096).is_some());
             let from = 500_000 + u64::from(reader) * 120;
             (from..from + 120).for_each(|n| {
-                let _ = fan_in.take(hash(n), 1, 9, 4_096);
+                let _ = fan_in.take(hash(n), unknown(1), 9, 4_096);
             });
         }
         assert!(told >= 3, "{told}");
@@ -214,15 +279,39 @@ mod tests {
         let mut fan_in = FanIn::default();
         for day in 1..=10 {
             for subject in 0..2_000_u64 {
-                let hash = subject.wrapping_mul(0x9E37_79B9_7F4A_7C15);
                 for reader in 0..2 {
-                    let reader = (subject as u32 * 7 + reader) % 97;
-                    assert_eq!(fan_in.take(hash, reader, day, 4_096), None);
+                    let reader = unknown((subject as u32 * 7 + reader) % 97);
+                    assert_eq!(fan_in.take(hash(subject), reader, day, 4_096), None);
                 }
             }
             fan_in.turn(5.0, 1_000.0, 1);
         }
-        let told = (0..25).filter_map(|reader| fan_in.take(u64::MAX / 3, reader, 11, 4_096));
-        assert!(told.count() >= 3);
+        let of_day_11 = |reader| fan_in.take(u64::MAX / 3, unknown(reader), 11, 4_096);
+        assert!((0..25).filter_map(of_day_11).count() >= 3);
+    }
+
+    #[test]
+    fn twenty_five_of_all_units_stand_out_where_whole_sites_read_the_same() {
+        // Ten sites of forty in three units: each day most of a site read its own few new subjects.
+        let mut fan_in = FanIn::default();
+        for day in 1..=12_u16 {
+            for site in 0..10_u32 {
+                for subject in 0..3 {
+                    let subject = hash(u64::from(day) * 1_000 + u64::from(site) * 10 + subject);
+                    for n in 0..30 {
+                        let reader = Reader { account: site * 40 + n, group: 1 + site * 3 + n % 3 };
+                        let _ = fan_in.take(subject, reader, day, 4_096);
+                    }
+                }
+            }
+            fan_in.turn(5.0, 1_000.0, 1);
+        }
+        let everywhere = |n| Reader { account: n * 16, group: 1 + n * 16 / 40 * 3 + n % 3 };
+        let one_unit = |n| Reader { account: n, group: 1 };
+        let mut told = |subject, who: fn(u32) -> Reader| {
+            (0..25).filter_map(|n| fan_in.take(hash(subject), who(n), 13, 4_096)).count()
+        };
+        assert!(told(77, everywhere) >= 3);
+        assert_eq!(told(78, one_unit), 0);
     }
 }

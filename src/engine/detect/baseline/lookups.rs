@@ -10,7 +10,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::fan_in::Reader;
 use super::saving::{PartKey, PartKind, PartSink, Parts};
+use crate::engine::detect::Judged;
+use crate::engine::detect::state::cut;
 use crate::engine::model::{EventTime, Source};
 
 /// One account's first read of one subject on a day, and what a finding says of it.
@@ -37,6 +40,10 @@ pub struct Lookup {
     /// The stream: filled in where it arrives.
     #[serde(default)]
     pub stream: Option<(Box<str>, i32)>,
+    /// The account's role and unit, 0 where they are not known. It came later than the rest, and
+    /// so stands behind it wherever a lookup is written.
+    #[serde(skip)]
+    pub group: u32,
 }
 
 impl Lookup {
@@ -50,6 +57,36 @@ impl Lookup {
             },
             None => Source::Monitor { monitor: "unknown stream".into() },
         }
+    }
+}
+
+/// What is to be told of a read where the subject is counted.
+pub fn lookup(
+    judged: &Judged<'_>,
+    (subject, name): (u64, &str),
+    reader: Reader,
+    day: u16,
+) -> Lookup {
+    let event = judged.event;
+    let kept = |text: &str| Box::from(cut(text));
+    Lookup {
+        subject,
+        name: name.into(),
+        reader: reader.account,
+        group: reader.group,
+        day,
+        at: judged.at,
+        event_id: judged.event_id().as_ref().into(),
+        actor: event.actor_id().map(kept),
+        source_ip: event.source_ip().map(kept),
+        session: event.session.as_deref().map(kept),
+        dataset: kept(judged.facts.dataset),
+        category: event.resource.dataset.is_some().then(|| kept(judged.facts.category)),
+        tier: judged.facts.tier,
+        records: event.records,
+        bytes: event.bytes,
+        position: judged.origin.position,
+        stream: None,
     }
 }
 
@@ -78,8 +115,9 @@ pub struct Lookups {
     pub lookups: Vec<Lookup>,
 }
 
-/// The form of [`Lookups`] on their topic.
-const WIRE_VERSION: u8 = 1;
+/// The form of [`Lookups`] on their topic. In the one before, nobody's group was told.
+const WIRE_VERSION: u8 = 2;
+const WITHOUT_GROUPS: u8 = 1;
 
 #[derive(Debug, thiserror::Error)]
 pub enum LookupsError {
@@ -93,13 +131,22 @@ pub enum LookupsError {
 
 impl Lookups {
     pub fn to_bytes(&self) -> Result<Vec<u8>, LookupsError> {
-        postcard::to_extend(self, vec![WIRE_VERSION]).map_err(LookupsError::Form)
+        let groups: Vec<u32> = self.lookups.iter().map(|lookup| lookup.group).collect();
+        postcard::to_extend(&(self, groups), vec![WIRE_VERSION]).map_err(LookupsError::Form)
     }
 
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, LookupsError> {
         match bytes.split_first() {
             None => Err(LookupsError::Empty),
             Some((&WIRE_VERSION, content)) => {
+                let read: (Self, Vec<u32>) =
+                    postcard::from_bytes(content).map_err(LookupsError::Form)?;
+                let (mut told, groups) = read;
+                let each = told.lookups.iter_mut().zip(groups);
+                each.for_each(|(lookup, group)| lookup.group = group);
+                Ok(told)
+            }
+            Some((&WITHOUT_GROUPS, content)) => {
                 postcard::from_bytes(content).map_err(LookupsError::Form)
             }
             Some((&found, _)) => Err(LookupsError::Version { found }),
@@ -230,7 +277,9 @@ impl Gathered {
         if !saving.fresh.is_empty() {
             let fresh: std::collections::BTreeSet<u32> = saving.fresh.iter().copied().collect();
             let held = self.held.values().filter(|(number, _)| fresh.contains(number));
-            held.for_each(|(number, lookup)| sink.put(PartKey::new(HELD, *number), lookup));
+            held.for_each(|(number, lookup)| {
+                sink.put(PartKey::new(HELD, *number), &(lookup, lookup.group));
+            });
         }
         saving
     }
@@ -253,8 +302,9 @@ impl Gathered {
             next,
             ..Self::default()
         };
-        for held in parts.all::<Lookup>(HELD) {
-            let (number, lookup) = held?;
+        for held in parts.all::<(Lookup, u32)>(HELD) {
+            let (number, (mut lookup, group)) = held?;
+            lookup.group = group;
             let key = (lookup.at, lookup.event_id.clone(), lookup.subject);
             read.held.insert(key, (number, lookup));
         }
@@ -295,6 +345,7 @@ mod tests {
             bytes: 0,
             position: 0,
             stream: None,
+            group: 5,
         }
     }
 
@@ -373,6 +424,9 @@ mod tests {
         let told = told(0, 900, false, &[10]);
         let again = Lookups::from_bytes(&told.to_bytes().unwrap()).unwrap();
         assert_eq!(again, told);
+        let before = postcard::to_extend(&told, vec![WITHOUT_GROUPS]).unwrap();
+        let before = Lookups::from_bytes(&before).unwrap();
+        assert_eq!((before.lookups[0].group, before.progress), (0, told.progress));
         assert!(matches!(Lookups::from_bytes(&[9, 1]), Err(LookupsError::Version { found: 9 })));
         assert!(matches!(Lookups::from_bytes(&[]), Err(LookupsError::Empty)));
     }

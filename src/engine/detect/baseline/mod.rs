@@ -55,7 +55,7 @@ pub use gauge::{Gauge, WindowP};
 pub use lookups::{Lookup, Lookups, LookupsError, Progress};
 pub use mark::mark;
 pub use peers::{Peers, PeersSaving};
-pub use saving::{PartKey, PartSink, Parts};
+pub use saving::{PartKey, PartKind, PartSink, Parts};
 pub use suite::Suite;
 
 /// The detectors in this room: what they find rests on other shards too.

@@ -3,8 +3,9 @@
 
 use super::actor::{ALL, Baseline, HOUR, SHARE, SHIFT, TEN, UNEXPLAINED};
 use super::config::BaselineConfig;
+use super::fan_in::Reader;
 use super::lane::{Lane, Part};
-use super::lookups::{Lookup, Lookups};
+use super::lookups::{Lookups, lookup};
 use super::mark::mark;
 use super::peers::Peers;
 use super::returned::{Returned, kind_of, record_hash, spread};
@@ -15,7 +16,6 @@ use super::slow::{Peered, Slow};
 use super::why;
 use crate::engine::detect::Judged;
 use crate::engine::detect::mode::Mode;
-use crate::engine::detect::state::cut;
 use crate::engine::enrich::Standing;
 use crate::engine::model::{ActorType, EventTime, Finding};
 
@@ -268,6 +268,7 @@ impl Suite {
         findings: &mut Vec<Finding>,
     ) {
         let who = mark(judged.event.actor_id().unwrap_or(""));
+        let group = if judged.facts.unit.is_empty() { 0 } else { actor.group };
         let day = actor.day.day;
         let person = judged.facts.actor_type != ActorType::Service;
         if person
@@ -287,11 +288,13 @@ impl Suite {
         if self.config.subject_fan_in == Mode::Off || !counts {
             return;
         }
+        let reader = Reader { account: who, group };
         let mut look = |hash: u64, name: &dyn Fn() -> String| {
             if let Some(leaving) = &mut peers.leaving {
-                leaving.push(lookup(judged, (hash, &name()), who, day));
-            } else if let Some(hit) = peers.fan_in.take(hash, who, day, self.config.subjects_max) {
-                let found = lookup(judged, (hash, &name()), who, day);
+                leaving.push(lookup(judged, (hash, &name()), reader, day));
+            } else if let Some(hit) = peers.fan_in.take(hash, reader, day, self.config.subjects_max)
+            {
+                let found = lookup(judged, (hash, &name()), reader, day);
                 let mode = self.config.subject_fan_in;
                 findings.push(why::fan_in(&found, judged.source(), &hit, mode));
             }
@@ -320,7 +323,8 @@ impl Suite {
                 let (actors, shards) = (peers.gathered.actors_a_day(), peers.gathered.shards());
                 peers.fan_in.turn(self.budget, actors, shards);
             }
-            let (subject, reader, day) = (lookup.subject, lookup.reader, lookup.day);
+            let reader = Reader { account: lookup.reader, group: lookup.group };
+            let (subject, day) = (lookup.subject, lookup.day);
             let hit = peers.fan_in.take(subject, reader, day, self.config.subjects_max);
             let mode = self.config.subject_fan_in;
             if let Some(hit) = hit.filter(|_| mode != Mode::Off) {
@@ -350,30 +354,6 @@ const HOT_READS: u16 = 4;
 
 /// Subjects of one event that are counted.
 const LOOKUPS_AN_EVENT: usize = 64;
-
-/// What is to be told of a read where the subject is counted.
-fn lookup(judged: &Judged<'_>, (subject, name): (u64, &str), reader: u32, day: u16) -> Lookup {
-    let event = judged.event;
-    let kept = |text: &str| Box::from(cut(text));
-    Lookup {
-        subject,
-        name: name.into(),
-        reader,
-        day,
-        at: judged.at,
-        event_id: judged.event_id().as_ref().into(),
-        actor: event.actor_id().map(kept),
-        source_ip: event.source_ip().map(kept),
-        session: event.session.as_deref().map(kept),
-        dataset: kept(judged.facts.dataset),
-        category: event.resource.dataset.is_some().then(|| kept(judged.facts.category)),
-        tier: judged.facts.tier,
-        records: event.records,
-        bytes: event.bytes,
-        position: judged.origin.position,
-        stream: None,
-    }
-}
 
 /// An event as it was counted.
 #[derive(Clone, Copy, Debug, Default)]

@@ -289,8 +289,8 @@ pub fn block(judged: &Judged<'_>, hot: &Hot, reads: u16, mode: Mode) -> Finding 
 /// the read: whoever is last, it is the same finding.
 pub fn fan_in(lookup: &Lookup, source: Source, hit: &FanInHit, mode: Mode) -> Finding {
     let why = format!(
-        "about {:.0} accounts looked up {} without a case in two days; usual is {:.1}",
-        hit.readers, lookup.name, hit.usual,
+        "about {:.0} accounts of {:.0} units looked up {} without a case in two days; usual is {:.1}",
+        hit.readers, hit.groups, lookup.name, hit.usual,
     );
     let score = if mode == Mode::Shadow { SHADOW } else { 50 };
     let key = Key { kind: KeyKind::Subject, value: cut(&lookup.name).to_owned() };
