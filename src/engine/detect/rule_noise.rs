@@ -33,6 +33,8 @@ const KEEP: f32 = 0.92;
 /// days, is about ordinary work.
 const SHARE_OF_BUDGET: f64 = 0.25;
 const DAYS_MIN: u16 = 3;
+/// What was too often stays so until it is at so much less.
+const CALMED: f64 = 0.25;
 /// Beyond this multiple of the whole budget one day tells enough.
 const PLAINLY: f64 = 4.0;
 /// What is left of a finding on ordinary work.
@@ -87,10 +89,12 @@ impl RuleNoise {
             let over = share / (budget / 1_000.0);
             let known = noise.days >= DAYS_MIN || over > PLAINLY;
             let actors = (noise.actors[0] | noise.actors[1]).count_ones();
+            // What is near the limit would be told of on every few days, by all it goes off on.
+            let calmed = if noise.too_often.is_some() { CALMED } else { 1.0 };
             let often = known
                 && actors >= ACTORS_MIN
-                && noise.past >= ACTOR_DAYS_MIN
-                && over > SHARE_OF_BUDGET;
+                && f64::from(noise.past) >= f64::from(ACTOR_DAYS_MIN) * calmed
+                && over > SHARE_OF_BUDGET * calmed;
             noise.turns = noise.turns.wrapping_add(1);
             if noise.turns.is_multiple_of(WEEK) {
                 noise.actors = [0, noise.actors[0]];
@@ -170,6 +174,27 @@ mod tests {
     fn what_goes_off_everywhere_is_known_after_a_day() {
         check(40, ANYBODY, 1, Severity::High, Severity::Informational);
         check(4, ANYBODY, 1, Severity::High, Severity::High);
+    }
+
+    #[test]
+    fn what_was_too_often_is_told_again_only_once_it_has_calmed_down() {
+        let mut noise = RuleNoise::default();
+        let mut days = 0.0;
+        let mut a_day = |noise: &mut RuleNoise, times: u32| {
+            days += 1.0;
+            (0..times).for_each(|n| {
+                let _ = severity(noise, Severity::High, days as u32 * 10 + n);
+            });
+            noise.turn(5.0, 1_000.0 * (1.0_f32 - 0.92_f32.powf(days)) / 0.08);
+            severity(&mut noise.clone(), Severity::High, 0)
+        };
+        (0..4).for_each(|_| {
+            let _ = a_day(&mut noise, 4);
+        });
+        let near_the_limit: Vec<_> = (0..20).map(|_| a_day(&mut noise, 1)).collect();
+        assert!(near_the_limit.iter().all(|severity| *severity == Severity::Informational));
+        let quiet: Vec<_> = (0..30).map(|_| a_day(&mut noise, 0)).collect();
+        assert_eq!(quiet.last(), Some(&Severity::High));
     }
 
     #[test]

@@ -32,6 +32,9 @@ const GATE_STEP: f32 = 1.1;
 /// Surprise of a read that counts as new to the actor.
 const NEW_MIN: f32 = 1.0;
 
+/// One that speaks for a lane, and whether it may.
+type Detector = (&'static str, Mode);
+
 /// The learned detectors and their settings.
 #[derive(Clone)]
 pub struct Suite {
@@ -224,31 +227,34 @@ impl Suite {
         findings: &mut Vec<Finding>,
     ) {
         let day = actor.day.day;
-        let mut best: Option<(Lane, f32)> = None;
+        let mut news: Vec<(Lane, f32, Detector)> = Vec::new();
         for lane in Lane::ALL {
             let (beyond, above) = peers.lanes.verdict(&actor.day, lane);
-            if !above {
-                continue;
-            }
             let told = actor.told[lane as usize];
             let recent = told.day != 0 && day.saturating_sub(told.day) < lane.memory_days();
-            if !recent || beyond >= told.beyond + ESCALATION {
-                actor.told[lane as usize] = super::actor::Told { day, beyond };
-                if best.is_none_or(|(_, most)| beyond > most) {
-                    best = Some((lane, beyond));
-                }
+            if above && (!recent || beyond >= told.beyond + ESCALATION) {
+                let detector = why::detector_of(lane, &actor.day, &peers.lanes, &self.config);
+                news.push((lane, beyond, detector));
             }
         }
-        let Some((lane, beyond)) = best else { return };
+        // One that is on trial keeps nobody else silent.
+        let on = news.iter().any(|(_, _, (_, mode))| *mode == Mode::On);
+        let wanted = if on { Mode::On } else { Mode::Shadow };
+        news.retain(|(_, _, (_, mode))| *mode == wanted);
+        let furthest = news.iter().copied().reduce(|a, b| if b.1 > a.1 { b } else { a });
+        let Some((lane, beyond, detector)) = furthest else { return };
         let first = actor.told_day != day;
-        if !first && beyond < actor.told_beyond + SAME_DAY_ESCALATION {
+        let recent = actor.told_day != 0 && day.saturating_sub(actor.told_day) < REPEAT_DAYS;
+        if on && recent && beyond < actor.told_beyond + REPEAT_ESCALATION {
             return;
         }
-        let (detector, mode) = why::detector_of(lane, &actor.day, &peers.lanes, &self.config);
-        if mode == Mode::Off {
+        for (lane, beyond, _) in news {
+            actor.told[lane as usize] = super::actor::Told { day, beyond };
+        }
+        findings.push(why::finding(judged, actor, peers, places, lane, beyond, detector));
+        if !on {
             return;
         }
-        findings.push(why::finding(judged, actor, peers, places, lane, beyond, (detector, mode)));
         peers.lanes.told(&mut actor.day, lane, beyond, first);
         (actor.told_day, actor.told_beyond) = (day, beyond);
         let days = if beyond > 0.5 { STRONGLY_SUSPECT_DAYS } else { SUSPECT_DAYS };
@@ -342,10 +348,12 @@ impl Suite {
     }
 }
 
-/// Decades by which a lane must have grown to be told again within its memory, and any lane on
-/// the same day.
+/// Decades by which a lane must have grown to be told again within its memory.
 const ESCALATION: f32 = 0.5;
-const SAME_DAY_ESCALATION: f32 = 1.0;
+/// Days on which an actor who was told of is told of again only if by any lane it is so many
+/// decades worse: what is odd about somebody's work is mostly odd for more than a day.
+const REPEAT_DAYS: u16 = 10;
+const REPEAT_ESCALATION: f32 = 1.0;
 /// Days after an alert on which the actor teaches nobody.
 const SUSPECT_DAYS: u16 = 3;
 const STRONGLY_SUSPECT_DAYS: u16 = 10;
