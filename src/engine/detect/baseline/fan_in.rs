@@ -69,8 +69,10 @@ const WORTH_KEPT: u32 = 9;
 const DAY_KEEP: f32 = 0.9;
 /// Readers without whom nothing is looked at.
 const READERS_MIN: f32 = 5.0;
-/// Dispersion of readers among subjects of the same usual.
-const SIZE: f64 = 1.5;
+/// Breadth of two days of a subject nobody is known to read: a site's new ones are read by a few.
+const BREADTH_MIN: f32 = 2.0;
+/// Dispersion of breadth among subjects of the same usual.
+const SIZE: f64 = 10.0;
 /// Alerts a day, per unit of budget and 1,000 actors. Beside the lanes' budget.
 const ALLOWED: f64 = 0.03;
 
@@ -108,15 +110,16 @@ impl Crowd {
         count(self.groups).min(self.readers())
     }
 
-    /// The geometric mean of readers and groups. A site works on its own consignments and
-    /// travelers, so that many of few units read the same; nobody's work brings all units together.
+    /// A mean of readers and groups, groups counting three times. A site works on its own
+    /// consignments and travelers, so that many of few units read the same; nobody's work brings all
+    /// units together.
     fn breadth(self) -> f32 {
-        (self.readers() * self.groups()).sqrt()
+        (self.readers() * self.groups().powi(3)).sqrt().sqrt()
     }
 }
 
 impl FanIn {
-    /// An officer's first read of a subject today, unexplained; told where it is above the
+    /// An officer's first read of a subject today, unexplained; told where the subject is above the
     /// threshold.
     pub fn take(
         &mut self,
@@ -146,24 +149,28 @@ impl FanIn {
         if day + 1 < entry.day {
             return None;
         }
+        if day > entry.day {
+            entry.roll(day);
+        }
+        let known = entry.today.with(entry.yesterday);
         if day + 1 == entry.day {
             // It comes from where the day has not turned yet.
             entry.yesterday.add(reader);
         } else {
-            entry.roll(day);
             entry.today.add(reader);
         }
         let crowd = entry.today.with(entry.yesterday);
         let breadth = crowd.breadth();
-        if crowd.readers() < READERS_MIN || breadth < f32::from(entry.judged_at) {
+        // Once a subject is told of, so is each further account.
+        let is_told = entry.score > 0.0 && entry.score >= self.tally.threshold();
+        let due = is_told || breadth >= f32::from(entry.judged_at);
+        if crowd.readers == known.readers || crowd.readers() < READERS_MIN || !due {
             return None;
         }
         entry.judged_at = (breadth * 1.1) as u16 + 1;
-        let mu = f64::from(0.4 + 2.0 * entry.an_ordinary_day(entry.usual_breadth));
+        let mu = f64::from(BREADTH_MIN + 2.0 * entry.an_ordinary_day(entry.usual_breadth));
         let score = (-ln_at_least(f64::from(breadth), mu, SIZE) / std::f64::consts::LN_10) as f32;
-        if score <= entry.score {
-            return None;
-        }
+        let score = score.max(entry.score);
         let above = self.tally.rise(entry.score, score);
         entry.score = score;
         above.then(|| FanInHit {

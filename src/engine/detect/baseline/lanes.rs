@@ -15,7 +15,7 @@ use super::scores::{Past, Scores, Steps, Today, score_of, step_of};
 use super::strength::Shown;
 
 /// Days at which a histogram's memory has fallen to a third.
-pub(super) const MEMORY_DAYS: f32 = 12.0;
+pub(super) const MEMORY_DAYS: f32 = 20.0;
 /// Before this many days and actor-days the thresholds are fixed.
 const LEARNING_DAYS: u16 = 7;
 const LEARNING_ACTOR_DAYS: f32 = 300.0;

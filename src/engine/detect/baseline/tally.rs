@@ -33,7 +33,7 @@ const KEEP: f32 = 0.92;
 /// First turns that are forgotten.
 const BLIND_TURNS: u16 = 4;
 /// The least ever asked for, in decades. Before seven days are known nothing is told.
-const THRESHOLD_MIN: f32 = 4.0;
+const THRESHOLD_MIN: f32 = 3.0;
 /// So far above the threshold, a score says nothing of honest work.
 const BEYOND_DOUBT: f32 = 4.0;
 
@@ -41,7 +41,7 @@ const BEYOND_DOUBT: f32 = 4.0;
 const EXCESS_LET_PASS: f32 = 3.0;
 
 impl Tally {
-    /// A key's highest score of the day rose; true where it is above the threshold now.
+    /// A key's highest score of the day, `from` what it was; true where it is above the threshold now.
     pub fn rise(&mut self, from: f32, to: f32) -> bool {
         let (from, to_step) = (step_of(from), step_of(to));
         if to_step > from {
