@@ -122,6 +122,7 @@ export interface Finding {
   bytes: number;
   attack: string[];
   why: string;
+  /** Ids of events; an event without one is named by its place. */
   evidence: string[];
   /** What the actor was expected to read, hour by hour up to this one; not there where that is not learned. */
   usual?: UsualHour[];
@@ -147,6 +148,8 @@ export interface Line {
   folded: number;
   fold: string | null;
   kind: Kind;
+  /** Its producer's id; not there where it gave none, and on lines that are no events. */
+  event?: string;
   action: string;
   outcome: string;
   actor: string | null;
