@@ -236,6 +236,10 @@ impl Rules {
         let known = Known {
             tier: Some(judged.facts.tier),
             case_required: Some(judged.facts.case_required),
+            subject: match judged.facts.tokens.as_slice() {
+                [only] if judged.event.resource.subjects_total == 1 => Some(*only),
+                _ => None,
+            },
         };
         let fields = EventFields::new(judged.event, known, raw);
         let RuleScratch { scratch, groups: group_scratch, matched, fired, counts, .. } = scratch;
