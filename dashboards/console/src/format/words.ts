@@ -98,6 +98,7 @@ const detectors: Record<string, string> = {
   egress: 'Egress',
   beacon: 'Beacon',
   impossible_travel: 'Impossible travel',
+  dormant_system: 'Dormant system',
   sensitive_identifier: 'Sensitive identifier',
   read_then_outflow: 'Read, then outflow',
   factor_removed_then_read: 'Factor removed, then read',

@@ -31,6 +31,7 @@ export const DETECTORS = [
   'egress',
   'beacon',
   'impossible_travel',
+  'dormant_system',
   'sensitive_identifier',
   'read_then_outflow',
   'factor_removed_then_read',
