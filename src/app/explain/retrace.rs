@@ -244,7 +244,9 @@ impl<'s> Retrace<'s> {
         if finding.id != self.recorded.id {
             return false;
         }
-        self.traced.again = Some(finding);
+        // The correlator keeps that number to itself: it is recorded by some and not by others.
+        let source_actors = self.recorded.source_actors;
+        self.traced.again = Some(Finding { source_actors, ..finding });
         self.recall(shard);
         true
     }
