@@ -105,7 +105,6 @@ await step('9-printed', 'the timeline as it is printed', async () => {
   await (await downloading).saveAs(file);
   await page.emulateMedia({ media: 'print' });
   await page.goto(pathToFileURL(file).href);
-  await page.pdf({ path: join(scratch, 'timeline.pdf'), format: 'A4' });
 });
 await page.emulateMedia({ media: 'screen' });
 await page.goBack();
