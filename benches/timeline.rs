@@ -5,6 +5,7 @@
 //! default, and an export's LONG, a million by default. One such story folds to few lines, another
 //! to none.
 //!
+//! With names of formats behind it, such as `stix ocsf`, only these are written, and no page is asked for.
 //! With `serve` behind it measures nothing and serves the stories, and 50,000 incidents beside them,
 //! until its input ends: for a browser (`dashboards/console/dev/open.mjs`).
 
@@ -36,6 +37,7 @@ fn main() {
     let entries = numbers.next().unwrap_or(ENTRIES);
     let long = numbers.next().unwrap_or(LONG);
     let serves = std::env::args().any(|word| word == "serve");
+    let named: Vec<ExportFormat> = std::env::args().filter_map(|word| word.parse().ok()).collect();
     let long = if serves { 0 } else { long };
     let folder = tempfile::tempdir().expect("a folder");
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
@@ -68,6 +70,39 @@ fn main() {
     let path =
         |id: &str, query: &str| format!("http://{address}/api/v1/incidents/{id}/timeline{query}");
 
+    if named.is_empty() {
+        pages(&path, entries);
+    }
+
+    println!(
+        "\na story of {long} entries in each format: streamed by the API; written here with its manifest; checked"
+    );
+    let formats = if named.is_empty() { ExportFormat::ALL.to_vec() } else { named };
+    for format in formats {
+        let query = format!("?format={}&fold=false", format.name());
+        let (bytes, served) = timed(|| get(&path("long", &query)));
+        let file = folder.path().join(format!("long.{}", format.extension()));
+        let (manifest, wrote) = timed(|| runtime.block_on(export(&store, format, &file)));
+        let mut opened = std::fs::File::open(&file).expect("the file");
+        let (differences, checked) = timed(|| manifest.differences(&mut opened).expect("it reads"));
+        assert_eq!(differences, [""; 0], "{format:?}");
+        assert_eq!(manifest.entries, long, "{format:?} is cut");
+        println!(
+            "{:10} {:7.1} MB  {:6.1} s  {:6.1} s  {:5.2} s",
+            format.name(),
+            bytes as f64 / 1e6,
+            served.as_secs_f64(),
+            wrote.as_secs_f64(),
+            checked.as_secs_f64()
+        );
+        std::fs::remove_file(&file).expect("the file");
+    }
+    let peak = peak_rss_bytes().unwrap_or(0) as f64 / f64::from(1 << 20);
+    println!("peak memory {peak:.0} MiB");
+}
+
+/// How long pages of the two shorter stories take.
+fn pages(path: &dyn Fn(&str, &str) -> String, entries: u64) {
     println!("\na story of {entries} entries, {ROUNDS} requests each: p50, p95, most");
     let middle = start().plus_ms(entries as i64 * 500);
     let last = start().plus_ms(entries as i64 * 1_000 - 300_000);
@@ -92,31 +127,6 @@ fn main() {
             ms(ROUNDS * 95 / 100)
         );
     }
-
-    println!(
-        "\na story of {long} entries in each format: streamed by the API; written here with its manifest; checked"
-    );
-    for format in ExportFormat::ALL {
-        let query = format!("?format={}&fold=false", format.name());
-        let (bytes, served) = timed(|| get(&path("long", &query)));
-        let file = folder.path().join(format!("long.{}", format.extension()));
-        let (manifest, wrote) = timed(|| runtime.block_on(export(&store, format, &file)));
-        let mut opened = std::fs::File::open(&file).expect("the file");
-        let (differences, checked) = timed(|| manifest.differences(&mut opened).expect("it reads"));
-        assert_eq!(differences, [""; 0], "{format:?}");
-        assert_eq!(manifest.entries, long, "{format:?} is cut");
-        println!(
-            "{:10} {:7.1} MB  {:6.1} s  {:6.1} s  {:5.2} s",
-            format.name(),
-            bytes as f64 / 1e6,
-            served.as_secs_f64(),
-            wrote.as_secs_f64(),
-            checked.as_secs_f64()
-        );
-        std::fs::remove_file(&file).expect("the file");
-    }
-    let peak = peak_rss_bytes().unwrap_or(0) as f64 / f64::from(1 << 20);
-    println!("peak memory {peak:.0} MiB");
 }
 
 fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {

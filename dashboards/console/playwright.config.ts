@@ -14,8 +14,7 @@ export default defineConfig({
   forbidOnly: true,
   reporter: 'list',
   // A Tidewaiter that has just been started needs up to a minute for its first incident.
-  // Some wait for the day that is played to bring the next incident.
-  timeout: 300_000,
+  timeout: 120_000,
   expect: { timeout: 15_000 },
   use: {
     baseURL: given,

@@ -2,12 +2,13 @@
 //! what goes on, works off what people say about grouping, warns of clocks, and tells the
 //! detectors of exceptions.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::correlate::{CorrelateError, CorrelateRole, PUBLISH};
 use super::live::{BUDGET_KEY, BudgetRecord, ExceptionRecord};
 use crate::adapters::kafka::Sender;
-use crate::adapters::store::{ActError, REQUESTS, Store, StoreError};
+use crate::adapters::store::{ActError, Judged, REQUESTS, Store, StoreError};
 use crate::adapters::telemetry::{CaseNumbers, Feedback, now};
 use crate::engine::cases::{Act, ClockState, MONITOR, Recorded, Regimes, State};
 use crate::engine::correlate::{Correlated, split_id};
@@ -245,17 +246,19 @@ async fn monitors(store: &Store, incident: &str, act: Act) -> Result<(), StoreEr
     }
 }
 
+fn named(judged: Judged) -> BTreeMap<String, Feedback> {
+    judged.into_iter().map(|(name, incidents)| (name, Feedback { incidents })).collect()
+}
+
 /// Everything but the clocks.
 async fn count(store: &Store) -> Result<CaseNumbers, StoreError> {
-    let (detectors, _) = store.feedback().await?;
+    let (detectors, rules) = store.feedback().await?;
     let states = store.cases_by_state().await?;
     let of = |state: State| states.get(state.name()).copied().unwrap_or_default();
     Ok(CaseNumbers {
         by_state: State::ALL.map(of),
-        by_detector: detectors
-            .into_iter()
-            .map(|(name, incidents)| (name, Feedback { incidents }))
-            .collect(),
+        by_detector: named(detectors),
+        by_rule: named(rules),
         ..CaseNumbers::default()
     })
 }

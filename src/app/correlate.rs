@@ -275,7 +275,8 @@ impl CorrelateRole {
             ..StoreBatch::default()
         };
         let wall_ms = now_on_the_wall().millis();
-        for notice in &out.notices {
+        // A millisecond apart, so that sinks are told in this order: opened before it rose.
+        for (wall_ms, notice) in (wall_ms..).zip(&out.notices) {
             if let Some(incident) = self.correlator.incident(&notice.incident) {
                 let detectors = self.correlator.detectors(&incident.id).map(str::to_owned);
                 let (notify, detectors) = (&self.parts.notify, detectors.collect());

@@ -85,6 +85,8 @@ fn every_finding_comes_out_again() {
     check_all("outbound_bytes");
     check_all("rule_shipped");
     check_all("sensitive_identifier");
+    check_all("dormant_system");
+    check_all("same_person");
 }
 
 #[test]

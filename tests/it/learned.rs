@@ -145,6 +145,17 @@ const SHARERS: u64 = 20;
 const GOSSIPS: u64 = 42;
 
 fn fortnight(cases: bool) -> Replayed {
+    replay_lines(&Config::default(), &fortnight_lines(cases))
+}
+
+/// A fortnight after which each of them tells something, and what it told.
+pub fn all_noticed() -> (Vec<String>, Replayed) {
+    let lines = fortnight_lines(true);
+    let said = replay_lines(&Config::default(), &lines);
+    (lines, said)
+}
+
+fn fortnight_lines(cases: bool) -> Vec<String> {
     let mut draw = Draw(0x2545_F491_4F6C_DD1D);
     let mut reads = Vec::new();
     honest(&mut draw, DAYS, &mut reads);
@@ -177,8 +188,7 @@ fn fortnight(cases: bool) -> Replayed {
         reads.iter_mut().for_each(|read| read.case = None);
     }
     reads.sort_by_key(|read| read.ms);
-    let lines: Vec<String> = reads.iter().enumerate().map(|(i, read)| read.line(i)).collect();
-    replay_lines(&Config::default(), &lines)
+    reads.iter().enumerate().map(|(i, read)| read.line(i)).collect()
 }
 
 /// Detectors that speak at medium or above of each officer, from the day on which they have

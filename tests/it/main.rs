@@ -19,6 +19,7 @@ mod correlation;
 mod demo;
 mod determinism;
 mod evaluate_cli;
+mod evidence;
 mod explain_cli;
 mod factor_reads;
 mod flood;

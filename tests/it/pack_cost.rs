@@ -44,7 +44,7 @@ fn ordinary_work_is_judged_without_the_raw_record() {
     let files = read_rules(&Path::new(env!("CARGO_MANIFEST_DIR")).join("rules")).unwrap();
     let set = RuleSet::load(files.clone(), &Default::default()).unwrap();
     for (tier, case_required) in [(None, None), (Some(0), Some(false)), (Some(3), Some(true))] {
-        let known = Known { tier, case_required };
+        let known = Known { tier, case_required, subject: None };
         let counts = judge(&set, &lines, known);
         if counts.values().any(|(_, raw)| *raw > 0) {
             let guilty = files.iter().filter(|(name, text)| {

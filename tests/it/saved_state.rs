@@ -13,6 +13,7 @@ use tidewaiter::engine::shard::{
 };
 
 use crate::determinism::{Agency, agency};
+use crate::replayed::{config, scenarios};
 
 /// The changelog, compacted.
 type Changelog = BTreeMap<Vec<u8>, Vec<u8>>;
@@ -133,6 +134,22 @@ fn a_save_that_came_to_nothing_is_made_up_for_by_the_next() {
 fn what_it_has_no_room_for_it_forgets_as_if_undisturbed() {
     let config = ShardConfig { actors_max: 60, sources_max: 40, ..ShardConfig::default() };
     check(config, &every(300), &[1_200, 3_000], &every(1_111));
+}
+
+#[test]
+fn a_system_sleeps_on_over_restarts_and_saves_that_came_to_nothing() {
+    let mut story = agency();
+    let events = scenarios().join("dormant_system/events.ndjson");
+    story.lines = std::fs::read_to_string(events).unwrap().lines().map(str::to_owned).collect();
+    story.config = config();
+    let run = Run::new(&story, ShardConfig::default());
+    let expected = run.findings(&[], &[], &[]);
+    let dormant = expected.iter().filter(|finding| finding.detector == "dormant_system").count();
+    assert_eq!(dormant, 4);
+    let all: Vec<usize> = (0..story.lines.len()).collect();
+    for fails in [&[][..], &[2, 3, 6, 9]] {
+        assert_eq!(run.findings(&all, fails, &all[1..]), expected);
+    }
 }
 
 #[test]

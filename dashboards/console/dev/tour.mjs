@@ -1,14 +1,17 @@
 // A breach from the first look to the closed incident, in Chromium, with a picture of each step in
 // docs/tour. BASE_URL names a running `tidewaiter demo`.
 
-import { mkdir } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { chromium } from '@playwright/test';
 
 const base = process.env.BASE_URL;
 if (!base) throw new Error('BASE_URL must name a running tidewaiter demo');
 const into = fileURLToPath(new URL('../../../docs/tour', import.meta.url));
 await mkdir(into, { recursive: true });
+const scratch = await mkdtemp(join(tmpdir(), 'tour-'));
 
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
@@ -95,9 +98,20 @@ await step('8-closed', 'contained, told, resolved', async () => {
   await dialog.getByRole('button', { name: 'Resolve', exact: true }).click();
   await state('Resolved');
 });
-await step('9-rules', 'how often each detector was right', async () => {
+await step('9-printed', 'the timeline as it is printed', async () => {
+  const downloading = page.waitForEvent('download');
+  await page.getByTestId('export-html').click();
+  const file = join(scratch, 'timeline.html');
+  await (await downloading).saveAs(file);
+  await page.emulateMedia({ media: 'print' });
+  await page.goto(pathToFileURL(file).href);
+});
+await page.emulateMedia({ media: 'screen' });
+await page.goBack();
+await step('10-rules', 'how often each detector was right', async () => {
   await page.getByRole('link', { name: 'Rules and detectors' }).click();
   await page.getByTestId('detectors').getByText('100%').first().waitFor();
 });
 console.log(`${'all'.padEnd(12)} ${((performance.now() - started) / 1000).toFixed(1).padStart(5)} s`);
 await browser.close();
+await rm(scratch, { recursive: true });

@@ -20,7 +20,7 @@ const test = base.extend<{ fresh: (n: number) => Promise<Found[]> }>({
         const list = await request.get('/api/v1/incidents?state=new&sort=-score&limit=20');
         found = ((await list.json()) as { items: Found[] }).items.slice(0, n);
         expect(found.length).toBe(n);
-      }).toPass({ timeout: 240_000 });
+      }).toPass({ timeout: 90_000 });
       used.push(...found.map((incident) => incident.id));
       return found;
     });

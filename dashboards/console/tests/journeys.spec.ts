@@ -204,3 +204,32 @@ test.describe('when something is missing', () => {
     await expect(page.locator('main')).toHaveAttribute('data-fresh', 'true');
   });
 });
+
+test('whoever comes back to the list finds their place and row', async ({ page, request }) => {
+  await incidentWithFold(request);
+  // Signals, too: there are enough of them to scroll.
+  await page.setViewportSize({ width: 1366, height: 400 });
+  const view = '/incidents?status=open,quiet,signal&sort=-score';
+  const rows = page.locator('a[data-row]');
+  await expect(async () => {
+    await page.goto(view);
+    await expect(rows.nth(5)).toBeAttached({ timeout: 2_000 });
+  }).toPass({ timeout: 90_000 });
+  const row = rows.nth(5);
+  const address = (await row.getAttribute('href')) ?? '';
+  await row.focus();
+  await page.keyboard.press('x');
+  await row.evaluate((link) => link.scrollIntoView({ block: 'center' }));
+  expect(await page.evaluate(() => scrollY)).toBeGreaterThan(0);
+  const height = () => page.locator(`a[data-row][href="${address}"]`).evaluate((link) => link.getBoundingClientRect().top);
+  const before = await height();
+  for (const back of [() => page.goBack(), () => page.getByRole('navigation', { name: 'Where you are' }).getByRole('link', { name: 'Incidents' }).click()]) {
+    await page.keyboard.press('Enter');
+    await expect(page.getByTestId('incident')).toBeVisible();
+    await back();
+    await expect(page).toHaveURL(view);
+    await expect(page.locator(`a[data-row][href="${address}"]`)).toBeFocused();
+    await expect.poll(async () => Math.abs((await height()) - before)).toBeLessThan(10);
+    await expect(page.getByTestId('bulk')).toContainText('1 chosen');
+  }
+});

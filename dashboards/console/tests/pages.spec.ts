@@ -6,6 +6,7 @@ test('the timeline is looked at closer and farther without a mouse', async ({ pa
   const { id } = await incidentWithFold(request);
   await page.goto(`/incidents/${id}`);
   await expect(page.getByTestId('line').first()).toBeVisible();
+  await expect(page.getByText(/^All \d+ lines shown/)).toBeVisible();
   const all = await page.getByTestId('line').count();
   const beginning = page.getByRole('slider', { name: 'Beginning of what is shown' });
   await beginning.focus();

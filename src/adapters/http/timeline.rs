@@ -116,7 +116,12 @@ pub async fn timeline(
     let incident = app.store.incident(&id).await?.ok_or_else(incidents::unknown)?;
     let permit = app.timelines.clone().acquire_owned().await;
     let permit = permit.map_err(|_| ApiError::unavailable("the server is ending"))?;
-    let acts = app.store.acts(&id).await?.iter().map(Recorded::entry).collect();
+    let acts: Vec<Entry> = app.store.acts(&id).await?.iter().map(Recorded::entry).collect();
+    // The first lines of a long story need not wait until its last entry has been read.
+    let total = match asked.is_everything() {
+        true => Some(app.store.entry_count(&id).await? + acts.len() as u64),
+        false => None,
+    };
     // What is folded depends on what came before.
     let span = if asked.fold || asked.open.is_some() { (None, None) } else { asked.span };
     let story = app.store.story(&id, acts, span);
@@ -124,7 +129,7 @@ pub async fn timeline(
         return Ok(file(incident, story, asked, permit));
     }
     let told = tokio::task::spawn_blocking(move || {
-        let told = told(&incident, story, &asked);
+        let told = told(&incident, story, &asked, total);
         drop(permit);
         told
     });
@@ -209,6 +214,13 @@ impl Asked {
         })
     }
 
+    /// True for a page of lines of which none is left out but by the page's ends.
+    fn is_everything(&self) -> bool {
+        let kinds = self.kinds.is_empty() || KINDS.iter().all(|k| self.kinds.contains(&k.name()));
+        let every = kinds && self.about.is_anything() && self.span == (None, None);
+        every && self.open.is_none() && !self.is_file()
+    }
+
     /// True where all of it goes out as it comes.
     fn is_file(&self) -> bool {
         self.format != ExportFormat::Json || self.whole
@@ -230,8 +242,13 @@ impl Asked {
     }
 }
 
-/// A page, or what a file would hold.
-fn told(incident: &Incident, story: Story, asked: &Asked) -> Result<Response, ApiError> {
+/// A page, or what a file would hold. `total` entries are behind the lines, where that is known.
+fn told(
+    incident: &Incident,
+    story: Story,
+    asked: &Asked,
+    total: Option<u64>,
+) -> Result<Response, ApiError> {
     let failed = |error| ApiError::internal("reading the timeline", &error);
     if asked.manifest {
         let mut lines = asked.lines(story);
@@ -239,7 +256,7 @@ fn told(incident: &Incident, story: Story, asked: &Asked) -> Result<Response, Ap
         return Ok(Json(manifest.map_err(failed)?).into_response());
     }
     let page = match &asked.open {
-        None => page(incident, asked.lines(story), asked),
+        None => page(incident, asked.lines(story), asked, total),
         Some(id) => {
             let about = story.filter(|entry| entry.as_ref().map_or(true, |e| asked.about.fits(e)));
             let opened = unfold(about.collect::<io::Result<_>>().map_err(failed)?, id);
@@ -249,7 +266,7 @@ fn told(incident: &Incident, story: Story, asked: &Asked) -> Result<Response, Ap
                 ));
             }
             let lines = lines(opened).into_iter().filter(|line| asked.wants(line));
-            page(incident, lines.map(Ok), asked)
+            page(incident, lines.map(Ok), asked, None)
         }
     };
     Ok(Json(page.map_err(failed)?).into_response())
@@ -322,17 +339,19 @@ fn whole(
     write!(to, "],\"next\":null,\"total\":{total}}}")
 }
 
+/// One page of `all`, read no farther than that unless `total` has still to be counted.
 fn page(
     incident: &Incident,
     all: impl Iterator<Item = io::Result<Line>>,
     asked: &Asked,
+    total: Option<u64>,
 ) -> io::Result<TimelinePage> {
-    let (mut lines, mut total, mut more) = (Vec::new(), 0, false);
+    let (mut lines, mut counted, mut more) = (Vec::new(), 0, false);
     // Lines told before, of the millisecond the page before ended in.
     let mut told = asked.after.map_or(0, |place| place.told);
     for line in all {
         let line = line?;
-        total += line.folded;
+        counted += line.folded;
         let millis = line.entry.time.millis();
         if let Some(place) = asked.after {
             if millis < place.millis {
@@ -347,9 +366,13 @@ fn page(
             lines.push(line);
         } else {
             more = true;
+            if total.is_some() {
+                break;
+            }
         }
     }
     let next = more.then(|| Place::behind(&lines, asked.after).print());
+    let total = total.unwrap_or(counted);
     Ok(TimelinePage { incident: incident.id.clone(), total, lines, next })
 }
 

@@ -55,6 +55,15 @@ impl Store {
         Story { pages, page: Vec::new().into_iter() }
     }
 
+    /// How many entries of the incident are stored.
+    pub async fn entry_count(&self, incident: &str) -> Result<u64, StoreError> {
+        let mut query = Sql::new("SELECT COUNT(*) FROM entries WHERE incident = ");
+        query.bind(incident.to_owned());
+        let rows = query.rows(&self.pool).await?;
+        let count: i64 = rows.first().map_or(Ok(0), |row| row.try_get(0))?;
+        Ok(u64::try_from(count).unwrap_or(0))
+    }
+
     async fn send_story(
         &self,
         incident: &str,

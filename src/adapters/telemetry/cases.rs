@@ -19,6 +19,10 @@ pub struct Feedback {
 }
 
 impl Feedback {
+    pub(super) fn add(&mut self, more: Self) {
+        self.incidents.iter_mut().zip(more.incidents).for_each(|(sum, n)| *sum += n);
+    }
+
     /// True positives among what was judged; tests say nothing.
     pub fn precision(self) -> Option<f64> {
         let [confirmed, benign, wrong, _] = self.incidents;
@@ -33,6 +37,8 @@ pub struct CaseNumbers {
     /// Open incidents by state, in the order of [`State::ALL`].
     pub by_state: [u64; 5],
     pub by_detector: BTreeMap<String, Feedback>,
+    /// By the rule's id.
+    pub by_rule: BTreeMap<String, Feedback>,
     /// Seconds left of the clock that runs out first, by regime.
     pub clocks: BTreeMap<String, i64>,
 }
@@ -105,8 +111,10 @@ impl Telemetry {
     }
 
     /// What people decided so far, and the clocks that run.
-    pub fn cases(&self, numbers: CaseNumbers) {
-        self.figures().cases.numbers = numbers;
+    pub fn cases(&self, mut numbers: CaseNumbers) {
+        let mut figures = self.figures();
+        figures.rules.judged = std::mem::take(&mut numbers.by_rule);
+        figures.cases.numbers = numbers;
     }
 
     /// Findings told since the start and findings held back, by detector.

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::cases::Feedback;
 use super::exposition::Exposition;
 use super::{OTHER, Telemetry};
+use crate::engine::cases::Resolution;
 use crate::engine::detect::{Exception, RuleCounts, Rules};
 use crate::engine::model::EventTime;
 
@@ -51,6 +53,8 @@ pub struct RuleFigures {
     /// In the order of loading; counts are kept apart, since they outlive a reload.
     loaded: Vec<RuleStats>,
     counts: BTreeMap<String, RuleCounts>,
+    /// What incidents turned out to be, by the id of a rule that had a part in them.
+    pub judged: BTreeMap<String, Feedback>,
     pub exceptions: Vec<Exception>,
     pub exceptions_expired: usize,
 }
@@ -106,14 +110,25 @@ impl RuleFigures {
     }
 
     /// What is counted of each rule that has series of its own, and of all others together.
-    fn series(&self) -> Vec<(&str, RuleCounts)> {
-        let of = |rule: &RuleStats| self.counts.get(&rule.id).copied().unwrap_or_default();
+    fn series(&self) -> Vec<(&str, RuleCounts, Feedback)> {
+        let of = |rule: &RuleStats| {
+            let counts = self.counts.get(&rule.id).copied().unwrap_or_default();
+            (counts, self.judged.get(&rule.id).copied().unwrap_or_default())
+        };
         let own = self.loaded.iter().take(SERIES_RULES_MAX);
-        let mut all: Vec<_> = own.map(|rule| (rule.id.as_str(), of(rule))).collect();
+        let mut all: Vec<_> = own
+            .map(|rule| {
+                let (counts, judged) = of(rule);
+                (rule.id.as_str(), counts, judged)
+            })
+            .collect();
         if let Some(others) = self.loaded.get(SERIES_RULES_MAX..).filter(|rest| !rest.is_empty()) {
-            let mut rest = RuleCounts::default();
-            others.iter().for_each(|rule| rest.add(of(rule)));
-            all.push((OTHER, rest));
+            let mut rest = (RuleCounts::default(), Feedback::default());
+            for (counts, judged) in others.iter().map(of) {
+                rest.0.add(counts);
+                rest.1.add(judged);
+            }
+            all.push((OTHER, rest.0, rest.1));
         }
         all
     }
@@ -124,13 +139,22 @@ impl RuleFigures {
             "tidewaiter_rule_events_total",
             "What each rule did: events looked at closely and matched; findings told, held back by exceptions, or kept in the shadow.",
         );
-        all.iter().for_each(|(rule, counts)| put(&mut family, rule, *counts));
+        all.iter().for_each(|(rule, counts, _)| put(&mut family, rule, *counts));
         let mut family = to.counters(
             "tidewaiter_rule_seconds_total",
             "Time spent on each rule, estimated from one event in 64.",
         );
-        for (rule, counts) in &all {
+        for (rule, counts, _) in &all {
             family.put(&[("rule", rule)], counts.spent_ns as f64 / 1e9);
+        }
+        let mut family = to.gauges(
+            "tidewaiter_rule_feedback_incidents",
+            "Resolved incidents a rule had a part in, by what they turned out to be.",
+        );
+        for (rule, _, judged) in &all {
+            for (resolution, n) in Resolution::ALL.into_iter().zip(judged.incidents) {
+                family.put(&[("rule", rule), ("resolution", resolution.name())], n as f64);
+            }
         }
         to.gauges(
             "tidewaiter_rule_exceptions",

@@ -162,6 +162,14 @@ fn what_a_rule_did_outlives_a_reload_and_ends_with_the_rule() {
     t.rule_counts("r", counts);
     check(&t, "tidewaiter_rule_events_total{rule=\"r\",outcome=\"matched\"} 6");
     check(&t, "tidewaiter_rule_seconds_total{rule=\"r\"} 0.003");
+    let by_rule = [("r".to_owned(), Feedback { incidents: [3, 0, 1, 0] })].into();
+    t.cases(CaseNumbers { by_rule, ..CaseNumbers::default() });
+    let judged = |resolution: &str, n: u64| {
+        let labels = format!("rule=\"r\",resolution=\"{resolution}\"");
+        check(&t, &format!("tidewaiter_rule_feedback_incidents{{{labels}}} {n}"));
+    };
+    judged("true_positive", 3);
+    judged("false_positive", 1);
     let listed = t.rule_list();
     assert_eq!((listed.len(), listed[0].evaluated, listed[0].suppressed), (1, 18, 2));
     t.rules(&Rules::default(), EventTime::default());

@@ -1,6 +1,8 @@
 //! Whether two findings are the same, field by field.
 
-use serde_json::Value;
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
 
 use crate::engine::model::Finding;
 
@@ -12,19 +14,23 @@ pub struct Difference {
     pub again: Value,
 }
 
-/// Fields whose bytes differ, in the order of the wire. Both are compared as they read back from
-/// the wire, where the recorded one comes from.
+/// Fields whose bytes differ, by name; what one of them does not have is null there. Both are
+/// compared as they read back from the wire, where the recorded one comes from.
 pub fn differences(recorded: &Finding, again: &Finding) -> serde_json::Result<Vec<Difference>> {
-    let fields = |finding: &Finding| -> serde_json::Result<Vec<(String, Value)>> {
+    let fields = |finding: &Finding| -> serde_json::Result<Map<String, Value>> {
         let read: Finding = serde_json::from_slice(&serde_json::to_vec(finding)?)?;
         Ok(match serde_json::to_value(read)? {
-            Value::Object(fields) => fields.into_iter().collect(),
-            other => vec![("finding".to_owned(), other)],
+            Value::Object(fields) => fields,
+            other => Map::from_iter([("finding".to_owned(), other)]),
         })
     };
-    let pairs = fields(recorded)?.into_iter().zip(fields(again)?);
-    Ok(pairs
-        .filter(|(recorded, again)| recorded != again)
-        .map(|((field, recorded), (_, again))| Difference { field, recorded, again })
-        .collect())
+    let (recorded, again) = (fields(recorded)?, fields(again)?);
+    let names: BTreeSet<&String> = recorded.keys().chain(again.keys()).collect();
+    let of = |fields: &Map<String, Value>, name: &String| fields.get(name).cloned();
+    let pairs = names.into_iter().map(|field| Difference {
+        field: field.clone(),
+        recorded: of(&recorded, field).unwrap_or_default(),
+        again: of(&again, field).unwrap_or_default(),
+    });
+    Ok(pairs.filter(|pair| pair.recorded != pair.again).collect())
 }

@@ -32,7 +32,9 @@ pub enum ExplainKafkaError {
         "the history is gone: the finding rests on {topic}/{partition}@{wanted}, and the topic holds offsets {start} to before {end}"
     )]
     Gone { topic: String, partition: i32, wanted: i64, start: i64, end: i64 },
-    #[error("the history is gone: {topic} no longer holds {id}, which the chain is made of")]
+    #[error(
+        "the history is gone: {topic} no longer holds anything about event {id}, which the chain rests on"
+    )]
     PartGone { topic: String, id: String },
 }
 
@@ -123,11 +125,11 @@ enum Part {
 }
 
 impl Part {
-    /// As the chain names it.
-    fn name(&self) -> String {
+    /// Whether it tells of an event that the chain names.
+    fn names(&self, event: &String) -> bool {
         match self {
-            Self::Finding(finding) => finding.id.clone(),
-            Self::Evidence(evidence) => evidence.entry.source.to_string(),
+            Self::Finding(finding) => finding.evidence.contains(event),
+            Self::Evidence(evidence) => evidence.entry.event_id() == *event,
         }
     }
 
@@ -142,7 +144,7 @@ impl Part {
                 return Ok(None);
             };
             let part = Self::Evidence(evidence);
-            return Ok(Some(part).filter(|part| recorded.evidence.contains(&part.name())));
+            return Ok(Some(part).filter(|part| recorded.evidence.iter().any(|id| part.names(id))));
         }
         let finding: Finding = serde_json::from_slice(payload)?;
         let is_near = match &*recorded.detector {
@@ -155,7 +157,8 @@ impl Part {
 }
 
 /// A chain is made of findings of one address or actor, and of a read of the actor's, which lie in
-/// several partitions: they are taken in the order in which the broker got them.
+/// several partitions: they are taken in the order in which the broker got them. What the evidence
+/// topic has of the events also says what they were.
 fn from_findings(
     mut retrace: Retrace<'_>,
     config: &Config,
@@ -164,8 +167,7 @@ fn from_findings(
 ) -> Result<FromKafka, ExplainKafkaError> {
     let Topics { findings: topic, evidence, .. } = config.kafka.topics();
     let recorded = retrace.recorded();
-    let mut topics = vec![topic.clone()];
-    topics.extend((recorded.detector != Chains::NAME).then(|| evidence.clone()));
+    let topics = vec![topic, evidence.clone()];
     let history = History::open(&config.kafka, &topics, None, link)?;
     let mut found: Vec<(Place, Part)> = Vec::new();
     let mut records = 0;
@@ -184,19 +186,18 @@ fn from_findings(
         }
     })?;
     found.sort_by_key(|(place, _)| *place);
-    let missing =
-        recorded.evidence.iter().find(|id| !found.iter().any(|(_, part)| part.name() == **id));
+    let missing = recorded.evidence.iter().find(|id| !found.iter().any(|(_, part)| part.names(id)));
     if let Some(id) = missing {
         let topic = topics.join(" or ");
         return Err(ExplainKafkaError::PartGone { topic, id: id.clone() });
     }
+    let mut is_made = false;
     for (_, part) in found {
-        let is_made = match part {
-            Part::Finding(finding) => retrace.take_finding(*finding),
-            Part::Evidence(evidence) => retrace.take_evidence(*evidence),
-        };
-        if is_made {
-            break;
+        match part {
+            Part::Finding(finding) if !is_made => is_made = retrace.take_finding(*finding),
+            Part::Evidence(evidence) if !is_made => is_made = retrace.take_evidence(*evidence),
+            Part::Evidence(evidence) => retrace.tell(evidence.entry),
+            Part::Finding(_) => {}
         }
     }
     let read = format!("topic {}", topics.join(" and "));

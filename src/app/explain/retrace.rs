@@ -7,7 +7,7 @@ use crate::engine::correlate::{Chains, CorrelateConfig, Correlated, Correlator, 
 use crate::engine::decode::Decoder;
 use crate::engine::detect::Exceptions;
 use crate::engine::detect::baseline::{Figures, Lookup, Lookups};
-use crate::engine::model::{Entry, EntryKind, EventTime, Finding, Key, KeyKind, Origin, Source};
+use crate::engine::model::{Entry, EventTime, Finding, Key, KeyKind, Origin, Source};
 use crate::engine::shard::{Evidence, Incoming, Output, Settings, Shard, Watch};
 use crate::engine::timeline::sentence;
 
@@ -109,12 +109,10 @@ impl<'s> Retrace<'s> {
                 return false;
             }
         };
-        let stands = place.to_string();
-        let id = event.id.as_deref().filter(|id| !id.is_empty()).unwrap_or(&stands);
-        for name in [id, stands.as_str()] {
-            if let Some(seen) = self.places.get_mut(name).filter(|seen| seen.is_none()) {
-                *seen = Some((place.clone(), event.time));
-            }
+        let at_place = place.to_string();
+        let id = event.id.as_deref().filter(|id| !id.is_empty()).unwrap_or(&at_place);
+        for name in [id, at_place.as_str()] {
+            self.stands(name, place, event.time);
         }
         let raw = || decoder.raw_value(record).unwrap_or_default();
         let incoming = Incoming { event: &event, raw: &raw, origin, broker_time };
@@ -124,8 +122,15 @@ impl<'s> Retrace<'s> {
         self.figures.append(&mut self.out.figures);
         let shown = std::mem::take(&mut self.out.evidence);
         self.out.clear();
-        shown.into_iter().any(|evidence| self.take_evidence(evidence))
-            || found.into_iter().any(|finding| self.look(finding, shard))
+        self.look_at_evidence(shown, shard) || found.into_iter().any(|f| self.look(f, shard))
+    }
+
+    fn look_at_evidence(&mut self, shown: Vec<Evidence>, shard: &mut Shard) -> bool {
+        let is_made = shown.into_iter().any(|evidence| self.take_evidence(evidence));
+        if is_made {
+            self.recall(shard);
+        }
+        is_made
     }
 
     /// What the last record's shard has for others.
@@ -162,14 +167,8 @@ impl<'s> Retrace<'s> {
 
     /// A finding a chain may be made of; true once the chain is there.
     pub(super) fn take_finding(&mut self, finding: Finding) -> bool {
-        if let Some(seen) = self.places.get_mut(finding.id.as_str()).filter(|seen| seen.is_none()) {
-            *seen = Some((finding.source.clone(), finding.time));
-            self.story.push(Entry {
-                time: finding.time,
-                kind: EntryKind::Finding,
-                text: format!("{}: {}", finding.detector, finding.why),
-                ..Entry::at(finding.source.clone())
-            });
+        if let Some(trigger) = finding.evidence.last() {
+            self.stands(trigger, &finding.source, finding.time);
         }
         let Some(correlator) = &mut self.correlator else { return false };
         let mut correlated = Correlated::default();
@@ -181,14 +180,22 @@ impl<'s> Retrace<'s> {
     /// A read a chain may be made of; true once the chain is there.
     pub(super) fn take_evidence(&mut self, evidence: Evidence) -> bool {
         let Some(correlator) = &mut self.correlator else { return false };
-        self.story.push(evidence.entry.clone());
-        let place = evidence.entry.source.to_string();
-        if let Some(seen) = self.places.get_mut(place.as_str()).filter(|seen| seen.is_none()) {
-            *seen = Some((evidence.entry.source.clone(), evidence.entry.time));
-        }
         let mut correlated = Correlated::default();
-        correlator.take_evidence(evidence, &mut correlated);
+        correlator.take_evidence(evidence.clone(), &mut correlated);
+        self.tell(evidence.entry);
         self.is_made(correlated)
+    }
+
+    /// An event as the timeline has it.
+    pub(super) fn tell(&mut self, entry: Entry) {
+        self.stands(&entry.event_id(), &entry.source, entry.time);
+        self.story.push(entry);
+    }
+
+    fn stands(&mut self, event: &str, place: &Source, time: EventTime) {
+        if let Some(seen) = self.places.get_mut(event).filter(|seen| seen.is_none()) {
+            *seen = Some((place.clone(), time));
+        }
     }
 
     fn is_made(&mut self, correlated: Correlated) -> bool {
@@ -225,27 +232,37 @@ impl<'s> Retrace<'s> {
     fn look(&mut self, finding: Finding, shard: &mut Shard) -> bool {
         if self.is_chain() {
             if self.take_finding(finding) {
+                self.recall(shard);
                 return true;
             }
             for watch in std::mem::take(&mut self.asked) {
                 shard.watch(&watch, &mut self.out);
             }
             let shown = std::mem::take(&mut self.out.evidence);
-            return shown.into_iter().any(|evidence| self.take_evidence(evidence));
+            return self.look_at_evidence(shown, shard);
         }
         if finding.id != self.recorded.id {
             return false;
         }
-        // The recorder's own lines say what each event was.
+        // The correlator keeps that number to itself: it is recorded by some and not by others.
+        let source_actors = self.recorded.source_actors;
+        self.traced.again = Some(Finding { source_actors, ..finding });
+        self.recall(shard);
+        true
+    }
+
+    /// The recorder's own lines say what each event was.
+    fn recall(&mut self, shard: &mut Shard) {
+        let Some(finding) = &self.traced.again else { return };
         let actor = finding.actor.clone().map(|value| Key { kind: KeyKind::Actor, value });
         let source = finding.source_ip.clone().map(|value| Key { kind: KeyKind::Source, value });
+        let earliest = self.places.values().flatten().map(|(_, time)| *time).min();
+        let since = earliest.unwrap_or(finding.window.start).min(finding.window.start);
         for key in [Some(finding.key.clone()), actor, source].into_iter().flatten() {
-            let (since, until) = (finding.window.start, EventTime::MIN);
-            let watch = Watch { key, since, until, first_read: None };
+            let watch = Watch { key, since, until: EventTime::MIN, first_read: None };
             shard.watch(&watch, &mut self.out);
         }
-        self.story.extend(self.out.evidence.drain(..).map(|evidence| evidence.entry));
-        self.traced.again = Some(finding);
-        true
+        let shown = std::mem::take(&mut self.out.evidence);
+        shown.into_iter().for_each(|evidence| self.tell(evidence.entry));
     }
 }

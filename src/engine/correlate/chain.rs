@@ -118,7 +118,7 @@ fn chain(read: &Finding, flow: &Finding, mode: Mode) -> Finding {
         bytes: flow.bytes,
         attack: vec!["T1213.006".into(), "T1567".into()],
         why,
-        evidence: vec![read.id.clone(), flow.id.clone()],
+        evidence: read.evidence_before(flow.evidence.iter().map(String::as_str)),
         source: flow.source.clone(),
         source_ip: flow.source_ip.clone(),
         ..read.clone()
@@ -162,7 +162,7 @@ mod tests {
             bytes: 50 << 20,
             attack: Vec::new(),
             why: String::new(),
-            evidence: Vec::new(),
+            evidence: vec![text.to_owned()],
             source: Source::Monitor { monitor: "test".into() },
             usual: Vec::new(),
             source_actors: 0,

@@ -28,6 +28,7 @@ const ACTORS_MAX: usize = 10_000;
 /// What is told of a read.
 struct Read {
     time: EventTime,
+    event: String,
     source: Source,
     source_ip: Option<String>,
     session: Option<String>,
@@ -43,6 +44,7 @@ impl From<&Entry> for Read {
     fn from(entry: &Entry) -> Self {
         Self {
             time: entry.time,
+            event: entry.event_id().into_owned(),
             source: entry.source.clone(),
             source_ip: entry.source_ip.clone(),
             session: entry.session.clone(),
@@ -284,7 +286,7 @@ fn pair(actor: &str, removal: &Finding, read: &Read, mode: Mode) -> Finding {
         bytes: read.bytes,
         attack: vec![TECHNIQUE.into(), "T1078".into(), "T1213.006".into()],
         why,
-        evidence: vec![removal.id.clone(), read.source.to_string()],
+        evidence: removal.evidence_before([read.event.as_str()]),
         source: read.source.clone(),
         usual: Vec::new(),
         source_actors: 0,

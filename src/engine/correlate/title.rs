@@ -29,6 +29,7 @@ pub fn title(strongest: &Finding) -> String {
         "egress" => "Unusual outflow",
         "beacon" => "Regular small outflows",
         "impossible_travel" => "At two sites at once",
+        "dormant_system" => "Dormant system read through again",
         "factor_removed_then_read" => "Second factor removed, then sensitive data read",
         "read_then_outflow" => "Bulk read, then a large outflow",
         _ => return rule_title(strongest),

@@ -9,6 +9,7 @@ mod bulk_read;
 mod denied_burst;
 mod destinations;
 mod detector;
+mod dormant_system;
 mod egress;
 mod enumeration;
 mod exceptions;

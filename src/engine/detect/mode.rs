@@ -112,6 +112,7 @@ mod tests {
             "egress",
             "beacon",
             "impossible_travel",
+            "dormant_system",
             "silent_source",
         ] {
             text += &off(section);

@@ -8,6 +8,7 @@ use super::bulk_read::{BulkRead, BulkReadConfig};
 use super::denied_burst::{DeniedBurst, DeniedBurstConfig};
 use super::destinations::Destinations;
 use super::detector::{Detector, Judged};
+use super::dormant_system::{DormantSystem, DormantSystemConfig, Systems};
 use super::egress::{Destination, EgressConfig, EgressDetector, leaving, mark_of};
 use super::enumeration::{Enumeration, EnumerationConfig};
 use super::first_seen::{FirstSeen, FirstSeenConfig};
@@ -45,6 +46,7 @@ pub struct DetectConfig {
     pub egress: EgressConfig,
     pub beacon: BeaconConfig,
     pub impossible_travel: ImpossibleTravelConfig,
+    pub dormant_system: DormantSystemConfig,
     pub silent_source: SilentSourceConfig,
 }
 
@@ -75,6 +77,7 @@ impl Default for DetectConfig {
             egress: Default::default(),
             beacon: Default::default(),
             impossible_travel: Default::default(),
+            dormant_system: Default::default(),
             silent_source: Default::default(),
         }
     }
@@ -95,6 +98,7 @@ impl DetectConfig {
         self.egress.check(problems);
         self.beacon.check(problems);
         self.impossible_travel.check(problems);
+        self.dormant_system.check(problems);
     }
 
     /// The mode of the detector of this name. Rules have none, and the correlator's own have theirs
@@ -124,6 +128,7 @@ impl DetectConfig {
             EgressDetector::NAME => self.egress.mode,
             BeaconDetector::NAME => self.beacon.mode,
             ImpossibleTravel::NAME => self.impossible_travel.mode,
+            DormantSystem::NAME => self.dormant_system.mode,
             SILENT_SOURCE => self.silent_source.mode,
             _ => Mode::On,
         }
@@ -147,6 +152,7 @@ pub struct Roster {
     travel: Option<(Mode, ImpossibleTravel)>,
     egress: Option<(Mode, EgressDetector)>,
     beacon: Option<(Mode, BeaconDetector)>,
+    dormant: Option<(Mode, DormantSystem)>,
     /// Which of bulk_read, no_case, enumeration and first_seen rest once others have learned.
     rest: [bool; 4],
     /// Of `silent_source`, which the shard looks for.
@@ -154,7 +160,7 @@ pub struct Roster {
 }
 
 /// Every detector's name, with the chain's and the rules': the closed set of metric labels.
-pub const DETECTOR_NAMES: [&str; 27] = [
+pub const DETECTOR_NAMES: [&str; 28] = [
     baseline::VOLUME,
     baseline::UNEXPLAINED_READS,
     baseline::SLOW_DRIFT,
@@ -177,6 +183,7 @@ pub const DETECTOR_NAMES: [&str; 27] = [
     EgressDetector::NAME,
     BeaconDetector::NAME,
     ImpossibleTravel::NAME,
+    DormantSystem::NAME,
     SensitiveIdentifier::NAME,
     "read_then_outflow",
     "factor_removed_then_read",
@@ -193,6 +200,7 @@ impl Roster {
             travel: None,
             egress: None,
             beacon: None,
+            dormant: None,
             rest: [false; 4],
             silence: Mode::On,
         }
@@ -229,6 +237,7 @@ impl Roster {
             }),
             egress: unless_off(c.egress.mode, || EgressDetector::new(c.egress)),
             beacon: unless_off(c.beacon.mode, || BeaconDetector::new(c.beacon)),
+            dormant: unless_off(c.dormant_system.mode, || DormantSystem::new(c.dormant_system)),
             rest,
             silence: c.silent_source.mode,
         }
@@ -282,6 +291,20 @@ impl Roster {
         observe(&self.source, judged, state, false, None, findings);
         if self.egress.is_some() || self.beacon.is_some() {
             self.observe_outflow(judged, state, destinations, findings);
+        }
+    }
+
+    /// Of any event, whoever or whatever acts.
+    pub fn observe_system(
+        &self,
+        judged: &Judged<'_>,
+        systems: &mut Systems,
+        findings: &mut Vec<Finding>,
+    ) {
+        if let Some((mode, detector)) = &self.dormant {
+            let before = findings.len();
+            detector.observe(judged, systems, findings);
+            shade(*mode, &mut findings[before..]);
         }
     }
 

@@ -236,6 +236,10 @@ impl Rules {
         let known = Known {
             tier: Some(judged.facts.tier),
             case_required: Some(judged.facts.case_required),
+            subject: match judged.facts.tokens.as_slice() {
+                [only] if judged.event.resource.subjects_total == 1 => Some(*only),
+                _ => None,
+            },
         };
         let fields = EventFields::new(judged.event, known, raw);
         let RuleScratch { scratch, groups: group_scratch, matched, fired, counts, .. } = scratch;
@@ -360,8 +364,25 @@ fn told(mut finding: Finding, rule: &Rule) -> Finding {
 }
 
 fn about(rule: &Rule) -> String {
-    let about = rule.description.split(['.', '\n']).next().unwrap_or("").trim();
+    let about = first_sentence(&rule.description);
     if about.is_empty() { rule.title.clone() } else { format!("{}: {about}", rule.title) }
+}
+
+/// However its lines are broken; without its full stop.
+fn first_sentence(text: &str) -> String {
+    let paragraph = text.trim_start().split("\n\n").next().unwrap_or("");
+    let mut sentence = String::new();
+    for word in paragraph.split_whitespace() {
+        if !sentence.is_empty() {
+            sentence.push(' ');
+        }
+        sentence += word;
+        if sentence.ends_with('.') {
+            sentence.pop();
+            break;
+        }
+    }
+    sentence
 }
 
 /// The source address a group is, where it is one and not an actor's too.

@@ -95,7 +95,8 @@ pub struct Finding {
     pub attack: Vec<Cow<'static, str>>,
     /// One sentence a person can act on.
     pub why: String,
-    /// Ids of the events it rests on, the trigger last.
+    /// Ids of the events it rests on, the trigger last. An event without an id is named by its
+    /// place, as [`Source`] is written.
     pub evidence: Vec<String>,
     /// Where the triggering event was read.
     pub source: Source,
@@ -106,4 +107,13 @@ pub struct Finding {
     /// which keeps it to itself; 0 is left out.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub source_actors: u32,
+}
+
+impl Finding {
+    /// The events that this finding and then `next` rest on, as evidence of what the two make.
+    pub fn evidence_before<'i>(&'i self, next: impl IntoIterator<Item = &'i str>) -> Vec<String> {
+        let next: Vec<&str> = next.into_iter().collect();
+        let mine = self.evidence.iter().map(String::as_str).filter(|id| !next.contains(id));
+        mine.chain(next.iter().copied()).map(str::to_owned).collect()
+    }
 }

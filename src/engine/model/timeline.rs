@@ -1,5 +1,6 @@
 //! One line of an incident's story.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -68,6 +69,10 @@ impl EntryKind {
 pub struct Entry {
     pub time: EventTime,
     pub kind: EntryKind,
+    /// The id its producer gave the event, by which findings name it; where it gave none, the
+    /// place serves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<String>,
     pub action: String,
     pub outcome: String,
     pub actor: Option<String>,
@@ -104,6 +109,7 @@ impl Entry {
         Self {
             time: EventTime::default(),
             kind: EntryKind::Access,
+            event: None,
             action: String::new(),
             outcome: String::new(),
             actor: None,
@@ -126,6 +132,14 @@ impl Entry {
             finding: None,
             text: String::new(),
             source,
+        }
+    }
+
+    /// How a finding's evidence names the event.
+    pub fn event_id(&self) -> Cow<'_, str> {
+        match &self.event {
+            Some(id) => Cow::Borrowed(id),
+            None => Cow::Owned(self.source.to_string()),
         }
     }
 }

@@ -225,7 +225,7 @@ impl Recorder {
 
     pub fn entry(&self, at: u64, streams: &[Stream]) -> Option<Entry> {
         let slot = self.slot(at)?;
-        let [_, actor, session, ip, host, site, system, dataset, category, destination, action] =
+        let [id, actor, session, ip, host, site, system, dataset, category, destination, action] =
             self.texts(slot);
         let owned = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         Some(Entry {
@@ -235,6 +235,7 @@ impl Recorder {
                 Kind::Auth => EntryKind::Auth,
                 Kind::Network => EntryKind::Flow,
             },
+            event: owned(id),
             action: action.to_owned(),
             outcome: ["allowed", "denied", "error"][usize::from(slot.outcome).min(2)].to_owned(),
             actor: owned(actor),

@@ -222,6 +222,7 @@ impl Shard {
                 state.chain
             }
         };
+        settings.roster.observe_system(&judged, &mut self.peers.systems, &mut out.findings);
         if let Some(leaving) = &mut self.peers.leaving {
             out.lookups.append(leaving);
         }

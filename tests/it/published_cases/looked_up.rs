@@ -54,8 +54,11 @@ fn whistle_pig() {
     }
     let told = stage.replay(&officer);
     assert_eq!(told.breach_records(), 80);
-    assert_eq!(told.opened_by(), ("many_systems_without_case".into(), after(4, 6 * MINUTE)));
-    assert_eq!(told.speakers(), ["many_systems_without_case", "protected_subject"]);
+    let [reason, case] =
+        ["reason", "case"].map(|what| format!("one_person_in_several_systems_without_{what}"));
+    assert_eq!(told.opened_by(), (reason.clone(), after(3, 4 * MINUTE)));
+    assert_eq!(told.also_by("many_systems_without_case"), after(4, 6 * MINUTE));
+    assert_eq!(told.speakers(), ["many_systems_without_case", &case, &reason, "protected_subject"]);
     // One a person looked up.
     assert_eq!(told.incidents().len(), 20);
     assert_eq!(told.also_by("protected_subject"), after(57, 7 * DAY));

@@ -39,6 +39,10 @@ describe('numbers', () => {
   it('reads a quantity with its unit', () => {
     check(quantity(412, 'subjects'), '412 subjects');
     check(quantity(22.5, 'records'), '22.5 records');
+    check(quantity(1, 'matches'), '1 match');
+    check(quantity(1, 'events'), '1 event');
+    check(quantity(1, 'seconds of silence'), '1 second of silence');
+    check(quantity(0, 'events'), '0 events');
     check(quantity(2_097_152, 'bytes'), '2 MiB');
   });
   it('does not pretend about what is no number', () => {
@@ -91,6 +95,7 @@ describe('words', () => {
     check(detectorWord('impossible_travel'), 'Impossible travel');
   });
   it('sets apart what the engine names', () => {
+    expect(named('since 2026-03-02T08:03:19.351Z, twice')).toEqual([{ text: 'since 2026-03-02 08:03:19 UTC, twice', name: false }]);
     expect(named('last from `pnr`')).toEqual([{ text: 'last from ', name: false }, { text: 'pnr', name: true }]);
     check(unquoted('`a` and `b`, but `c'), 'a and b, but `c');
   });

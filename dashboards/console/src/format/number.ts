@@ -50,7 +50,12 @@ export function estimate(value: number, relativeError: number): string {
 export function quantity(value: number, unit: string): string {
   if (unit === 'bytes') return bytes(value);
   const digits = Number.isInteger(value) || value >= 100 ? count(value) : oneDecimal.format(value);
-  return `${digits} ${unit}`;
+  return `${digits} ${value === 1 ? one(unit) : unit}`;
+}
+
+/** Units are given in the plural: `matches`, `events`, `seconds of silence`. */
+function one(unit: string): string {
+  return unit.replace(/^(\w+(?:ch|sh|ss|x))es\b/, '$1').replace(/^(\w*[^s\W])s\b/, '$1');
 }
 
 export function plural(n: number, one: string, many = `${one}s`): string {

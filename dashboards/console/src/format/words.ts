@@ -98,6 +98,7 @@ const detectors: Record<string, string> = {
   egress: 'Egress',
   beacon: 'Beacon',
   impossible_travel: 'Impossible travel',
+  dormant_system: 'Dormant system',
   sensitive_identifier: 'Sensitive identifier',
   read_then_outflow: 'Read, then outflow',
   factor_removed_then_read: 'Factor removed, then read',
@@ -129,9 +130,19 @@ export function some(names: string[], shown = 2): string {
   return `${names.slice(0, shown).join(', ')} and ${names.length - shown} more`;
 }
 
-/** ``last from `pnr` `` in parts: names stand between backticks, of which a lonely one is text. */
+const INSTANT = /\b(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?Z/g;
+
+/** Enough of a long id to tell it from others; what nobody would shorten stays. */
+export function shortId(id: string): string {
+  return id.length > 20 ? `${id.slice(0, 12)}…` : id;
+}
+
+/**
+ * ``last from `pnr` `` in parts: names stand between backticks, of which a lonely one is text.
+ * Instants are shown as everywhere else.
+ */
 export function named(text: string): { text: string; name: boolean }[] {
-  const parts = text.split(/`([^`]+)`/);
+  const parts = text.replace(INSTANT, '$1 $2 UTC').split(/`([^`]+)`/);
   return parts.map((part, at) => ({ text: part, name: at % 2 === 1 })).filter((part) => part.text !== '');
 }
 

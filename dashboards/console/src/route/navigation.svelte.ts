@@ -2,13 +2,32 @@
 
 import { isServers, route } from './route';
 
+/** What stands beside an address in the browser's history. */
+interface Kept {
+  /** The address somebody came from. */
+  from?: string | null;
+  /** Where they were in this page when they left it, as the page itself put it. */
+  place?: unknown;
+}
+
 class Navigation {
   path = $state(location.pathname);
   search = $state.raw(new URLSearchParams(location.search));
   hash = $state(location.hash);
   route = $derived(route(this.path));
+  from = $state<string | null>(null);
+  /** Asked when the page is left, so that whoever comes back finds their place again. */
+  leaving: (() => unknown) | null = null;
+
+  /** Where somebody was when they left this page; told once. */
+  takePlace(): unknown {
+    const place = (history.state as Kept | null)?.place ?? null;
+    if (place !== null) this.#keep({ place: null });
+    return place;
+  }
 
   start(): () => void {
+    this.#read();
     const onPop = () => this.#read();
     const onClick = (event: MouseEvent) => this.#follow(event);
     addEventListener('popstate', onPop);
@@ -22,7 +41,9 @@ class Navigation {
   /** A new page in the history. */
   go(address: string): void {
     const before = this.path;
-    history.pushState(null, '', address);
+    const from = location.pathname + location.search;
+    this.#keep({ place: this.leaving?.() });
+    history.pushState({ from } satisfies Kept, '', address);
     this.#read();
     if (this.path !== before) {
       scrollTo(0, 0);
@@ -32,14 +53,19 @@ class Navigation {
 
   /** The same page, looked at differently: filters do not fill the history key by key. */
   refine(query: string): void {
-    history.replaceState(null, '', `${location.pathname}${query}`);
+    history.replaceState({ from: this.from } satisfies Kept, '', `${location.pathname}${query}`);
     this.#read();
+  }
+
+  #keep(more: Kept): void {
+    history.replaceState({ ...(history.state as Kept | null), ...more }, '');
   }
 
   #read(): void {
     this.path = location.pathname;
     this.search = new URLSearchParams(location.search);
     this.hash = location.hash;
+    this.from = (history.state as Kept | null)?.from ?? null;
   }
 
   #follow(event: MouseEvent): void {
@@ -53,6 +79,10 @@ class Navigation {
       return; // The browser scrolls to it.
     }
     event.preventDefault();
+    if (link.hasAttribute('data-back') && this.from === url.pathname + url.search) {
+      history.back();
+      return;
+    }
     this.go(url.pathname + url.search + url.hash);
   }
 }

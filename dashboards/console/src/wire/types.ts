@@ -31,6 +31,7 @@ export const DETECTORS = [
   'egress',
   'beacon',
   'impossible_travel',
+  'dormant_system',
   'sensitive_identifier',
   'read_then_outflow',
   'factor_removed_then_read',
@@ -122,6 +123,7 @@ export interface Finding {
   bytes: number;
   attack: string[];
   why: string;
+  /** Ids of events; an event without one is named by its place. */
   evidence: string[];
   /** What the actor was expected to read, hour by hour up to this one; not there where that is not learned. */
   usual?: UsualHour[];
@@ -147,6 +149,8 @@ export interface Line {
   folded: number;
   fold: string | null;
   kind: Kind;
+  /** Its producer's id; not there where it gave none, and on lines that are no events. */
+  event?: string;
   action: string;
   outcome: string;
   actor: string | null;

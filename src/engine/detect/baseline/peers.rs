@@ -22,6 +22,7 @@ use super::saving::{PartKey, PartKind, PartSink, Parts, read_each, save_each};
 use super::season::{GROUP_SHRINK, ROLE_SHRINK, Season, Starts};
 use super::sums::Context;
 use crate::engine::detect::destinations::Destinations;
+use crate::engine::detect::dormant_system::Systems;
 use crate::engine::detect::rule_noise::RuleNoise;
 use crate::engine::detect::travel::Travel;
 
@@ -51,6 +52,7 @@ pub struct Peers {
     /// How long it takes from site to site.
     pub travel: Travel,
     pub destinations: Destinations,
+    pub systems: Systems,
     #[serde(skip)]
     pub gauge: Gauge,
     /// The places of roles and groups are saved as they are.
@@ -69,7 +71,7 @@ pub struct Peers {
 }
 
 /// Kinds of saved parts: the numbers, places of roles and groups, a role, a group, rules,
-/// changes of site, destinations.
+/// changes of site, destinations, systems.
 const HEAD: PartKind = PartKind::PeersHead;
 const PLACES: PartKind = PartKind::Places;
 const ROLE: PartKind = PartKind::Role;
@@ -77,6 +79,7 @@ const GROUP: PartKind = PartKind::Group;
 const RULES: PartKind = PartKind::Rules;
 const TRAVEL: PartKind = PartKind::Travel;
 const DESTINATIONS: PartKind = PartKind::Destinations;
+const SYSTEMS: PartKind = PartKind::Systems;
 
 /// What a save has handed out, until it is known whether it arrived.
 #[derive(Debug)]
@@ -86,6 +89,7 @@ pub struct PeersSaving {
     places: bool,
     travel: bool,
     destinations: bool,
+    systems: bool,
     lanes: LanesSaving,
     blocks: BlocksSaving,
     fan_in: Vec<u32>,
@@ -107,6 +111,10 @@ impl Peers {
         if destinations {
             sink.put(PartKey::new(DESTINATIONS, 0), &self.destinations);
         }
+        let systems = !self.systems.set_saved(true);
+        if systems {
+            sink.put(PartKey::new(SYSTEMS, 0), &self.systems);
+        }
         let places = !std::mem::replace(&mut self.places_saved, true);
         if places {
             sink.put(PartKey::new(PLACES, 0), &(&self.role_index, &self.group_index));
@@ -118,6 +126,7 @@ impl Peers {
             places,
             travel,
             destinations,
+            systems,
             lanes: self.lanes.save(sink),
             blocks: self.blocks.save(sink),
             fan_in: self.fan_in.save(sink),
@@ -137,6 +146,9 @@ impl Peers {
         }
         if saving.destinations {
             self.destinations.set_saved(false);
+        }
+        if saving.systems {
+            self.systems.set_saved(false);
         }
         self.lanes.save_again(saving.lanes);
         self.blocks.save_again(saving.blocks);
@@ -168,6 +180,7 @@ impl Peers {
             learned_until,
             travel: parts.one(PartKey::new(TRAVEL, 0))?.unwrap_or_default(),
             destinations: parts.one(PartKey::new(DESTINATIONS, 0))?.unwrap_or_default(),
+            systems: parts.one(PartKey::new(SYSTEMS, 0))?.unwrap_or_default(),
             gauge: Gauge::default(),
             places_saved,
             gathered: Gathered::read(parts)?,
@@ -177,6 +190,7 @@ impl Peers {
         };
         peers.travel.set_saved(true);
         peers.destinations.set_saved(true);
+        peers.systems.set_saved(true);
         peers.lanes.rank();
         Ok(peers)
     }

@@ -22,6 +22,7 @@ pub enum PartKind {
     Rules = b'n',
     Travel = b't',
     Destinations = b'd',
+    Systems = b's',
     UsualBytes = b'z',
     Lanes = b'l',
     LanesPast = b'L',

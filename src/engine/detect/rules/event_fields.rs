@@ -9,7 +9,7 @@ use super::{
     slot::{self, Slot},
     value::{Leaf, Value},
 };
-use crate::engine::model::{Blank, Endpoint, Event, Flow, Format};
+use crate::engine::model::{Blank, Endpoint, Event, Flow, Format, SubjectToken};
 
 /// What enrichment knows about an event and rules may ask.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,23 +18,27 @@ pub struct Known {
     pub tier: Option<u8>,
     /// Whether a read of the dataset needs a case; `None` as above.
     pub case_required: Option<bool>,
+    /// Of an event about one subject alone.
+    pub subject: Option<SubjectToken>,
 }
 
 /// The normalised fields of an event, and behind them its raw record, which is parsed on the
 /// first question only it can answer.
 ///
-/// Who or what the record is about is not to be had, neither by name nor by keywords.
+/// Who or what the record is about is not to be had, neither by name nor by keywords; only the token
+/// that stands for it is.
 pub struct EventFields<'r, 'e> {
     event: &'r Event<'e>,
     known: Known,
     parse: &'r dyn Fn() -> Json,
     raw: OnceCell<Json>,
+    token: OnceCell<String>,
 }
 
 impl<'r, 'e> EventFields<'r, 'e> {
     /// `parse` gives the raw record, `Json::Null` where there is none. Called once at most.
     pub fn new(event: &'r Event<'e>, known: Known, parse: &'r dyn Fn() -> Json) -> Self {
-        Self { event, known, parse, raw: OnceCell::new() }
+        Self { event, known, parse, raw: OnceCell::new(), token: OnceCell::new() }
     }
 
     fn raw(&self) -> &Json {
@@ -81,6 +85,9 @@ impl<'r, 'e> EventFields<'r, 'e> {
             Slot::Category => text(event.resource.category.as_deref()),
             Slot::Record => text(event.resource.record.as_deref()),
             Slot::SubjectsTotal => Value::count(u64::from(event.resource.subjects_total)),
+            Slot::SubjectToken => self.known.subject.map_or(Value::Absent, |token| {
+                Value::text(self.token.get_or_init(|| token.to_string()))
+            }),
             Slot::Records => Value::count(event.records),
             Slot::Bytes => Value::count(event.bytes),
             Slot::Case => text(event.case.as_deref()),

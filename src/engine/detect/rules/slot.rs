@@ -41,6 +41,7 @@ slots! {
     Category "resource.category",
     Record "resource.record",
     SubjectsTotal "subjects_total",
+    SubjectToken "subject_token",
     Records "records",
     Bytes "bytes",
     Case "case",

@@ -139,7 +139,7 @@ impl Books {
             _ if self.newest().is_none_or(|newest| newest <= at) => {}
             Self::Counts(log) => of(log, at, window, to),
             Self::Sums(log) => of(log, at, window, to),
-            Self::Samples { log, .. } => to.extend(log.newest()),
+            Self::Samples { log, .. } => of(log, at, window, to),
             Self::Values(log) => of(log, at, window, to),
             // Earlier sights of a value are gone: only the newest window is whole.
             Self::Many(many) => to.extend(many.seen.newest()),

@@ -17,7 +17,9 @@ const NEVER: u32 = u32::MAX;
 /// One group's record: a slot each correlation that groups by the same fields.
 #[derive(Default, Serialize, Deserialize)]
 pub struct GroupState {
-    touched: EventTime,
+    /// When the last window that holds anything of it ends, so that what is over makes room before
+    /// what a month's window still needs.
+    needed_until: EventTime,
     /// Firings so far, for eviction and for nothing else.
     risk: u8,
     /// Grown one by one: most groups have one or two, and there may be a million groups.
@@ -52,7 +54,7 @@ pub(super) struct Moment {
 
 impl Evictable for GroupState {
     fn touched(&self) -> EventTime {
-        self.touched
+        self.needed_until
     }
 
     fn risk(&self) -> u8 {
@@ -77,7 +79,8 @@ impl GroupState {
         is_known: impl Fn(u64) -> bool,
         ends: &mut Vec<u32>,
     ) -> Told {
-        self.touched = self.touched.max(moment.at);
+        let until = moment.at.plus_ms(i64::from(plan.timespan_ms));
+        self.needed_until = self.needed_until.max(until);
         let place = self.place(plan.fingerprint, moment);
         let place = place.unwrap_or_else(|| {
             self.slots.retain(|slot| is_known(slot.correlation));

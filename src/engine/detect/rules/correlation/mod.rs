@@ -6,7 +6,9 @@
 //!
 //! - A window ends at an event and covers `timespan` before it, both ends included.
 //! - An event counts at its own time. One that comes out of order is put where it belongs, and
-//!   every window that holds it is judged anew, as far back as the group's books reach.
+//!   every window that holds it is judged anew, as far back as the group's books reach. So nothing
+//!   is missed. What more events can take back (a mean, a percentile, `lt`, `not`) may be told of a
+//!   window that late events still belong to, and of no other: a firing waits for nothing.
 //! - After a firing the group is quiet for one `timespan`; a condition that still holds then is
 //!   told again.
 //! - An event without a group-by field belongs to the group of those without.

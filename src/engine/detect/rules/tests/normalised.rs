@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 
 use super::super::*;
 use crate::engine::model::{
-    Action, Actor, Endpoint, Event, EventTime, Flow, Format, Kind, Outcome, Resource,
+    Action, Actor, Endpoint, Event, EventTime, Flow, Format, Kind, Outcome, Resource, SubjectToken,
 };
 
 fn read_of_pnr() -> Event<'static> {
@@ -57,7 +57,8 @@ fn matched(selection: &str, event: &Event<'_>, raw: &Json) -> (bool, u32) {
         parsed.set(parsed.get() + 1);
         raw.clone()
     };
-    let known = Known { tier: Some(2), case_required: Some(true) };
+    let subject = Some(SubjectToken([7; 16]));
+    let known = Known { tier: Some(2), case_required: Some(true), subject };
     let fields = EventFields::new(event, known, &parse);
     let mut out = Vec::new();
     let scope = set.scope_of_event(event.format, event.kind);
@@ -83,6 +84,7 @@ fn reads_normalised_fields_without_the_raw_record() {
     check("bytes_out|exists: true", &event, false);
     check("destination.host: null", &event, true);
     check("records: 41", &event, false);
+    check(&format!("subject_token: p1.{}", "07".repeat(16)), &event, true);
 }
 
 #[test]
