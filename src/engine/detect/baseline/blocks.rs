@@ -30,6 +30,8 @@ const READS_MIN: u16 = 8;
 const UNITS_MANY: f32 = 6.0;
 /// Hot blocks a day, per unit of budget and 1,000 actors. Beside the lanes' budget.
 const ALLOWED: f64 = 0.03;
+/// The least that is told of, in decades.
+const LEAST: f32 = 4.0;
 /// Actors told of in a day.
 const TOLD_MAX: u16 = 8;
 /// Days for which a record counts as new.
@@ -181,7 +183,7 @@ impl Blocks {
         }
         self.blocks.iter_mut().for_each(|block| *block = Block::default());
         let allowed = ALLOWED * budget * f64::from(actors_a_day.max(100.0)) / 1_000.0;
-        self.tally.turn(allowed as f32);
+        self.tally.turn(allowed as f32, LEAST);
     }
 
     fn judge(&mut self, prefix: u32, number: i64, tag: u32) {

@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_budget_that_changes_moves_the_thresholds_at_the_next_ten_minutes() {
-        let mut peers = shard(10, 2_000);
+        let mut peers = shard(10, 8_000);
         let at = |peers: &Peers| burst(&peers.calibration()).threshold.expect("learned");
         let before = at(&peers);
         peers.advance(10 * BUCKETS_A_DAY, 1.0);

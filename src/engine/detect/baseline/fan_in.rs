@@ -13,14 +13,15 @@ struct Subject {
     /// Day it was first read on, and the last.
     born: u16,
     day: u16,
-    /// Looked at next when its breadth is so much.
+    /// Looked at next when so many have read it.
     judged_at: u16,
     today: Crowd,
     yesterday: Crowd,
     /// Decayed sums of the days' readers and breadth, a tenth of each.
     usual_readers: f32,
     usual_breadth: f32,
-    score: f32,
+    /// By readers, and by breadth.
+    scores: [f32; 2],
 }
 
 /// Who read a subject on a day, each as one of 64 bits: accounts, and the groups (role and unit)
@@ -46,14 +47,15 @@ pub struct FanInHit {
     pub readers: f32,
     pub groups: f32,
     pub usual: f32,
-    pub score: f32,
 }
 
 /// Readers by subject over today and yesterday, in a table of fixed size.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct FanIn {
     subjects: Pages<Subject, SUBJECTS_A_PAGE>,
-    pub tally: Tally,
+    /// By readers, and by breadth: where all are of one unit or two, only readers can stand out, and
+    /// where a site reads the same, only breadth.
+    pub tallies: [Tally; 2],
 }
 
 /// Subjects that are saved together: those of a few places.
@@ -69,10 +71,13 @@ const WORTH_KEPT: u32 = 9;
 const DAY_KEEP: f32 = 0.9;
 /// Readers without whom nothing is looked at.
 const READERS_MIN: f32 = 5.0;
-/// Breadth of two days of a subject nobody is known to read: a site's new ones are read by a few.
-const BREADTH_MIN: f32 = 2.0;
-/// Dispersion of breadth among subjects of the same usual.
-const SIZE: f64 = 10.0;
+/// Readers and breadth of two days of a subject nobody is known to read: a site's new ones are read
+/// by a few.
+const UNKNOWN: [f32; 2] = [0.4, 2.0];
+/// Dispersion of each among subjects of the same usual.
+const SIZES: [f64; 2] = [1.5, 10.0];
+/// The least that is told of by each, in decades.
+const LEAST: [f32; 2] = [4.0, 3.0];
 /// Alerts a day, per unit of budget and 1,000 actors. Beside the lanes' budget.
 const ALLOWED: f64 = 0.03;
 
@@ -160,39 +165,46 @@ impl FanIn {
             entry.today.add(reader);
         }
         let crowd = entry.today.with(entry.yesterday);
-        let breadth = crowd.breadth();
         // Once a subject is told of, so is each further account.
-        let is_told = entry.score > 0.0 && entry.score >= self.tally.threshold();
-        let due = is_told || breadth >= f32::from(entry.judged_at);
+        let told = entry.scores.iter().zip(&self.tallies);
+        let is_told = told.fold(false, |is, (score, tally)| is || *score >= tally.threshold());
+        let due = is_told || crowd.readers() >= f32::from(entry.judged_at);
         if crowd.readers == known.readers || crowd.readers() < READERS_MIN || !due {
             return None;
         }
-        entry.judged_at = (breadth * 1.1) as u16 + 1;
-        let mu = f64::from(BREADTH_MIN + 2.0 * entry.an_ordinary_day(entry.usual_breadth));
-        let score = (-ln_at_least(f64::from(breadth), mu, SIZE) / std::f64::consts::LN_10) as f32;
-        let score = score.max(entry.score);
-        let above = self.tally.rise(entry.score, score);
-        entry.score = score;
+        entry.judged_at = (crowd.readers() * 1.1) as u16 + 1;
+        let seen = [crowd.readers(), crowd.breadth()];
+        let usual = [entry.usual_readers, entry.usual_breadth];
+        let mut above = false;
+        for (n, tally) in self.tallies.iter_mut().enumerate() {
+            let mu = f64::from(UNKNOWN[n] + 2.0 * entry.an_ordinary_day(usual[n]));
+            let ln_tail = ln_at_least(f64::from(seen[n]), mu, SIZES[n]);
+            let score = entry.scores[n].max((-ln_tail / std::f64::consts::LN_10) as f32);
+            above |= tally.rise(entry.scores[n], score);
+            entry.scores[n] = score;
+        }
         above.then(|| FanInHit {
             bits: crowd.ones() | crowd.groups.count_ones() << 8,
             readers: crowd.readers(),
             groups: crowd.groups(),
             usual: 2.0 * entry.an_ordinary_day(entry.usual_readers),
-            score,
         })
     }
 
     /// A day ends for one of so many `shards` that share the subjects.
     pub fn turn(&mut self, budget: f64, actors_a_day: f32, shards: u32) {
         let allowed = ALLOWED * budget * f64::from(actors_a_day.max(100.0)) / 1_000.0;
-        self.tally.turn((allowed / f64::from(shards.max(1))) as f32);
+        let each = (allowed / self.tallies.len() as f64 / f64::from(shards.max(1))) as f32;
+        for (tally, least) in self.tallies.iter_mut().zip(LEAST) {
+            tally.turn(each, least);
+        }
     }
 }
 
 impl FanIn {
     /// Hands out what has changed; the pages are part of the next save if this one fails.
     pub fn save(&mut self, sink: &mut impl PartSink) -> Vec<u32> {
-        sink.put(PartKey::new(HEAD, 0), &(self.subjects.len() as u32, &self.tally));
+        sink.put(PartKey::new(HEAD, 0), &(self.subjects.len() as u32, &self.tallies));
         save_pages(&mut self.subjects, PAGE, sink)
     }
 
@@ -201,10 +213,10 @@ impl FanIn {
     }
 
     pub fn read(parts: &Parts) -> Result<Self, postcard::Error> {
-        let Some((places, tally)) = parts.one(PartKey::new(HEAD, 0))? else {
+        let Some((places, tallies)) = parts.one(PartKey::new(HEAD, 0))? else {
             return Ok(Self::default());
         };
-        Ok(Self { subjects: read_pages(parts, PAGE, places)?, tally })
+        Ok(Self { subjects: read_pages(parts, PAGE, places)?, tallies })
     }
 }
 
@@ -244,7 +256,7 @@ impl Subject {
         self.yesterday = if gone == 1 { self.today } else { Crowd::default() };
         self.today = Crowd::default();
         self.day = day;
-        self.score = 0.0;
+        self.scores = [0.0; 2];
         self.judged_at = 0;
     }
 }

@@ -32,8 +32,6 @@ impl Default for Tally {
 const KEEP: f32 = 0.92;
 /// First turns that are forgotten.
 const BLIND_TURNS: u16 = 4;
-/// The least ever asked for, in decades. Before seven days are known nothing is told.
-const THRESHOLD_MIN: f32 = 3.0;
 /// So far above the threshold, a score says nothing of honest work.
 const BEYOND_DOUBT: f32 = 4.0;
 
@@ -55,7 +53,9 @@ impl Tally {
         self.threshold
     }
 
-    pub fn turn(&mut self, allowed_a_day: f32) {
+    /// A day ends. `least` is what is asked for however quiet the past, in decades; before seven days
+    /// are known nothing is told.
+    pub fn turn(&mut self, allowed_a_day: f32, least: f32) {
         let told =
             self.today.iter().enumerate().filter(|(s, _)| score_of(*s as u16) >= self.threshold);
         self.told = self.told * KEEP + told.map(|(_, &keys)| keys.max(0)).sum::<i32>() as f32;
@@ -84,7 +84,7 @@ impl Tally {
             }
             step -= 1;
         }
-        self.threshold = (score_of(step as u16) + 0.05).max(THRESHOLD_MIN);
+        self.threshold = (score_of(step as u16) + 0.05).max(least);
     }
 }
 
@@ -100,7 +100,7 @@ mod tests {
             (1..=10).for_each(|score| {
                 let _ = tally.rise(0.0, score as f32);
             });
-            tally.turn(2.0);
+            tally.turn(2.0, 4.0);
         }
         assert!((8.0..9.1).contains(&tally.threshold()), "{}", tally.threshold());
     }
