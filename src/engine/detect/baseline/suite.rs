@@ -244,8 +244,7 @@ impl Suite {
         let furthest = news.iter().copied().reduce(|a, b| if b.1 > a.1 { b } else { a });
         let Some((lane, beyond, detector)) = furthest else { return };
         let first = actor.told_day != day;
-        let recent = actor.told_day != 0 && day.saturating_sub(actor.told_day) < REPEAT_DAYS;
-        if on && recent && beyond < actor.told_beyond + REPEAT_ESCALATION {
+        if on && !first && beyond < actor.told_beyond + SAME_DAY_ESCALATION {
             return;
         }
         for (lane, beyond, _) in news {
@@ -348,12 +347,10 @@ impl Suite {
     }
 }
 
-/// Decades by which a lane must have grown to be told again within its memory.
+/// Decades by which a lane must have grown to be told again within its memory, and any lane on
+/// the same day.
 const ESCALATION: f32 = 0.5;
-/// Days on which an actor who was told of is told of again only if by any lane it is so many
-/// decades worse: what is odd about somebody's work is mostly odd for more than a day.
-const REPEAT_DAYS: u16 = 10;
-const REPEAT_ESCALATION: f32 = 1.0;
+const SAME_DAY_ESCALATION: f32 = 1.0;
 /// Days after an alert on which the actor teaches nobody.
 const SUSPECT_DAYS: u16 = 3;
 const STRONGLY_SUSPECT_DAYS: u16 = 10;
