@@ -23,8 +23,8 @@ const LEARNING_ACTOR_DAYS: f32 = 300.0;
 const BLIND_DAYS: u16 = 4;
 /// Times its share that a lane may tell before it is made stricter: breaches are told too.
 const EXCESS_LET_PASS: f64 = 6.0;
-/// Lanes overlap by hardly more than what is told outside them.
-const OVERLAP: f64 = 0.85;
+/// Lanes overlap by less than what is told outside them and by who stays out of the past.
+const OVERLAP: f64 = 0.72;
 /// An actor-day this many decades rarer than the threshold says nothing of honest work.
 const BEYOND_DOUBT: f32 = 1.0;
 
