@@ -26,7 +26,7 @@ struct Subject {
 
 /// Who read a subject on a day, each as one of 64 bits: accounts, and the groups (role and unit)
 /// they belong to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Crowd {
     readers: u64,
     groups: u64,
@@ -165,15 +165,18 @@ impl FanIn {
             entry.today.add(reader);
         }
         let crowd = entry.today.with(entry.yesterday);
-        // Once a subject is told of, so is each further account.
-        let told = entry.scores.iter().zip(&self.tallies);
-        let is_told = told.fold(false, |is, (score, tally)| is || *score >= tally.threshold());
-        let due = is_told || crowd.readers() >= f32::from(entry.judged_at);
-        if crowd.readers == known.readers || crowd.readers() < READERS_MIN || !due {
+        if crowd.readers == known.readers {
             return None;
         }
-        entry.judged_at = (crowd.readers() * 1.1) as u16 + 1;
-        let seen = [crowd.readers(), crowd.breadth()];
+        let readers = crowd.readers();
+        // Once a subject is told of, so is each further account.
+        let mut scored = entry.scores.iter().zip(&self.tallies);
+        let is_told = scored.any(|(score, tally)| *score >= tally.threshold());
+        if readers < READERS_MIN || !(is_told || readers >= f32::from(entry.judged_at)) {
+            return None;
+        }
+        entry.judged_at = (readers * 1.1) as u16 + 1;
+        let seen = [readers, crowd.breadth()];
         let usual = [entry.usual_readers, entry.usual_breadth];
         let mut above = false;
         for (n, tally) in self.tallies.iter_mut().enumerate() {
@@ -185,7 +188,7 @@ impl FanIn {
         }
         above.then(|| FanInHit {
             bits: crowd.ones() | crowd.groups.count_ones() << 8,
-            readers: crowd.readers(),
+            readers,
             groups: crowd.groups(),
             usual: 2.0 * entry.an_ordinary_day(entry.usual_readers),
         })
