@@ -26,7 +26,11 @@ impl Installation {
     fn new(broker: &SharedBroker, name: &str, partitions: i32, kafka: &str) -> Self {
         let setup = Setup::new(&broker.lock(), name, &[("access", partitions)]);
         std::fs::write(setup.path("key"), "0123456789abcdef0123456789abcdef").unwrap();
-        let rest = "[privacy]\npseudonym_key = { file = \"key\" }\n";
+        // Who is told of teaches nobody for days. Nobody here works at odd hours, so who would be
+        // told of for them is chance, and not what is compared.
+        let rest = "[privacy]\npseudonym_key = { file = \"key\" }\n\
+                    [detect]\nbudget_per_1000_actors_day = 10\n\
+                    [detect.baseline]\nsession_start = \"shadow\"\n";
         setup.configure(broker.lock().bootstrap(), kafka, rest);
         let monitor = Some(Monitor::start(&setup.config()));
         Self { setup, monitor, partitions }
@@ -149,11 +153,11 @@ fn eight_partitions_hold_officers_to_what_one_does() {
     });
     assert_eq!(eight.metric(r#"tidewaiter_peers_partitions{of="in_force_least"}"#), Ok(7.0));
     assert_eq!(one.metric(r#"tidewaiter_peers_partitions{of="in_force_most"}"#), Ok(0.0));
-    // Each officer counts once, wherever, but for the days on which who was told of is left out.
+    // Each officer counts once, wherever.
     let days = "tidewaiter_calibration_actor_days";
     until("each officer counts once, wherever", || {
         let (in_one, in_eight) = (one.metric(days)?, eight.metric(days)?);
-        match (in_one / in_eight - 1.0).abs() < 0.03 {
+        match (in_one / in_eight - 1.0).abs() < 0.01 {
             true => Ok(()),
             false => Err(format!("{in_one} {in_eight}")),
         }
@@ -162,10 +166,7 @@ fn eight_partitions_hold_officers_to_what_one_does() {
     // Of the first days each partition ranked its own few alone.
     for (lane, threshold) in &of_one {
         let apart = (threshold - of_eight[lane]).abs();
-        // At the least that is ever told of, what is compared is how rare that is: nobody here has
-        // worked at odd hours, and each goes on from its own few.
-        let within = if *lane == "off_hours" { 1.0 } else { 0.5 };
-        assert!(apart < within, "{lane}: {threshold} {}", of_eight[lane]);
+        assert!(apart < 0.75, "{lane}: {threshold} {}", of_eight[lane]);
     }
     let (of_one, of_eight) = (one.end(), eight.end());
     let (in_one, in_eight) = (odd(&of_one), odd(&of_eight));
