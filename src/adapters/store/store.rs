@@ -49,7 +49,7 @@ impl StoreError {
 const READERS_MAX: u32 = 4;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Sqlite,
     Postgres,
 }
@@ -61,7 +61,7 @@ const CONNECT_MAX: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 pub struct Store {
     pub(super) pool: AnyPool,
-    kind: Kind,
+    pub(super) kind: Kind,
 }
 
 /// What has changed since a revision, for the live stream.
