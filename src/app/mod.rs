@@ -27,8 +27,8 @@ pub use backtest::{
     Backtest, PastIncidents, Trial, backtest_files, backtest_kafka, closed_incidents,
 };
 pub use engine_settings::{
-    Loaded, SettingsError, is_rule, load_dialect, load_settings, load_settings_with, read_rules,
-    shipped_rules, shipped_tests,
+    Loaded, SettingsError, is_rule, load_dialect, load_regimes, load_settings, load_settings_with,
+    read_rules, shipped_rules, shipped_tests,
 };
 pub use explain::{
     Difference, ExplainKafkaError, FromKafka, Retrace, Retraced, Seen, differences, explain_files,

@@ -8,9 +8,9 @@ use clap::{Args, Subcommand};
 
 use super::exit::{Exit, Failure, OrExit};
 use crate::adapters::store::{IncidentFilter, Store};
-use crate::app::open_store;
+use crate::app::{load_regimes, open_store};
 use crate::config::{Config, Purpose, StoreConfig, load};
-use crate::engine::cases::Recorded;
+use crate::engine::cases::Regimes;
 use crate::engine::model::Severity;
 use crate::engine::timeline::export::{ExportFormat, Manifest, write};
 use crate::engine::timeline::{tell, visible, visible_json};
@@ -134,7 +134,12 @@ pub fn timeline(arguments: &TimelineArguments) -> Result<Exit, Failure> {
     }
     with_store(&arguments.place, async |store| {
         let incident = find(&store, &arguments.id).await?;
-        let acts = store.acts(&incident.id).await?.iter().map(Recorded::entry).collect();
+        let regimes = match &arguments.place.config {
+            Some(config) => load_regimes(&load(config, Purpose::Replay)?)?,
+            None => Regimes::default(),
+        };
+        let acts = store.acts(&incident.id).await?;
+        let acts = acts.iter().map(|act| act.entry(&regimes)).collect();
         let folds = arguments.fold.unwrap_or(arguments.format.folds_by_default());
         let story = store.story(&incident.id, acts, (None, None));
         let format = arguments.format;

@@ -75,10 +75,14 @@ pub struct Served {
     text: String,
 }
 
-impl From<Recorded> for Served {
-    fn from(recorded: Recorded) -> Self {
-        Self { text: recorded.sentence(), recorded }
+impl Served {
+    pub fn new(recorded: Recorded, app: &App) -> Self {
+        Self { text: recorded.sentence(&app.settings.regimes), recorded }
     }
+}
+
+fn served(acts: Vec<Recorded>, app: &App) -> Vec<Served> {
+    acts.into_iter().map(|act| Served::new(act, app)).collect()
 }
 
 /// What was done, and where the case stands now.
@@ -191,7 +195,7 @@ pub async fn list(
     app.store.incident(&id).await?.ok_or_else(unknown)?;
     let acts = app.store.acts(&id).await?;
     let case = Case::of(&id, &acts);
-    Ok(Json(ActList { case, acts: acts.into_iter().map(Served::from).collect() }))
+    Ok(Json(ActList { case, acts: served(acts, &app) }))
 }
 
 /// Everything done by anybody, to any incident or none, the last first.
@@ -220,7 +224,7 @@ pub async fn audit(State(app): State<App>, uri: Uri) -> Result<Json<Audit>, ApiE
     let more = acts.len() > limit as usize;
     acts.truncate(limit as usize);
     let next = acts.last().filter(|_| more).map(|act| act.number.to_string());
-    Ok(Json(Audit { items: acts.into_iter().map(Served::from).collect(), next }))
+    Ok(Json(Audit { items: served(acts, &app), next }))
 }
 
 fn checked(app: &App, act: &Act, by: &str) -> Result<(), ApiError> {
@@ -269,7 +273,7 @@ async fn perform(
     let done = app.store.act(incident, by, now(), act, seen).await?;
     let benign = matches!(done.act.act, Act::Resolve { resolution: Resolution::Benign, .. });
     let proposal = benign.then(|| format!("/api/v1/incidents/{incident}/exception-proposal"));
-    Ok(Acted { act: done.act.into(), case: done.case, proposal })
+    Ok(Acted { act: Served::new(done.act, app), case: done.case, proposal })
 }
 
 impl From<ActError> for ApiError {

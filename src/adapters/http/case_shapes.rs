@@ -289,7 +289,16 @@ pub struct KeptException {
 pub struct ExceptionList {
     pub exceptions: Vec<KeptException>,
     /// Those of the file, which the API cannot change.
-    pub file: Vec<Exception>,
+    pub file: Vec<FileException>,
+}
+
+/// An exception of the file.
+#[derive(ToSchema)]
+pub struct FileException {
+    #[serde(flatten)]
+    pub exception: Exception,
+    /// `holding` or `expired`.
+    pub state: String,
 }
 
 #[derive(ToSchema)]

@@ -118,7 +118,7 @@ pub async fn notification(
     let (case, now) = (Case::of(&id, &acts), now());
     let clocks = regimes.clocks(&case, now);
     let left = left(&app, &incident, &findings_of(&app, &id, DETAILS_MAX).await?).sentence();
-    let draft = Notification::draft(regime, &incident, &left, &case, &acts, clocks, now);
+    let draft = Notification::draft((regime, regimes), &incident, &left, &case, &acts, clocks, now);
     let told = |kind: &'static str, text: String| ([(header::CONTENT_TYPE, kind)], text);
     Ok(match format {
         "json" => Json(draft).into_response(),

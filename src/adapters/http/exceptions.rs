@@ -61,7 +61,14 @@ pub struct Listed {
 pub struct List {
     exceptions: Vec<Listed>,
     /// Those of the file, which the API cannot change.
-    file: Vec<Exception>,
+    file: Vec<OfFile>,
+}
+
+#[derive(Serialize)]
+struct OfFile {
+    #[serde(flatten)]
+    exception: Exception,
+    state: &'static str,
 }
 
 #[derive(Serialize)]
@@ -91,7 +98,11 @@ pub async fn list(State(app): State<App>, uri: Uri) -> Result<Json<List>, ApiErr
     let exceptions: Vec<Listed> = app.store.exceptions().await?.into_iter().map(listed).collect();
     let mut file = app.telemetry.exceptions();
     file.retain(|one| exceptions.iter().all(|listed| listed.kept.exception != *one));
-    Ok(Json(List { exceptions, file }))
+    let file = file.into_iter().map(|exception| {
+        let state = state(&exception, false);
+        OfFile { exception, state }
+    });
+    Ok(Json(List { exceptions, file: file.collect() }))
 }
 
 /// Adds an exception: within seconds every detector holds back the findings it fits.
@@ -199,12 +210,16 @@ async fn since(store: &Store) -> Result<EventTime, StoreError> {
 }
 
 fn listed(kept: KeptException) -> Listed {
-    let state = match (kept.revoked, kept.exception.expires <= now()) {
+    let state = state(&kept.exception, kept.revoked);
+    Listed { kept, state }
+}
+
+fn state(exception: &Exception, revoked: bool) -> &'static str {
+    match (revoked, exception.expires <= now()) {
         (true, _) => "revoked",
         (false, true) => "expired",
         (false, false) => "holding",
-    };
-    Listed { kept, state }
+    }
 }
 
 pub(super) fn named(by: String) -> Result<String, ApiError> {

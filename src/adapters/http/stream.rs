@@ -180,7 +180,7 @@ impl Watched {
         let cases = app.store.cases(&ids).await?;
         for act in acts {
             let case = act.incident.as_ref().and_then(|id| cases.get(id)).cloned();
-            tell(app, "act", &ActTold { act: act.into(), case });
+            tell(app, "act", &ActTold { act: Served::new(act, app), case });
         }
         self.act = last;
         self.stale = true;

@@ -18,7 +18,6 @@ use super::parameters::{Parameters, refused};
 use super::shapes;
 use super::state::App;
 use crate::adapters::store::{Span, Story};
-use crate::engine::cases::Recorded;
 use crate::engine::model::{Entry, EntryKind, EventTime, Incident};
 use crate::engine::timeline::export::{self, ExportFormat};
 use crate::engine::timeline::{Line, lines, tell, unfold};
@@ -116,7 +115,8 @@ pub async fn timeline(
     let incident = app.store.incident(&id).await?.ok_or_else(incidents::unknown)?;
     let permit = app.timelines.clone().acquire_owned().await;
     let permit = permit.map_err(|_| ApiError::unavailable("the server is ending"))?;
-    let acts: Vec<Entry> = app.store.acts(&id).await?.iter().map(Recorded::entry).collect();
+    let acts = app.store.acts(&id).await?;
+    let acts: Vec<Entry> = acts.iter().map(|act| act.entry(&app.settings.regimes)).collect();
     // The first lines of a long story need not wait until its last entry has been read.
     let total = match asked.is_everything() {
         true => Some(app.store.entry_count(&id).await? + acts.len() as u64),

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::clock::Regimes;
 use super::silence::Silence;
 use crate::engine::detect::Exception;
 use crate::engine::model::{Entry, EntryKind, EventTime, FindingId, IncidentId, Source};
@@ -297,7 +298,7 @@ impl Act {
     }
 
     /// What was done, after the name of who did it.
-    fn sentence(&self) -> String {
+    fn sentence(&self, known: &Regimes) -> String {
         let note = |note: &Option<String>| {
             note.as_ref().map_or_else(String::new, |note| format!(": {note}"))
         };
@@ -317,13 +318,15 @@ impl Act {
             Self::Undo { act } => format!("undid act {act}"),
             Self::Aware { at, regimes, reason } => {
                 let at = at.map_or_else(String::new, |at| format!(" as of {at}"));
-                format!("decided that we are aware{at} ({}): {reason}", regimes.join(", "))
+                let names: Vec<&str> = regimes.iter().map(|id| known.name(id)).collect();
+                format!("decided that we are aware{at} ({}): {reason}", names.join(", "))
             }
             Self::Notified { regime, phase, at, reference } => {
                 let at = at.map_or_else(String::new, |at| format!(" at {at}"));
                 let reference =
                     reference.as_ref().map_or_else(String::new, |r| format!(", reference {r}"));
-                format!("notified{at}: {regime}, {phase}{reference}")
+                let (law, step) = (known.name(regime), known.phase_name(regime, phase));
+                format!("notified{at}: {law}, {step}{reference}")
             }
             Self::Absorb { incident } => format!("said that incident {incident} is this one too"),
             Self::Split { finding } => format!("said that finding {finding} does not belong here"),
@@ -331,7 +334,8 @@ impl Act {
                 format!("took over what was done to incident {incident}, absorbed by this one")
             }
             Self::ClockWarned { regime, phase, due } => {
-                format!("warned that the clock of {regime}, {phase}, runs out at {due}")
+                let (law, step) = (known.name(regime), known.phase_name(regime, phase));
+                format!("warned that the clock of {law}, {step}, runs out at {due}")
             }
             Self::AddException { id, exception } => {
                 format!("added exception {id} until {}: {}", exception.expires, exception.reason)
@@ -372,12 +376,13 @@ fn short(id: &str) -> &str {
 }
 
 impl Recorded {
-    pub fn sentence(&self) -> String {
-        format!("{} {}", self.by, self.act.sentence())
+    /// `known` are the regimes it may name.
+    pub fn sentence(&self, known: &Regimes) -> String {
+        format!("{} {}", self.by, self.act.sentence(known))
     }
 
     /// The act as an entry of the incident's timeline.
-    pub fn entry(&self) -> Entry {
+    pub fn entry(&self, known: &Regimes) -> Entry {
         Entry {
             time: self.time,
             kind: EntryKind::Act,
@@ -386,7 +391,7 @@ impl Recorded {
                 Act::Resolve { resolution, .. } => resolution.name().to_owned(),
                 _ => "done".to_owned(),
             },
-            text: self.sentence(),
+            text: self.sentence(known),
             ..Entry::at(Source::Monitor { monitor: format!("act {}", self.number) })
         }
     }

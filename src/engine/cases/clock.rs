@@ -129,6 +129,17 @@ impl Regimes {
         self.0.iter().find(|regime| regime.id == id)
     }
 
+    /// What people call a regime; its id where it is none of these.
+    pub fn name<'a>(&'a self, id: &'a str) -> &'a str {
+        self.get(id).map_or(id, |regime| &regime.name)
+    }
+
+    /// The same of one of its phases.
+    pub fn phase_name<'a>(&'a self, id: &str, phase: &'a str) -> &'a str {
+        let mut phases = self.get(id).into_iter().flat_map(|regime| &regime.phase);
+        phases.find(|known| known.id == phase).map_or(phase, |known| &known.name)
+    }
+
     /// Every clock the case has started, in the order of the regimes and their phases.
     pub fn clocks(&self, case: &Case, now: EventTime) -> Vec<Clock> {
         self.0.iter().flat_map(|regime| regime.clocks(case, now)).collect()

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
-use super::clock::{Clock, Regime};
+use super::clock::{Clock, Regime, Regimes};
 use super::{Case, Recorded, Resolution};
 use crate::engine::model::{EventTime, Incident};
 use crate::engine::timeline::{escaped, visible};
@@ -35,9 +35,9 @@ pub struct Notification {
 }
 
 impl Notification {
-    /// `left` says whether what was read has left the network.
+    /// `regime` is one of those `known`; `left` says whether what was read has left the network.
     pub fn draft(
-        regime: &Regime,
+        (regime, known): (&Regime, &Regimes),
         incident: &Incident,
         left: &str,
         case: &Case,
@@ -50,7 +50,7 @@ impl Notification {
             awareness(regime, case),
             numbers(incident),
             consequences(incident),
-            measures(case, acts),
+            measures(case, acts, known),
             contact(case),
         ];
         let gaps = items.iter().map(|item| item.gaps.len() as u64).sum();
@@ -174,7 +174,8 @@ fn awareness(regime: &Regime, case: &Case) -> NotificationItem {
 fn numbers(incident: &Incident) -> NotificationItem {
     let people = match incident.subjects_error {
         error if error > 0.0 => {
-            format!("About {} people and consignments (± {:.1}%)", incident.subjects, error * 100.0)
+            let about = grouped(incident.subjects);
+            format!("About {about} people and consignments (± {:.1}%)", error * 100.0)
         }
         _ => counted(incident.subjects, "person or consignment", "people and consignments"),
     };
@@ -211,7 +212,7 @@ fn consequences(incident: &Incident) -> NotificationItem {
     item("Likely consequences", lines, &gaps)
 }
 
-fn measures(case: &Case, acts: &[Recorded]) -> NotificationItem {
+fn measures(case: &Case, acts: &[Recorded], known: &Regimes) -> NotificationItem {
     let done = ["acknowledge", "investigate", "contain", "resolve", "reopen", "notified"];
     let undone: Vec<i64> = acts
         .iter()
@@ -223,7 +224,7 @@ fn measures(case: &Case, acts: &[Recorded]) -> NotificationItem {
     let mut lines: Vec<String> = acts
         .iter()
         .filter(|act| done.contains(&act.act.name()) && !undone.contains(&act.number))
-        .map(|act| format!("{}: {}", act.time, act.sentence()))
+        .map(|act| format!("{}: {}", act.time, act.sentence(known)))
         .collect();
     lines.push(format!("State of the incident: {}", case.state.name()));
     item(
@@ -243,7 +244,20 @@ fn contact(case: &Case) -> NotificationItem {
 }
 
 fn counted(n: u64, one: &str, many: &str) -> String {
-    format!("{n} {}", if n == 1 { one } else { many })
+    format!("{} {}", grouped(n), if n == 1 { one } else { many })
+}
+
+/// `1,234,567`.
+fn grouped(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
 }
 
 fn listed(all: &[String]) -> String {
@@ -260,4 +274,23 @@ fn plain(text: &str) -> String {
         out.push(c);
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(n: u64, told: &str) {
+        assert_eq!(counted(n, "record", "records"), told);
+    }
+
+    #[test]
+    fn large_numbers_are_told_in_groups_of_three() {
+        check(1, "1 record");
+        check(999, "999 records");
+        check(1_000, "1,000 records");
+        check(12_345, "12,345 records");
+        check(1_234_567, "1,234,567 records");
+    }
 }

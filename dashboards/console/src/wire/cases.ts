@@ -200,10 +200,14 @@ export interface KeptException extends Exception {
   state: 'holding' | 'expired' | 'revoked';
 }
 
+export interface FileException extends Exception {
+  state: 'holding' | 'expired';
+}
+
 export interface ExceptionList {
   exceptions: KeptException[];
   /** Those of the file, which the API cannot change. */
-  file: Exception[];
+  file: FileException[];
 }
 
 /** False incidents per 1,000 actors and day that people can live with. */

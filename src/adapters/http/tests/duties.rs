@@ -82,6 +82,7 @@ async fn a_draft_is_filled_from_the_incident_and_marks_its_gaps() {
         "ann acknowledged",
         "Article 33",
         "due 20",
+        "ann decided that we are aware (GDPR): certain",
     ] {
         assert!(text.contains(part), "{part} not in {text}");
     }

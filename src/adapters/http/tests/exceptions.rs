@@ -179,4 +179,5 @@ async fn those_of_the_file_are_listed_apart() {
     assert_eq!(listed["exceptions"][0]["id"], added["id"]);
     assert_eq!(listed["file"].as_array().map(Vec::len), Some(1));
     assert_eq!(listed["file"][0]["rule"], "r");
+    assert_eq!(listed["file"][0]["state"], "expired");
 }
