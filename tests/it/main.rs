@@ -61,6 +61,7 @@ mod saved_state;
 mod scenarios;
 mod silence;
 mod silences;
+mod sink_troubles;
 mod sinks;
 mod store;
 mod store_cases;

@@ -1,5 +1,8 @@
 //! Notices in the store, in both databases.
 
+use std::sync::{Arc, Mutex};
+
+use axum::http::StatusCode;
 use serde_json::Value;
 use tidewaiter::adapters::notify::{
     NotifyConfig, SINK_GONE, Sink, deliver_due, fold_due, let_go_due, notices, repeat_due,
@@ -70,18 +73,34 @@ async fn of_a_removed_sink(store: Store) {
 
 const HOUR: i64 = 3_600_000;
 
-/// A receiver that takes everything.
-async fn receiver() -> (String, std::sync::Arc<std::sync::Mutex<Vec<Value>>>) {
-    let seen = std::sync::Arc::<std::sync::Mutex<Vec<Value>>>::default();
-    let kept = std::sync::Arc::clone(&seen);
+/// What a receiver took.
+type Heard = Arc<Mutex<Vec<Value>>>;
+/// `KIND INCIDENT` of what a receiver answers with 500; `*` for everything.
+type Refused = Arc<Mutex<Vec<String>>>;
+
+/// A receiver that takes everything but what it is told to refuse.
+async fn receiver() -> (String, Heard, Refused) {
+    let (seen, refused) = (Heard::default(), Refused::default());
+    let (kept, refusing) = (Arc::clone(&seen), Arc::clone(&refused));
     let take = move |body: String| async move {
-        kept.lock().unwrap().push(serde_json::from_str(&body).unwrap());
+        let notice: Value = serde_json::from_str(&body).unwrap();
+        if refusing.lock().unwrap().iter().any(|one| one == "*" || *one == words(&notice)) {
+            return StatusCode::INTERNAL_SERVER_ERROR;
+        }
+        kept.lock().unwrap().push(notice);
+        StatusCode::OK
     };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/hook", listener.local_addr().unwrap());
     let app = axum::Router::new().route("/hook", axum::routing::post(take));
     tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
-    (url, seen)
+    (url, seen, refused)
+}
+
+/// Kind and incident of a notice.
+fn words(notice: &Value) -> String {
+    let word = |field: &str| notice[field].as_str().unwrap_or_default();
+    format!("{} {}", word("kind"), word("incident"))
 }
 
 /// A correlator's side of the story: incidents into the store, notices with them.
@@ -90,7 +109,8 @@ pub struct World {
     pub office: Office,
     config: NotifyConfig,
     sink: Sink,
-    heard: std::sync::Arc<std::sync::Mutex<Vec<Value>>>,
+    pub heard: Heard,
+    refused: Refused,
     _folder: tempfile::TempDir,
 }
 
@@ -99,7 +119,7 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let secret = folder.path().join("secret");
         std::fs::write(&secret, "a secret of the test's own").unwrap();
-        let (url, heard) = receiver().await;
+        let (url, heard, refused) = receiver().await;
         let config: NotifyConfig = toml::from_str(&format!(
             "console_url = \"https://console.example\"\n[[sink]]\nname = \"desk\"\n\
              kind = \"webhook\"\nurl = \"{url}\"\nsecret = {{ file = {secret:?} }}\n{rest}"
@@ -107,7 +127,7 @@ impl World {
         .unwrap();
         let sink = Sink::new(&config.sink[0]).unwrap();
         let office = store.take_office().await.unwrap();
-        Self { store, office, config, sink, heard, _folder: folder }
+        Self { store, office, config, sink, heard, refused, _folder: folder }
     }
 
     /// An incident opens at `event_ms`, as it is found at `now_ms`.
@@ -139,7 +159,7 @@ impl World {
     pub async fn look(&self, now_ms: i64) -> NoticeCounts {
         let (store, office) = (&self.store, self.office);
         let mut counts = NoticeCounts::default();
-        let_go_due("desk", store, office, now_ms).await.unwrap();
+        counts.folded += let_go_due(&self.config, "desk", store, office, now_ms).await.unwrap();
         counts.folded += fold_due(&self.config, "desk", store, office, now_ms).await.unwrap();
         repeat_due(&self.config, &self.config.sink[0], store, office, now_ms).await.unwrap();
         deliver_due(&self.config, &self.sink, store, office, now_ms, &mut counts).await.unwrap();
@@ -148,10 +168,17 @@ impl World {
 
     /// Kind and incident of what was heard since the last time.
     pub fn heard(&self) -> Vec<String> {
-        let mut heard = self.heard.lock().unwrap();
-        let word = |notice: Value, field: &str| notice[field].as_str().unwrap().to_owned();
-        let said = |n: Value| format!("{} {}", word(n.clone(), "kind"), word(n, "incident"));
-        heard.drain(..).map(said).collect()
+        self.told().iter().map(words).collect()
+    }
+
+    /// What was heard since the last time.
+    pub fn told(&self) -> Vec<Value> {
+        std::mem::take(&mut *self.heard.lock().unwrap())
+    }
+
+    /// From now on the receiver refuses these, `KIND INCIDENT`; `*` for everything.
+    pub fn refuses(&self, these: &[&str]) {
+        *self.refused.lock().unwrap() = these.iter().map(|one| (*one).to_owned()).collect();
     }
 }
 

@@ -68,6 +68,9 @@ pub struct SinkConfig {
     /// Of those, what this fits; nothing for all.
     #[serde(default)]
     pub only: Matcher,
+    /// How long the first notice of an incident waits for what follows at once, to be told with it.
+    #[serde(default)]
+    pub group_wait_s: u32,
     /// Tells again of what is open and nobody has taken up; 0 never.
     #[serde(default)]
     pub repeat_s: u32,
@@ -102,6 +105,7 @@ const NAME_MAX: usize = 40;
 const SINKS_MAX: usize = 32;
 const RECIPIENTS_MAX: usize = 50;
 const REPEAT_MIN_S: u32 = 300;
+const GROUP_WAIT_MAX_S: u32 = 600;
 
 impl NotifyConfig {
     pub fn check(&self, problems: &mut Problems) {
@@ -183,6 +187,16 @@ impl SinkConfig {
             format!("must be 1 to {NAME_MAX} letters, digits, - and _")
         });
         self.check_keys(key, problems);
+        problems.require(
+            self.group_wait_s <= GROUP_WAIT_MAX_S,
+            &format!("{key}.group_wait_s"),
+            || {
+                format!(
+                    "must be 0 (tell at once) to {GROUP_WAIT_MAX_S} seconds, got {}",
+                    self.group_wait_s
+                )
+            },
+        );
         let repeat = self.repeat_s == 0 || self.repeat_s >= REPEAT_MIN_S;
         problems.require(repeat, &format!("{key}.repeat_s"), || {
             format!("must be 0 (never) or {REPEAT_MIN_S} seconds and more, got {}", self.repeat_s)

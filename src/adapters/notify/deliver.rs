@@ -1,6 +1,6 @@
 //! From the store to the sinks, one task a sink.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,15 +8,20 @@ use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::{Attempt, Facts, NotifyConfig, Sink, SinkConfig, fold_due, kept_back, kept_now};
+use super::gather::{self, First, first_word};
+use super::{
+    Attempt, Facts, NotifyConfig, Sink, SinkConfig, fold_due, kept_back, kept_now, let_go_due,
+};
 use crate::adapters::store::{
-    HeldBack, NoticeCount, NoticeState, Office, Store, StoreError, StoredNotice,
+    HeldBack, KeptSilence, NoticeCount, NoticeState, Office, Store, StoreError, StoredNotice,
 };
 use crate::adapters::telemetry::{AlertLoad, NoticeCounts, NoticesKept, Telemetry, now};
 use crate::engine::model::{EventTime, IdHasher};
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 const PART_MAX: u32 = 50;
+/// No attempt is begun later than this in a look.
+const ROUND_MAX: Duration = Duration::from_secs(5);
 /// Between two attempts: doubled from the first to the last.
 const PAUSE_MIN_MS: i64 = 2_000;
 const PAUSE_MAX_MS: i64 = 600_000;
@@ -109,10 +114,15 @@ impl Desk {
         counts: &mut NoticeCounts,
     ) -> Result<(), StoreError> {
         let (store, office, now_ms) = (&self.store, self.office, now().millis());
-        let_go_due(&sink.name, store, office, now_ms).await?;
-        counts.folded += fold_due(&self.config, &sink.name, store, office, now_ms).await?;
-        repeat_due(&self.config, config, store, office, now_ms).await?;
-        deliver_due(&self.config, sink, store, office, now_ms, counts).await
+        let let_go = let_go_due(&self.config, &sink.name, store, office, now_ms).await;
+        let folded = fold_due(&self.config, &sink.name, store, office, now_ms).await;
+        let repeated = repeat_due(&self.config, config, store, office, now_ms).await;
+        let delivered = deliver_due(&self.config, sink, store, office, now_ms, counts).await;
+        // What goes wrong with one of these keeps none of the others from being done.
+        for told_in_one in [&let_go, &folded] {
+            counts.folded += told_in_one.as_ref().copied().unwrap_or_default();
+        }
+        let_go.and(folded).and(repeated).and(delivered)
     }
 
     /// Gives up what waits for no sink, and tells the telemetry what there is.
@@ -168,7 +178,8 @@ fn kept(counts: &[NoticeCount], now_ms: i64) -> BTreeMap<String, NoticesKept> {
     kept
 }
 
-/// One attempt at everything that is due at `now_ms`; `counts` grows by what it came to.
+/// One attempt at what is due at `now_ms`; `counts` grows by what it came to. Where the sink is slow,
+/// some of it is left to the next look, by which others may be due, and silences made or ended.
 pub async fn deliver_due(
     config: &NotifyConfig,
     sink: &Sink,
@@ -177,40 +188,104 @@ pub async fn deliver_due(
     now_ms: i64,
     counts: &mut NoticeCounts,
 ) -> Result<(), StoreError> {
-    let age_max_ms = i64::from(config.age_max_s) * 1_000;
+    let started = Instant::now();
     let due = store.notices_due(&sink.name, now_ms, PART_MAX).await?;
     let silences = if due.is_empty() { Vec::new() } else { store.silences_at(now_ms).await? };
+    let mut round = Round { config, sink, store, office, now_ms, silences, tried: BTreeSet::new() };
     for notice in due {
-        let facts = serde_json::from_str::<Facts>(&notice.payload).ok();
-        if let Some(facts) = &facts {
+        // Where it has waited for an earlier one of its incident for long, that one is tried with it.
+        let before = store.notices_before(&notice).await?;
+        for notice in before.into_iter().chain([notice]) {
+            if round.tried.insert(notice.key.clone()) {
+                round.take(notice, counts).await?;
+            }
+            if started.elapsed() >= ROUND_MAX {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// One look at what is due at a sink.
+struct Round<'a> {
+    config: &'a NotifyConfig,
+    sink: &'a Sink,
+    store: &'a Store,
+    office: Office,
+    now_ms: i64,
+    silences: Vec<KeptSilence>,
+    /// Keys of what was looked at.
+    tried: BTreeSet<String>,
+}
+
+impl Round<'_> {
+    async fn take(
+        &self,
+        mut notice: StoredNotice,
+        counts: &mut NoticeCounts,
+    ) -> Result<(), StoreError> {
+        let Self { config, sink, store, office, now_ms, .. } = *self;
+        if let Some(facts) = gather::read(&notice) {
             let incident = store.incident(&notice.incident).await?;
-            let by = kept_back(config, &silences, facts, incident.as_ref(), &sink.name, now_ms);
+            let silences = &self.silences;
+            let by = kept_back(config, silences, &facts, incident.as_ref(), &sink.name, now_ms);
             if let Some(kept) = by {
                 let (silence, until_ms) = (kept.silence.as_deref(), kept.until_ms);
                 let held = HeldBack { silence, until_ms, reason: &kept.reason };
                 store.hold_notice_back(&notice, held, now_ms, office).await?;
                 counts.silenced += 1;
-                continue;
+                return Ok(());
             }
             if facts.ends() && follows(store, &notice, office, counts).await? {
-                continue;
+                return Ok(());
+            }
+            if let Some(of) = config.sink.iter().find(|of| of.name == sink.name) {
+                match first_word(config, of, store, notice, now_ms, office, counts).await? {
+                    First::Waits => return Ok(()),
+                    First::Goes(first) => notice = first,
+                }
             }
         }
-        let Err(error) = attempt(sink, store, &notice, now_ms).await? else {
+        self.attempt(notice, counts).await
+    }
+
+    async fn attempt(
+        &self,
+        mut notice: StoredNotice,
+        counts: &mut NoticeCounts,
+    ) -> Result<(), StoreError> {
+        let Self { config, sink, store, office, now_ms, .. } = *self;
+        let before = match notice.incident.as_str() {
+            "" => None,
+            incident => store.told(&sink.name, incident).await?,
+        };
+        let before = before.and_then(|facts| serde_json::from_str::<Facts>(&facts).ok());
+        let mut facts = gather::read(&notice);
+        // The sink was told something later meanwhile: nobody is to go by what was true before.
+        let is_late = |(facts, before): (&Facts, &Facts)| {
+            facts.begins() && before.time > facts.time && before.severity != facts.severity
+        };
+        if facts.as_ref().zip(before.as_ref()).is_some_and(is_late) {
+            notice.payload = gather::up_to_date(config, &notice, store).await?;
+            facts = gather::read(&notice);
+        }
+        let Err(error) = send(sink, &notice, before, now_ms).await else {
             let ends = facts.as_ref().is_some_and(|facts| facts.ends());
             let what = facts.map_or_else(String::new, |facts| facts.said());
             store.notice_delivered(&notice, ends, &what, now_ms, office).await?;
             counts.delivered += 1;
-            continue;
+            return Ok(());
         };
         let next_ms = now_ms + pause_ms(&notice);
+        let age_max_ms = i64::from(config.age_max_s) * 1_000;
         let next = (next_ms - notice.created_ms <= age_max_ms).then_some(next_ms);
         tracing::warn!(sink = sink.name, error, given_up = next.is_none(), "a notice failed");
         store.notice_failed(&notice, &error, next, office).await?;
         counts.failed += 1;
         counts.dead += u64::from(next.is_none());
+        Ok(())
     }
-    Ok(())
 }
 
 /// Whether nobody needs to hear that an incident is quiet, having been kept from hearing of it.
@@ -232,25 +307,6 @@ async fn follows(
     Ok(true)
 }
 
-/// After a silence, what still goes on is told; the rest stays as it is, for whoever lists it.
-pub async fn let_go_due(
-    sink: &str,
-    store: &Store,
-    office: Office,
-    now_ms: i64,
-) -> Result<(), StoreError> {
-    for (notice, goes_on) in store.silences_ended(sink, now_ms, PART_MAX).await? {
-        let ends = serde_json::from_str::<Facts>(&notice.payload).is_ok_and(|facts| facts.ends());
-        if goes_on && !ends {
-            store.let_notice_go(&notice, now_ms, office).await?;
-        } else {
-            let (state, reason) = (NoticeState::Silenced, &notice.last_error);
-            store.keep_notice_back(&notice, state, reason, None, office).await?;
-        }
-    }
-    Ok(())
-}
-
 /// Incidents that are open and nobody has taken up are told of again.
 pub async fn repeat_due(
     config: &NotifyConfig,
@@ -263,6 +319,7 @@ pub async fn repeat_due(
         return Ok(());
     }
     let until_ms = now_ms - i64::from(sink.repeat_s) * 1_000;
+    let silences = store.silences_at(now_ms).await?;
     for told in store.told_until(&sink.name, until_ms, PART_MAX).await? {
         let Some(incident) = store.incident(&told.incident).await? else { continue };
         let time = EventTime::from_millis(now_ms).unwrap_or_default();
@@ -271,6 +328,12 @@ pub async fn repeat_due(
             detectors: before.detectors,
             ..Facts::of(&incident, "still_open", time, config)
         };
+        let silenced = kept_back(config, &silences, &facts, Some(&incident), &sink.name, now_ms);
+        if silenced.is_some() {
+            // It is not owed afterwards for each time it was not told, but once.
+            store.told_at(&sink.name, &told.incident, now_ms, office).await?;
+            continue;
+        }
         let key = IdHasher::new("still_open")
             .part(told.incident.as_bytes())
             .part(&told.time_ms.to_le_bytes())
@@ -283,28 +346,19 @@ pub async fn repeat_due(
 }
 
 /// What the sink said against it, where it did.
-async fn attempt(
+async fn send(
     sink: &Sink,
-    store: &Store,
     notice: &StoredNotice,
+    before: Option<Facts>,
     now_ms: i64,
-) -> Result<Result<(), String>, StoreError> {
-    let before = match notice.incident.as_str() {
-        "" => None,
-        incident => store.told(&sink.name, incident).await?,
-    };
-    let attempt = Attempt {
-        key: notice.key.clone(),
-        payload: notice.payload.clone(),
-        before: before.and_then(|facts| serde_json::from_str(&facts).ok()),
-        now_ms,
-    };
+) -> Result<(), String> {
+    let (key, payload) = (notice.key.clone(), notice.payload.clone());
+    let attempt = Attempt { key, payload, before, now_ms };
     let to = sink.clone();
-    let sent = tokio::task::spawn_blocking(move || to.send(&attempt)).await;
-    Ok(match sent {
+    match tokio::task::spawn_blocking(move || to.send(&attempt)).await {
         Ok(sent) => sent.map_err(|error| error.to_string()),
         Err(_) => Err("sending broke off".to_owned()),
-    })
+    }
 }
 
 /// Brings a sink up to date on the incidents it knows of: Alertmanager is told again what is open

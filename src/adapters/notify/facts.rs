@@ -134,6 +134,11 @@ impl Facts {
         self.kind == NoticeKind::Quiet.name()
     }
 
+    /// Whether it says that an incident opened or became worse.
+    pub fn begins(&self) -> bool {
+        [NoticeKind::Opened, NoticeKind::SeverityRaised].iter().any(|kind| self.kind == kind.name())
+    }
+
     /// The kind in words.
     pub fn what(&self) -> &'static str {
         match self.kind.as_str() {

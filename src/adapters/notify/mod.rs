@@ -12,6 +12,7 @@ mod deliver;
 mod email;
 mod facts;
 mod fold;
+mod gather;
 mod post;
 mod silence;
 mod sink;
@@ -23,8 +24,9 @@ mod webhook;
 mod tests;
 
 pub use config::{NotifyConfig, SinkConfig, SinkKind};
-pub use deliver::{Deliveries, SINK_GONE, deliver_due, let_go_due, repeat_due, tell_again};
+pub use deliver::{Deliveries, SINK_GONE, deliver_due, repeat_due, tell_again};
 pub use facts::{Brief, Facts, Scope, notices};
 pub use fold::fold_due;
+pub use gather::let_go_due;
 pub use silence::{Day, Kept, Maintenance, kept_back, kept_now};
 pub use sink::{Attempt, Sink, SinkError, UnusableSink};

@@ -2,7 +2,7 @@
 
 use sqlx::Row;
 
-use super::acts::tell;
+use super::acts::{Tx, tell};
 use super::notices::{COLUMNS, put, read};
 use super::silences::ends_ms;
 use super::sql::text;
@@ -134,23 +134,40 @@ impl Store {
             .collect()
     }
 
-    /// A notice that was kept back waits, as if it were written at `now_ms`.
-    pub async fn let_notice_go(
+    /// A silenced notice is looked at no more: its silence has ended, and so has its incident.
+    pub async fn stays_held_back(
         &self,
         notice: &StoredNotice,
-        now_ms: i64,
+        office: Office,
+    ) -> Result<(), StoreError> {
+        let (state, reason) = (NoticeState::Silenced, &notice.last_error);
+        self.keep_notice_back(notice, state, reason, None, office).await
+    }
+
+    /// A notice tells what others of its incident would have told, with the payload it has here.
+    /// Where there is a time it counts as written then.
+    pub async fn tell_in_one(
+        &self,
+        notice: &StoredNotice,
+        others: &[StoredNotice],
+        written_ms: Option<i64>,
         office: Office,
     ) -> Result<(), StoreError> {
         let mut tx = self.begin_in(office).await?;
         sqlx::query(
-            "UPDATE notices SET state = 'waiting', created = $3, next_attempt = $3, silence = ''
-             WHERE sink = $1 AND key = $2",
+            "UPDATE notices SET state = 'waiting', payload = $3, created = $4, next_attempt = $5,
+                 silence = '' WHERE sink = $1 AND key = $2",
         )
         .bind(notice.sink.as_str())
         .bind(notice.key.as_str())
-        .bind(now_ms)
+        .bind(text(&notice.payload))
+        .bind(written_ms.unwrap_or(notice.created_ms))
+        .bind(notice.next_attempt_ms)
         .execute(&mut *tx)
         .await?;
+        for other in others {
+            told_in(&mut tx, other, &notice.key).await?;
+        }
         tx.commit().await?;
         Ok(())
     }
@@ -218,16 +235,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut tx = self.begin_in(office).await?;
         for old in news {
-            sqlx::query(
-                "UPDATE notices SET state = 'folded', last_error = $3, next_attempt = $4
-                 WHERE sink = $1 AND key = $2 AND state = 'folding'",
-            )
-            .bind(old.notice.sink.as_str())
-            .bind(old.notice.key.as_str())
-            .bind(format!("told in notice {}", into.key))
-            .bind(NEVER)
-            .execute(&mut *tx)
-            .await?;
+            told_in(&mut tx, &old.notice, &into.key).await?;
         }
         put(&mut tx, std::slice::from_ref(into)).await?;
         tx.commit().await?;
@@ -254,4 +262,19 @@ impl Store {
         tx.commit().await?;
         Ok(())
     }
+}
+
+/// A notice is not told by itself: the one with the key `into` tells it.
+async fn told_in(tx: &mut Tx<'_>, notice: &StoredNotice, into: &str) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE notices SET state = 'folded', last_error = $3, next_attempt = $4, silence = ''
+         WHERE sink = $1 AND key = $2",
+    )
+    .bind(notice.sink.as_str())
+    .bind(notice.key.as_str())
+    .bind(format!("told in notice {into}"))
+    .bind(NEVER)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
 }

@@ -82,11 +82,15 @@ pub struct NoticeCount {
     pub oldest_ms: i64,
 }
 
+/// How long a notice waits for an earlier one of its incident that its sink does not take.
+const IN_ORDER_MS: i64 = 900_000;
+
 pub(super) const COLUMNS: &str =
     "sink, key, incident, payload, created, attempts, next_attempt, last_error, state";
 
 impl Store {
-    /// What is due at one sink, the oldest first.
+    /// What is due at one sink: what was never tried, then the oldest first. A notice is not due
+    /// while an earlier one of its incident waits, unless it has waited for that one for long.
     pub async fn notices_due(
         &self,
         sink: &str,
@@ -94,17 +98,78 @@ impl Store {
         count_max: u32,
     ) -> Result<Vec<StoredNotice>, StoreError> {
         let sql = format!(
-            "SELECT {COLUMNS} FROM notices
+            "SELECT {COLUMNS} FROM notices n
              WHERE sink = $1 AND state = 'waiting' AND next_attempt <= $2
-             ORDER BY created, key LIMIT $3"
+                 AND (incident = '' OR created <= $4 OR NOT EXISTS (
+                     SELECT 1 FROM notices e WHERE e.sink = n.sink AND e.incident = n.incident
+                         AND e.state = 'waiting' AND (e.created, e.key) < (n.created, n.key)))
+             ORDER BY CASE WHEN attempts > 0 THEN 1 ELSE 0 END, created, key LIMIT $3"
         );
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(sink)
             .bind(now_ms)
             .bind(i64::from(count_max))
+            .bind(now_ms - IN_ORDER_MS)
             .fetch_all(&self.pool)
             .await?;
         rows.iter().map(read).collect()
+    }
+
+    /// Those of a notice's incident that wait at its sink and were made before it, in their order.
+    pub async fn notices_before(
+        &self,
+        notice: &StoredNotice,
+    ) -> Result<Vec<StoredNotice>, StoreError> {
+        self.notices_beside(notice, "<").await
+    }
+
+    /// The same of those that were made after it.
+    pub async fn notices_behind(
+        &self,
+        notice: &StoredNotice,
+    ) -> Result<Vec<StoredNotice>, StoreError> {
+        self.notices_beside(notice, ">").await
+    }
+
+    async fn notices_beside(
+        &self,
+        notice: &StoredNotice,
+        than: &str,
+    ) -> Result<Vec<StoredNotice>, StoreError> {
+        if notice.incident.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sql = format!(
+            "SELECT {COLUMNS} FROM notices
+             WHERE sink = $1 AND incident = $2 AND state = 'waiting' AND (created, key) {than} ($3, $4)
+             ORDER BY created, key"
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(notice.sink.as_str())
+            .bind(notice.incident.as_str())
+            .bind(notice.created_ms)
+            .bind(notice.key.as_str())
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// A notice that was not tried yet is not due before `due_ms`.
+    pub async fn postpone_notice(
+        &self,
+        notice: &StoredNotice,
+        due_ms: i64,
+        office: Office,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.begin_in(office).await?;
+        sqlx::query("UPDATE notices SET next_attempt = $3 WHERE sink = $1 AND key = $2")
+            .bind(notice.sink.as_str())
+            .bind(notice.key.as_str())
+            .bind(due_ms)
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(())
     }
 
     /// Notices in a state, the oldest first.
@@ -175,7 +240,8 @@ impl Store {
     }
 
     /// The sink has it, at `now_ms`, which the incident's timeline says in the words of `what`; it
-    /// stands as what the sink was told last, unless that ends the incident.
+    /// stands as what the sink was told last, unless that ends the incident. What failed before is
+    /// due at once, now that the sink takes something.
     pub async fn notice_delivered(
         &self,
         notice: &StoredNotice,
@@ -195,6 +261,14 @@ impl Store {
             .bind(notice.key.as_str())
             .execute(&mut *tx)
             .await?;
+        sqlx::query(
+            "UPDATE notices SET next_attempt = $2
+             WHERE sink = $1 AND state = 'waiting' AND attempts > 0 AND next_attempt > $2",
+        )
+        .bind(notice.sink.as_str())
+        .bind(now_ms)
+        .execute(&mut *tx)
+        .await?;
         let time = EventTime::from_millis(now_ms).unwrap_or_default();
         let act = Act::Told { sink: notice.sink.clone(), what: what.to_owned() };
         super::acts::tell(&mut tx, &notice.incident, time, act).await?;
@@ -226,20 +300,31 @@ impl Store {
         Ok(())
     }
 
-    /// Dead letters of these sinks wait anew, as if they were written at `now_ms`. Says how many.
+    /// Dead letters of these sinks wait anew, as if they were written from `now_ms` on, in the order
+    /// in which they were. Says how many.
     pub async fn retry_notices(&self, sinks: &[String], now_ms: i64) -> Result<u64, StoreError> {
         let mut tx = self.begin().await?;
         let mut count = 0;
         for sink in sinks {
-            let done = sqlx::query(
-                "UPDATE notices SET state = 'waiting', created = $1, next_attempt = $1,
-                 attempts = 0 WHERE state = 'dead' AND sink = $2",
+            let dead = sqlx::query(
+                "SELECT key FROM notices WHERE state = 'dead' AND sink = $1 ORDER BY created, key",
             )
-            .bind(now_ms)
             .bind(sink.as_str())
-            .execute(&mut *tx)
+            .fetch_all(&mut *tx)
             .await?;
-            count += done.rows_affected();
+            for (at_ms, row) in (now_ms..).zip(&dead) {
+                sqlx::query(
+                    "UPDATE notices SET state = 'waiting', created = $3, next_attempt = $4,
+                     attempts = 0 WHERE sink = $1 AND key = $2",
+                )
+                .bind(sink.as_str())
+                .bind(row.try_get::<&str, _>("key")?)
+                .bind(at_ms)
+                .bind(now_ms)
+                .execute(&mut *tx)
+                .await?;
+            }
+            count += dead.len() as u64;
         }
         tx.commit().await?;
         Ok(count)

@@ -78,6 +78,25 @@ impl Store {
         rows.iter().map(read).collect()
     }
 
+    /// A sink counts as told of an incident at `now_ms`.
+    pub async fn told_at(
+        &self,
+        sink: &str,
+        incident: &str,
+        now_ms: i64,
+        office: Office,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.begin_in(office).await?;
+        sqlx::query("UPDATE told SET time = $3 WHERE sink = $1 AND incident = $2")
+            .bind(sink)
+            .bind(incident)
+            .bind(now_ms)
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
     /// The sink needs to know no more of these incidents.
     pub async fn told_ends(
         &self,

@@ -76,6 +76,15 @@ fn mail_goes_in_the_clear_on_this_machine_only() {
 }
 
 #[test]
+fn the_first_notice_waits_for_ten_minutes_at_most() {
+    check(&format!("{SLACK}group_wait_s = 600\n"), &[]);
+    check(
+        &format!("{SLACK}group_wait_s = 601\n"),
+        &["sink[0].group_wait_s: must be 0 (tell at once) to 600 seconds, got 601"],
+    );
+}
+
+#[test]
 fn a_template_may_name_what_there_is_and_nothing_else() {
     check(
         &format!("{SLACK}title = \"{{{{ severity|upper }}}} {{{{ title }}}} {{{{ key }}}}\"\n"),
