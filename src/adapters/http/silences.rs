@@ -268,7 +268,6 @@ pub async fn proposal(
     }];
     let few = |n: usize| (1..=NAMED_MAX).contains(&n);
     let detector: Vec<String> = detectors.iter().map(|name| (*name).to_owned()).collect();
-    let found = detector.join(", ");
     let datasets: Vec<String> = incident.datasets.iter().map(|d| d.dataset.clone()).collect();
     if few(incident.actors.len()) && few(detector.len()) {
         proposals.push(Proposed {
@@ -280,7 +279,7 @@ pub async fn proposal(
                 ..Matcher::default()
             },
             why: format!(
-                "Whatever {found} finds about {} in the same data, up to {worst}; nothing that is about anybody or anything else too.",
+                "Whatever these detectors find about {} in the same data, up to {worst}; nothing that is about anybody or anything else too.",
                 incident.actors.join(", ")
             ),
         });
@@ -294,7 +293,7 @@ pub async fn proposal(
                 ..Matcher::default()
             },
             why: format!(
-                "Whatever {found} finds from {}, whoever it is, up to {worst}.",
+                "Whatever these detectors find from {}, whoever it is, up to {worst}.",
                 incident.sources.join(", ")
             ),
         });
