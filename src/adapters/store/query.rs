@@ -113,18 +113,19 @@ impl Store {
         cursor: Option<&str>,
     ) -> Result<Page<Incident>, StoreError> {
         let column = filter.sort.column();
-        let total =
-            count("incidents", |query| incident_where(query, filter, "status"), self).await?;
+        let status = self.status_unsought();
+        let total = count("incidents", |query| incident_where(query, filter, status), self).await?;
         let mut query = Sql::new(format!("SELECT id, body, {column} AS place FROM incidents"));
-        incident_where(&mut query, filter, self.status_in_order());
+        incident_where(&mut query, filter, status);
         after(&mut query, column, filter.ascending, cursor);
         let rows = page(query, column, filter.ascending, limit, self).await?;
         into_page(rows, limit, total)
     }
 
-    /// The status, for a page. Nearly all incidents have one of two, which SQLite does not know:
-    /// by the index on it, it would fetch and sort them all. The sign keeps it from that.
-    const fn status_in_order(&self) -> &'static str {
+    /// The status, not to be sought by. Nearly all incidents have one of two, which SQLite does not
+    /// know: by the index on it, it would fetch and sort them all for a page, and fetch them in the
+    /// index's order for a count. The sign keeps it from that.
+    const fn status_unsought(&self) -> &'static str {
         match self.kind {
             Kind::Sqlite => "+status",
             Kind::Postgres => "status",
@@ -292,7 +293,7 @@ mod tests {
                 let filter = IncidentFilter { statuses, severities, sort, ..Default::default() };
                 let plan = "EXPLAIN QUERY PLAN SELECT id, body FROM incidents";
                 let mut query = Sql::new(plan);
-                incident_where(&mut query, &filter, store.status_in_order());
+                incident_where(&mut query, &filter, store.status_unsought());
                 after(&mut query, column, false, Some("9:x"));
                 query.push(&format!(" ORDER BY {column} DESC, id DESC LIMIT 21"));
                 let rows = query.rows(&store.pool).await.expect("a plan");
