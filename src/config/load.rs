@@ -126,7 +126,7 @@ fn parse(text: &str, problems: &mut Problems) -> Result<(Config, Dropped), Probl
                 } else {
                     problems.add(key.clone(), plain(error.message().trim()));
                 }
-                let removed = drop_key(&mut kept, &path);
+                let removed = drop_key(&mut kept, &path, first_allowed(error.message()));
                 dropped.keys.push(key);
                 if !removed {
                     break;
@@ -166,24 +166,35 @@ fn plain(said: &str) -> String {
 /// More mistakes than this are told after these are mended.
 const MISTAKES_MAX: usize = 50;
 
-/// Removes the key at a path like `input[0].topc`; for an unknown field the path is its own.
-fn drop_key(table: &mut toml::Table, path: &str) -> bool {
+/// The first of the words that may stand where another does: with it in its place, what else its
+/// table lacks can be told.
+fn first_allowed(said: &str) -> Option<toml::Value> {
+    let (_, allowed) = said.strip_prefix("unknown variant ")?.split_once("expected ")?;
+    Some(toml::Value::String(allowed.split('`').nth(1)?.to_owned()))
+}
+
+/// Removes the key at a path like `input[0].topc`, or puts something else there; for an unknown
+/// field the path is its own.
+fn drop_key(table: &mut toml::Table, path: &str, instead: Option<toml::Value>) -> bool {
     let mut steps: Vec<&str> = match path.strip_prefix(CLIENT) {
         Some(setting) => vec!["kafka", "client", setting],
         None => path.split(['.', '[']).map(|s| s.trim_end_matches(']')).collect(),
     };
     let Some(last) = steps.pop() else { return false };
     let mut at = toml::Value::Table(std::mem::take(table));
-    let removed = remove(&mut at, &steps, last);
+    let removed = remove(&mut at, &steps, last, instead);
     if let toml::Value::Table(back) = at {
         *table = back;
     }
     removed
 }
 
-fn remove(at: &mut toml::Value, steps: &[&str], last: &str) -> bool {
+fn remove(at: &mut toml::Value, steps: &[&str], last: &str, instead: Option<toml::Value>) -> bool {
     let Some((step, rest)) = steps.split_first() else {
         return match at {
+            toml::Value::Table(table) if instead.is_some() => {
+                table.get_mut(last).zip(instead).map(|(value, new)| *value = new).is_some()
+            }
             toml::Value::Table(table) => table.remove(last).is_some(),
             toml::Value::Array(list) => last.parse::<usize>().is_ok_and(|i| {
                 i < list.len() && {
@@ -199,5 +210,5 @@ fn remove(at: &mut toml::Value, steps: &[&str], last: &str) -> bool {
         toml::Value::Array(list) => step.parse::<usize>().ok().and_then(|i| list.get_mut(i)),
         _ => None,
     };
-    next.is_some_and(|next| remove(next, rest, last))
+    next.is_some_and(|next| remove(next, rest, last, instead))
 }

@@ -90,7 +90,7 @@ fn a_wrong_question_is_refused_with_3() {
     for (arguments, named) in [
         ("evaluate --seeds 5-1", "--seeds"),
         ("evaluate --kinds dump-5000,nonsense", "nonsense"),
-        ("evaluate --actors 3", "--actors must be 50 to "),
+        ("evaluate --actors 3", "--actors must be 200 to 200000, got 3"),
         ("evaluate --budget=-1", "budget"),
         ("evaluate --scale 0", "--scale must be 0.001 to 20, got 0"),
         ("evaluate -c nowhere.toml", "nowhere.toml"),
