@@ -9,6 +9,9 @@ use crate::monitor::{Monitor, until};
 use crate::setup::Setup;
 use crate::stream::{Sent, SharedBroker};
 
+/// Of the input, and of the lookups.
+const PARTITIONS: usize = 2 + 1;
+
 /// Reads by as many actors, in which everything a sender can make up is each actor's own.
 fn reads(actors: std::ops::Range<u32>) -> Vec<Sent> {
     let read = |n: u32| {
@@ -56,7 +59,15 @@ fn series_are_the_same_for_a_hundred_actors_and_for_three_thousand() {
             0 => Err("none".to_owned()),
             _ => Ok(()),
         });
-        series(&mut monitor)
+        // Those of partitions come as each has been asked after.
+        until("each partition's lag", || {
+            let series = series(&mut monitor);
+            let lag = |one: &&String| one.starts_with("tidewaiter_consumer_lag_records");
+            match series.iter().filter(lag).count() {
+                PARTITIONS => Ok(series),
+                lags => Err(format!("{lags} of {PARTITIONS}")),
+            }
+        })
     };
     let of_few = after(0..100);
     let of_many = after(100..3_000);
