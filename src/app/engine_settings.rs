@@ -28,7 +28,7 @@ pub enum SettingsError {
     Shadow { ids: String },
     #[error("exceptions of the API:\n{problems}")]
     Exceptions { problems: Problems },
-    #[error("{} rules were refused:\n{}", errors.len(), told(errors))]
+    #[error("the rules were refused:\n{}", told(errors))]
     Rules { errors: Vec<RuleError> },
 }
 

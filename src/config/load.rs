@@ -30,14 +30,18 @@ pub fn load(path: &Path, purpose: Purpose) -> Result<Config, ConfigError> {
     let text = std::fs::read_to_string(path)
         .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
     let mut problems = Problems::default();
-    let (mut config, sound) = match parse(&text, &mut problems) {
+    let (mut config, dropped) = match parse(&text, &mut problems) {
         Ok(parsed) => parsed,
         Err(problems) => return Err(ConfigError::Syntax { path: path.to_owned(), problems }),
     };
     config.resolve_paths(path.parent().unwrap_or(Path::new(".")));
-    config.check(&mut problems);
-    if sound && purpose == Purpose::Run {
-        config.check_run(&mut problems);
+    let mut of_values = Problems::default();
+    config.check(&mut of_values);
+    if dropped.keys.is_empty() && purpose == Purpose::Run {
+        config.check_run(&mut of_values);
+    }
+    for problem in of_values.iter().filter(|problem| !dropped.holds(&problem.key)) {
+        problems.add(dropped.written(&problem.key), problem.message.clone());
     }
     problems
         .into_result()
@@ -45,9 +49,51 @@ pub fn load(path: &Path, purpose: Purpose) -> Result<Config, ConfigError> {
     Ok(config)
 }
 
-/// The tree with every key that could be read, and whether all could. Keys that could not are
-/// left at their defaults and noted.
-fn parse(text: &str, problems: &mut Problems) -> Result<(Config, bool), Problems> {
+/// Keys that could not be read and were left out, as the file has them.
+#[derive(Default)]
+struct Dropped {
+    keys: Vec<String>,
+}
+
+impl Dropped {
+    /// True where `key` or something in it was left out: that it is missing is no news.
+    fn holds(&self, key: &str) -> bool {
+        self.keys.iter().any(|dropped| {
+            let rest = dropped.strip_prefix(key);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        })
+    }
+
+    /// A key of what is left as the file has it: each item of a list that was left out moved those
+    /// behind it forward.
+    fn written(&self, key: &str) -> String {
+        let mut written = String::with_capacity(key.len());
+        for (n, part) in key.split('[').enumerate() {
+            let number = part.split_once(']').filter(|_| n > 0);
+            let Some((place, rest)) = number.and_then(|(at, rest)| Some((at.parse().ok()?, rest)))
+            else {
+                written += &(if n > 0 { format!("[{part}") } else { part.to_owned() });
+                continue;
+            };
+            let mut places: Vec<usize> = self.items(&written).collect();
+            places.sort_unstable();
+            let moved = |place: usize, gone: &usize| place + usize::from(*gone <= place);
+            written += &format!("[{}]{rest}", places.iter().fold(place, moved));
+        }
+        written
+    }
+
+    /// Places of the items of a list that were left out.
+    fn items(&self, list: &str) -> impl Iterator<Item = usize> {
+        self.keys.iter().filter_map(move |key| {
+            key.strip_prefix(list)?.strip_prefix('[')?.strip_suffix(']')?.parse().ok()
+        })
+    }
+}
+
+/// The tree with every key that could be read. Keys that could not are left at their defaults and
+/// noted.
+fn parse(text: &str, problems: &mut Problems) -> Result<(Config, Dropped), Problems> {
     let table: toml::Table = toml::from_str(text).map_err(|error| {
         let mut syntax = Problems::default();
         let line = error
@@ -57,31 +103,38 @@ fn parse(text: &str, problems: &mut Problems) -> Result<(Config, bool), Problems
         syntax
     })?;
     let mut kept = table.clone();
-    let mut sound = true;
+    let mut dropped = Dropped::default();
     // Drop offending keys one by one; each attempt names one mistake.
     for _ in 0..MISTAKES_MAX {
         match serde_path_to_error::deserialize::<_, Config>(toml::Value::Table(kept.clone())) {
-            Ok(config) => return Ok((config, sound)),
+            Ok(config) => return Ok((config, dropped)),
             Err(error) => {
-                sound = false;
                 let path = error.path().to_string();
+                let key = dropped.written(&path);
+                let error = error.into_inner();
+                let missing = error.message().trim().strip_prefix("missing field `");
+                let missing = missing.and_then(|rest| rest.strip_suffix('`'));
                 // The parser's words would show what stands there.
-                if SECRETS.contains(&path.as_str())
+                if missing.is_some_and(|field| dropped.holds(&format!("{key}.{field}"))) {
+                    // It is there, and wrong, which was told.
+                } else if SECRETS.contains(&path.as_str())
                     || path.starts_with("notify.sink[") && path.ends_with(".secret")
                 {
-                    problems.add(path.clone(), SECRET_WANTED);
+                    problems.add(key.clone(), SECRET_WANTED);
                 } else if path.starts_with(CLIENT) {
-                    problems.add(path.clone(), "must be text between quotes");
+                    problems.add(key.clone(), "must be text between quotes");
                 } else {
-                    problems.add(path.clone(), plain(error.into_inner().message().trim()));
+                    problems.add(key.clone(), plain(error.message().trim()));
                 }
-                if !drop_key(&mut kept, &path) {
+                let removed = drop_key(&mut kept, &path, first_allowed(error.message()));
+                dropped.keys.push(key);
+                if !removed {
                     break;
                 }
             }
         }
     }
-    Ok((Config::default(), sound))
+    Ok((Config::default(), dropped))
 }
 
 /// Keys that say where a secret is, and what they want.
@@ -96,6 +149,7 @@ const CLIENT: &str = "kafka.client.";
 fn plain(said: &str) -> String {
     let Some((start, wanted)) = said.rsplit_once("expected ") else { return said.to_owned() };
     let wanted = match wanted {
+        "string only" => return "must be text between quotes".into(),
         "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number, 0 or more",
         "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number",
         "a nonzero u32" | "a nonzero u64" | "a nonzero usize" => "a whole number, 1 or more",
@@ -112,24 +166,35 @@ fn plain(said: &str) -> String {
 /// More mistakes than this are told after these are mended.
 const MISTAKES_MAX: usize = 50;
 
-/// Removes the key at a path like `input[0].topc`; for an unknown field the path is its own.
-fn drop_key(table: &mut toml::Table, path: &str) -> bool {
+/// The first of the words that may stand where another does: with it in its place, what else its
+/// table lacks can be told.
+fn first_allowed(said: &str) -> Option<toml::Value> {
+    let (_, allowed) = said.strip_prefix("unknown variant ")?.split_once("expected ")?;
+    Some(toml::Value::String(allowed.split('`').nth(1)?.to_owned()))
+}
+
+/// Removes the key at a path like `input[0].topc`, or puts something else there; for an unknown
+/// field the path is its own.
+fn drop_key(table: &mut toml::Table, path: &str, instead: Option<toml::Value>) -> bool {
     let mut steps: Vec<&str> = match path.strip_prefix(CLIENT) {
         Some(setting) => vec!["kafka", "client", setting],
         None => path.split(['.', '[']).map(|s| s.trim_end_matches(']')).collect(),
     };
     let Some(last) = steps.pop() else { return false };
     let mut at = toml::Value::Table(std::mem::take(table));
-    let removed = remove(&mut at, &steps, last);
+    let removed = remove(&mut at, &steps, last, instead);
     if let toml::Value::Table(back) = at {
         *table = back;
     }
     removed
 }
 
-fn remove(at: &mut toml::Value, steps: &[&str], last: &str) -> bool {
+fn remove(at: &mut toml::Value, steps: &[&str], last: &str, instead: Option<toml::Value>) -> bool {
     let Some((step, rest)) = steps.split_first() else {
         return match at {
+            toml::Value::Table(table) if instead.is_some() => {
+                table.get_mut(last).zip(instead).map(|(value, new)| *value = new).is_some()
+            }
             toml::Value::Table(table) => table.remove(last).is_some(),
             toml::Value::Array(list) => last.parse::<usize>().is_ok_and(|i| {
                 i < list.len() && {
@@ -145,5 +210,5 @@ fn remove(at: &mut toml::Value, steps: &[&str], last: &str) -> bool {
         toml::Value::Array(list) => step.parse::<usize>().ok().and_then(|i| list.get_mut(i)),
         _ => None,
     };
-    next.is_some_and(|next| remove(next, rest, last))
+    next.is_some_and(|next| remove(next, rest, last, instead))
 }

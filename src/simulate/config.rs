@@ -13,6 +13,8 @@ const ACTORS_MIN: u32 = 50;
 const ACTORS_MAX: u32 = 1_000_000;
 const DURATION_MS_MIN: i64 = 10 * MINUTE_MS;
 const DURATION_MS_MAX: i64 = 400 * DAY_MS;
+const DURATION_MIN: &str = "10m";
+const DURATION_MAX: &str = "400d";
 /// Breaches' events are held in memory from the start: some 16 MB at this cap.
 const BREACHES_MAX: usize = 200;
 
@@ -94,47 +96,51 @@ impl SimulationConfig {
         self.first_breach_after_ms.unwrap_or(self.duration_ms / 20)
     }
 
-    /// All that is wrong, each line naming key, value and what is allowed. Empty when all is well.
+    /// All that is wrong, each line naming what was asked for by its option, the value and what is
+    /// allowed. Empty when all is well.
     pub fn check(&self) -> Vec<String> {
         let mut problems = Vec::new();
         if !(ACTORS_MIN..=ACTORS_MAX).contains(&self.actors) {
             problems.push(format!(
-                "simulate.actors: must be {ACTORS_MIN} to {ACTORS_MAX}, got {}",
+                "--actors must be {ACTORS_MIN} to {ACTORS_MAX}, got {}",
                 self.actors
             ));
         }
         if !(DURATION_MS_MIN..=DURATION_MS_MAX).contains(&self.duration_ms) {
             problems.push(format!(
-                "simulate.duration_ms: must be {DURATION_MS_MIN} (10 minutes) to \
-                 {DURATION_MS_MAX} (400 days), got {}",
-                self.duration_ms
+                "--duration must be {DURATION_MIN} to {DURATION_MAX}, got {}",
+                span(self.duration_ms)
             ));
         }
         let (year, ..) = self.start.civil();
         if !(1971..=9000).contains(&year) {
-            problems.push(format!(
-                "simulate.start: must be in the years 1971 to 9000, got {}",
-                self.start
-            ));
+            problems.push(format!("--start must be in the years 1971 to 9000, got {}", self.start));
         }
         let latest = self.duration_ms.max(0) / 2;
         if let Some(first) = self.first_breach_after_ms
             && !(0..=latest).contains(&first)
         {
             problems.push(format!(
-                "simulate.first_breach_after_ms: must be 0 to {latest} (half the duration), \
+                "first_breach_after_ms must be 0 to {latest} (half the duration), \
                  got {first}"
             ));
         }
         if let BreachChoice::Named(kinds) = &self.breaches
             && kinds.len() > BREACHES_MAX
         {
-            problems.push(format!(
-                "simulate.breaches: must name at most {BREACHES_MAX}, got {}",
-                kinds.len()
-            ));
+            problems
+                .push(format!("--breaches must name at most {BREACHES_MAX}, got {}", kinds.len()));
         }
         problems
+    }
+}
+
+/// A duration as the option takes it.
+fn span(ms: i64) -> String {
+    match ms {
+        ms if ms % DAY_MS == 0 => format!("{}d", ms / DAY_MS),
+        ms if ms % MINUTE_MS == 0 => format!("{}m", ms / MINUTE_MS),
+        ms => format!("{ms} ms"),
     }
 }
 
@@ -146,7 +152,7 @@ pub enum SimulationError {
     #[error("breach `{name}` is unknown, choose from {known}")]
     UnknownBreach { name: String, known: String },
     #[error(
-        "breach `{kind}` needs one more {role} than {actors} actors hold: raise simulate.actors \
+        "breach `{kind}` needs one more {role} than {actors} actors hold: raise --actors \
          or name it less often"
     )]
     NoActor { kind: &'static str, role: &'static str, actors: u32 },
@@ -174,8 +180,8 @@ mod tests {
             ..SimulationConfig::default()
         };
         let problems = config.check();
-        for key in ["actors", "duration_ms", "start", "first_breach_after_ms", "breaches"] {
-            let prefix = format!("simulate.{key}: must ");
+        for key in ["--actors", "--duration", "--start", "first_breach_after_ms", "--breaches"] {
+            let prefix = format!("{key} must ");
             assert!(problems.iter().any(|p| p.starts_with(&prefix)), "{key}: {problems:?}");
         }
         assert!(problems[0].ends_with("50 to 1000000, got 3"));

@@ -158,3 +158,44 @@ fn an_input_topic_may_come_later() {
     assert!(metrics.contains(&format!("{missing} 0")), "{metrics}");
     monitor.stop_well();
 }
+
+/// What `config check` says of a configuration, line by line.
+fn said_of(text: &str) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tidewaiter.toml");
+    fs::write(&path, text).unwrap();
+    let output = tidewaiter(["config", "check", "-c", path.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(3), "{text}");
+    String::from_utf8(output.stderr).unwrap().lines().skip(1).map(str::to_owned).collect()
+}
+
+#[test]
+fn what_is_wrong_is_not_called_missing_too() {
+    let said = said_of(
+        "[kafka]\nsecurity = \"sasl_tls\"\n[kafka.sasl]\nmechanism = \"SCRAM-SHA-1\"\n\
+         username = \"tidewaiter\"\npassword = { env = \"PATH\" }\n[[input]]\ntopic = \"access\"\n",
+    );
+    assert_eq!(said.len(), 1, "{said:#?}");
+    assert!(
+        said[0].starts_with("kafka.sasl.mechanism: unknown variant `SCRAM-SHA-1`"),
+        "{said:#?}"
+    );
+    let said = said_of("[kafka.sasl]\nmechanism = 7\n");
+    assert_eq!(said, ["kafka.sasl.mechanism: must be text between quotes"]);
+    let said = said_of("[kafka.sasl]\nmechanism = \"MD5\"\nusername = \"tidewaiter\"\n");
+    assert!(said[0].starts_with("kafka.sasl.mechanism: unknown variant `MD5`"), "{said:#?}");
+    assert!(said.contains(&"kafka.sasl: missing field `password`".into()), "{said:#?}");
+}
+
+#[test]
+fn items_of_a_list_keep_their_numbers() {
+    let said = said_of(
+        "[[input]]\nformat = \"zeek\"\n[[input]]\ntopic = \"a\"\n[[input]]\ntopc = \"b\"\n\
+         [[input]]\ntopic = \"c\"\nformat = \"xml\"\n",
+    );
+    let begins = |key: &str| said.iter().any(|line| line.starts_with(key));
+    assert!(begins("input[0]: missing field `topic`"), "{said:#?}");
+    assert!(begins("input[2].topc: unknown field"), "{said:#?}");
+    assert!(begins("input[2]: missing field `topic`"), "{said:#?}");
+    assert!(begins("input[3].format: unknown format `xml`"), "{said:#?}");
+}

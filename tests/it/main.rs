@@ -35,6 +35,7 @@ mod kafka_factor;
 mod kafka_hostile;
 mod kafka_learn;
 mod kafka_lookups;
+mod kafka_metrics;
 mod kafka_native;
 mod kafka_notify;
 mod kafka_panels;

@@ -20,7 +20,7 @@ pub struct Backtest {
     pub last: Option<EventTime>,
     /// Findings by rule id.
     pub findings: BTreeMap<String, u64>,
-    /// Findings by key, under a pseudonym.
+    /// Findings by key, under a pseudonym unless asked otherwise.
     pub keys: BTreeMap<String, u64>,
     /// Findings by day (UTC).
     pub days: BTreeMap<String, u64>,
@@ -59,6 +59,8 @@ pub struct Trial<'s> {
     bounds: (Option<EventTime>, Option<EventTime>),
     /// Rules whose findings count.
     counted: Vec<String>,
+    /// Whether keys are kept as they are.
+    named: bool,
     out: Output,
     found: Backtest,
 }
@@ -75,7 +77,12 @@ impl<'s> Trial<'s> {
         settings.rules = Arc::new(rules);
         settings.roster = Arc::new(Roster::empty());
         let found = Backtest { past, ..Backtest::default() };
-        Self { settings, bounds, counted, out: Output::default(), found }
+        Self { settings, bounds, counted, named: false, out: Output::default(), found }
+    }
+
+    /// The same with keys kept as they are, in the place of pseudonyms.
+    pub fn named(self) -> Self {
+        Self { named: true, ..self }
     }
 
     /// Judges one record; gives how many there were.
@@ -111,8 +118,10 @@ impl<'s> Trial<'s> {
         for finding in self.out.findings.drain(..) {
             let of_rule = |id: &String| finding.rule.as_ref() == Some(id);
             if self.counted.iter().any(of_rule) {
-                found.take(&finding, |key| {
-                    format!("{}:{}", key.kind.name(), pseudonyms.subject(&key.value))
+                let named = self.named;
+                found.take(&finding, |key| match named {
+                    true => format!("{}:{}", key.kind.name(), key.value),
+                    false => format!("{}:{}", key.kind.name(), pseudonyms.subject(&key.value)),
                 });
             }
         }

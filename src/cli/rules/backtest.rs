@@ -23,8 +23,8 @@ use crate::engine::model::EventTime;
 /// that is, and what people had made of the same days.
 ///
 /// Events come from log files, or with --kafka from what the configured input topics still hold.
-/// Nothing is written and no offset is committed. Keys are shown as pseudonyms. Exits with 2 where
-/// the rule is refused.
+/// Nothing is written and no offset is committed. Keys are shown as pseudonyms, or with --names as
+/// they are. Exits with 2 where the rule is refused.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Rule file, or a folder. A correlation needs the rules it names in the same file, or by
@@ -57,6 +57,9 @@ pub struct Arguments {
     /// Only events before this instant, RFC 3339.
     #[arg(long, value_name = "TIME", value_parser = EventTime::parse)]
     to: Option<EventTime>,
+    /// Show on whom it fires by name.
+    #[arg(long)]
+    names: bool,
     /// One JSON object instead of text.
     #[arg(long)]
     json: bool,
@@ -103,7 +106,10 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         false => None,
     };
     let ids = counted.iter().map(|(id, _)| id.clone()).collect();
-    let trial = Trial::new(&mut settings, rules, ids, bounds, past);
+    let mut trial = Trial::new(&mut settings, rules, ids, bounds, past);
+    if arguments.names {
+        trial = trial.named();
+    }
     let found = match arguments.kafka {
         true => over_kafka(&config, trial, arguments.from)?,
         false => over_files(arguments, trial)?,

@@ -31,7 +31,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         hints += all.len();
     }
     println!(
-        "{} detection rules and {} correlations in {} files, {hints} hints",
+        "detection rules: {}, correlations: {}, files: {}, hints: {hints}",
         set.rules().len(),
         set.correlations().len(),
         files.len()

@@ -99,7 +99,7 @@ fn whole_set(files: &Files, dialect: &Dialect) -> Result<RuleSet, Failure> {
     let files = files.iter().map(|(name, text)| (name, text));
     RuleSet::load_with(files, dialect).map_err(|errors| {
         let told = tell(&errors);
-        Failure { exit: Exit::BadRule, error: anyhow::anyhow!("{told} faults in rules") }
+        Failure { exit: Exit::BadRule, error: anyhow::anyhow!("faults in rules: {told}") }
     })
 }
 

@@ -75,30 +75,31 @@ impl MonthConfig {
         weekday(self.start.millis().div_euclid(86_400_000) + i64::from(day))
     }
 
-    /// All that is wrong, each line naming key, value and what is allowed. Empty when all is well.
+    /// All that is wrong, each line naming what was asked for by its option, the value and
+    /// what is allowed. Empty when all is well.
     pub fn check(&self) -> Result<(), SimulationError> {
         let mut problems = Vec::new();
         for (key, value, low, high) in [
-            ("actors", self.actors, ACTORS_MIN, ACTORS_MAX),
+            ("--actors", self.actors, ACTORS_MIN, ACTORS_MAX),
             ("days", self.days, DAYS_MIN, DAYS_MAX),
-            ("each", self.each(), 0, 1_000),
+            ("--each", self.each(), 0, 1_000),
             ("oddity_rounds", self.oddity_rounds, 0, 20),
         ] {
             if !(low..=high).contains(&value) {
-                problems.push(format!("month.{key}: must be {low} to {high}, got {value}"));
+                problems.push(format!("{key} must be {low} to {high}, got {value}"));
             }
         }
         for (key, value, low, high) in [
-            ("scale", self.scale, 0.001, 20.0),
-            ("attack_case_share", self.attack_case_share, 0.0, 1.0),
+            ("--scale", self.scale, 0.001, 20.0),
+            ("--attack-case-share", self.attack_case_share, 0.0, 1.0),
             ("lost_case_share", self.lost_case_share, 0.0, 1.0),
         ] {
             if !(low..=high).contains(&value) {
-                problems.push(format!("month.{key}: must be {low} to {high}, got {value}"));
+                problems.push(format!("{key} must be {low} to {high}, got {value}"));
             }
         }
         if self.start.millis().rem_euclid(86_400_000) != 0 {
-            problems.push(format!("month.start: must be midnight UTC, got {}", self.start));
+            problems.push(format!("--start must be midnight UTC, got {}", self.start));
         }
         for (n, kind) in self.kinds.iter().enumerate() {
             if !attack_names().any(|known| known == kind) {

@@ -237,16 +237,15 @@ pub(super) fn regex(source: &str, flags: Flags, parts_left: &mut u64) -> Result<
         let what = "bytes in the regular expression";
         return Err(Problem::TooMany { what, found: source.len(), max: REGEX_LENGTH_MAX });
     }
-    if let Some(difference) = regex_dialect::difference(source, REGEX_DEPTH_MAX) {
-        return Err(Problem::Regex(difference.to_owned()));
-    }
+    let source = regex_dialect::translated(source, REGEX_DEPTH_MAX)
+        .map_err(|difference| Problem::Regex(difference.to_owned()))?;
     let syntax = ParserBuilder::new()
         .case_insensitive(flags.ignore_case)
         .multi_line(flags.multi_line)
         .dot_matches_new_line(flags.dot_all)
         .nest_limit(REGEX_DEPTH_MAX)
         .build()
-        .parse(source);
+        .parse(&source);
     let parts = syntax.as_ref().map_or(0, parts);
     let Some(left) = parts_left.checked_sub(parts) else {
         let found = REGEX_PARTS_MAX.saturating_sub(*parts_left).saturating_add(parts);
@@ -256,7 +255,7 @@ pub(super) fn regex(source: &str, flags: Flags, parts_left: &mut u64) -> Result<
     };
     *parts_left = left;
     let build = |size_max: usize| {
-        RegexBuilder::new(source)
+        RegexBuilder::new(&source)
             .case_insensitive(flags.ignore_case)
             .multi_line(flags.multi_line)
             .dot_matches_new_line(flags.dot_all)

@@ -65,6 +65,12 @@ pub const TEXT_BYTES_MAX: usize = 8_192;
 
 /// The shortest run of characters that is looked at more closely.
 const RUN_MIN: usize = 6;
+/// Lengths of identifiers that hold letters, and the least of them.
+const LENGTHS: [usize; 9] = [11, 18, 30, 36, 44, 60, 72, 88, 90];
+const CODE_LEN_MIN: usize = LENGTHS[0];
+/// The longest line of a zone, and the longest zone.
+const ZONE_LINE_MAX: usize = 44;
+const ZONE_LEN_MAX: usize = 90;
 /// How far before a number its name may stand.
 const NAME_BYTES: usize = 24;
 
@@ -73,53 +79,101 @@ const fn is_in_run(byte: u8) -> bool {
     byte.is_ascii_digit() | byte.is_ascii_uppercase() | (byte == b'<')
 }
 
+/// The same, and small letters.
+const fn is_in_either_run(byte: u8) -> bool {
+    is_in_run(byte) | byte.is_ascii_lowercase()
+}
+
 /// Adds what stands in `text` to `counts`. A number is a PIN by its name and its length, everything
-/// else by pattern and check digit.
+/// else by pattern and check digit, in capitals or not.
 pub fn find(text: &str, pin_digits: &RangeInclusive<usize>, counts: &mut Counts) {
     let text = &text.as_bytes()[..text.len().min(TEXT_BYTES_MAX)];
+    find_in_capitals(text, pin_digits, counts);
+    find_in_small_letters(text, counts);
+}
+
+fn find_in_capitals(text: &[u8], pin_digits: &RangeInclusive<usize>, counts: &mut Counts) {
+    let found =
+        |run: Range<usize>| identifier(text, run.clone()).or_else(|| is_pin(text, run, pin_digits));
+    runs(text, is_in_run, RUN_MIN, |run| note(counts, found(run)));
+}
+
+/// What somebody types by hand, or a search folds. Words of prose are runs too, but hardly any is
+/// as long as an identifier.
+fn find_in_small_letters(text: &[u8], counts: &mut Counts) {
+    runs(text, is_in_either_run, CODE_LEN_MIN, |run| {
+        let own = &text[run.clone()];
+        if !LENGTHS.contains(&own.len()) || !own.iter().any(u8::is_ascii_lowercase) {
+            return;
+        }
+        // The run and the one before it, which may be the first line of a zone.
+        let before = run_before(text, run.start, is_in_either_run);
+        let from = if before.len() <= ZONE_LINE_MAX { run.start - before.len() } else { run.start };
+        let mut folded = [0; ZONE_LINE_MAX + 1 + ZONE_LEN_MAX];
+        let start = if from < run.start { before.len() + 1 } else { 0 };
+        if start > 0 {
+            folded[..start - 1].copy_from_slice(before);
+            folded[start - 1] = b'\n';
+        }
+        let end = start + own.len();
+        folded[start..end].copy_from_slice(own);
+        let folded = &mut folded[..end];
+        folded.make_ascii_uppercase();
+        let mut in_capitals = Counts::default();
+        find_in_capitals(own, &(usize::MAX..=usize::MAX), &mut in_capitals);
+        if in_capitals == Counts::default() {
+            note(counts, identifier(folded, start..end));
+        }
+    });
+}
+
+fn note(counts: &mut Counts, found: Option<Identifier>) {
+    if let Some(found) = found {
+        let count = &mut counts[found as usize];
+        *count = count.saturating_add(1);
+    }
+}
+
+/// Tells of each run of so many bytes of a class, or more.
+fn runs(text: &[u8], class: fn(u8) -> bool, len_min: usize, mut tell: impl FnMut(Range<usize>)) {
     // Where a run may begin: behind what is in none.
     let mut at = 0;
-    while at + RUN_MIN <= text.len() {
-        // No run that is long enough passes by its last byte: five of six need not be looked at.
-        let probe = at + RUN_MIN - 1;
-        if !is_in_run(text[probe]) {
+    while at + len_min <= text.len() {
+        // No run that is long enough passes by its last byte: the others need not be looked at.
+        let probe = at + len_min - 1;
+        if !class(text[probe]) {
             at = probe + 1;
             continue;
         }
-        let run = run_around(text, probe);
-        if run.len() >= RUN_MIN
-            && let Some(found) = identifier(text, run.clone(), pin_digits)
-        {
-            let count = &mut counts[found as usize];
-            *count = count.saturating_add(1);
-        }
+        let run = run_around(text, probe, class);
         at = run.end + 1;
+        if run.len() >= len_min {
+            tell(run);
+        }
     }
 }
 
 /// The run that the byte at `place` belongs to.
-fn run_around(text: &[u8], place: usize) -> Range<usize> {
-    let before = text[..place].iter().rev().take_while(|byte| is_in_run(**byte)).count();
-    let behind = text[place..].iter().take_while(|byte| is_in_run(**byte)).count();
+fn run_around(text: &[u8], place: usize, class: fn(u8) -> bool) -> Range<usize> {
+    let before = text[..place].iter().rev().take_while(|byte| class(**byte)).count();
+    let behind = text[place..].iter().take_while(|byte| class(**byte)).count();
     place - before..place + behind
 }
 
 /// The last run that ends before `start`.
-fn run_before(text: &[u8], start: usize) -> &[u8] {
-    let end = text[..start].iter().rposition(|byte| is_in_run(*byte));
-    end.map_or(&[], |end| &text[run_around(&text[..start], end)])
+fn run_before(text: &[u8], start: usize, class: fn(u8) -> bool) -> &[u8] {
+    let end = text[..start].iter().rposition(|byte| class(*byte));
+    end.map_or(&[], |end| &text[run_around(&text[..start], end, class)])
 }
 
 /// What the run is. The one before it counts for zones of several lines.
-fn identifier(
-    text: &[u8],
-    at: Range<usize>,
-    pin_digits: &RangeInclusive<usize>,
-) -> Option<Identifier> {
+fn identifier(text: &[u8], at: Range<usize>) -> Option<Identifier> {
     let (start, run) = (at.start, &text[at]);
-    let before = || run_before(text, start);
-    let is = match run.len() {
-        7 if is_split_container(before(), run) => Some(Identifier::Container),
+    let before = || run_before(text, start, is_in_run);
+    match run.len() {
+        7 if is_split_container(run_before(text, start, is_in_either_run), run) => {
+            Some(Identifier::Container)
+        }
         11 if is_container(run) => Some(Identifier::Container),
         18 if is_mrn(run) => Some(Identifier::Mrn),
         30 if is_td1(before(), run) => Some(Identifier::Td1),
@@ -129,13 +183,15 @@ fn identifier(
         44 if is_td3(run) || is_visa(before(), run) => Some(Identifier::Td3),
         88 if is_td3(&run[44..]) || is_visa(&run[..44], &run[44..]) => Some(Identifier::Td3),
         _ => None,
-    };
-    let is_pin = || {
-        pin_digits.contains(&run.len())
-            && run.iter().all(u8::is_ascii_digit)
-            && is_pin_name(&text[start.saturating_sub(NAME_BYTES)..start])
-    };
-    is.or_else(|| is_pin().then_some(Identifier::ReleasePin))
+    }
+}
+
+fn is_pin(text: &[u8], at: Range<usize>, pin_digits: &RangeInclusive<usize>) -> Option<Identifier> {
+    let (start, run) = (at.start, &text[at]);
+    let is = pin_digits.contains(&run.len())
+        && run.iter().all(u8::is_ascii_digit)
+        && is_pin_name(&text[start.saturating_sub(NAME_BYTES)..start]);
+    is.then_some(Identifier::ReleasePin)
 }
 
 /// `MSKU 0000011`: as people write it.
@@ -145,6 +201,7 @@ fn is_split_container(owner: &[u8], number: &[u8]) -> bool {
         return false;
     }
     code[..4].copy_from_slice(owner);
+    code.make_ascii_uppercase();
     code[4..].copy_from_slice(number);
     is_container(&code)
 }
@@ -197,6 +254,18 @@ mod tests {
         check("container in ('CSQU3054383', 'MWCU6059784')", "container 2");
         check("box MSKU 0000011 at gate 4", "container");
         check("mrn=26NLA0B1C2D3E4F5R5", "mrn");
+    }
+
+    #[test]
+    fn finds_what_is_written_in_small_letters_and_once() {
+        check(&TD3.to_lowercase(), "mrz_td3");
+        check(&TD1.to_lowercase(), "mrz_td1");
+        check(&TD1.replace('\n', "").to_lowercase(), "mrz_td1");
+        check("d231458907uto7408122f1204159<<<<<<<6", "mrz_td2");
+        check("where box = 'csqu3054383'", "container");
+        check("CsQu3054383, csqu 3054383", "container 2");
+        // The line in capitals is one already.
+        check(&TD3.replace('\n', "").replace("ERIKSSON", "Eriksson"), "mrz_td3");
     }
 
     #[test]

@@ -275,6 +275,10 @@ fn read_condition(
                 }
                 out.percentile = Some(number);
             }
+            (None, "percentile") => {
+                let problem = Problem::Unsupported("for another type than value_percentile it is");
+                return Err(Fault::new(key.line, word, problem));
+            }
             _ => return Err(Fault::new(key.line, word, Problem::Unknown(CONDITION_KEYS))),
         }
     }

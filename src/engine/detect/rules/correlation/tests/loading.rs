@@ -116,7 +116,7 @@ fn what_is_not_supported_is_refused() {
     );
     refused(
         "{type: value_avg, rules: [a], timespan: 5m, condition: {field: n, percentile: 3, gte: 1}}",
-        "expected one of gt",
+        "`percentile`: for another type than value_percentile it is not supported",
     );
     refused(
         "{type: value_percentile, rules: [a], timespan: 5m, condition: {field: n, percentile: 300, gte: 1}}",
