@@ -10,8 +10,11 @@ use crate::engine::correlate::{CorrelateConfig, Correlated, Correlator};
 use crate::engine::decode::Decoder;
 use crate::engine::detect::Stream;
 use crate::engine::detect::baseline::WindowP;
-use crate::engine::model::{EventTime, Finding, Incident, IncidentId, Origin, Severity};
-use crate::engine::shard::{Incoming, LearnedError, Output, Settings, Shard, ShardConfig, Verdict};
+use crate::engine::enrich::Facts;
+use crate::engine::model::{Event, EventTime, Finding, Incident, IncidentId, Origin, Severity};
+use crate::engine::shard::{
+    AHEAD, Incoming, LearnedError, Output, Settings, Shard, ShardConfig, Verdict,
+};
 
 /// What became of the records. `replay --summary` writes it as it stands.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -67,6 +70,41 @@ pub enum ReplayError {
 const UNREADABLE: &str = "unreadable";
 /// Records between two calls of `Listener::progress`.
 const PROGRESS_RECORDS: u64 = 4_096;
+
+/// One line of one file.
+#[derive(Clone, Copy, Debug)]
+pub struct Line<'l> {
+    pub file: usize,
+    /// From 1.
+    pub number: u64,
+    pub text: &'l [u8],
+}
+
+/// Lines read and not taken yet, in buffers that are used again.
+#[derive(Default)]
+struct Held {
+    lines: Vec<(usize, u64, Vec<u8>)>,
+    held: usize,
+}
+
+impl Held {
+    fn push(&mut self, file: usize, number: u64, text: &[u8]) {
+        if self.lines.len() == self.held {
+            self.lines.push(Default::default());
+        }
+        if let Some(line) = self.lines.get_mut(self.held) {
+            (line.0, line.1) = (file, number);
+            line.2.clear();
+            line.2.extend_from_slice(text);
+            self.held += 1;
+        }
+    }
+
+    fn borrowed(&self) -> Vec<Line<'_>> {
+        let held = self.lines.iter().take(self.held);
+        held.map(|(file, number, text)| Line { file: *file, number: *number, text }).collect()
+    }
+}
 
 /// A replay from start to end.
 pub struct Replay {
@@ -128,18 +166,28 @@ impl Replay {
         listener: &mut dyn Listener,
     ) -> Result<(), ReplayError> {
         let started = Instant::now();
+        let mut lines = Held::default();
         loop {
             match merge.advance() {
                 Ok(Some(place)) => {
-                    self.take(place.file, place.line, merge.line(), settings, listener)?;
+                    let (file, number) = (place.file, place.line);
+                    lines.push(file, number, merge.line());
+                    if lines.held < AHEAD {
+                        continue;
+                    }
+                    self.take_all(&lines.borrowed(), settings, listener)?;
+                    lines.held = 0;
                 }
                 Ok(None) => break,
                 Err(error) => {
+                    self.take_all(&lines.borrowed(), settings, listener)?;
+                    lines.held = 0;
                     self.reject(UNREADABLE);
                     listener.unreadable(&error);
                 }
             }
         }
+        self.take_all(&lines.borrowed(), settings, listener)?;
         self.tick(listener)?;
         self.finish(started);
         Ok(())
@@ -154,26 +202,58 @@ impl Replay {
         settings: &Settings,
         listener: &mut dyn Listener,
     ) -> Result<(), ReplayError> {
-        let decoder = &mut self.decoders[file];
-        let event = match decoder.decode(line) {
-            Ok(Some(event)) => event,
-            Ok(None) => return Ok(()),
-            Err(refusal) => {
-                self.reject(refusal.label());
-                return Ok(());
+        self.take_all(&[Line { file, number, text: line }], settings, listener)
+    }
+
+    /// Takes lines in their order, looking ahead at some at a time.
+    pub fn take_all(
+        &mut self,
+        mut lines: &[Line<'_>],
+        settings: &Settings,
+        listener: &mut dyn Listener,
+    ) -> Result<(), ReplayError> {
+        while !lines.is_empty() {
+            // A header changes how the lines around it are read, so only JSON is read ahead.
+            let json = lines.iter().take(AHEAD).take_while(|line| line.text.first() == Some(&b'{'));
+            let (now, later) = lines.split_at(json.count().max(1));
+            lines = later;
+            let mut decoded = Vec::with_capacity(now.len());
+            decoded.extend(now.iter().map(|line| self.decoders[line.file].decode(line.text)));
+            let events = decoded.iter().filter_map(|decoded| decoded.as_ref().ok()?.as_ref());
+            let mut facts = self.shard.look_ahead(events, settings).into_iter();
+            for (line, decoded) in now.iter().zip(&decoded) {
+                match decoded {
+                    Ok(Some(event)) => {
+                        let Some(facts) = facts.next() else { continue };
+                        self.judge(line, event, &facts, settings, listener)?;
+                    }
+                    Ok(None) => {}
+                    Err(refusal) => self.reject(refusal.label()),
+                }
             }
-        };
+        }
+        Ok(())
+    }
+
+    fn judge(
+        &mut self,
+        line: &Line<'_>,
+        event: &Event<'_>,
+        facts: &Facts<'_>,
+        settings: &Settings,
+        listener: &mut dyn Listener,
+    ) -> Result<(), ReplayError> {
         self.summary.records += 1;
         self.summary.saturated += u64::from(event.saturated);
-        let decoder = &self.decoders[file];
-        let raw = || decoder.raw_value(line).unwrap_or_default();
+        let decoder = &self.decoders[line.file];
+        let raw = || decoder.raw_value(line.text).unwrap_or_default();
         let incoming = Incoming {
-            event: &event,
+            event,
             raw: &raw,
-            origin: Origin { stream: file as u16, position: number },
+            origin: Origin { stream: line.file as u16, position: line.number },
             broker_time: None,
         };
-        match self.shard.judge(&incoming, settings, &mut self.out) {
+        match self.shard.judge_known(&incoming, facts, settings, &mut self.out) {
             Verdict::Scored => self.summary.scored += 1,
             Verdict::Late => self.summary.late += 1,
             Verdict::Duplicate => self.summary.duplicate += 1,

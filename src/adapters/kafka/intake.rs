@@ -165,6 +165,10 @@ impl<'b> Run<'b> {
         self.partition
     }
 
+    pub fn len(&self) -> usize {
+        self.messages.len()
+    }
+
     /// Each record, or what the client has to say in place of one.
     pub fn records(&self) -> impl Iterator<Item = Result<Record<'b>, RDKafkaErrorCode>> {
         let topic = self.topic;

@@ -15,9 +15,10 @@ use crate::adapters::telemetry::{BatchCounts, Telemetry, TopicTelemetry};
 use crate::engine::decode::{Decoder, Expected, Refusal};
 use crate::engine::detect::Stream;
 use crate::engine::detect::baseline::{Lookups, LookupsError};
+use crate::engine::enrich::Facts;
 use crate::engine::model::{Event, EventTime, Kind, Origin, Outcome};
 use crate::engine::shard::{
-    HourReads, Incoming, Output, Records, Settings, Shard, ShardConfig, Verdict,
+    AHEAD, HourReads, Incoming, Output, Records, Settings, Shard, ShardConfig, Verdict,
 };
 
 pub(super) const HOUR_MS: i64 = 3_600_000;
@@ -46,6 +47,8 @@ pub struct Lane {
     pub times: Vec<(i64, u64)>,
     /// Reads not told yet.
     pub reads: Vec<HourReads>,
+    /// Reads of the records at hand, by category.
+    tallies: Vec<Tally>,
     pub mark: PartitionMark,
     /// Something has been judged since the state was last saved.
     pub changed: bool,
@@ -97,6 +100,7 @@ impl Lane {
             counts: BatchCounts::default(),
             times: Vec::new(),
             reads: Vec::new(),
+            tallies: Vec::new(),
             mark,
             changed: false,
             records: Records::default(),
@@ -112,23 +116,53 @@ impl Lane {
         offset >= self.mark.next
     }
 
-    /// Takes one record; one that was judged before a restart only fills the flight recorder.
-    pub fn take(&mut self, record: &Record<'_>, to: &mut Outlet<'_>) -> Result<(), LaneError> {
+    /// Takes records in their order, looking ahead at some at a time.
+    pub fn take_all(
+        &mut self,
+        mut records: &[Record<'_>],
+        to: &mut Outlet<'_>,
+    ) -> Result<(), LaneError> {
         if self.gathers {
-            return self.gather(record, to);
+            return records.iter().try_for_each(|record| self.gather(record, to));
         }
+        while !records.is_empty() {
+            // A header changes how the records around it are read, so only JSON is read ahead.
+            let ahead = records.iter().take(AHEAD);
+            let json = ahead.take_while(|record| record.payload.first() == Some(&b'{')).count();
+            let (now, later) = records.split_at(json.max(1));
+            records = later;
+            let mut decoded = Vec::with_capacity(now.len());
+            decoded.extend(now.iter().map(|record| match record.payload.is_empty() {
+                true => Err(Refusal::Empty),
+                false => self.decoder.decode(record.payload),
+            }));
+            let events = decoded.iter().filter_map(|decoded| decoded.as_ref().ok()?.as_ref());
+            let mut facts = self.shard.look_ahead(events, to.settings).into_iter();
+            for (record, decoded) in now.iter().zip(&decoded) {
+                let facts = if let Ok(Some(_)) = decoded { facts.next() } else { None };
+                let known = decoded.as_ref().map(|event| event.as_ref().zip(facts.as_ref()));
+                self.take(record, known, to)?;
+            }
+        }
+        tell_reads(&mut self.tallies, &self.telemetry);
+        Ok(())
+    }
+
+    /// Takes one record; one that was judged before a restart only fills the flight recorder.
+    fn take(
+        &mut self,
+        record: &Record<'_>,
+        decoded: Result<Option<(&Event<'_>, &Facts<'_>)>, &Refusal>,
+        to: &mut Outlet<'_>,
+    ) -> Result<(), LaneError> {
         let Record { payload, offset, .. } = *record;
         let time_ms = record.time_ms.unwrap_or_else(wall_clock_ms);
         let current = self.is_current(offset);
-        let Self { shard, decoder, counts, times, mark, telemetry, reads, .. } = self;
-        let decoded = match payload.is_empty() {
-            true => Err(Refusal::Empty),
-            false => decoder.decode(payload),
-        };
+        let Self { shard, decoder, counts, times, mark, telemetry, reads, tallies, .. } = self;
         let raw = || decoder.raw_value(payload).unwrap_or_default();
         if !current {
-            if let Ok(Some(event)) = decoded {
-                shard.recall(&incoming(&event, &raw, offset, time_ms), to.settings);
+            if let Ok(Some((event, _))) = decoded {
+                shard.recall(&incoming(event, &raw, offset, time_ms), to.settings);
             }
             return Ok(());
         }
@@ -141,8 +175,8 @@ impl Lane {
             _ => times.push((time_ms, 1)),
         }
         counts.records_in += 1;
-        let event = match decoded {
-            Ok(Some(event)) => event,
+        let (event, facts) = match decoded {
+            Ok(Some(known)) => known,
             Ok(None) => {
                 // A header or a blank line is no event; it is read, and there is nothing to judge.
                 counts.scored += 1;
@@ -153,14 +187,14 @@ impl Lane {
                 counts.dead_lettered += 1;
                 mark.dead_lettered += 1;
                 telemetry.refused(refusal.label());
-                let letter = serde_json::to_vec(&DeadLetter::new(record, &refusal))?;
+                let letter = serde_json::to_vec(&DeadLetter::new(record, refusal))?;
                 to.sender.send(&to.topics.dead_letter, record.topic, &letter)?;
                 return Ok(());
             }
         };
         counts.saturated += u64::from(event.saturated);
-        let incoming = incoming(&event, &raw, offset, time_ms);
-        let (count, total) = match shard.judge(&incoming, to.settings, to.out) {
+        let incoming = incoming(event, &raw, offset, time_ms);
+        let (count, total) = match shard.judge_known(&incoming, facts, to.settings, to.out) {
             Verdict::Scored => (&mut counts.scored, &mut mark.scored),
             Verdict::Late => (&mut counts.late, &mut mark.late),
             Verdict::Duplicate => (&mut counts.duplicate, &mut mark.duplicate),
@@ -168,13 +202,10 @@ impl Lane {
         *count += 1;
         *total += 1;
         if event.kind == Kind::Access && event.outcome == Outcome::Allowed {
-            let dataset = event.resource.dataset.as_deref();
-            let known = dataset.and_then(|name| to.settings.enricher.catalogue.get(name));
-            let category =
-                known.map(|d| d.category.as_str()).or(event.resource.category.as_deref());
-            let category = category.unwrap_or("unclassified");
-            telemetry.read(category, 1, event.records);
-            count_read(reads, event.time, telemetry.category(category));
+            let tally = tally_of(tallies, facts.category, telemetry);
+            tally.events += 1;
+            tally.records += event.records;
+            count_read(reads, event.time, &tally.name);
         }
         Ok(())
     }
@@ -214,6 +245,45 @@ impl Lane {
     /// The mark as it is to be kept.
     pub fn mark_now(&self) -> PartitionMark {
         PartitionMark { header: self.decoder.header(), ..self.mark.clone() }
+    }
+}
+
+/// Reads of one category that telemetry has not heard of: other workers write to the same place, so
+/// it is told once for many.
+#[derive(Debug)]
+struct Tally {
+    category: String,
+    /// The category as it is told.
+    name: String,
+    events: u64,
+    records: u64,
+}
+
+/// Categories counted apart; events may claim any.
+const TALLIES_MAX: usize = 32;
+
+fn tally_of<'t>(
+    tallies: &'t mut Vec<Tally>,
+    category: &str,
+    telemetry: &TopicTelemetry,
+) -> &'t mut Tally {
+    let place = tallies.iter().position(|tally| tally.category == category);
+    let place = place.unwrap_or_else(|| {
+        if tallies.len() >= TALLIES_MAX {
+            tell_reads(tallies, telemetry);
+            tallies.clear();
+        }
+        let name = telemetry.category(category).to_owned();
+        tallies.push(Tally { category: category.to_owned(), name, events: 0, records: 0 });
+        tallies.len() - 1
+    });
+    &mut tallies[place]
+}
+
+fn tell_reads(tallies: &mut [Tally], telemetry: &TopicTelemetry) {
+    for tally in tallies.iter_mut().filter(|tally| tally.events > 0) {
+        telemetry.read(&tally.category, tally.events, tally.records);
+        (tally.events, tally.records) = (0, 0);
     }
 }
 

@@ -272,12 +272,14 @@ impl Worker {
                 sender: &self.sender,
                 topics: &self.topics,
             };
+            let mut records = Vec::with_capacity(run.len());
             for record in run.records() {
                 match record {
-                    Ok(record) => lane.take(&record, &mut to)?,
+                    Ok(record) => records.push(record),
                     Err(code) => failed.push(KafkaError::MessageConsumption(code)),
                 }
             }
+            lane.take_all(&records, &mut to)?;
             send_lookups(lane, &self.place, self.layout, &mut to)?;
             send_figures(&self.place, &mut to)?;
         }

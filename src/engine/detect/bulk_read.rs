@@ -110,6 +110,15 @@ struct Class {
 }
 
 impl BulkState {
+    /// See `ActorState::glance`.
+    pub fn glance(&self) -> u64 {
+        self.all.as_ref().map_or(0, |class| class.windows.glance())
+    }
+
+    pub fn glance_behind(&self) -> u64 {
+        self.all.as_ref().map_or(0, |class| class.windows.glance_behind())
+    }
+
     pub fn heap_bytes(&self) -> usize {
         [&self.all, &self.sensitive]
             .into_iter()

@@ -103,6 +103,11 @@ mod halved {
 pub struct SequenceState(Option<Box<Sequence>>);
 
 impl SequenceState {
+    /// See `ActorState::glance`.
+    pub fn glance(&self) -> u64 {
+        self.0.as_ref().map_or(0, |sequence| sequence.evidence.to_bits() ^ u64::from(sequence.run))
+    }
+
     pub fn heap_bytes(&self) -> usize {
         if self.0.is_some() { size_of::<Sequence>() } else { 0 }
     }
@@ -184,13 +189,19 @@ impl Sequence {
                 false
             }
         };
-        let honest = self.hit_rate();
-        let ratio = if hit {
-            (WALKER_HIT_RATE / honest).ln()
+        // A miss takes off more than one nat whatever the honest share, so that of nearly every read
+        // no logarithm is asked.
+        self.evidence = if !hit && self.evidence <= 1.0 {
+            0.0
         } else {
-            ((1.0 - WALKER_HIT_RATE) / (1.0 - honest)).ln()
+            let honest = self.hit_rate();
+            let ratio = if hit {
+                (WALKER_HIT_RATE / honest).ln()
+            } else {
+                ((1.0 - WALKER_HIT_RATE) / (1.0 - honest)).ln()
+            };
+            (self.evidence + ratio).max(0.0)
         };
-        self.evidence = (self.evidence + ratio).max(0.0);
         if self.evidence == 0.0 {
             (self.run, self.told_at_run) = (0, 0);
         } else {

@@ -34,8 +34,14 @@ impl SubjectToken {
 
 impl fmt::Display for SubjectToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("p1.")?;
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        // Rules that group by subject ask for this with each event they match.
+        const HEX: &[u8; 16] = b"0123456789abcdef";
+        let mut text = *b"p1.................................";
+        for (pair, byte) in text[3..].chunks_exact_mut(2).zip(self.0) {
+            pair[0] = HEX[usize::from(byte >> 4)];
+            pair[1] = HEX[usize::from(byte & 15)];
+        }
+        f.write_str(std::str::from_utf8(&text).unwrap_or_default())
     }
 }
 

@@ -63,6 +63,13 @@ impl Duplicates {
         false
     }
 
+    /// Whether the id was seen before, noting nothing.
+    pub fn glance(&self, id: &str, seed: u64) -> bool {
+        let hash = foldhash::fast::FixedState::with_seed(seed).hash_one(id);
+        // Both are asked, whatever the one says: it is their memory that is wanted.
+        self.previous.ids.contains(&hash) | self.current.ids.contains(&hash)
+    }
+
     /// Number of the current generation: saved beside the parts, it says which of them count.
     pub fn generation(&self) -> u32 {
         self.current.number

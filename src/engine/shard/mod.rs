@@ -4,6 +4,7 @@
 //! A shard owns everything it uses and knows of no other shard. Rules and settings come with
 //! each call, so that a reload takes effect between two events and nowhere else.
 
+mod ahead;
 mod before;
 mod clock;
 mod duplicates;
@@ -21,6 +22,7 @@ mod sharers;
 mod size;
 mod teller;
 
+pub use ahead::AHEAD;
 pub use before::is_read;
 pub use clock::{Clock, TimeConfig};
 pub use duplicates::Duplicates;

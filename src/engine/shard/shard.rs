@@ -15,6 +15,7 @@ use crate::engine::detect::baseline::{Known, Lookups, Peers, PeersSaving, Window
 use crate::engine::detect::rules::{GroupState, Groups, Ticks};
 use crate::engine::detect::state::{ActorState, Evictable, Saving, SourceState, Table, cut};
 use crate::engine::detect::{Exceptions, Judged, Mode, RuleBooks, RuleCounts, RuleScratch, Stream};
+use crate::engine::enrich::Facts;
 use crate::engine::model::{EventTime, Finding, Key, KeyKind, Outcome, Problems};
 
 /// `[state]`: how much a shard remembers.
@@ -67,7 +68,7 @@ const EVIDENCE_IDS_MAX: usize = 20;
 pub struct Shard {
     streams: Vec<Stream>,
     pub(super) clock: Clock,
-    duplicates: Duplicates,
+    pub(super) duplicates: Duplicates,
     sharers: Sharers,
     pulse: Pulse,
     recorder: Recorder,
@@ -102,10 +103,11 @@ impl Shard {
         }
     }
 
-    /// Judges one event.
-    pub fn judge(
+    /// Judges one event of which `facts` are known: see [`Shard::look_ahead`].
+    pub fn judge_known(
         &mut self,
         incoming: &Incoming<'_>,
+        facts: &Facts<'_>,
         settings: &Settings,
         out: &mut Output,
     ) -> Verdict {
@@ -123,15 +125,8 @@ impl Shard {
         if !incoming.is_of_now() {
             at = self.clock.bounded(at, ahead_ms);
         }
-        let facts = settings.enricher.facts(event);
-        let judged = Judged {
-            event,
-            facts: &facts,
-            at,
-            late,
-            origin: incoming.origin,
-            streams: &self.streams,
-        };
+        let judged =
+            Judged { event, facts, at, late, origin: incoming.origin, streams: &self.streams };
         let found_before = out.findings.len();
         let mut groups = Groups {
             table: &mut self.groups,

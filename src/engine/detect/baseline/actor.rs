@@ -126,6 +126,28 @@ impl Baseline {
             + size_of::<Self>()
     }
 
+    /// See `ActorState::glance`: words from all over it.
+    pub fn glance(&self) -> u64 {
+        let spans = self.spans.iter().fold(0, |read, span| {
+            read ^ span.index ^ span.factor.to_bits() ^ span.bursts[ALL].to_bits()
+        });
+        let words = [
+            self.group,
+            self.last,
+            self.newest,
+            self.session.start.to_bits(),
+            self.slow_gates[0].to_bits(),
+            self.sequence.run,
+            u32::from(self.day.day),
+            self.told_beyond.to_bits(),
+        ];
+        u64::from(words.into_iter().fold(spans, |read, word| read ^ word))
+    }
+
+    pub fn glance_behind(&self) -> u64 {
+        self.spans.iter().fold(self.habits.glance(), |read, span| read ^ span.bits.glance())
+    }
+
     pub fn is_suspect(&self, day: u16) -> bool {
         day <= self.suspect_until
     }

@@ -50,6 +50,11 @@ impl Bits {
         weight.min(16.0)
     }
 
+    /// See `ActorState::glance`.
+    pub fn glance(&self) -> u64 {
+        self.words.first().copied().unwrap_or(0)
+    }
+
     pub fn heap_bytes(&self) -> usize {
         self.words.len() * 8
     }

@@ -118,6 +118,12 @@ impl Blocks {
         Ok(Self { blocks, before: read_pages(parts, BEFORE, places)?, newest, tally, told })
     }
 
+    /// Reads where the place's block would stand, noting nothing.
+    pub fn glance(&self, place: Place) -> u64 {
+        let tag = tag_of(place.prefix, i64::from(place.number >> BLOCK_SHIFT));
+        self.blocks.get(place_of(tag)).map_or(0, |block| u64::from(block.tag))
+    }
+
     /// Counts the distinct ids read by an actor's first read of one today; the block, where it is
     /// hot. `unit` is the actor's, where that is known: what one unit works on together is no range
     /// shared out.
@@ -141,9 +147,11 @@ impl Blocks {
         let fresh = block.ids & id == 0;
         block.ids |= id;
         // Linear counting: an id stands for those that fell on bits already set.
-        let free = f32::from(block.ids.count_zeros().max(1) as u16);
-        let counted = (-64.0 * (free / 64.0).ln()).round() as u16;
-        block.reads = if fresh { counted.max(block.reads) } else { block.reads };
+        if fresh {
+            let free = f32::from(block.ids.count_zeros().max(1) as u16);
+            let counted = (-64.0 * (free / 64.0).ln()).round() as u16;
+            block.reads = counted.max(block.reads);
+        }
         block.actors |= 1 << (actor.wrapping_mul(0x9E37_79B9) >> 27);
         // Who is of no unit known stands for as many units as there are such actors.
         block.units |= 1 << (unit.unwrap_or(actor).wrapping_mul(0x9E37_79B9) >> 27);

@@ -124,6 +124,17 @@ impl Crowd {
 }
 
 impl FanIn {
+    /// Reads where the subject would stand, noting nothing.
+    pub fn glance(&self, subject: u64) -> u64 {
+        let ways = self.first(subject)..self.first(subject) + WAYS;
+        ways.filter_map(|place| self.subjects.get(place)).fold(0, |read, s| read ^ u64::from(s.tag))
+    }
+
+    /// The first of the subject's places.
+    fn first(&self, subject: u64) -> usize {
+        subject as usize & self.subjects.len().wrapping_sub(1) & !(WAYS - 1)
+    }
+
     /// An officer's first read of a subject today, unexplained; told where the subject is above the
     /// threshold.
     pub fn take(
@@ -137,7 +148,7 @@ impl FanIn {
             let places = subjects_max.next_power_of_two().max(WAYS);
             self.subjects = vec![Subject::default(); places].into();
         }
-        let first = subject as usize & (self.subjects.len() - 1) & !(WAYS - 1);
+        let first = self.first(subject);
         let tag = (subject >> 32) as u32 | 1;
         let ways = self.subjects.within_page(first..first + WAYS)?;
         let entry = match ways.iter().position(|entry| entry.tag == tag) {
@@ -166,6 +177,10 @@ impl FanIn {
         }
         let crowd = entry.today.with(entry.yesterday);
         if crowd.readers == known.readers {
+            return None;
+        }
+        // So few bits are fewer readers still, and that is most subjects.
+        if crowd.readers.count_ones() < READERS_MIN as u32 {
             return None;
         }
         let readers = crowd.readers();

@@ -51,6 +51,10 @@ impl Habits {
         if place > 0 && self.kinds[place].weight > self.kinds[place - 1].weight {
             self.kinds.swap(place, place - 1);
         }
+        // Two decades are free: above them no logarithm is asked.
+        if p > 0.011 {
+            return 0.0;
+        }
         (-p.max(1e-9).log10() - SURPRISE_FREE).clamp(0.0, SURPRISE_MAX)
     }
 
@@ -78,6 +82,11 @@ impl Habits {
         }
         self.total *= 0.05;
         self.since = day;
+    }
+
+    /// See `ActorState::glance`.
+    pub fn glance(&self) -> u64 {
+        self.kinds.first().map_or(0, |habit| u64::from(habit.kind))
     }
 
     pub fn heap_bytes(&self) -> usize {

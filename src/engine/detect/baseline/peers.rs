@@ -20,11 +20,13 @@ use super::returned::UsualBytes;
 use super::role::{Group, KINDS, Role, SPANS};
 use super::saving::{PartKey, PartKind, PartSink, Parts, read_each, save_each};
 use super::season::{GROUP_SHRINK, ROLE_SHRINK, Season, Starts};
+use super::sequence::place_of;
 use super::sums::Context;
 use crate::engine::detect::destinations::Destinations;
 use crate::engine::detect::dormant_system::Systems;
 use crate::engine::detect::rule_noise::RuleNoise;
 use crate::engine::detect::travel::Travel;
+use crate::engine::model::SubjectToken;
 
 /// Pseudo-windows a group's mean is shrunk by towards its role's: five actors' worth.
 const GROUP_MEAN_SHRINK: [f32; SPANS] = [300.0, 100.0, 15.0];
@@ -279,6 +281,14 @@ impl Peers {
 
     pub fn group_mut(&mut self, place: u16) -> &mut Group {
         self.groups.at_mut(usize::from(place))
+    }
+
+    /// Reads what a look at these subjects and this record would need, changing nothing.
+    pub fn glance(&self, tokens: &[SubjectToken], record: Option<&str>) -> u64 {
+        // Of a long list it is not worth it.
+        let subjects = tokens.iter().take(4);
+        let read = subjects.fold(0, |read, token| read ^ self.fan_in.glance(token.short()));
+        read ^ record.and_then(place_of).map_or(0, |place| self.blocks.glance(place))
     }
 
     pub fn count_case(&mut self, cased: bool) {

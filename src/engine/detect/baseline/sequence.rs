@@ -87,13 +87,23 @@ impl Sequence {
 
     /// Takes an id; the score so far, `None` where the id says nothing new. Lists are walked by
     /// honest people too: what counts is the evidence over what is usual, so the score doubles
-    /// with its square. `role_usual` is the role's usual, in nats.
-    pub fn take(&mut self, place: Place, role_usual: f32) -> Option<f32> {
+    /// with its square. `role_usual` gives the role's usual, in nats.
+    pub fn take(&mut self, place: Place, role_usual: impl FnOnce() -> f32) -> Option<f32> {
         let hit = self.walk(place)?;
         let q = self.hit_rate();
         let ratio = |p: f32| if hit { (p / q).ln() } else { ((1.0 - p) / (1.0 - q)).ln() };
-        self.fast = (self.fast + ratio(WALKER_HIT_RATE)).clamp(0.0, EVIDENCE_MAX);
-        self.gentle = (self.gentle + ratio((3.0 * q).min(0.95))).clamp(0.0, EVIDENCE_MAX);
+        // A miss takes off more than a nat of the one and something of the other, whatever the
+        // actor's share, so that of nearly every read no logarithm is asked.
+        let fast_ends = !hit && self.fast <= 1.0;
+        let gentle_ends = !hit && self.gentle == 0.0;
+        self.fast = match fast_ends {
+            true => 0.0,
+            false => (self.fast + ratio(WALKER_HIT_RATE)).clamp(0.0, EVIDENCE_MAX),
+        };
+        self.gentle = match gentle_ends {
+            true => 0.0,
+            false => (self.gentle + ratio((3.0 * q).min(0.95))).clamp(0.0, EVIDENCE_MAX),
+        };
         if self.fast == 0.0 && self.gentle == 0.0 {
             self.run = 0;
         } else {
@@ -105,9 +115,13 @@ impl Sequence {
         let longest = self.runs.into_iter().max().unwrap_or(0);
         let evidence = self.fast.max(self.gentle).max(f32::from(longest) * RUN_NATS);
         self.highest = self.highest.max(evidence);
-        let usual =
-            (self.shifts * self.usual + ROLE_SHIFTS * role_usual) / (self.shifts + ROLE_SHIFTS);
-        let score = 3.0 * (1.0 + evidence / (NOISE + 2.0 * usual)).log2();
+        let score = if evidence > 0.0 {
+            let usual = (self.shifts * self.usual + ROLE_SHIFTS * role_usual())
+                / (self.shifts + ROLE_SHIFTS);
+            3.0 * (1.0 + evidence / (NOISE + 2.0 * usual)).log2()
+        } else {
+            0.0
+        };
         self.score = self.score.max(score);
         // A few ids a day, day after day: what the days before left adds up.
         Some(score.max(self.carried + score.min(SCORE_CARRIED_MAX) - DRIFT))
@@ -182,7 +196,7 @@ mod tests {
             Sequence { shifts: 5.0, hits: 10.0, reads: 900.0, ..Sequence::default() };
         let mut take = |id: u64| {
             let place = place_of(&format!("PNR-{id}")).expect("has a number");
-            sequence.take(place, 1.0).unwrap_or(0.0)
+            sequence.take(place, || 1.0).unwrap_or(0.0)
         };
         (0..1_000).for_each(|i| {
             let _ = take(random(i));

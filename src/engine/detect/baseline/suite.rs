@@ -207,8 +207,9 @@ impl Suite {
             raised |= score_novelty(actor, peers, places, read.kind);
             if !read.explained
                 && let Some(place) = judged.event.resource.record.as_deref().and_then(place_of)
-                && let usual = peers.role(places.0).walks.mean(0.7, 2.0).exp_m1()
-                && let Some(score) = actor.sequence.take(place, usual)
+                && let role = peers.role(places.0)
+                && let Some(score) =
+                    actor.sequence.take(place, || role.walks.mean(0.7, 2.0).exp_m1())
                 && score > 1.0
             {
                 raised |= peers.lanes.raise(&mut actor.day, Part::Sequence, score);

@@ -37,6 +37,8 @@ pub(super) struct Words {
     whole: HashMap<Box<str>, Box<[u32]>>,
     /// Set where some whole word is a number: texts that are one are looked up as such too.
     pub has_numbers: bool,
+    /// Whole words that are whole numbers as they are printed, ascending.
+    whole_numbers: Vec<(i64, Box<[u32]>)>,
     parts: Option<AhoCorasick>,
     rules_of_part: Vec<Box<[u32]>>,
 }
@@ -133,7 +135,22 @@ impl Words {
             parts => Some(AhoCorasick::builder().kind(Some(kind)).build(parts).ok()?),
         };
         let has_numbers = whole.keys().any(|text| Number::parse(text).is_some());
-        Some(Self { target, number, whole, has_numbers, parts, rules_of_part })
+        let printed = |text: &str| text.parse::<i64>().ok().filter(|n| n.to_string() == text);
+        let mut whole_numbers: Vec<_> = whole
+            .iter()
+            .filter_map(|(text, rules)| Some((printed(text)?, rules.clone())))
+            .collect();
+        whole_numbers.sort_unstable_by_key(|(number, _)| *number);
+        Some(Self { target, number, whole, has_numbers, whole_numbers, parts, rules_of_part })
+    }
+
+    /// The rules that hang on a whole number, without its text being written; none where only the
+    /// text can tell: where words are looked for within it, or it is too large to be exact.
+    pub fn of_number(&self, number: i128) -> Option<&[u32]> {
+        let exact = i64::try_from(number).ok().filter(|n| n.unsigned_abs() < Number::EXACT_BELOW);
+        let number = exact.filter(|_| self.parts.is_none())?;
+        let place = self.whole_numbers.binary_search_by_key(&number, |(number, _)| *number);
+        Some(place.ok().and_then(|place| self.whole_numbers.get(place)).map_or(&[], |(_, r)| r))
     }
 
     /// Gives `found` the rules that hang on a word `text` holds. `text` must be folded.

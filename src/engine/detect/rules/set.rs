@@ -15,7 +15,7 @@ use super::{
     prefilter::{Prefilter, Words},
     rule::{self, Document, Draft, Filter, Rule},
     scratch::{Scratch, State},
-    value::Value,
+    value::{Leaf, Number, Value},
     yaml,
 };
 use crate::engine::model::{Format, Kind};
@@ -216,8 +216,14 @@ impl RuleSet {
                 }
             }
             State::Other => {
+                let value = fields.value(field);
+                if let Value::Leaf(Leaf::Number(Number::Int(number))) = value
+                    && let Some(rules) = words.of_number(number)
+                {
+                    return rules.iter().for_each(|rule| scratch.propose(*rule));
+                }
                 let mut folded = std::mem::take(&mut scratch.keyword);
-                fields.value(field).any(&mut |leaf| {
+                value.any(&mut |leaf| {
                     if let Some(text) = leaf.as_text(&mut scratch.buffers.number) {
                         super::fold::fold_into(text, &mut folded);
                         propose_text(words, &folded, scratch);

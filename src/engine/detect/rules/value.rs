@@ -113,6 +113,9 @@ impl<'v> Leaf<'v> {
 }
 
 impl Number {
+    /// Whole numbers below this are floats, each its own.
+    pub(super) const EXACT_BELOW: u64 = 1 << 53;
+
     fn of_json(number: &serde_json::Number) -> Option<Self> {
         if let Some(whole) = number.as_i128() {
             return Some(Self::Int(whole));
@@ -151,8 +154,8 @@ impl Number {
     pub(super) fn canonical(self, buffer: &mut String) {
         buffer.clear();
         let number = self.float();
-        // Beyond 2^53 whole numbers that differ may be equal as floats, so all go by the float.
-        let exact = number.abs() < 9_007_199_254_740_992.0;
+        // Beyond that whole numbers that differ may be equal as floats, so all go by the float.
+        let exact = number.abs() < Self::EXACT_BELOW as f64;
         let written = if exact && number.fract() == 0.0 {
             write!(buffer, "{}", number as i64)
         } else {

@@ -36,6 +36,24 @@ pub struct ActorState {
     pub site: SiteState,
 }
 
+/// Reading without a purpose, so that what is read is at hand when it is wanted: the state itself,
+/// what it points to, and what that points to, each to be asked of many actors before the next.
+impl ActorState {
+    pub fn glance(&self) -> u64 {
+        self.touched.millis() as u64 ^ self.chain ^ self.watch.sent ^ u64::from(self.rested)
+    }
+
+    pub fn glance_behind(&self) -> u64 {
+        let baseline = self.baseline.as_ref().map_or(0, |baseline| baseline.glance());
+        baseline ^ self.bulk.glance() ^ self.sequence.glance()
+    }
+
+    pub fn glance_further(&self) -> u64 {
+        let baseline = self.baseline.as_ref().map_or(0, |baseline| baseline.glance_behind());
+        baseline ^ self.bulk.glance_behind()
+    }
+}
+
 impl Evictable for ActorState {
     fn touched(&self) -> EventTime {
         self.touched

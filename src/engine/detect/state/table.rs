@@ -109,6 +109,12 @@ impl<S: Evictable> Table<S> {
         Some(&mut self.rows[slot as usize].state)
     }
 
+    /// The state that is under `name`, as far as the index alone tells: nothing is to rest on it.
+    pub fn likely(&self, name: &str) -> Option<&S> {
+        let slot = self.index.iter_hash(self.hasher.hash_one(name)).next()?;
+        Some(&self.rows[*slot as usize].state)
+    }
+
     /// Every name with its state.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &S)> {
         self.rows.iter().map(|row| (row.name.as_str(), &row.state))

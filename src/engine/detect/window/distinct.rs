@@ -93,6 +93,11 @@ impl Distinct {
         self.level == 0
     }
 
+    /// See `ActorState::glance`.
+    pub fn glance(&self) -> u64 {
+        self.slots.first().copied().unwrap_or(0)
+    }
+
     pub fn heap_bytes(&self) -> usize {
         self.slots.len() * size_of::<u64>()
     }

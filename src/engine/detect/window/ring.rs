@@ -81,14 +81,23 @@ impl<const N: usize> Ring<N> {
             self.head = pane;
             return;
         }
-        for step in 1..=steps {
-            let Ok(place) = self.find(self.head + step) else { continue };
-            let old = self.take_out(place);
-            self.bytes -= old.bytes();
-            self.records -= u64::from(old.records);
-            self.subjects -= u64::from(old.subjects);
-        }
+        let first = (self.head + 1).rem_euclid(N as i64);
+        let falls_out = |old: &Packed| (i64::from(old.slot()) - first).rem_euclid(N as i64) < steps;
         self.head = pane;
+        if !self.panes.iter().any(falls_out) {
+            return;
+        }
+        let mut panes = std::mem::take(&mut self.panes).into_vec();
+        panes.retain(|old| {
+            let stays = !falls_out(old);
+            if !stays {
+                self.bytes -= old.bytes();
+                self.records -= u64::from(old.records);
+                self.subjects -= u64::from(old.subjects);
+            }
+            stays
+        });
+        self.panes = panes.into_boxed_slice();
     }
 
     /// False where `pane` has fallen out of the window.
@@ -135,6 +144,11 @@ impl<const N: usize> Ring<N> {
         self.subjects
     }
 
+    /// See `ActorState::glance`.
+    pub fn glance(&self) -> u64 {
+        self.panes.first().map_or(0, |pane| pane.slot_and_bytes)
+    }
+
     pub fn heap_bytes(&self) -> usize {
         self.panes.len() * size_of::<Packed>()
     }
@@ -162,13 +176,6 @@ impl<const N: usize> Ring<N> {
             place
         });
         &mut self.panes[place]
-    }
-
-    fn take_out(&mut self, place: usize) -> Packed {
-        let mut panes = std::mem::take(&mut self.panes).into_vec();
-        let pane = panes.remove(place);
-        self.panes = panes.into_boxed_slice();
-        pane
     }
 }
 

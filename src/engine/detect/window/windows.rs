@@ -101,6 +101,15 @@ impl Windows {
         self.seen.is_exact()
     }
 
+    /// See `ActorState::glance`.
+    pub fn glance(&self) -> u64 {
+        self.ten_minutes.records() ^ self.hour.records() ^ self.day.records() ^ self.seen.weight()
+    }
+
+    pub fn glance_behind(&self) -> u64 {
+        self.ten_minutes.glance() ^ self.hour.glance() ^ self.day.glance() ^ self.seen.glance()
+    }
+
     pub fn heap_bytes(&self) -> usize {
         self.seen.heap_bytes()
             + self.ten_minutes.heap_bytes()
