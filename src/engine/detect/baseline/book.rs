@@ -59,6 +59,12 @@ impl RoleBook {
         self.numbers.actor_days *= keep;
     }
 
+    /// See [`Scores::complete`].
+    pub fn complete(mut self) -> Self {
+        self.lanes.iter_mut().for_each(|scores| scores.complete(self.numbers.actor_days));
+        self
+    }
+
     /// Ranks its past anew, with everybody's behind it.
     pub fn rank(&mut self, (parts, lanes): (&[Scores], &[Scores]), all_days: f32) {
         let days = self.numbers.actor_days;
@@ -66,7 +72,7 @@ impl RoleBook {
             scores.rank_within(days, part.tail(), (all, all_days));
         }
         for ((scores, all), lane) in self.lanes.iter_mut().zip(lanes).zip(Lane::ALL) {
-            scores.rank_within(days, lane.tail(), (all, all_days));
+            scores.rank_within(scores.days(), lane.tail(), (all, all.days()));
         }
     }
 }

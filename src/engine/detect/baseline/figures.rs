@@ -55,10 +55,17 @@ impl Figures {
         match bytes.split_first() {
             None => Err(FiguresError::Empty),
             Some((&WIRE_VERSION, content)) => {
-                postcard::from_bytes(content).map_err(FiguresError::Form)
+                postcard::from_bytes(content).map(Self::complete).map_err(FiguresError::Form)
             }
             Some((&found, _)) => Err(FiguresError::Version { found }),
         }
+    }
+
+    /// See [`RoleBook::complete`].
+    fn complete(mut self) -> Self {
+        self.books = self.books.into_iter().map(|(mark, book)| (mark, book.complete())).collect();
+        self.all = self.all.complete();
+        self
     }
 
     pub fn is_empty(&self) -> bool {
@@ -270,7 +277,7 @@ fn get(parts: &Parts, letters: Letters) -> Result<Option<Known>, postcard::Error
         told,
         alerted,
     };
-    Ok(Some(Known { version, groups_max, figures }))
+    Ok(Some(Known { version, groups_max, figures: figures.complete() }))
 }
 
 /// The first so many parts of a kind: there may be more, from before.

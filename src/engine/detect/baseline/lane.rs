@@ -101,6 +101,11 @@ impl Lane {
         matches!(self, Self::Unexplained | Self::SlowUnexplained)
     }
 
+    /// True where honest batches and lists are what stands out most.
+    pub const fn is_of_batches(self) -> bool {
+        matches!(self, Self::Fused | Self::Burst | Self::Unexplained | Self::Sequence)
+    }
+
     /// What it gets of the budget, over an even share.
     pub const fn weight(self) -> f64 {
         match self {

@@ -19,12 +19,21 @@ pub(super) const MEMORY_DAYS: f32 = 20.0;
 /// Before this many days and actor-days the thresholds are fixed.
 const LEARNING_DAYS: u16 = 7;
 const LEARNING_ACTOR_DAYS: f32 = 300.0;
-/// First days that are forgotten.
+/// First days whose scores are forgotten.
 const BLIND_DAYS: u16 = 4;
+/// First days whose strengths are: while few scores are known, whatever stands out is taken for rarer
+/// than it will be once they are, and a threshold among such strengths stands too high for weeks.
+const UNSETTLED_DAYS: u16 = 8;
 /// Times its share that a lane may tell before it is made stricter: breaches are told too.
 const EXCESS_LET_PASS: f64 = 6.0;
-/// Lanes overlap by less than what is told outside them and by who stays out of the past.
-const OVERLAP: f64 = 0.72;
+/// Lanes overlap by less than what is told outside them and by who stays out of the past; where no
+/// read cites a case, they tell less of what is honest.
+const OVERLAP: f64 = 0.6;
+const OVERLAP_UNCASED: f64 = 0.8;
+/// Batches and lists have tails heavier than they are continued: below this budget the lanes that know
+/// them get less than in proportion, by that power.
+const PROPORTIONATE: f64 = 5.0;
+const BELOW: f64 = 0.5;
 /// An actor-day this many decades rarer than the threshold says nothing of honest work.
 const BEYOND_DOUBT: f32 = 1.0;
 
@@ -170,8 +179,10 @@ impl Lanes {
                 set_pasts(&mut book.lanes, of_lanes);
                 book.turned = true;
             }
-            read.roles.push(book);
+            read.roles.push(book.complete());
         }
+        let days = read.numbers.actor_days;
+        read.lanes.iter_mut().for_each(|scores| scores.complete(days));
         read.roles = read.roles.into_saved();
         read.pasts_saved = true;
         Ok(read)
@@ -205,15 +216,18 @@ impl Lanes {
         self.numbers.actor_days =
             self.numbers.actor_days * keep + self.numbers.actor_days_today.max(0) as f32;
         self.numbers.actor_days_today = 0;
-        for scores in self.parts.iter_mut().chain(&mut self.lanes) {
-            scores.turn(keep);
-        }
+        let keep_strengths = if self.numbers.days <= UNSETTLED_DAYS { 0.0 } else { keep };
+        let turn = |parts: &mut [Scores], lanes: &mut [Scores]| {
+            parts.iter_mut().for_each(|scores| scores.turn(keep));
+            lanes.iter_mut().for_each(|scores| scores.turn(keep_strengths));
+        };
+        turn(&mut self.parts, &mut self.lanes);
         for book in self.roles.iter_mut() {
             book.numbers.actor_days =
                 book.numbers.actor_days * keep + book.numbers.actor_days_today.max(0) as f32;
             book.numbers.actor_days_today = 0;
             book.turned = true;
-            book.parts.iter_mut().chain(&mut book.lanes).for_each(|scores| scores.turn(keep));
+            turn(&mut book.parts, &mut book.lanes);
         }
         self.pasts_saved = false;
         self.rank();
@@ -243,8 +257,11 @@ impl Lanes {
     fn set_thresholds(&mut self, budget: f64) {
         let has_cases = self.numbers.has_cases;
         let lanes = Lane::ALL.iter().filter(|lane| has_cases || !lane.needs_cases());
-        let share = OVERLAP * budget / 1_000.0 / lanes.map(|lane| lane.weight()).sum::<f64>();
+        let overlap = if has_cases { OVERLAP } else { OVERLAP_UNCASED };
+        let lower = (budget / PROPORTIONATE).min(1.0).powf(BELOW);
+        let even = overlap * budget / 1_000.0 / lanes.map(|lane| lane.weight()).sum::<f64>();
         for lane in Lane::ALL {
+            let share = if lane.is_of_batches() { lower * even } else { even };
             // A lane that tells far more than its share has a past unlike the present: it is
             // made stricter until they agree.
             let told = f64::from(self.numbers.told[lane as usize])
@@ -302,7 +319,7 @@ impl Lanes {
             scores.rank(days, part.tail());
         }
         for (scores, lane) in self.lanes.iter_mut().zip(Lane::ALL) {
-            scores.rank(days, lane.tail());
+            scores.rank(scores.days(), lane.tail());
         }
         for book in self.roles.iter_mut().filter(|book| book.turned) {
             book.rank((&self.parts, &self.lanes), days);
@@ -323,7 +340,12 @@ impl Lanes {
         *actor = ActorDay { day, role, counted, peaks, ..ActorDay::default() };
         let place = usize::from(role);
         self.make_book(place);
-        self.count(actor, i32::from(counted));
+        if counted {
+            self.count(actor, 1);
+            let book = self.roles.get_mut(place).map(|book| &mut book.lanes);
+            let lanes = book.into_iter().chain([&mut self.lanes]);
+            lanes.flat_map(|lanes| lanes.iter_mut()).for_each(Scores::begin);
+        }
     }
 
     fn count(&mut self, actor: &ActorDay, days: i32) {
