@@ -53,26 +53,22 @@ impl RoleBook {
         Self { parts: past(&self.parts), lanes: past(&self.lanes), numbers, turned: false }
     }
 
-    /// Forgets that part of the past.
-    pub fn fade(&mut self, keep: f32) {
-        self.parts.iter_mut().chain(&mut self.lanes).for_each(|scores| scores.fade(keep));
+    /// Keeps that part of the past: of scores, and of lanes' strengths.
+    pub fn fade(&mut self, (keep, keep_strengths): (f32, f32)) {
+        self.parts.iter_mut().for_each(|scores| scores.fade(keep));
+        self.lanes.iter_mut().for_each(|scores| scores.fade(keep_strengths));
         self.numbers.actor_days *= keep;
     }
 
-    /// See [`Scores::complete`].
-    pub fn complete(mut self) -> Self {
-        self.lanes.iter_mut().for_each(|scores| scores.complete(self.numbers.actor_days));
-        self
-    }
-
-    /// Ranks its past anew, with everybody's behind it.
-    pub fn rank(&mut self, (parts, lanes): (&[Scores], &[Scores]), all_days: f32) {
+    /// Ranks its past anew, with everybody's behind it; `settled` is the part of the actor-days
+    /// whose strengths are known.
+    pub fn rank(&mut self, (parts, lanes): (&[Scores], &[Scores]), all_days: f32, settled: f32) {
         let days = self.numbers.actor_days;
         for ((scores, all), part) in self.parts.iter_mut().zip(parts).zip(Part::ALL) {
             scores.rank_within(days, part.tail(), (all, all_days));
         }
         for ((scores, all), lane) in self.lanes.iter_mut().zip(lanes).zip(Lane::ALL) {
-            scores.rank_within(scores.days(), lane.tail(), (all, all.days()));
+            scores.rank_within(days * settled, lane.tail(), (all, all_days * settled));
         }
     }
 }

@@ -144,13 +144,19 @@ mod tests {
 
     /// A shard that has seen `days` days of `actors` actors at a budget of 5, one of them loud.
     fn shard(days: u32, actors: u32) -> Peers {
+        shard_with(days, actors, |_| None)
+    }
+
+    /// The same where on a day three actors score that much.
+    fn shard_with(days: u32, actors: u32, loud: impl Fn(u32) -> Option<f32>) -> Peers {
         let mut peers = Peers::default();
         for day in 1..=days {
             peers.advance(day * BUCKETS_A_DAY, 5.0);
             for actor in 0..actors {
                 let mut today = ActorDay::default();
                 peers.lanes.begin(&mut today, day as u16, 0, true);
-                let score = -((actor as f32 + 0.5) / actors as f32).log10();
+                let ordinary = -((actor as f32 + 0.5) / actors as f32).log10();
+                let score = loud(day).filter(|_| actor < 3).unwrap_or(ordinary);
                 peers.lanes.raise(&mut today, Part::TenAll, score);
             }
         }
@@ -174,6 +180,21 @@ mod tests {
         assert_eq!(peers.budget(), 1.0);
         peers.advance(10 * BUCKETS_A_DAY + 2, 5.0);
         assert_eq!(at(&peers), before, "and back, from the same past");
+    }
+
+    #[test]
+    fn what_stood_out_while_little_was_known_does_not_hold_the_threshold_up() {
+        // Each day's are rarer than anything that was known before.
+        let rising = |day: u32| (day < 8).then_some(2.0 * day as f32);
+        let is_told = |loud: fn(u32) -> Option<f32>, score| {
+            let mut peers = shard_with(16, 2_000, loud);
+            let mut today = ActorDay::default();
+            peers.lanes.begin(&mut today, 16, 0, true);
+            peers.lanes.raise(&mut today, Part::TenAll, score);
+            peers.lanes.verdict(&today, Lane::Burst).1
+        };
+        assert!(is_told(|_| None, 4.5) && is_told(rising, 4.5));
+        assert!(!is_told(|_| None, 2.5) && !is_told(rising, 2.5));
     }
 
     #[test]

@@ -55,17 +55,10 @@ impl Figures {
         match bytes.split_first() {
             None => Err(FiguresError::Empty),
             Some((&WIRE_VERSION, content)) => {
-                postcard::from_bytes(content).map(Self::complete).map_err(FiguresError::Form)
+                postcard::from_bytes(content).map_err(FiguresError::Form)
             }
             Some((&found, _)) => Err(FiguresError::Version { found }),
         }
-    }
-
-    /// See [`RoleBook::complete`].
-    fn complete(mut self) -> Self {
-        self.books = self.books.into_iter().map(|(mark, book)| (mark, book.complete())).collect();
-        self.all = self.all.complete();
-        self
     }
 
     pub fn is_empty(&self) -> bool {
@@ -103,12 +96,12 @@ impl Figures {
     }
 
     /// A day has turned for whoever they are part of.
-    pub(super) fn fade(&mut self, sums: f32, past: f32) {
+    pub(super) fn fade(&mut self, sums: f32, past: (f32, f32)) {
         self.roles.values_mut().for_each(|role| role.decay(sums));
         self.groups.values_mut().for_each(|(_, group)| group.decay(sums));
         self.books.values_mut().chain([&mut self.all]).for_each(|book| book.fade(past));
-        self.told.iter_mut().for_each(|told| *told *= past);
-        self.alerted *= past;
+        self.told.iter_mut().for_each(|told| *told *= past.0);
+        self.alerted *= past.0;
     }
 }
 
@@ -206,7 +199,7 @@ impl Shared {
         self.in_force = known;
     }
 
-    pub(super) fn fade(&mut self, sums: f32, past: f32) {
+    pub(super) fn fade(&mut self, sums: f32, past: (f32, f32)) {
         if !self.in_force.version.of.is_empty() {
             self.in_force.figures.fade(sums, past);
             self.saved.in_force = false;
@@ -277,7 +270,7 @@ fn get(parts: &Parts, letters: Letters) -> Result<Option<Known>, postcard::Error
         told,
         alerted,
     };
-    Ok(Some(Known { version, groups_max, figures: figures.complete() }))
+    Ok(Some(Known { version, groups_max, figures }))
 }
 
 /// The first so many parts of a kind: there may be more, from before.

@@ -179,10 +179,8 @@ impl Lanes {
                 set_pasts(&mut book.lanes, of_lanes);
                 book.turned = true;
             }
-            read.roles.push(book.complete());
+            read.roles.push(book);
         }
-        let days = read.numbers.actor_days;
-        read.lanes.iter_mut().for_each(|scores| scores.complete(days));
         read.roles = read.roles.into_saved();
         read.pasts_saved = true;
         Ok(read)
@@ -199,14 +197,14 @@ impl Lanes {
     }
 
     /// Event time has reached `day`; thresholds are set anew from what lies before it.
-    /// What is kept of the past.
-    pub fn turn(&mut self, day: u16, budget: f64, has_cases: bool) -> f32 {
+    /// What is kept of the past: of scores, and of lanes' strengths.
+    pub fn turn(&mut self, day: u16, budget: f64, has_cases: bool) -> (f32, f32) {
         if day <= self.numbers.today {
-            return 1.0;
+            return (1.0, 1.0);
         }
         if self.numbers.first_day == 0 {
             (self.numbers.first_day, self.numbers.today) = (day, day);
-            return 1.0;
+            return (1.0, 1.0);
         }
         self.numbers.days = day - self.numbers.first_day;
         self.numbers.today = day;
@@ -238,7 +236,16 @@ impl Lanes {
         self.numbers.alerted = self.numbers.alerted * keep + self.numbers.alerted_today as f32;
         self.numbers.alerted_today = 0;
         self.set_thresholds(budget);
-        keep
+        (keep, keep_strengths)
+    }
+
+    /// The part of the actor-days in the memory whose strengths are in it too.
+    pub(super) fn settled(&self) -> f32 {
+        let weight = |first: u16| {
+            let days = self.numbers.days.saturating_sub(first).saturating_add(1);
+            1.0 - (-f32::from(days) / MEMORY_DAYS).exp()
+        };
+        weight(UNSETTLED_DAYS) / weight(BLIND_DAYS)
     }
 
     pub(super) fn make_book(&mut self, place: usize) {
@@ -314,15 +321,15 @@ impl Lanes {
         if self.numbers.days == 0 {
             return;
         }
-        let days = self.numbers.actor_days;
+        let (days, settled) = (self.numbers.actor_days, self.settled());
         for (scores, part) in self.parts.iter_mut().zip(Part::ALL) {
             scores.rank(days, part.tail());
         }
         for (scores, lane) in self.lanes.iter_mut().zip(Lane::ALL) {
-            scores.rank(scores.days(), lane.tail());
+            scores.rank(days * settled, lane.tail());
         }
         for book in self.roles.iter_mut().filter(|book| book.turned) {
-            book.rank((&self.parts, &self.lanes), days);
+            book.rank((&self.parts, &self.lanes), days, settled);
         }
     }
 
@@ -340,12 +347,7 @@ impl Lanes {
         *actor = ActorDay { day, role, counted, peaks, ..ActorDay::default() };
         let place = usize::from(role);
         self.make_book(place);
-        if counted {
-            self.count(actor, 1);
-            let book = self.roles.get_mut(place).map(|book| &mut book.lanes);
-            let lanes = book.into_iter().chain([&mut self.lanes]);
-            lanes.flat_map(|lanes| lanes.iter_mut()).for_each(Scores::begin);
-        }
+        self.count(actor, i32::from(counted));
     }
 
     fn count(&mut self, actor: &ActorDay, days: i32) {

@@ -137,25 +137,7 @@ impl Scores {
         self.past = steps.0;
     }
 
-    /// An actor's day begins: it has reached nothing yet.
-    pub fn begin(&mut self) {
-        self.today[0] += 1;
-    }
-
-    /// Actor-days of the past, where beginnings are counted.
-    pub fn days(&self) -> f32 {
-        self.past.iter().sum::<f32>().max(0.0)
-    }
-
-    /// What was saved before beginnings were counted has none that reached nothing.
-    pub fn complete(&mut self, days: f32) {
-        if self.past[0] <= 0.0 {
-            self.past[0] = (days - self.days()).max(0.0);
-        }
-    }
-
-    /// An actor's day rose from one step to another. Where beginnings are not counted, nothing is
-    /// to be read from step 0.
+    /// An actor's day rose from one step to another. Step 0 is not kept: it is what remains.
     pub fn rise(&mut self, from: u16, to: u16) {
         self.today[usize::from(from)] -= 1;
         self.today[usize::from(to)] += 1;
