@@ -13,7 +13,7 @@ use crate::setup::{Setup, assert_same_findings};
 use crate::stream::SharedBroker;
 
 /// Days without anything odd; on the one after them an officer reads fifty people without a case.
-const DAYS: i64 = 13;
+const DAYS: i64 = 16;
 const PARTITIONS: i32 = 8;
 
 struct Installation {

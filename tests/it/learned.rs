@@ -21,7 +21,7 @@ pub const LEARNED: [&str; 8] = [
 ];
 
 const OFFICERS: u64 = 60;
-const DAYS: i64 = 14;
+const DAYS: i64 = 17;
 const LAST: i64 = DAYS - 1;
 
 /// Draws from a fixed sequence.
