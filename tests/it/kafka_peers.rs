@@ -7,7 +7,7 @@ use serde_json::Value;
 use tidewaiter::engine::model::EventTime;
 
 use crate::kafka_budget::metric;
-use crate::learned::{UNEXPLAINED, honest_days, unexplained_day};
+use crate::learned::{UNEXPLAINED, honest_days, unexplained_on};
 use crate::monitor::{Monitor, until};
 use crate::setup::{Setup, assert_same_findings};
 use crate::stream::SharedBroker;
@@ -124,7 +124,7 @@ impl Installation {
 
 fn days() -> Vec<Vec<(String, String)>> {
     let mut days: Vec<_> = (0..DAYS).map(|day| honest_days(day, day + 1)).collect();
-    days.push(unexplained_day());
+    days.push(unexplained_on(DAYS));
     days
 }
 

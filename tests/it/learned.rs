@@ -21,7 +21,7 @@ pub const LEARNED: [&str; 8] = [
 ];
 
 const OFFICERS: u64 = 60;
-const DAYS: i64 = 17;
+const DAYS: i64 = 14;
 const LAST: i64 = DAYS - 1;
 
 /// Draws from a fixed sequence.
@@ -100,11 +100,17 @@ pub const UNEXPLAINED: u64 = NO_CASE;
 
 /// The last day with fifty reads more than usual, none of them for a case.
 pub fn unexplained_day() -> Vec<(String, String)> {
+    unexplained_on(LAST)
+}
+
+/// The same on another day.
+pub fn unexplained_on(last: i64) -> Vec<(String, String)> {
     let mut draw = Draw(0x2545_F491_4F6C_DD1D);
     let mut reads = Vec::new();
-    honest(&mut draw, DAYS, &mut reads);
-    odd(&mut draw, &mut reads, UNEXPLAINED, (601, 55, 50), |read, _| read.case = None);
-    reads.retain(|read| read.ms >= LAST * DAY);
+    honest(&mut draw, last + 1, &mut reads);
+    let minute = 601 + (last - LAST) * 1_440;
+    odd(&mut draw, &mut reads, UNEXPLAINED, (minute, 55, 50), |read, _| read.case = None);
+    reads.retain(|read| read.ms >= last * DAY);
     reads.sort_by_key(|read| read.ms);
     let named =
         |(i, read): (usize, &Read)| (format!("o{}", read.officer), read.line(1_000_000 + i));
