@@ -42,7 +42,9 @@ fn the_first_live_day_is_judged_by_the_history_of_the_topics() {
     let told: Vec<&str> =
         severe.iter().filter(learned).filter_map(|finding| finding["actor"].as_str()).collect();
     assert!(told.contains(&format!("o{UNEXPLAINED}").as_str()), "{told:?}");
-    assert!(told.len() <= 4, "{told:?}");
+    // The breach is told again as it grows; that is no one else's.
+    let others = told.iter().filter(|actor| **actor != format!("o{UNEXPLAINED}"));
+    assert!(others.count() <= 2, "{told:?}");
     until("every partition is calibrated", || {
         let (_, text) = monitor.get("/metrics");
         let learned = r#"tidewaiter_calibration_partitions{state="learned"} 3"#;
