@@ -52,14 +52,6 @@ impl Lines {
     /// Reads the next line; false at the end.
     pub fn advance(&mut self) -> Result<bool, FileError> {
         self.line.clear();
-        // Nearly always the line stands in the reader's buffer as a whole.
-        let buffered = self.reader.fill_buf();
-        let ahead = buffered.map_err(|source| failed(&self.path, self.number, source))?;
-        if let Some(end) = memchr::memchr(b'\n', ahead) {
-            self.line.extend_from_slice(&ahead[..end]);
-            self.reader.consume(end + 1);
-            return Ok(self.count_line());
-        }
         let mut limited = (&mut self.reader).take(LINE_BYTES_MAX);
         let read = limited.read_until(b'\n', &mut self.line);
         let cut_short = limited.limit() == 0 && self.line.last() != Some(&b'\n');
@@ -69,17 +61,19 @@ impl Lines {
             }
             Ok(n)
         });
-        let read = read.map_err(|source| failed(&self.path, self.number, source))?;
-        Ok(read > 0 && self.count_line())
-    }
-
-    /// The line is whole: without its line break it is the next one. Always true.
-    fn count_line(&mut self) -> bool {
+        let read = read.map_err(|source| FileError::Read {
+            path: self.path.clone(),
+            line: self.number,
+            source,
+        })?;
+        if read == 0 {
+            return Ok(false);
+        }
         self.number += 1;
         while matches!(self.line.last(), Some(b'\n' | b'\r')) {
             self.line.pop();
         }
-        true
+        Ok(true)
     }
 
     /// The line last read, without its line break.
@@ -96,10 +90,6 @@ impl Lines {
     pub fn number(&self) -> u64 {
         self.number
     }
-}
-
-fn failed(path: &Path, line: u64, source: io::Error) -> FileError {
-    FileError::Read { path: path.to_owned(), line, source }
 }
 
 fn unpacked(reader: impl Read + Send + 'static) -> Box<dyn BufRead + Send> {
