@@ -13,7 +13,7 @@ use crate::engine::detect::baseline::WindowP;
 use crate::engine::enrich::Facts;
 use crate::engine::model::{Event, EventTime, Finding, Incident, IncidentId, Origin, Severity};
 use crate::engine::shard::{
-    AHEAD, Incoming, LearnedError, Output, Settings, Shard, ShardConfig, Verdict,
+    AHEAD, Incoming, LearnedError, Output, Settings, Shard, ShardConfig, Verdict, read_ahead,
 };
 
 /// What became of the records. `replay --summary` writes it as it stands.
@@ -213,9 +213,7 @@ impl Replay {
         listener: &mut dyn Listener,
     ) -> Result<(), ReplayError> {
         while !lines.is_empty() {
-            // A header changes how the lines around it are read, so only JSON is read ahead.
-            let json = lines.iter().take(AHEAD).take_while(|line| line.text.first() == Some(&b'{'));
-            let (now, later) = lines.split_at(json.count().max(1));
+            let (now, later) = lines.split_at(read_ahead(lines.iter().map(|line| line.text)));
             lines = later;
             let mut decoded = Vec::with_capacity(now.len());
             decoded.extend(now.iter().map(|line| self.decoders[line.file].decode(line.text)));

@@ -18,7 +18,7 @@ use crate::engine::detect::baseline::{Lookups, LookupsError};
 use crate::engine::enrich::Facts;
 use crate::engine::model::{Event, EventTime, Kind, Origin, Outcome};
 use crate::engine::shard::{
-    AHEAD, HourReads, Incoming, Output, Records, Settings, Shard, ShardConfig, Verdict,
+    HourReads, Incoming, Output, Records, Settings, Shard, ShardConfig, Verdict, read_ahead,
 };
 
 pub(super) const HOUR_MS: i64 = 3_600_000;
@@ -126,10 +126,8 @@ impl Lane {
             return records.iter().try_for_each(|record| self.gather(record, to));
         }
         while !records.is_empty() {
-            // A header changes how the records around it are read, so only JSON is read ahead.
-            let ahead = records.iter().take(AHEAD);
-            let json = ahead.take_while(|record| record.payload.first() == Some(&b'{')).count();
-            let (now, later) = records.split_at(json.max(1));
+            let ahead = read_ahead(records.iter().map(|record| record.payload));
+            let (now, later) = records.split_at(ahead);
             records = later;
             let mut decoded = Vec::with_capacity(now.len());
             decoded.extend(now.iter().map(|record| match record.payload.is_empty() {

@@ -16,6 +16,13 @@ use crate::engine::model::Event;
 /// are judged.
 pub const AHEAD: usize = 32;
 
+/// How many of the payloads that come next, at least one, may be decoded before the first of them is
+/// judged: a header changes how the lines around it are read, so only JSON is read ahead.
+pub fn read_ahead<'p>(payloads: impl Iterator<Item = &'p [u8]>) -> usize {
+    let json = payloads.take(AHEAD).take_while(|payload| payload.first() == Some(&b'{'));
+    json.count().max(1)
+}
+
 impl Shard {
     /// Judges one event.
     pub fn judge(

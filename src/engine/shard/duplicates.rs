@@ -48,7 +48,7 @@ impl Duplicates {
     /// True where the id was seen before. `seed` must be the same for as long as what was saved
     /// is to be understood.
     pub fn is_repeat(&mut self, id: &str, seed: u64) -> bool {
-        let hash = foldhash::fast::FixedState::with_seed(seed).hash_one(id);
+        let hash = hash_of(id, seed);
         if self.previous.ids.contains(&hash) || !self.current.ids.insert(hash) {
             return true;
         }
@@ -65,7 +65,7 @@ impl Duplicates {
 
     /// Whether the id was seen before, noting nothing.
     pub fn glance(&self, id: &str, seed: u64) -> bool {
-        let hash = foldhash::fast::FixedState::with_seed(seed).hash_one(id);
+        let hash = hash_of(id, seed);
         // Both are asked, whatever the one says: it is their memory that is wanted.
         self.previous.ids.contains(&hash) | self.current.ids.contains(&hash)
     }
@@ -122,6 +122,10 @@ impl Duplicates {
         let of = |g: &Generation| g.ids.capacity() * 9 + g.order.capacity() * size_of::<u64>();
         of(&self.current) + of(&self.previous)
     }
+}
+
+fn hash_of(id: &str, seed: u64) -> u64 {
+    foldhash::fast::FixedState::with_seed(seed).hash_one(id)
 }
 
 #[cfg(test)]

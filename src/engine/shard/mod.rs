@@ -22,7 +22,7 @@ mod sharers;
 mod size;
 mod teller;
 
-pub use ahead::AHEAD;
+pub use ahead::{AHEAD, read_ahead};
 pub use before::is_read;
 pub use clock::{Clock, TimeConfig};
 pub use duplicates::Duplicates;
