@@ -55,7 +55,7 @@ impl Shard {
                 Some(actor) => actors.extend(self.actors.likely(cut(actor))),
                 None => sources.extend(self.sources.likely(cut(event.source_ip().unwrap_or("")))),
             }
-            read ^= self.peers.glance(&facts.tokens, event.resource.record.as_deref());
+            read ^= self.peers.glance(&facts.tokens);
             all.push(facts);
         }
         read ^= sources.iter().fold(0, |read, state| read ^ state.chain);

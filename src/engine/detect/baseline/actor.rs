@@ -103,7 +103,7 @@ pub struct Baseline<D = ActorDay, T = Later<[Told; LANES]>> {
     pub usual_exposure: f32,
     pub sequence: Sequence,
     pub cases: Cases,
-    /// Reads today in blocks that are hot.
+    /// Always 0. Reads in hot blocks stood here, which are counted with the blocks now.
     pub hot_reads: u16,
     pub day: D,
     pub told: T,

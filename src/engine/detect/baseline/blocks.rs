@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::fan_in::Reader;
 use super::pages::Pages;
+use super::regions::Near;
 use super::saving::{PartKey, PartKind, PartSink, Parts, Slot, read_pages, save_pages};
-use super::sequence::Place;
 use super::tail::ln_at_least;
 use super::tally::Tally;
 
@@ -19,6 +20,7 @@ const BEFORE_A_PAGE: usize = 1_024;
 const HEAD: PartKind = PartKind::BlocksHead;
 const PAGE: PartKind = PartKind::BlocksPage;
 const BEFORE: PartKind = PartKind::BlocksBefore;
+const READERS: PartKind = PartKind::BlocksReaders;
 /// Blocks remembered of a day.
 const BLOCKS: usize = 1 << 16;
 /// Over-dispersion of reads in neighbouring blocks. Source: DETECTORS section 5.
@@ -34,6 +36,10 @@ const ALLOWED: f64 = 0.03;
 const LEAST: f32 = 4.0;
 /// Actors told of in a day.
 const TOLD_MAX: u16 = 8;
+/// Reads in hot blocks at which an account is told of.
+const HOT_READS: [u16; 3] = [4, 16, 64];
+/// Accounts whose reads in hot blocks are counted.
+const READERS_MAX: usize = 4_096;
 /// Days for which a record counts as new.
 const NEW_DAYS: usize = 3;
 /// Kinds of ids whose newest block is remembered.
@@ -60,21 +66,27 @@ struct Block {
 pub struct Hot {
     pub reads: u16,
     pub usual: f32,
-    pub score: f32,
+    /// The account's reads in hot blocks today.
+    pub of_reader: u16,
 }
 
-/// Reads by block, today.
+/// Reads by block, today: of those that are near others of the same account.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Blocks {
     blocks: Pages<Block, BLOCKS_A_PAGE>,
     /// Reads by block, the day before.
     before: Pages<(u32, u16), BEFORE_A_PAGE>,
     /// The highest block in use by prefix: today, and at the end of each day before. Records of
-    /// the last days are read by many because they are new.
+    /// the last days are read by many because they are new; where no block was in use, it is no new
+    /// ones that are read.
     newest: BTreeMap<u32, [i64; NEW_DAYS + 1]>,
     pub tally: Tally,
     /// Actors told of today.
     told: u16,
+    /// Reads in hot blocks today, by account.
+    readers: BTreeMap<u32, u16>,
+    #[serde(skip)]
+    readers_saved: bool,
 }
 
 fn tag_of(prefix: u32, number: i64) -> u32 {
@@ -92,6 +104,7 @@ fn place_of(tag: u32) -> usize {
 pub struct BlocksSaving {
     blocks: Vec<u32>,
     before: Vec<u32>,
+    readers: bool,
 }
 
 impl Blocks {
@@ -99,7 +112,12 @@ impl Blocks {
     pub fn save(&mut self, sink: &mut impl PartSink) -> BlocksSaving {
         let head = (self.blocks.len() as u32, &self.newest, &self.tally, self.told);
         sink.put(PartKey::new(HEAD, 0), &head);
+        let readers = !std::mem::replace(&mut self.readers_saved, true);
+        if readers {
+            sink.put(PartKey::new(READERS, 0), &self.readers);
+        }
         BlocksSaving {
+            readers,
             blocks: save_pages(&mut self.blocks, PAGE, sink),
             before: save_pages(&mut self.before, BEFORE, sink),
         }
@@ -108,6 +126,7 @@ impl Blocks {
     pub fn save_again(&mut self, saving: BlocksSaving) {
         self.blocks.save_again(saving.blocks);
         self.before.save_again(saving.before);
+        self.readers_saved &= !saving.readers;
     }
 
     pub fn read(parts: &Parts) -> Result<Self, postcard::Error> {
@@ -115,19 +134,31 @@ impl Blocks {
             return Ok(Self::default());
         };
         let blocks = read_pages(parts, PAGE, places)?;
-        Ok(Self { blocks, before: read_pages(parts, BEFORE, places)?, newest, tally, told })
+        let readers = parts.one(PartKey::new(READERS, 0))?.unwrap_or_default();
+        let before = read_pages(parts, BEFORE, places)?;
+        Ok(Self { blocks, before, newest, tally, told, readers, readers_saved: true })
     }
 
-    /// Reads where the place's block would stand, noting nothing.
-    pub fn glance(&self, place: Place) -> u64 {
-        let tag = tag_of(place.prefix, i64::from(place.number >> BLOCK_SHIFT));
-        self.blocks.get(place_of(tag)).map_or(0, |block| u64::from(block.tag))
+    /// Counts an account's first read of an id today; told where the block is hot and the account
+    /// has read enough in such blocks. `reader`'s group is the unit: what one unit works on together
+    /// is no range shared out.
+    pub fn take(&mut self, near: Near, reader: Reader) -> Option<Hot> {
+        let (reads, usual) = self.count(near, reader)?;
+        let known = self.readers.len() < READERS_MAX || self.readers.contains_key(&reader.account);
+        if !known {
+            return None;
+        }
+        self.readers_saved = false;
+        let of_reader = self.readers.entry(reader.account).or_default();
+        *of_reader = of_reader.saturating_add(1);
+        let hot = Hot { reads, usual, of_reader: *of_reader };
+        // A range is one story however many share it.
+        (HOT_READS.contains(&hot.of_reader) && self.may_tell()).then_some(hot)
     }
 
-    /// Counts the distinct ids read by an actor's first read of one today; the block, where it is
-    /// hot. `unit` is the actor's, where that is known: what one unit works on together is no range
-    /// shared out.
-    pub fn take(&mut self, place: Place, actor: u32, unit: Option<u32>) -> Option<Hot> {
+    /// The reads of the id's block and what is usual there, where it is hot.
+    fn count(&mut self, near: Near, reader: Reader) -> Option<(u16, f32)> {
+        let place = near.place;
         if self.blocks.is_empty() {
             self.blocks = vec![Block::default(); BLOCKS].into();
             self.before = vec![(0, 0); BLOCKS].into();
@@ -152,9 +183,10 @@ impl Blocks {
             let counted = (-64.0 * (free / 64.0).ln()).round() as u16;
             block.reads = counted.max(block.reads);
         }
-        block.actors |= 1 << (actor.wrapping_mul(0x9E37_79B9) >> 27);
+        block.actors |= 1 << (reader.account.wrapping_mul(0x9E37_79B9) >> 27);
         // Who is of no unit known stands for as many units as there are such actors.
-        block.units |= 1 << (unit.unwrap_or(actor).wrapping_mul(0x9E37_79B9) >> 27);
+        let unit = if reader.group == 0 { reader.account } else { reader.group };
+        block.units |= 1 << (unit.wrapping_mul(0x9E37_79B9) >> 27);
         let reads = block.reads;
         let in_use = fresh && reads >= READS_MIN && block.actors.count_ones() >= ACTORS_MIN;
         if in_use && (self.newest.len() < PREFIXES_MAX || self.newest.contains_key(&place.prefix)) {
@@ -162,7 +194,8 @@ impl Blocks {
             newest[0] = newest[0].max(number);
         }
         let block = &self.blocks[place_of(tag)];
-        let due = reads >= READS_MIN
+        let due = !near.is_new
+            && reads >= READS_MIN
             && block.actors.count_ones() >= ACTORS_MIN
             && reads >= block.judged_at;
         if due {
@@ -172,17 +205,19 @@ impl Blocks {
         if block.score < self.tally.threshold() {
             return None;
         }
-        Some(Hot { reads, usual: self.usual(place.prefix, number), score: block.score })
+        Some((reads, self.usual(place.prefix, number)))
     }
 
-    /// True for the first actors of a day; a range is one story however many share it.
-    pub fn may_tell(&mut self) -> bool {
+    /// True for the first of a day.
+    fn may_tell(&mut self) -> bool {
         self.told = self.told.saturating_add(1);
         self.told <= TOLD_MAX
     }
 
     pub fn turn(&mut self, budget: f64, actors_a_day: f32) {
         self.told = 0;
+        self.readers_saved &= self.readers.is_empty();
+        self.readers.clear();
         for (before, block) in self.before.iter_mut().zip(self.blocks.iter()) {
             *before = (block.tag, block.reads);
         }
@@ -195,7 +230,11 @@ impl Blocks {
     }
 
     fn judge(&mut self, prefix: u32, number: i64, tag: u32) {
-        if self.newest.get(&prefix).is_none_or(|newest| number >= newest[NEW_DAYS]) {
+        let newest = self
+            .newest
+            .get(&prefix)
+            .and_then(|days| days[1..].iter().rev().find(|newest| **newest > 0));
+        if newest.is_some_and(|newest| number >= *newest) {
             return;
         }
         let usual = self.usual(prefix, number);
@@ -248,8 +287,15 @@ impl Slot for (u32, u16) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::detect::baseline::sequence::Place;
 
-    /// Reads in hot blocks, when 60 actors read `honest` ids each over two million, and 40 more
+    fn read(blocks: &mut Blocks, number: u32, account: u32) -> bool {
+        let reader = Reader { account, group: account + 1 };
+        let place = Place { prefix: 1, number };
+        blocks.count(Near { place, is_new: false }, reader).is_some()
+    }
+
+    /// Reads in hot blocks, when 60 accounts read `honest` ids each over two million, and 40 more
     /// read 100 each out of `range`.
     fn hot(honest: u32, range: u32) -> usize {
         let mut blocks = Blocks::default();
@@ -260,24 +306,18 @@ mod tests {
         };
         let mut hot = 0;
         // Records are in use beyond the range.
-        for actor in 0..16 {
-            blocks.take(Place { prefix: 1, number: 3_000_000 + actor }, actor, None);
-        }
+        (0..16).for_each(|account| {
+            let _ = read(&mut blocks, 3_000_000 + account, account);
+        });
         (0..8).for_each(|_| blocks.turn(5.0, 1_000.0));
         for _ in 0..honest {
-            for actor in 0..60 {
-                let number = next() % 2_000_000;
-                hot += usize::from(
-                    blocks.take(Place { prefix: 1, number }, actor, Some(actor)).is_some(),
-                );
+            for account in 0..60 {
+                hot += usize::from(read(&mut blocks, next() % 2_000_000, account));
             }
         }
         for _ in 0..if range > 0 { 100 } else { 0 } {
-            for actor in 100..140 {
-                let number = 900_000 + next() % range;
-                hot += usize::from(
-                    blocks.take(Place { prefix: 1, number }, actor, Some(actor)).is_some(),
-                );
+            for account in 100..140 {
+                hot += usize::from(read(&mut blocks, 900_000 + next() % range, account));
             }
         }
         hot

@@ -1,6 +1,7 @@
-//! Reads of one subject by many accounts, counted where the subject is: each account's first read
-//! of a subject on a day that no case explains is a *lookup*, which travels from the shard of the
-//! account to the shard of the subject.
+//! What many accounts have to do with, counted in one place: each account's first read of a subject
+//! on a day that no case explains is a *lookup*, which travels from the shard of the account to the
+//! shard of the subject. So is a first read of an id near others the account has read on the day;
+//! those travel to one and the same shard, since ranges of ids are compared with those around them.
 //!
 //! Lookups come from many shards, each at its own place in time. They are taken in the order of
 //! event time once every source has got so far, so that what is found does not rest on who was
@@ -11,6 +12,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::fan_in::Reader;
+use super::regions::Near;
 use super::saving::{PartKey, PartKind, PartSink, Parts};
 use crate::engine::detect::Judged;
 use crate::engine::detect::state::cut;
@@ -40,11 +42,17 @@ pub struct Lookup {
     /// The stream: filled in where it arrives.
     #[serde(default)]
     pub stream: Option<(Box<str>, i32)>,
-    /// The account's role and unit, 0 where they are not known. It came later than the rest, and
-    /// so stands behind it wherever a lookup is written.
+    /// The account's role and unit, 0 where they are not known; its unit where the id is what
+    /// counts. It came later than the rest, and so stands behind it wherever a lookup is written.
     #[serde(skip)]
     pub group: u32,
+    /// The id's place, where that is what counts; later still, and behind the group.
+    #[serde(skip)]
+    pub place: Option<Near>,
 }
+
+/// Stands for the subject where the id's place is what counts, so that all of them meet in one shard.
+pub const BY_PLACE: u64 = 0;
 
 impl Lookup {
     /// Where the event can be read again.
@@ -87,7 +95,13 @@ pub fn lookup(
         bytes: event.bytes,
         position: judged.origin.position,
         stream: None,
+        place: None,
     }
+}
+
+/// The same of an id near others that the account has read.
+pub fn placed(judged: &Judged<'_>, place: Near, reader: Reader, day: u16) -> Lookup {
+    Lookup { place: Some(place), ..lookup(judged, (BY_PLACE, ""), reader, day) }
 }
 
 /// How far a source has got.
@@ -115,8 +129,10 @@ pub struct Lookups {
     pub lookups: Vec<Lookup>,
 }
 
-/// The form of [`Lookups`] on their topic. In the one before, nobody's group was told.
-const WIRE_VERSION: u8 = 2;
+/// The form of [`Lookups`] on their topic. In those before, no place and nobody's group was told.
+/// What has no places is written without, so that the program before this one reads it.
+const WIRE_VERSION: u8 = 3;
+const WITHOUT_PLACES: u8 = 2;
 const WITHOUT_GROUPS: u8 = 1;
 
 #[derive(Debug, thiserror::Error)]
@@ -132,18 +148,30 @@ pub enum LookupsError {
 impl Lookups {
     pub fn to_bytes(&self) -> Result<Vec<u8>, LookupsError> {
         let groups: Vec<u32> = self.lookups.iter().map(|lookup| lookup.group).collect();
-        postcard::to_extend(&(self, groups), vec![WIRE_VERSION]).map_err(LookupsError::Form)
+        let written = if self.lookups.iter().all(|lookup| lookup.place.is_none()) {
+            postcard::to_extend(&(self, groups), vec![WITHOUT_PLACES])
+        } else {
+            let places: Vec<Option<Near>> = self.lookups.iter().map(|told| told.place).collect();
+            postcard::to_extend(&(self, groups, places), vec![WIRE_VERSION])
+        };
+        written.map_err(LookupsError::Form)
     }
 
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, LookupsError> {
         match bytes.split_first() {
             None => Err(LookupsError::Empty),
-            Some((&WIRE_VERSION, content)) => {
-                let read: (Self, Vec<u32>) =
-                    postcard::from_bytes(content).map_err(LookupsError::Form)?;
-                let (mut told, groups) = read;
+            Some((&version @ (WIRE_VERSION | WITHOUT_PLACES), content)) => {
+                let read: ((Self, Vec<u32>), &[u8]) =
+                    postcard::take_from_bytes(content).map_err(LookupsError::Form)?;
+                let ((mut told, groups), rest) = read;
                 let each = told.lookups.iter_mut().zip(groups);
                 each.for_each(|(lookup, group)| lookup.group = group);
+                if version == WIRE_VERSION {
+                    let places: Vec<Option<Near>> =
+                        postcard::from_bytes(rest).map_err(LookupsError::Form)?;
+                    let each = told.lookups.iter_mut().zip(places);
+                    each.for_each(|(lookup, place)| lookup.place = place);
+                }
                 Ok(told)
             }
             Some((&WITHOUT_GROUPS, content)) => {
@@ -188,9 +216,15 @@ const WAIT_MS: i64 = 60_000;
 const HELD_MAX: usize = 262_144;
 /// Sources known; further ones are not waited for.
 const SOURCES_MAX: usize = 16_384;
-/// Kinds of saved parts: sources and numbers, and a lookup held back.
+/// Kinds of saved parts: sources and numbers, a lookup held back, and one by its place.
 const HEAD: PartKind = PartKind::GatheredHead;
 const HELD: PartKind = PartKind::GatheredHeld;
+const PLACED: PartKind = PartKind::GatheredPlaced;
+
+/// The order lookups count in.
+fn key_of(lookup: &Lookup) -> (EventTime, Box<str>, u64) {
+    (lookup.at, lookup.event_id.clone(), lookup.subject)
+}
 
 impl Gathered {
     /// Takes in what a source tells, `now` being when the broker got it.
@@ -201,11 +235,10 @@ impl Gathered {
         }
         for mut lookup in told.lookups {
             lookup.stream = Some((topic.clone(), partition));
-            let key = (lookup.at, lookup.event_id.clone(), lookup.subject);
-            if !self.held.contains_key(&key) {
+            if !self.held.contains_key(&key_of(&lookup)) {
                 self.next = self.next.wrapping_add(1);
                 self.fresh.push(self.next);
-                self.held.insert(key, (self.next, lookup));
+                self.hold(self.next, lookup);
             }
         }
         let source = (topic, partition);
@@ -219,6 +252,10 @@ impl Gathered {
         }
         self.shards = shards;
         self.horizon = self.horizon(now);
+    }
+
+    fn hold(&mut self, number: u32, lookup: Lookup) {
+        self.held.insert(key_of(&lookup), (number, lookup));
     }
 
     /// Event time up to which everybody has told everything.
@@ -273,12 +310,16 @@ impl Gathered {
             PartKey::new(HEAD, 0),
             &(self.shards, self.expected, self.day, self.next, sources),
         );
-        saving.gone.iter().for_each(|&number| sink.withdraw(PartKey::new(HELD, number)));
+        for &number in &saving.gone {
+            sink.withdraw(PartKey::new(HELD, number));
+            sink.withdraw(PartKey::new(PLACED, number));
+        }
         if !saving.fresh.is_empty() {
             let fresh: std::collections::BTreeSet<u32> = saving.fresh.iter().copied().collect();
             let held = self.held.values().filter(|(number, _)| fresh.contains(number));
-            held.for_each(|(number, lookup)| {
-                sink.put(PartKey::new(HELD, *number), &(lookup, lookup.group));
+            held.for_each(|(number, lookup)| match lookup.place {
+                None => sink.put(PartKey::new(HELD, *number), &(lookup, lookup.group)),
+                place => sink.put(PartKey::new(PLACED, *number), &(lookup, lookup.group, place)),
             });
         }
         saving
@@ -303,10 +344,12 @@ impl Gathered {
             ..Self::default()
         };
         for held in parts.all::<(Lookup, u32)>(HELD) {
-            let (number, (mut lookup, group)) = held?;
-            lookup.group = group;
-            let key = (lookup.at, lookup.event_id.clone(), lookup.subject);
-            read.held.insert(key, (number, lookup));
+            let (number, (lookup, group)) = held?;
+            read.hold(number, Lookup { group, ..lookup });
+        }
+        for held in parts.all::<(Lookup, u32, Option<Near>)>(PLACED) {
+            let (number, (lookup, group, place)) = held?;
+            read.hold(number, Lookup { group, place, ..lookup });
         }
         Ok(read)
     }
@@ -346,6 +389,7 @@ mod tests {
             position: 0,
             stream: None,
             group: 5,
+            place: None,
         }
     }
 

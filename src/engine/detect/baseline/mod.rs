@@ -28,6 +28,7 @@ mod pages;
 mod part;
 mod peers;
 mod rate;
+mod regions;
 mod residuals;
 mod returned;
 mod role;

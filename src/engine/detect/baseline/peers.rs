@@ -16,11 +16,11 @@ use super::lanes::{Lanes, LanesSaving};
 use super::lookups::{Gathered, GatheredSaving, Lookup};
 use super::pages::Pages;
 use super::rate::Prior;
+use super::regions::{Regions, RegionsSaving};
 use super::returned::UsualBytes;
 use super::role::{Group, KINDS, Role, SPANS};
 use super::saving::{PartKey, PartKind, PartSink, Parts, read_each, save_each};
 use super::season::{GROUP_SHRINK, ROLE_SHRINK, Season, Starts};
-use super::sequence::place_of;
 use super::sums::Context;
 use crate::engine::detect::destinations::Destinations;
 use crate::engine::detect::dormant_system::Systems;
@@ -43,6 +43,7 @@ pub struct Peers {
     pub lanes: Lanes,
     pub blocks: Blocks,
     pub fan_in: FanIn,
+    pub regions: Regions,
     pub rules: RuleNoise,
     pub(super) bucket: u32,
     /// Reads with a case, and all; decayed.
@@ -95,6 +96,7 @@ pub struct PeersSaving {
     lanes: LanesSaving,
     blocks: BlocksSaving,
     fan_in: Vec<u32>,
+    regions: RegionsSaving,
     gathered: GatheredSaving,
     usual_bytes: Vec<u32>,
     shared: SharedSaving,
@@ -132,6 +134,7 @@ impl Peers {
             lanes: self.lanes.save(sink),
             blocks: self.blocks.save(sink),
             fan_in: self.fan_in.save(sink),
+            regions: self.regions.save(sink),
             gathered: self.gathered.save(sink),
             usual_bytes: self.usual_bytes.save(sink),
             shared: self.shared.save(sink),
@@ -155,6 +158,7 @@ impl Peers {
         self.lanes.save_again(saving.lanes);
         self.blocks.save_again(saving.blocks);
         self.fan_in.save_again(saving.fan_in);
+        self.regions.save_again(saving.regions);
         self.gathered.save_again(saving.gathered);
         self.usual_bytes.save_again(saving.usual_bytes);
         self.shared.save_again(&saving.shared);
@@ -175,6 +179,7 @@ impl Peers {
             lanes: Lanes::read(parts)?,
             blocks: Blocks::read(parts)?,
             fan_in: FanIn::read(parts)?,
+            regions: Regions::read(parts)?,
             rules: parts.one(PartKey::new(RULES, 0))?.unwrap_or_default(),
             bucket,
             cased,
@@ -283,12 +288,11 @@ impl Peers {
         self.groups.at_mut(usize::from(place))
     }
 
-    /// Reads what a look at these subjects and this record would need, changing nothing.
-    pub fn glance(&self, tokens: &[SubjectToken], record: Option<&str>) -> u64 {
+    /// Reads what a look at these subjects would need, changing nothing.
+    pub fn glance(&self, tokens: &[SubjectToken]) -> u64 {
         // Of a long list it is not worth it.
         let subjects = tokens.iter().take(4);
-        let read = subjects.fold(0, |read, token| read ^ self.fan_in.glance(token.short()));
-        read ^ record.and_then(place_of).map_or(0, |place| self.blocks.glance(place))
+        subjects.fold(0, |read, token| read ^ self.fan_in.glance(token.short()))
     }
 
     pub fn count_case(&mut self, cased: bool) {

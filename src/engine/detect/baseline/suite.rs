@@ -5,9 +5,10 @@ use super::actor::{ALL, Baseline, HOUR, SHARE, SHIFT, TEN, UNEXPLAINED};
 use super::config::BaselineConfig;
 use super::fan_in::Reader;
 use super::lane::{Lane, Part};
-use super::lookups::{Lookups, lookup};
+use super::lookups::{Lookup, Lookups, lookup, placed};
 use super::mark::mark;
 use super::peers::Peers;
+use super::regions::Near;
 use super::returned::{Returned, kind_of, record_hash, spread};
 use super::role::{DRIFTS, KINDS, Role, SPANS};
 use super::roll::{NEWCOMER_SHIFTS, NOVEL_MIN, NOVELTY_DRIFT, START_UNUSUAL, relative};
@@ -268,7 +269,7 @@ impl Suite {
     fn across(
         &self,
         judged: &Judged<'_>,
-        actor: &mut Baseline,
+        actor: &Baseline,
         peers: &mut Peers,
         read: &Read,
         findings: &mut Vec<Finding>,
@@ -281,13 +282,16 @@ impl Suite {
             && read.fresh_today
             && self.config.id_block != Mode::Off
             && let Some(place) = judged.event.resource.record.as_deref().and_then(place_of)
-            && let unit = Some(judged.facts.unit).filter(|unit| !unit.is_empty()).map(mark)
-            && let Some(hot) = peers.blocks.take(place, who, unit)
+            && let Some(near) = peers.regions.take(who, day, place)
         {
-            actor.hot_reads = actor.hot_reads.saturating_add(1);
-            let due = [HOT_READS, 4 * HOT_READS, 16 * HOT_READS].contains(&actor.hot_reads);
-            if due && self.may_tell(actor, day) && peers.blocks.may_tell() {
-                findings.push(why::block(judged, &hot, actor.hot_reads, self.config.id_block));
+            let unit = judged.facts.unit;
+            let reader =
+                Reader { account: who, group: if unit.is_empty() { 0 } else { mark(unit) } };
+            if let Some(leaving) = &mut peers.leaving {
+                leaving.push(placed(judged, near, reader, day));
+            } else if let Some(hot) = peers.blocks.take(near, reader) {
+                let found = placed(judged, near, reader, day);
+                findings.push(why::block(&found, judged.source(), &hot, self.config.id_block));
             }
         }
         let counts = person && (!read.explained || !peers.has_cases());
@@ -328,8 +332,13 @@ impl Suite {
             if turns {
                 let (actors, shards) = (peers.gathered.actors_a_day(), peers.gathered.shards());
                 peers.fan_in.turn(self.budget, actors, shards);
+                peers.blocks.turn(self.budget, actors);
             }
             let reader = Reader { account: lookup.reader, group: lookup.group };
+            if let Some(near) = lookup.place {
+                findings.extend(self.count_placed(&lookup, near, reader, peers));
+                continue;
+            }
             let (subject, day) = (lookup.subject, lookup.day);
             let hit = peers.fan_in.take(subject, reader, day, self.config.subjects_max);
             let mode = self.config.subject_fan_in;
@@ -339,12 +348,16 @@ impl Suite {
         }
     }
 
-    fn may_tell(&self, actor: &mut Baseline, day: u16) -> bool {
-        let first = actor.told_day != day;
-        if first {
-            (actor.told_day, actor.told_beyond) = (day, 0.0);
-        }
-        first || actor.hot_reads > HOT_READS
+    fn count_placed(
+        &self,
+        lookup: &Lookup,
+        near: Near,
+        reader: Reader,
+        peers: &mut Peers,
+    ) -> Option<Finding> {
+        let mode = self.config.id_block;
+        let hot = peers.blocks.take(near, reader).filter(|_| mode != Mode::Off)?;
+        Some(why::block(lookup, lookup.source(), &hot, mode))
     }
 }
 
@@ -355,9 +368,6 @@ const SAME_DAY_ESCALATION: f32 = 1.0;
 /// Days after an alert on which the actor teaches nobody.
 const SUSPECT_DAYS: u16 = 3;
 const STRONGLY_SUSPECT_DAYS: u16 = 10;
-/// Reads in hot blocks at which an actor is told of.
-const HOT_READS: u16 = 4;
-
 /// Subjects of one event that are counted.
 const LOOKUPS_AN_EVENT: usize = 64;
 

@@ -21,7 +21,9 @@ use crate::engine::detect::Judged;
 use crate::engine::detect::mode::Mode;
 use crate::engine::detect::severity_of;
 use crate::engine::detect::state::cut;
-use crate::engine::model::{EventTime, Finding, IdHasher, Key, KeyKind, Source, UsualHour, Window};
+use crate::engine::model::{
+    EventTime, Finding, FindingId, IdHasher, Key, KeyKind, Source, UsualHour, Window,
+};
 
 /// Score at a lane's threshold, and points for each decade beyond.
 const BASE: f32 = 43.0;
@@ -268,21 +270,28 @@ fn crept(judged: &Judged<'_>, actor: &Baseline, kind: usize) -> Told {
     Told { observed, expected: usual, minutes, unit: "subjects", text, attack: "T1030" }
 }
 
-/// An actor's reads in blocks that many accounts read.
-pub fn block(judged: &Judged<'_>, hot: &Hot, reads: u16, mode: Mode) -> Finding {
+/// An account's reads in blocks that many accounts read.
+pub fn block(lookup: &Lookup, source: Source, hot: &Hot, mode: Mode) -> Finding {
     let why = format!(
-        "{reads} reads in ranges of `{}` ids that many accounts read today: {} in this block of 256, {:.1} in those around it",
-        judged.facts.dataset, hot.reads, hot.usual,
+        "{} reads in ranges of `{}` ids that many accounts read today: {} in this block of 256, {:.1} in those around it",
+        hot.of_reader, lookup.dataset, hot.reads, hot.usual,
     );
     let score = if mode == Mode::Shadow { SHADOW } else { 55 };
-    let key = Key { kind: KeyKind::Dataset, value: judged.facts.dataset.to_owned() };
-    let mut finding = judged.finding_on(key, ID_BLOCK, "", score, why);
-    finding.window = Window { start: judged.at.minus_ms(86_400_000), end: judged.at };
-    finding.observed = f64::from(hot.reads);
-    finding.expected = f64::from(hot.usual);
-    finding.unit = "records".into();
-    finding.attack = vec!["T1119".into(), "T1213.006".into()];
-    finding
+    let key = Key { kind: KeyKind::Dataset, value: lookup.dataset.as_ref().to_owned() };
+    let id = IdHasher::new("finding")
+        .part(ID_BLOCK.as_bytes())
+        .part(key.kind.name().as_bytes())
+        .part(key.value.as_bytes())
+        .part(lookup.event_id.as_bytes())
+        .finish();
+    Finding {
+        window: Window { start: lookup.at.minus_ms(86_400_000), end: lookup.at },
+        observed: f64::from(hot.reads),
+        expected: f64::from((hot.usual * 10.0).round() / 10.0),
+        unit: "records".into(),
+        attack: vec!["T1119".into(), "T1213.006".into()],
+        ..across(lookup, source, (id, ID_BLOCK), key, score, why)
+    }
 }
 
 /// One more reader of a subject many look up. Its id names subject, day and how many they are, not
@@ -302,13 +311,31 @@ pub fn fan_in(lookup: &Lookup, source: Source, hit: &FanInHit, mode: Mode) -> Fi
         .part(&lookup.day.to_le_bytes())
         .part(&hit.bits.to_le_bytes())
         .finish();
+    Finding {
+        window: Window { start: lookup.at.minus_ms(2 * 86_400_000), end: lookup.at },
+        observed: f64::from(hit.readers.round()),
+        expected: f64::from((hit.usual * 10.0).round() / 10.0),
+        unit: "actors".into(),
+        subjects: 1,
+        attack: vec!["T1213".into()],
+        ..across(lookup, source, (id, SUBJECT_FAN_IN), key, score, why)
+    }
+}
+
+/// What is counted across accounts, as of one that was looked up last.
+fn across(
+    lookup: &Lookup,
+    source: Source,
+    (id, detector): (FindingId, &'static str),
+    key: Key,
+    score: u8,
+    why: String,
+) -> Finding {
     let text = |text: &Option<Box<str>>| text.as_deref().map(str::to_owned);
     Finding {
-        usual: Vec::new(),
-        source_actors: 0,
         id,
         time: lookup.at,
-        detector: SUBJECT_FAN_IN.into(),
+        detector: detector.into(),
         rule: None,
         severity: severity_of(score),
         score,
@@ -319,16 +346,18 @@ pub fn fan_in(lookup: &Lookup, source: Source, hit: &FanInHit, mode: Mode) -> Fi
         dataset: Some(&*lookup.dataset).filter(|d| !d.is_empty()).map(str::to_owned),
         category: text(&lookup.category),
         tier: lookup.tier,
-        window: Window { start: lookup.at.minus_ms(2 * 86_400_000), end: lookup.at },
-        observed: f64::from(hit.readers.round()),
-        expected: f64::from((hit.usual * 10.0).round() / 10.0),
-        unit: "actors".into(),
+        window: Window { start: lookup.at, end: lookup.at },
+        observed: 1.0,
+        expected: 0.0,
+        unit: "events".into(),
         subjects: 1,
         records: lookup.records,
         bytes: lookup.bytes,
-        attack: vec!["T1213".into()],
+        attack: Vec::new(),
         why,
         evidence: vec![lookup.event_id.as_ref().to_owned()],
         source,
+        usual: Vec::new(),
+        source_actors: 0,
     }
 }
