@@ -126,6 +126,13 @@ impl Broker {
         }
     }
 
+    /// Stops every node where it stands, or lets it go on: connections stay open, and nobody answers.
+    pub fn freeze(&self, yes: bool) {
+        for node in &self.nodes {
+            node.freeze(yes);
+        }
+    }
+
     /// Starts what is stopped, with the same data and the same ports. Kills it first if it runs.
     ///
     /// # Errors

@@ -137,6 +137,15 @@ impl Node {
         Err(StartError::Failed(message))
     }
 
+    /// Stops the process where it stands, or lets it go on; its connections stay open.
+    pub fn freeze(&self, yes: bool) {
+        let Some(running) = &self.running else { return };
+        let signal = if yes { "-STOP" } else { "-CONT" };
+        let pid = running.child.id().to_string();
+        let sent = Command::new("sh").args(["-c", "kill \"$0\" \"$1\"", signal, &pid]).status();
+        assert!(sent.is_ok_and(|sent| sent.success()), "no process {pid}");
+    }
+
     /// SIGKILL, if it runs.
     pub fn kill(&mut self) {
         let Some(Running { mut child, .. }) = self.running.take() else {

@@ -1,4 +1,6 @@
-//! A broker that is not there yet, or goes away under traffic.
+//! A broker that is not there yet, goes away under traffic, or says nothing more.
+
+use std::time::{Duration, Instant};
 
 use crate::broker::{Broker, BrokerOptions};
 use crate::monitor::{Monitor, until};
@@ -47,6 +49,31 @@ fn waits_for_it_and_outlives_its_death() {
     until("readiness", || ready(&mut monitor));
     let replayed = setup.replay(std::slice::from_ref(&simulated.events));
     assert_same_findings(&setup.findings(), &replayed.findings);
+    monitor.stop_well();
+}
+
+/// Without a word its connections stay up, and the client itself would wait for a minute.
+#[test]
+fn says_soon_that_a_broker_answers_no_more() {
+    let broker = Broker::start(BrokerOptions::default()).unwrap();
+    let setup = Setup::new(&broker, "frozen", &INPUTS);
+    let simulated = Simulated::hour(&setup.folder, 5, 300);
+    setup.configure(broker.bootstrap(), "", &simulated.data_section());
+    let mut monitor = Monitor::start(&setup.config());
+    until("readiness", || ready(&mut monitor));
+    for _ in 0..2 {
+        let said = monitor.log().len();
+        broker.freeze(true);
+        let frozen = Instant::now();
+        monitor.says_after(said, "lost Kafka");
+        let stats = monitor.get("/api/v1/stats").1;
+        let took = frozen.elapsed();
+        broker.freeze(false);
+        assert!(took < Duration::from_secs(15), "told only after {took:?}");
+        assert!(stats.contains(r#""kafka":"disconnected""#), "{stats}");
+        monitor.says_after(said, "connected to Kafka");
+        until("readiness", || ready(&mut monitor));
+    }
     monitor.stop_well();
 }
 

@@ -6,6 +6,7 @@ use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 use serde::Deserialize;
 
+use super::link::FETCH_WAIT_MS_MAX;
 use crate::adapters::secrets::SecretSource;
 use crate::engine::decode::Expected;
 use crate::engine::model::Problems;
@@ -249,6 +250,15 @@ impl KafkaConfig {
             if let Some(wrong) = refused_by_client(key, value) {
                 problems.add(format!("kafka.client.{key}"), wrong);
             }
+        }
+        if let Some(wait) = self.client.get("fetch.wait.max.ms") {
+            let long = wait.parse().is_ok_and(|ms: u32| ms > FETCH_WAIT_MS_MAX);
+            problems.require(!long, "kafka.client.fetch.wait.max.ms", || {
+                format!(
+                    "must be at most {FETCH_WAIT_MS_MAX}, or a broker that waits looks like one \
+                     that is gone; got {wait}"
+                )
+            });
         }
         problems.require(
             tls.certificate_file.is_some() == tls.key_file.is_some(),

@@ -8,12 +8,19 @@ use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::statistics::Statistics;
+use rdkafka::statistics::{Broker, Statistics};
 
 use crate::adapters::telemetry::Telemetry;
 
 /// The same complaint is logged at most this often.
 const REPEAT_MS: i64 = 10_000;
+/// A broker that owes an answer and has been silent for so long is as good as gone: frozen, or cut off
+/// without a word. Well beyond what an empty fetch may wait ([`FETCH_WAIT_MS_MAX`]) and a pause of
+/// the broker's own; the client itself gives up after a minute.
+const SILENT_US: i64 = 5_000_000;
+/// How long a fetch may be told to wait for records.
+pub(super) const FETCH_WAIT_MS_MAX: u32 = 2_000;
+const _: () = assert!(FETCH_WAIT_MS_MAX as i64 * 2_000 < SILENT_US);
 
 /// What every client of ours says, in one place: librdkafka repeats itself many times a second
 /// while a broker is away.
@@ -93,15 +100,14 @@ impl Link {
         *missing = topics;
     }
 
-    /// True where some broker is up, by librdkafka's own statistics.
+    /// Takes librdkafka's own statistics: whether some broker is up and answers.
     pub fn note_statistics(&self, statistics: &Statistics) {
-        let up =
-            statistics.brokers.values().any(|broker| broker.nodeid >= 0 && broker.state == "UP");
+        let up = statistics.brokers.values().any(answers);
         let was = self.connected.swap(up, Ordering::Relaxed);
         if up && !was {
             tracing::info!("connected to Kafka");
         } else if was && !up {
-            tracing::warn!("lost Kafka: no broker can be reached; retrying");
+            tracing::warn!("lost Kafka: no broker can be reached, or none answers; retrying");
         }
         self.telemetry.connected(up);
     }
@@ -128,6 +134,11 @@ impl Link {
             tracing::debug!(?level, facility, message, "librdkafka");
         }
     }
+}
+
+fn answers(broker: &Broker) -> bool {
+    let silent = broker.waitresp_cnt > 0 && broker.rxidle >= SILENT_US;
+    broker.nodeid >= 0 && broker.state == "UP" && !silent
 }
 
 /// True where the last time was long enough ago, which then is now.
@@ -180,3 +191,61 @@ impl ClientContext for Linked {
 }
 
 impl ConsumerContext for Linked {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each broker as `nodeid state waiting silent_s`.
+    #[track_caller]
+    fn check(brokers: &[&str], connected: bool) {
+        let of = |(number, text): (usize, &&str)| {
+            let [nodeid, state, waiting, silent_s] = text.split(' ').collect::<Vec<_>>()[..] else {
+                panic!("four words, got `{text}`");
+            };
+            let number_of = |text: &str| text.parse::<i64>().expect("a number");
+            let broker = Broker {
+                nodeid: nodeid.parse().expect("a number"),
+                state: state.to_owned(),
+                waitresp_cnt: number_of(waiting),
+                rxidle: number_of(silent_s) * 1_000_000,
+                ..Broker::default()
+            };
+            (number.to_string(), broker)
+        };
+        let statistics = Statistics {
+            brokers: brokers.iter().enumerate().map(of).collect(),
+            ..Statistics::default()
+        };
+        let link = Link::new(Telemetry::new(&[], []));
+        link.note_statistics(&statistics);
+        assert_eq!(link.is_connected(), connected, "{brokers:?}");
+    }
+
+    #[test]
+    fn a_broker_that_is_up_and_answers_is_enough() {
+        check(&["1 UP 1 0"], true);
+        check(&["1 DOWN 0 0", "2 UP 1 0"], true);
+        check(&["1 UP 1 9", "2 UP 1 1"], true);
+    }
+
+    #[test]
+    fn one_that_owes_an_answer_too_long_is_none() {
+        check(&["1 UP 1 4"], true);
+        check(&["1 UP 1 5"], false);
+        check(&["1 UP 2 60", "1 UP 1 7"], false);
+    }
+
+    #[test]
+    fn one_that_was_asked_nothing_may_be_silent() {
+        check(&["1 UP 0 600"], true);
+        // Nothing was ever heard, and nothing is awaited.
+        check(&["1 UP 0 -1"], true);
+    }
+
+    #[test]
+    fn what_is_no_broker_yet_is_none() {
+        check(&[], false);
+        check(&["-1 UP 0 0", "1 CONNECT 0 0"], false);
+    }
+}
