@@ -1,5 +1,13 @@
+import type { Page } from '@playwright/test';
 import { readFile } from 'node:fs/promises';
 import { expect, incidentWithFold, test } from './guard';
+
+/** A headless browser's windows are always seen. */
+const seen = (page: Page, state: 'hidden' | 'visible') =>
+  page.evaluate((state) => {
+    Object.defineProperty(document, 'visibilityState', { value: state, configurable: true });
+    document.dispatchEvent(new Event('visibilitychange'));
+  }, state);
 
 test('the watch page shows live counters', async ({ page }) => {
   await page.goto('/');
@@ -206,6 +214,51 @@ test.describe('when something is missing', () => {
     await expect(page.getByTestId('link')).toContainText('Live');
     await expect(page.locator('main')).toHaveAttribute('data-fresh', 'true');
   });
+});
+
+test('a stream that nobody answers is told of within seconds', async ({ page }) => {
+  await page.route('**/api/v1/stream', () => {});
+  await page.goto('/incidents');
+  await expect(page.getByTestId('link')).toContainText('Connecting');
+  const banner = page.getByRole('complementary', { name: 'Connection' });
+  await expect(banner).toContainText('Not connected for');
+  await page.unroute('**/api/v1/stream');
+  await banner.getByRole('button', { name: 'Try now' }).click();
+  await expect(page.getByTestId('link')).toContainText('Live');
+  await expect(banner).toBeHidden();
+});
+
+test('a window that nobody sees lets go of its stream, and takes it up again', async ({ page }) => {
+  await page.clock.install();
+  const ended = (path: string) => page.waitForEvent('requestfailed', (request) => request.url().endsWith(path));
+  await page.goto('/incidents');
+  await expect(page.getByTestId('link')).toContainText('Live');
+  const letGo = ended('/api/v1/stream');
+  await seen(page, 'hidden');
+  await page.clock.runFor(12_000);
+  await letGo;
+  const again = page.waitForRequest('**/api/v1/stream');
+  await seen(page, 'visible');
+  await again;
+  await expect(page.getByTestId('link')).toContainText('Live');
+});
+
+test('what others did while nothing was heard stands in the list afterwards', async ({ page, request }) => {
+  const { id } = await incidentWithFold(request);
+  const act = (act: object) => request.post(`/api/v1/incidents/${id}/acts`, { data: { by: 'ben', act } });
+  await page.goto('/incidents?status=open,quiet');
+  const row = page.locator(`tr[data-id="${id}"]`);
+  await expect(page.getByTestId('link')).toContainText('Live');
+  await expect(row).not.toContainText('zoe');
+  await page.clock.install();
+  await seen(page, 'hidden');
+  await page.clock.runFor(12_000);
+  const done = await act({ kind: 'assign', to: 'zoe' });
+  expect(done.ok()).toBe(true);
+  await seen(page, 'visible');
+  await expect(row).toContainText('zoe');
+  expect((await act({ kind: 'undo', act: ((await done.json()) as { act: { number: number } }).act.number })).ok()).toBe(true);
+  await expect(row).not.toContainText('zoe');
 });
 
 test('whoever comes back to the list finds their place and row', async ({ page, request }) => {

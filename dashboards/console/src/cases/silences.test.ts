@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Matcher } from '../wire/silences';
-import { about, matcherOf, moment, stateAt } from './silences';
+import { about, matcherOf, moment, neverHeld, stateAt } from './silences';
 
 const NOW = Date.parse('2026-03-02T09:00:00Z');
 const at = (text: string) => {
@@ -37,6 +37,11 @@ it('reads what somebody typed', () =>
     actor: ['off-1', 'off-2'],
     severity: ['medium', 'high'],
   }));
+
+it('knows what was ended before it began', () => {
+  const silence = (ends: string) => ({ from: '2026-03-02T10:00:00Z', ends: `2026-03-02T${ends}:00Z` });
+  expect(['09:30', '10:00', '10:01'].map((ends) => neverHeld(silence(ends)))).toEqual([true, true, false]);
+});
 
 it('goes by the clock', () => {
   const silence = { from: '2026-03-02T10:00:00Z', ends: '2026-03-02T11:00:00Z' };

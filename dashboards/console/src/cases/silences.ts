@@ -69,6 +69,11 @@ export function matcherOf(answers: Record<string, string>): Matcher {
   );
 }
 
+/** Whether it was ended before it began, and kept nothing back. */
+export function neverHeld(silence: { from: string; ends: string }): boolean {
+  return Date.parse(silence.ends) <= Date.parse(silence.from);
+}
+
 /** As it stands by the clock of this screen: between two answers of the server a silence begins or ends. */
 export function stateAt(silence: { from: string; ends: string }, nowMs: number): SilenceState {
   if (Date.parse(silence.ends) <= nowMs) return 'expired';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { begin, failed, heard, isDead, opened, trust, type Link } from './link';
+import { begin, failed, heard, isDead, isLate, opened, trust, trying, type Link } from './link';
 
 /** Plays `script`, e.g. `0 open; 1000 heard; 3000 fail`, and asks at `at`. */
 function play(script: string): Link {
@@ -10,6 +10,7 @@ function play(script: string): Link {
     if (word === 'open') link = opened(link, now);
     else if (word === 'heard') link = heard(link, now);
     else if (word === 'fail') link = failed(link, now, 1);
+    else if (word === 'try') link = trying(link, now);
     else throw new Error(`unknown step ${word}`);
   }
   return link;
@@ -55,5 +56,17 @@ describe('the live link', () => {
     expect(isDead(play('0 open; 1000 heard'), 21_000)).toBe(true);
     expect(isDead(play('0 heard; 90000 open'), 90_001)).toBe(false);
     expect(isDead(play('0 open; 1000 heard; 2000 fail'), 60_000)).toBe(false);
+  });
+  it('gives up an attempt that nobody answers, the first and each later one', () => {
+    expect(isDead(play(''), 19_999)).toBe(false);
+    expect(isDead(play(''), 20_000)).toBe(true);
+    expect(isDead(play('0 heard; 1000 fail; 2000 try'), 21_999)).toBe(false);
+    expect(isDead(play('0 heard; 1000 fail; 2000 try'), 22_000)).toBe(true);
+    check('0 heard; 1000 fail; 2000 try', 9000, 'disconnected 9000 retry 0');
+  });
+  it('is late when five seconds have brought no first word', () => {
+    expect(isLate(trust(play(''), 4999))).toBe(false);
+    expect(isLate(trust(play(''), 5000))).toBe(true);
+    expect(isLate(trust(play('0 fail'), 9000))).toBe(false);
   });
 });

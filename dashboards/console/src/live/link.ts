@@ -5,7 +5,7 @@
 
 /** The server speaks every second; five seconds of silence is no hiccup. */
 export const STALE_AFTER_MS = 5_000;
-/** Silence after which the connection is given up for dead and made anew. */
+/** Silence after which the connection, or the attempt at one, is given up for dead and made anew. */
 export const DEAD_AFTER_MS = 20_000;
 export const BACKOFF_FIRST_MS = 1_000;
 export const BACKOFF_MAX_MS = 30_000;
@@ -20,6 +20,8 @@ export interface Link {
   readonly retryAtMs: number | null;
   /** When we began to try. */
   readonly startedMs: number;
+  /** When the present attempt began. */
+  readonly triedMs: number;
 }
 
 export type Trust =
@@ -36,7 +38,12 @@ export function begin(nowMs: number): Link {
     failures: 0,
     retryAtMs: null,
     startedMs: nowMs,
+    triedMs: nowMs,
   };
+}
+
+export function trying(link: Link, nowMs: number): Link {
+  return { ...link, open: false, retryAtMs: null, triedMs: nowMs };
 }
 
 export function opened(link: Link, nowMs: number): Link {
@@ -66,6 +73,12 @@ export function trust(link: Link, nowMs: number): Trust {
   return forMs < STALE_AFTER_MS ? { word: 'live' } : { word: 'stale', forMs };
 }
 
+/** Whether somebody who waits for the first word has to be told that none came. */
+export function isLate(told: Trust): boolean {
+  return told.word === 'connecting' && told.forMs >= STALE_AFTER_MS;
+}
+
 export function isDead(link: Link, nowMs: number): boolean {
-  return link.open && nowMs - Math.max(link.heardMs ?? 0, link.openedMs) >= DEAD_AFTER_MS;
+  if (link.open) return nowMs - Math.max(link.heardMs ?? 0, link.openedMs) >= DEAD_AFTER_MS;
+  return link.retryAtMs === null && nowMs - link.triedMs >= DEAD_AFTER_MS;
 }

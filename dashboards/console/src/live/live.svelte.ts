@@ -7,10 +7,15 @@ import * as api from '../wire/api';
 import type { ActTold } from '../wire/cases';
 import type { Finding, Incident, Stats } from '../wire/types';
 import { append, type Sample } from './history';
-import { begin, failed, heard, isDead, opened, trust, type Link } from './link';
+import { begin, failed, heard, isDead, isLate, opened, trust, trying, type Link } from './link';
 import { newerCase, upsertFinding, upsertIncident } from './newest';
 
 const TICK_MS = 1_000;
+/**
+ * A window that nobody sees lets go of its stream after so long: over HTTP/1.1 a browser has six
+ * connections to a server for all its windows, and six streams leave none to load anything with.
+ */
+const REST_AFTER_MS = 10_000;
 
 export type Loading = 'loading' | 'loaded' | { failed: string };
 
@@ -26,8 +31,13 @@ class Live {
   trust = $derived(trust(this.#link, this.nowMs));
   /** Numbers on the screen are of now. */
   fresh = $derived(this.trust.word === 'live');
+  /** The first word is overdue. */
+  late = $derived(isLate(this.trust));
 
   #source: EventSource | null = null;
+  #hiddenMs: number | null = null;
+  #resting = false;
+  #holds = 0;
   #listeners = new Set<(incident: Incident) => void>();
   #actListeners = new Set<(told: ActTold) => void>();
   #connectListeners = new Set<() => void>();
@@ -35,8 +45,11 @@ class Live {
   start(): () => void {
     this.#connect();
     const timer = setInterval(() => this.#tick(), TICK_MS);
+    const seen = () => this.#seen();
+    document.addEventListener('visibilitychange', seen);
     return () => {
       clearInterval(timer);
+      document.removeEventListener('visibilitychange', seen);
       this.#source?.close();
     };
   }
@@ -58,12 +71,34 @@ class Live {
     return () => this.#connectListeners.delete(listener);
   }
 
+  /** Keeps the stream while nobody sees the window, for what tells by its title; the end of that comes back. */
+  hold(): () => void {
+    this.#holds += 1;
+    return () => (this.#holds -= 1);
+  }
+
   retryNow(): void {
+    this.#connect();
+  }
+
+  #seen(): void {
+    this.#hiddenMs = document.visibilityState === 'hidden' ? Date.now() : null;
+    if (this.#hiddenMs !== null || !this.#resting) return;
+    this.#resting = false;
+    this.nowMs = Date.now();
+    this.#link = begin(this.nowMs);
     this.#connect();
   }
 
   #tick(): void {
     this.nowMs = Date.now();
+    if (this.#resting) return;
+    if (this.#hiddenMs !== null && this.#holds === 0 && this.nowMs - this.#hiddenMs >= REST_AFTER_MS) {
+      this.#resting = true;
+      this.#source?.close();
+      this.#source = null;
+      return;
+    }
     const retryAt = this.#link.retryAtMs;
     if (isDead(this.#link, this.nowMs)) this.#drop();
     else if (retryAt !== null && this.nowMs >= retryAt) this.#connect();
@@ -71,7 +106,7 @@ class Live {
 
   #connect(): void {
     this.#source?.close();
-    this.#link = { ...this.#link, retryAtMs: null };
+    this.#link = trying(this.#link, Date.now());
     const source = new EventSource('/api/v1/stream');
     this.#source = source;
     source.onopen = () => {
