@@ -267,6 +267,7 @@ impl CorrelateRole {
             return Ok(());
         }
         let out = std::mem::take(&mut self.out);
+        let told = out.notices_in_one();
         let mut batch = StoreBatch {
             outgoing: self.outgoing(&out)?,
             findings: out.findings,
@@ -276,11 +277,11 @@ impl CorrelateRole {
         };
         let wall_ms = now_on_the_wall().millis();
         // A millisecond apart, so that sinks are told in this order: opened before it rose.
-        for (wall_ms, notice) in (wall_ms..).zip(&out.notices) {
+        for (wall_ms, notice) in (wall_ms..).zip(&told) {
             if let Some(incident) = self.correlator.incident(&notice.incident) {
-                let detectors = self.correlator.detectors(&incident.id).map(str::to_owned);
-                let (notify, detectors) = (&self.parts.notify, detectors.collect());
-                batch.notices.extend(notices(notify, incident, detectors, notice, wall_ms));
+                let involved = self.correlator.involved(&incident.id);
+                let notify = &self.parts.notify;
+                batch.notices.extend(notices(notify, incident, involved, notice, wall_ms));
             }
         }
         let changed = out.changed.iter().filter_map(|id| self.correlator.incident(id));

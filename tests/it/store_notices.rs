@@ -10,7 +10,7 @@ use tidewaiter::adapters::notify::{
 use tidewaiter::adapters::store::{NoticeState, Office, Store, StoreBatch, StoredNotice};
 use tidewaiter::adapters::telemetry::NoticeCounts;
 use tidewaiter::engine::cases::Act;
-use tidewaiter::engine::correlate::{Notice, NoticeKind};
+use tidewaiter::engine::correlate::{Involved, Notice, NoticeKind};
 use tidewaiter::engine::model::{EventTime, Incident, Severity, Status};
 
 use crate::postgres::Database;
@@ -150,8 +150,8 @@ impl World {
         let incident: &mut Incident = &mut batch.incidents[0];
         (incident.severity, incident.status, incident.opened) = (severity, status, Some(time));
         let notice = Notice { incident: id.to_owned(), kind, severity, time };
-        let detectors = vec!["canary".to_owned()];
-        batch.notices = notices(&self.config, &batch.incidents[0], detectors, &notice, now_ms);
+        let involved = Involved { detectors: vec!["canary".to_owned()], ..Involved::default() };
+        batch.notices = notices(&self.config, &batch.incidents[0], involved, &notice, now_ms);
         self.store.apply(&batch, self.office).await.unwrap();
     }
 

@@ -324,10 +324,7 @@ pub async fn repeat_due(
         let Some(incident) = store.incident(&told.incident).await? else { continue };
         let time = EventTime::from_millis(now_ms).unwrap_or_default();
         let before = serde_json::from_str::<Facts>(&told.payload).unwrap_or_default();
-        let facts = Facts {
-            detectors: before.detectors,
-            ..Facts::of(&incident, "still_open", time, config)
-        };
+        let facts = Facts::of(&incident, "still_open", time, config).with(before.involved());
         let silenced = kept_back(config, &silences, &facts, Some(&incident), &sink.name, now_ms);
         if silenced.is_some() {
             // It is not owed afterwards for each time it was not told, but once.

@@ -1,13 +1,13 @@
 //! What a notice says, whichever the sink: stored as JSON, which is what a webhook is sent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::NotifyConfig;
 use crate::adapters::store::{NoticeState, StoredNotice};
 use crate::engine::cases::Noticed;
-use crate::engine::correlate::{Notice, NoticeKind};
+use crate::engine::correlate::{Involved, Notice, NoticeKind};
 use crate::engine::model::{EventTime, IdHasher, Incident, Severity};
 
 /// Field order is the wire order. Fields that came later have defaults, for notices stored before.
@@ -38,6 +38,11 @@ pub struct Facts {
     /// Detectors that had a part in it.
     #[serde(default)]
     pub detectors: Vec<String>,
+    /// Of its findings and of its scope: findings come first, what was read is counted after them.
+    #[serde(default)]
+    pub categories: Vec<String>,
+    #[serde(default)]
+    pub datasets: Vec<String>,
     #[serde(default)]
     pub records: u64,
     /// Distinct people and consignments.
@@ -90,6 +95,8 @@ impl Facts {
             first_event: incident.first_event,
             last_event: incident.last_event,
             detectors: Vec::new(),
+            categories: in_order(incident.datasets.iter().map(|d| d.category.clone())),
+            datasets: in_order(incident.datasets.iter().map(|d| d.dataset.clone())),
             records: incident.records,
             subjects: incident.subjects,
             count: 1,
@@ -98,18 +105,38 @@ impl Facts {
         }
     }
 
+    /// With what its findings say.
+    pub fn with(self, involved: Involved) -> Self {
+        Self {
+            detectors: involved.detectors,
+            categories: in_order(self.categories.into_iter().chain(involved.categories)),
+            datasets: in_order(self.datasets.into_iter().chain(involved.datasets)),
+            ..self
+        }
+    }
+
+    /// What an earlier notice of the incident knew of its findings.
+    pub fn involved(self) -> Involved {
+        let Self { detectors, categories, datasets, .. } = self;
+        Involved { detectors, datasets, categories }
+    }
+
     /// What routes and silences look at. The stored facts do not say who and where: the incident does.
     pub fn noticed<'a>(&'a self, incident: Option<&'a Incident>, sink: &'a str) -> Noticed<'a> {
         let of = |list: fn(&Incident) -> &Vec<String>| -> Vec<&'a str> {
             incident.into_iter().flat_map(list).map(String::as_str).collect()
         };
-        let datasets = incident.into_iter().flat_map(|incident| &incident.datasets);
+        let scope = incident.into_iter().flat_map(|incident| &incident.datasets);
+        let parts = self.scope.iter().map(|part| part.category.as_str());
         Noticed {
             incident: &self.incident,
             actors: of(|incident| &incident.actors),
             sources: of(|incident| &incident.sources),
-            datasets: datasets.map(|scope| scope.dataset.as_str()).collect(),
-            categories: self.scope.iter().map(|part| part.category.as_str()).collect(),
+            datasets: scope
+                .map(|scope| scope.dataset.as_str())
+                .chain(self.datasets.iter().map(String::as_str))
+                .collect(),
+            categories: parts.chain(self.categories.iter().map(String::as_str)).collect(),
             detectors: self.detectors.iter().map(String::as_str).collect(),
             severity: self.severity,
             sink,
@@ -172,7 +199,7 @@ impl NotifyConfig {
 pub fn notices(
     config: &NotifyConfig,
     incident: &Incident,
-    detectors: Vec<String>,
+    involved: Involved,
     notice: &Notice,
     now_ms: i64,
 ) -> Vec<StoredNotice> {
@@ -183,9 +210,9 @@ pub fn notices(
         .part(notice.severity.name().as_bytes())
         .part(&notice.time.millis().to_le_bytes())
         .finish();
-    let mut facts = Facts::of(incident, kind, notice.time, config);
+    let mut facts = Facts::of(incident, kind, notice.time, config).with(involved);
     facts.severity = notice.severity;
-    facts.detectors = detectors;
+    facts.severities = BTreeMap::from([(notice.severity.name().to_owned(), 1)]);
     let payload = facts.json();
     let wanting = config.sink.iter().filter(|sink| {
         notice.severity >= sink.severity_min
@@ -205,4 +232,8 @@ pub fn notices(
             StoredNotice { state, ..waiting }
         })
         .collect()
+}
+
+fn in_order(names: impl Iterator<Item = String>) -> Vec<String> {
+    names.collect::<BTreeSet<String>>().into_iter().collect()
 }

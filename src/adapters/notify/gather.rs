@@ -103,8 +103,7 @@ pub(super) async fn up_to_date(
 }
 
 fn as_it_is(facts: Facts, incident: &Incident, config: &NotifyConfig) -> Facts {
-    let present = Facts::of(incident, &facts.kind, facts.time, config);
-    Facts { detectors: facts.detectors, ..present }
+    Facts::of(incident, &facts.kind, facts.time, config).with(facts.involved())
 }
 
 pub(super) fn read(notice: &StoredNotice) -> Option<Facts> {

@@ -9,7 +9,7 @@ use crate::engine::model::{EventTime, Severity};
 use crate::engine::timeline::{visible, visible_lines};
 
 /// What a template may name.
-const FIELDS: [&str; 19] = [
+const FIELDS: [&str; 21] = [
     "kind",
     "what",
     "incident",
@@ -23,6 +23,8 @@ const FIELDS: [&str; 19] = [
     "first_event",
     "last_event",
     "detectors",
+    "categories",
+    "datasets",
     "records",
     "subjects",
     "count",

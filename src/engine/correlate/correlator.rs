@@ -5,7 +5,7 @@ use hashbrown::{HashMap, HashSet};
 use super::entries::{finding_entry, is_evidence, severity_entry};
 use super::group::{Group, key_of};
 use super::sharing::Sharing;
-use super::{Chains, CorrelateConfig, Correlated, FactorReads, Notice, NoticeKind};
+use super::{Chains, CorrelateConfig, Correlated, FactorReads, Involved, Notice, NoticeKind};
 use crate::engine::model::{
     Entry, EventTime, Finding, FindingId, IdHasher, Incident, IncidentId, Key, KeyKind, Source,
     Status,
@@ -221,9 +221,9 @@ impl Correlator {
         self.groups.get(id).map(|group| &group.incident)
     }
 
-    /// The detectors that had a part in an incident, by name.
-    pub fn detectors(&self, id: &str) -> impl Iterator<Item = &str> {
-        self.groups.get(id).into_iter().flat_map(Group::detectors)
+    /// What an incident's findings say it is about.
+    pub fn involved(&self, id: &str) -> Involved {
+        self.groups.get(id).map(Group::involved).unwrap_or_default()
     }
 
     /// Every incident at hand, in no order.

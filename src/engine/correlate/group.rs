@@ -7,7 +7,7 @@ use hashbrown::HashMap;
 use super::risk::{self, Best};
 use super::scope::Scope;
 use super::title::title;
-use super::{Chains, CorrelateConfig, FactorReads};
+use super::{Chains, CorrelateConfig, FactorReads, Involved};
 use crate::engine::model::{
     Entry, EntryKind, EventTime, Finding, Incident, IncidentId, Key, KeyKind, Severity, Source,
     Status,
@@ -30,6 +30,8 @@ pub struct Group {
     actors: BTreeSet<String>,
     sources: BTreeSet<String>,
     attack: BTreeSet<String>,
+    /// Datasets findings are on, and their categories: known before any evidence has come.
+    found_on: BTreeSet<(String, String)>,
     /// Evidence already taken, by key and stream, as the highest position.
     taken: HashMap<(Key, String), u64>,
     /// Pieces of evidence, and at how many of them the score is next looked at.
@@ -98,6 +100,7 @@ impl Group {
             actors: BTreeSet::new(),
             sources: BTreeSet::new(),
             attack: BTreeSet::new(),
+            found_on: BTreeSet::new(),
             taken: HashMap::new(),
             evidence: 0,
             settles_at: 1,
@@ -137,8 +140,14 @@ impl Group {
         self.sources.contains(ip)
     }
 
-    pub fn detectors(&self) -> impl Iterator<Item = &str> {
-        self.best.keys().map(String::as_str)
+    /// What findings alone say it is about, whether or not evidence has come.
+    pub fn involved(&self) -> Involved {
+        let (datasets, categories): (Vec<_>, BTreeSet<_>) = self.found_on.iter().cloned().unzip();
+        Involved {
+            detectors: self.best.keys().cloned().collect(),
+            datasets,
+            categories: categories.into_iter().collect(),
+        }
     }
 
     /// Takes a finding's facts; scores are brought up to date by [`Group::settle`].
@@ -158,6 +167,11 @@ impl Group {
         note(&mut self.actors, finding.actor.as_ref());
         note(&mut self.sources, finding.source_ip.as_ref());
         self.attack.extend(finding.attack.iter().map(|id| id.to_string()));
+        if let (Some(dataset), Some(category)) = (&finding.dataset, &finding.category)
+            && self.found_on.len() < LISTED_MAX
+        {
+            self.found_on.insert((dataset.clone(), category.clone()));
+        }
         self.note_best(finding.detector.to_string(), Best::of(finding));
         if self.removals.len() < LISTED_MAX {
             self.removals.extend(FactorReads::removal(finding));
@@ -217,6 +231,7 @@ impl Group {
         self.actors.extend(other.actors);
         self.sources.extend(other.sources);
         self.attack.extend(other.attack);
+        self.found_on.extend(other.found_on);
         for (place, position) in other.taken {
             let highest = self.taken.entry(place).or_insert(0);
             *highest = position.max(*highest);

@@ -25,7 +25,7 @@ pub use chain::Chains;
 pub use config::CorrelateConfig;
 pub use correlator::Correlator;
 pub use factor_reads::FactorReads;
-pub use output::{Correlated, Notice, NoticeKind};
+pub use output::{Correlated, Involved, Notice, NoticeKind};
 pub use reached::{LeftNetwork, Stage, Verdict, left_network, stage};
 pub use scope::Scope;
 pub use sketch::SubjectCount;

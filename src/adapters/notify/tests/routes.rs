@@ -1,8 +1,9 @@
 //! Who is told of what, and when nobody is.
 
-use super::{config, facts, problems};
-use crate::adapters::notify::{Facts, Scope, kept_back};
-use crate::engine::model::{EventTime, Severity};
+use super::{NOW, config, facts, problems};
+use crate::adapters::notify::{Facts, Scope, kept_back, notices};
+use crate::engine::correlate::{Involved, Notice, NoticeKind};
+use crate::engine::model::{EventTime, Incident, Severity, Status};
 
 const SILENCE: &str = "[[silence]]\nowner = \"ann\"\nreason = \"drill\"\n\
                        from = \"2026-03-02T09:00:00Z\"\nuntil = \"2026-03-02T11:00:00Z\"\n";
@@ -100,6 +101,66 @@ fn a_route_takes_what_touches_it() {
         only.touches(&about(&["cargo", "passenger"], Severity::Critical).noticed(None, "desk"))
     );
     assert!(!only.touches(&about(&["passenger"], Severity::Critical).noticed(None, "desk")));
+}
+
+/// Nothing was counted yet.
+fn just_opened() -> Incident {
+    let time = EventTime::from_millis(NOW).unwrap();
+    Incident {
+        id: "4f3c".into(),
+        opened: Some(time),
+        updated: time,
+        severity: Severity::High,
+        score: 70,
+        status: Status::Open,
+        title: "Bulk read: cargo data (manifests) by off-10442".into(),
+        why: String::new(),
+        actors: vec!["off-10442".into()],
+        sources: Vec::new(),
+        datasets: Vec::new(),
+        subjects: 0,
+        subjects_error: 0.0,
+        records: 0,
+        bytes: 0,
+        first_event: time,
+        last_event: time,
+        first_finding: time,
+        attack: Vec::new(),
+        findings: Vec::new(),
+        timeline_length: 1,
+        score_terms: Vec::new(),
+        merged_into: None,
+    }
+}
+
+/// Findings come before what was read is counted.
+#[test]
+fn routes_and_silences_know_what_an_incident_is_about_before_its_scope() {
+    let sinks = "[[sink]]\nname = \"cargo\"\nkind = \"slack\"\nsecret = { env = \"X\" }\n\
+                 only = { category = [\"cargo\"] }\n\
+                 [[sink]]\nname = \"travel\"\nkind = \"slack\"\nsecret = { env = \"X\" }\n\
+                 only = { category = [\"travel\"] }\n";
+    let text = format!("{sinks}{SILENCE}match = {{ dataset = [\"manifests\"] }}\n");
+    let incident = just_opened();
+    let involved = Involved {
+        detectors: vec!["bulk_read".into()],
+        datasets: vec!["manifests".into()],
+        categories: vec!["cargo".into()],
+    };
+    let notice = Notice {
+        incident: incident.id.clone(),
+        kind: NoticeKind::Opened,
+        severity: Severity::High,
+        time: EventTime::from_millis(NOW).unwrap(),
+    };
+    let told = notices(&config(&text), &incident, involved, &notice, NOW);
+    assert_eq!(told.iter().map(|told| told.sink.as_str()).collect::<Vec<_>>(), ["cargo"]);
+    let facts: Facts = serde_json::from_str(&told[0].payload).unwrap();
+    assert_eq!(facts.severities.keys().collect::<Vec<_>>(), ["high"]);
+    assert_ne!(kept(&text, &facts, "2026-03-02T10:00:00Z"), "");
+    // What it turns out to be about as well is not silenced.
+    let wider = Facts { datasets: vec!["manifests".into(), "pnr".into()], ..facts };
+    assert_eq!(kept(&text, &wider, "2026-03-02T10:00:00Z"), "");
 }
 
 #[test]
