@@ -121,6 +121,8 @@ fn chain(read: &Finding, flow: &Finding, mode: Mode) -> Finding {
         evidence: read.evidence_before(flow.evidence.iter().map(String::as_str)),
         source: flow.source.clone(),
         source_ip: flow.source_ip.clone(),
+        // What the shard knew of the address is no part of what is told.
+        source_actors: 0,
         ..read.clone()
     };
     mode.shade(&mut made);
@@ -165,7 +167,7 @@ mod tests {
             evidence: vec![text.to_owned()],
             source: Source::Monitor { monitor: "test".into() },
             usual: Vec::new(),
-            source_actors: 0,
+            source_actors: 3,
         }
     }
 
@@ -181,6 +183,7 @@ mod tests {
                 }
                 let mut chains = Chains::new(1_800, Mode::On);
                 let made = order.iter().flat_map(|finding| chains.take(finding));
+                let made = made.inspect(|chain| assert_eq!(chain.source_actors, 0));
                 let told: BTreeSet<String> = made.map(|c| c.evidence[1].clone()).collect();
                 let told: Vec<&str> = told.iter().map(String::as_str).collect();
                 assert_eq!(told.join(" "), expected, "turned by {turn}, backwards {backwards}");

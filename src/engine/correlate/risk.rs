@@ -89,19 +89,27 @@ pub fn score(
         let much = (2.0 * (subjects as f64 + 1.0).log10()).min(8.0);
         terms.push(term("how much", much, format!("{subjects} distinct subjects")));
     }
-    // The terms add up to the score: what would lead past 100 is cut off.
+    terms.retain(|t| t.points >= 0.05);
+    // The terms add up to the score: what would lead past 100 is cut off, and says so.
     let mut room = 100.0;
     for term in &mut terms {
-        term.points = term.points.min(room);
-        room -= term.points;
+        let whole = term.points;
+        term.points = tenths(whole.min(room));
+        room = tenths(room - term.points);
+        if term.points < whole {
+            term.why += &format!("; {whole} by itself, but a score ends at 100");
+        }
     }
-    terms.retain(|t| t.points >= 0.05);
     let total = (100.0 - room).round() as u8;
     (total, severity_of(total), terms)
 }
 
 fn term(name: &str, points: f64, why: String) -> ScoreTerm {
-    ScoreTerm { term: name.to_owned(), points: (points * 10.0).round() / 10.0, why }
+    ScoreTerm { term: name.to_owned(), points: tenths(points), why }
+}
+
+fn tenths(points: f64) -> f64 {
+    (points * 10.0).round() / 10.0
 }
 
 #[cfg(test)]

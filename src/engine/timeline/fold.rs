@@ -9,7 +9,7 @@ use hashbrown::{HashMap, HashSet};
 use serde::Serialize;
 
 use super::sentence;
-use crate::engine::model::{Entry, EntryKind, EventTime};
+use crate::engine::model::{Entry, EntryKind, EventTime, Source};
 
 /// Like entries further apart than this are lines of their own.
 const GAP_MS: i64 = 300_000;
@@ -34,8 +34,22 @@ pub struct Line {
 }
 
 /// The order of the story: by time, then evidence before what was concluded from it, then place.
+/// Changes of severity at one time stay as they are handed in, which is as they were told: what
+/// brought one about may lie before what brought about the one before it.
 pub fn sort(entries: &mut [Entry]) {
-    entries.sort_by_cached_key(|entry| (entry.time, entry.kind, entry.source.to_string()));
+    entries.sort_by_cached_key(|entry| {
+        let told = entry.kind == EntryKind::Severity;
+        (entry.time, entry.kind, if told { None } else { Some(place(&entry.source)) })
+    });
+}
+
+/// Topics' offsets and files' lines come one after the other, nine before ten.
+fn place(source: &Source) -> (String, i32, u64) {
+    match source {
+        Source::Kafka { topic, partition, offset } => (topic.clone(), *partition, *offset),
+        Source::File { file, line } => (file.clone(), 0, *line),
+        Source::Monitor { monitor } => (monitor.clone(), 0, 0),
+    }
 }
 
 /// Every entry as a line of its own. `entries` are in the story's order.
@@ -276,7 +290,6 @@ const TOKENS_SHOWN_MAX: usize = 10;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::model::Source;
 
     /// `minute action` a line; the fold as `minute action xN`.
     fn check(story: &str, expected: &str) {
@@ -322,6 +335,21 @@ mod tests {
             let names: HashSet<&str> = told.iter().map(|line| line.id.as_str()).collect();
             assert_eq!(names.len(), 3, "{names:?}");
         }
+    }
+
+    #[test]
+    fn at_one_time_it_goes_by_offset_and_severities_as_they_were_told() {
+        let entry = |kind, offset| {
+            let source = Source::Kafka { topic: "t".into(), partition: 0, offset };
+            Entry { kind, ..Entry::at(source) }
+        };
+        let (read, severity) = (EntryKind::Access, EntryKind::Severity);
+        let told = [(severity, 12), (severity, 3), (read, 10), (read, 9)];
+        let mut entries: Vec<Entry> =
+            told.into_iter().map(|(kind, offset)| entry(kind, offset)).collect();
+        sort(&mut entries);
+        let order: Vec<String> = entries.iter().map(|entry| entry.source.to_string()).collect();
+        assert_eq!(order, ["t/0@9", "t/0@10", "t/0@12", "t/0@3"]);
     }
 
     #[test]
