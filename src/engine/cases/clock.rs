@@ -9,6 +9,7 @@ use crate::engine::model::{EventTime, Problems};
 const HOUR_MS: f64 = 3_600_000.0;
 const REGIMES_MAX: usize = 50;
 const PHASES_MAX: usize = 10;
+const CONTENTS_MAX: usize = 30;
 
 /// A law or rule under which somebody has to be told.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -21,6 +22,9 @@ pub struct Regime {
     pub recipient: String,
     #[serde(default)]
     pub note: String,
+    /// What it wants told beyond what every draft has.
+    #[serde(default)]
+    pub contents: Vec<String>,
     pub phase: Vec<Phase>,
 }
 
@@ -148,6 +152,9 @@ impl Regimes {
 
 impl Regime {
     fn check(&self, place: &str, problems: &mut Problems) {
+        problems.require(self.contents.len() <= CONTENTS_MAX, &format!("{place}.contents"), || {
+            format!("must be at most {CONTENTS_MAX}, got {}", self.contents.len())
+        });
         let phases = &self.phase;
         problems.require(
             (1..=PHASES_MAX).contains(&phases.len()),

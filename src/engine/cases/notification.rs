@@ -10,6 +10,7 @@ use crate::engine::model::{EventTime, Incident};
 use crate::engine::timeline::{escaped, visible};
 
 const GAP: &str = "[TO BE COMPLETED]";
+const ADDRESSES_MAX: usize = 20;
 
 /// One required content.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -45,7 +46,7 @@ impl Notification {
         clocks: Vec<Clock>,
         now: EventTime,
     ) -> Self {
-        let items = vec![
+        let mut items = vec![
             nature(incident, left, case),
             awareness(regime, case),
             numbers(incident),
@@ -53,6 +54,7 @@ impl Notification {
             measures(case, acts, known),
             contact(case),
         ];
+        items.extend(further(regime, incident));
         let gaps = items.iter().map(|item| item.gaps.len() as u64).sum();
         let clocks = clocks.into_iter().filter(|clock| clock.regime == regime.id).collect();
         Self {
@@ -241,6 +243,26 @@ fn contact(case: &Case) -> NotificationItem {
         lines,
         &["name and contact details of the data protection officer or contact point"],
     )
+}
+
+/// What this regime alone wants told: the logs know where it came from, and people the rest.
+fn further(regime: &Regime, incident: &Incident) -> Option<NotificationItem> {
+    if regime.contents.is_empty() {
+        return None;
+    }
+    let mut lines = Vec::new();
+    if !incident.sources.is_empty() {
+        let shown = incident.sources.iter().take(ADDRESSES_MAX).cloned().collect::<Vec<_>>();
+        let more = match incident.sources.len().saturating_sub(ADDRESSES_MAX) {
+            0 => String::new(),
+            more => format!(", and {more} more"),
+        };
+        lines.push(format!("Addresses it came from: {}{more}", shown.join(", ")));
+    }
+    let accounts = incident.actors.len() as u64;
+    lines.push(format!("Accounts concerned: {}", grouped(accounts)));
+    let gaps: Vec<&str> = regime.contents.iter().map(String::as_str).collect();
+    Some(item("Further contents under this regime", lines, &gaps))
 }
 
 fn counted(n: u64, one: &str, many: &str) -> String {

@@ -155,6 +155,7 @@ fn clocks_run_from_awareness_to_notification() {
     clocks("aware gdpr; benign", 5, "gdpr/notification void -");
     clocks("aware gdpr; breach", 5, "gdpr/notification running 67");
     clocks("aware national_hour", 1, "national_hour/notification warned 0");
+    clocks("aware us_major", 2, "us_major/congress running 166; us_major/supplement running 718");
 }
 
 #[test]
@@ -195,7 +196,7 @@ fn regimes_are_checked_as_a_whole() {
     assert_eq!(told.lines().count(), 3, "{told}");
     let told = Regimes::parse(&wrong.replace("1 h", "soon")).unwrap_err().to_string();
     assert!(told.contains("`soon`"), "{told}");
-    assert_eq!(Regimes::default().list().len(), 5, "the shipped file reads");
+    assert_eq!(Regimes::default().list().len(), 6, "the shipped file reads");
 }
 
 #[test]
