@@ -227,7 +227,7 @@ export class World {
     const by = (list, key) => list.reduce((all, item) => ({ ...all, [item[key]]: (all[item[key]] ?? 0) + 1 }), {});
     return {
       version: '0.1.0', time: iso(Date.now()), started: iso(this.#started), uptime_s: Math.floor((Date.now() - this.#started) / 1000),
-      ready: true, kafka: 'connected', demo: true, events_per_second: this.empty ? 0 : this.#rate,
+      ready: true, unready: [], kafka: 'connected', demo: true, events_per_second: this.empty ? 0 : this.#rate,
       records: { in: sum('in'), scored: sum('scored'), late: sum('late'), duplicate: sum('duplicate'), dead_lettered: sum('dead_lettered') },
       topics,
       verdict_latency_ms: this.empty ? { p50: 0, p99: 0, max: 0, count: 0 } : { p50: 2.1 + Math.random(), p99: 14 + Math.random() * 9, max: 61.2, count: sum('scored') },

@@ -21,6 +21,8 @@ pub struct Stats {
     pub started: EventTime,
     pub uptime_s: u64,
     pub ready: bool,
+    /// Why it is not ready; empty when it is.
+    pub unready: Vec<String>,
     /// `connected` or `disconnected`.
     pub kafka: &'static str,
     /// Whether the events are made up.
@@ -178,6 +180,7 @@ impl Telemetry {
             started: self.started,
             uptime_s: second,
             ready: figures.unready.is_empty(),
+            unready: figures.unready.clone(),
             kafka: if figures.connected { "connected" } else { "disconnected" },
             demo: figures.demo,
             events_per_second,

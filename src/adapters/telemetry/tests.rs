@@ -217,6 +217,7 @@ fn the_stats_have_the_contracts_keys() {
         "started",
         "uptime_s",
         "ready",
+        "unready",
         "kafka",
         "demo",
         "events_per_second",

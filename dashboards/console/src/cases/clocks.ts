@@ -1,7 +1,7 @@
 /** Clocks in words. */
 
 import { span } from '../format/time';
-import type { ClockState } from '../wire/cases';
+import type { Case, ClockState } from '../wire/cases';
 
 export const clockStateWord: Record<ClockState, string> = {
   waiting: 'Not begun',
@@ -12,6 +12,16 @@ export const clockStateWord: Record<ClockState, string> = {
   late: 'Sent late',
   void: 'Void: no breach',
 };
+
+/** Whether a clock was warned of under which nobody was told since; of what is no breach none runs. */
+export function runsOut({ aware, notified, resolution, warned }: Pick<Case, 'aware' | 'notified' | 'resolution' | 'warned'>): boolean {
+  if (resolution !== null && resolution !== 'true_positive') return false;
+  return warned.some(
+    ([regime, phase]) =>
+      aware.some(({ regimes }) => regimes.includes(regime)) &&
+      !notified.some((told) => told.regime === regime && told.phase === phase),
+  );
+}
 
 const H_MS = 3_600_000;
 

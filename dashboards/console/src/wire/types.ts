@@ -237,6 +237,8 @@ export interface Stats {
   started: string;
   uptime_s: number;
   ready: boolean;
+  /** Why not; empty when ready. */
+  unready: string[];
   kafka: 'connected' | 'disconnected';
   demo: boolean;
   events_per_second: number;
