@@ -46,7 +46,20 @@ async fn clocks_run_from_the_decision_until_somebody_is_told() {
     let refused = world.post(&path(1, "acts"), json!({"act": phase, "by": "ann"})).await;
     assert!(refused.text().contains("notification"), "{}", refused.text());
     let regimes = world.json("/api/v1/regimes").await;
-    assert_eq!(regimes["regimes"].as_array().map(Vec::len), Some(5));
+    assert_eq!(regimes["regimes"].as_array().map(Vec::len), Some(6));
+}
+
+#[tokio::test]
+async fn a_draft_asks_for_what_its_regime_alone_wants_told() {
+    let world = World::new().await;
+    for (regime, gaps) in [("gdpr", None), ("nis2", Some(3)), ("us_federal", Some(5))] {
+        let asked = path(1, &format!("notification?regime={regime}&format=json"));
+        let draft = world.json(&asked).await;
+        let items = draft["items"].as_array().expect("items").iter();
+        let further = items.filter(|item| item["title"] == "Further contents under this regime");
+        let mut further = further.map(|item| item["gaps"].as_array().expect("gaps").len());
+        assert_eq!(further.next(), gaps, "{regime}");
+    }
 }
 
 #[tokio::test]
