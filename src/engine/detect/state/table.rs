@@ -20,6 +20,10 @@ pub trait Evictable: Default {
 /// Candidates looked at when room is needed. Sampling keeps an ordinary event free of list
 /// upkeep; with 16 the victim is among the idlest few per cent of its class.
 const EVICTION_SAMPLE: usize = 16;
+/// Rows looked at, side by side, for one that is over before the table grows.
+const OVER_SAMPLE: usize = 8;
+/// A table smaller than this just grows.
+const OVER_FROM: usize = 4_096;
 /// Longest name kept. A longer one is cut here and told apart by its hash.
 const NAME_BYTES_MAX: usize = 256;
 
@@ -77,6 +81,12 @@ impl<S: Evictable> Table<S> {
 
     /// Where [`Self::entry`] finds the state; true until another name is asked for.
     pub fn place(&mut self, name: &str) -> usize {
+        self.place_at(name, EventTime::MIN)
+    }
+
+    /// The same where states last touched before `over` are needed no more: one of them makes room
+    /// before the table grows, if one is near.
+    pub fn place_at(&mut self, name: &str, over: EventTime) -> usize {
         let name = cut(name);
         let hash = self.hasher.hash_one(name);
         let rows = &self.rows;
@@ -86,7 +96,7 @@ impl<S: Evictable> Table<S> {
         });
         let slot = match found {
             Some(&slot) => slot as usize,
-            None => self.insert(hash, name),
+            None => self.insert(hash, name, over),
         };
         let row = &mut self.rows[slot];
         if !row.changed {
@@ -144,30 +154,56 @@ impl<S: Evictable> Table<S> {
                 .sum::<usize>()
     }
 
-    fn insert(&mut self, hash: u64, name: &str) -> usize {
+    fn insert(&mut self, hash: u64, name: &str, over: EventTime) -> usize {
         let row =
             Row { hash, name: Name::new(name), state: S::default(), changed: false, saved: false };
-        let slot = if self.rows.len() < self.entries_max {
+        let slot = if let Some(slot) = self.over(over) {
+            self.replace(slot, row)
+        } else if self.rows.len() < self.entries_max {
             self.rows.push(row);
             self.rows.len() - 1
         } else {
-            let victim = self.victim();
-            let old_hash = self.rows[victim].hash;
-            if let Ok(entry) = self.index.find_entry(old_hash, |&i| i as usize == victim) {
-                entry.remove();
-            }
-            let old = std::mem::replace(&mut self.rows[victim], row);
-            // It stands in the list already, for whoever holds the slot when that is read.
-            self.rows[victim].changed = old.changed;
-            if old.saved {
-                self.forgotten.push(old.name.into_boxed());
-            }
             self.evicted += 1;
-            victim
+            let victim = self.victim();
+            self.replace(victim, row)
         };
         let rows = &self.rows;
         self.index.insert_unique(hash, slot as u32, |&i| rows[i as usize].hash);
         slot
+    }
+
+    fn replace(&mut self, slot: usize, row: Row<S>) -> usize {
+        let old_hash = self.rows[slot].hash;
+        if let Ok(entry) = self.index.find_entry(old_hash, |&i| i as usize == slot) {
+            entry.remove();
+        }
+        let old = std::mem::replace(&mut self.rows[slot], row);
+        // It stands in the list already, for whoever holds the slot when that is read.
+        self.rows[slot].changed = old.changed;
+        if old.saved {
+            self.forgotten.push(old.name.into_boxed());
+        }
+        slot
+    }
+
+    /// A row that is needed no more, among some that lie side by side.
+    fn over(&mut self, over: EventTime) -> Option<usize> {
+        if over == EventTime::MIN || self.rows.len() < OVER_FROM {
+            return None;
+        }
+        let first = self.draw();
+        let last = (first + OVER_SAMPLE).min(self.rows.len());
+        (first..last).find(|&slot| self.rows[slot].state.touched() < over)
+    }
+
+    /// Some row, by a fixed sequence.
+    fn draw(&mut self) -> usize {
+        // xorshift64*: Vigna, "An experimental exploration of Marsaglia's xorshift generators".
+        self.sampler ^= self.sampler >> 12;
+        self.sampler ^= self.sampler << 25;
+        self.sampler ^= self.sampler >> 27;
+        let draw = self.sampler.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 32;
+        (draw as usize * self.rows.len()) >> 32
     }
 
     /// Calls `put` with the name, slot and state of every row that has changed since the last
@@ -234,12 +270,7 @@ impl<S: Evictable> Table<S> {
     fn victim(&mut self) -> usize {
         let mut classes = [(0, EventTime::MAX, 0); RISK_CLASSES];
         for _ in 0..EVICTION_SAMPLE {
-            // xorshift64*: Vigna, "An experimental exploration of Marsaglia's xorshift generators".
-            self.sampler ^= self.sampler >> 12;
-            self.sampler ^= self.sampler << 25;
-            self.sampler ^= self.sampler >> 27;
-            let draw = self.sampler.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 32;
-            let slot = (draw as usize * self.rows.len()) >> 32;
+            let slot = self.draw();
             let state = &self.rows[slot].state;
             let (count, touched, idlest) = &mut classes[risk_class(state.risk())];
             *count += 1;
@@ -306,6 +337,28 @@ mod tests {
         fn heap_bytes(&self) -> usize {
             0
         }
+    }
+
+    #[test]
+    fn what_is_over_makes_room_before_the_table_grows() {
+        let mut table = Table::<Counter>::new(1_000_000);
+        let mut evicted = 0;
+        // Ten a second, each needed for a thousand seconds.
+        for second in 0..20_000 {
+            let over = EventTime::default().plus_ms((second - 1_000).max(0));
+            for n in 0..10 {
+                let place = table.place_at(&format!("pair-{second}-{n}"), over);
+                if let Some(state) = table.at(place) {
+                    state.touched = EventTime::default().plus_ms(second);
+                }
+            }
+            evicted = table.evicted();
+        }
+        assert_eq!(evicted, 0);
+        assert!((10_000..25_000).contains(&table.len()), "{} rows", table.len());
+        // None that is needed has gone.
+        let held: std::collections::BTreeSet<&str> = table.iter().map(|(name, _)| name).collect();
+        assert!((19_000..20_000).all(|second| held.contains(&*format!("pair-{second}-7"))));
     }
 
     #[test]

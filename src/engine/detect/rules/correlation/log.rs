@@ -57,6 +57,10 @@ impl<V: Payload> Log<V> {
                 place = index;
             }
         }
+        if self.entries.is_empty() {
+            // Most logs never hold another.
+            self.entries.reserve_exact(1);
+        }
         self.entries.insert(place, (at, value));
     }
 

@@ -16,15 +16,17 @@ use super::{
     group::{GroupState, Moment},
 };
 use crate::engine::detect::state::Table;
-use crate::engine::model::{EventTime, IdHasher};
+use crate::engine::model::EventTime;
 
 /// Firings of one event that chains go on from. What rests on one rule is bounded at load: only an
 /// event that very many rules match comes near.
 const FIRINGS_MAX: usize = 4_096;
 /// Values of one list in an event that are counted.
 const VALUES_MAX: usize = 1_024;
-/// A longer key of a group is kept as a hash.
-const KEY_BYTES_MAX: usize = 192;
+/// A longer key of a group is kept as a hash: shorter ones stand in the table's row itself.
+const KEY_BYTES_MAX: usize = 30;
+/// Bytes of the grouping's name, before the hash.
+const GROUPING_BYTES: usize = 8;
 
 /// A correlation's condition held for a group.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,6 +51,14 @@ pub struct Groups<'g> {
     pub lateness_ms: u32,
     /// Keeps whoever chooses values from choosing their hashes.
     pub seed: u64,
+}
+
+impl Groups<'_> {
+    /// Groups all of whose windows ended before this are reached by no event any more.
+    fn over(&self) -> EventTime {
+        let late = i64::from(self.lateness_ms);
+        self.watermark.map_or(EventTime::MIN, |mark| mark.minus_ms(late))
+    }
 }
 
 /// Working memory, kept from event to event.
@@ -138,8 +148,8 @@ impl RuleSet {
         let place = match scratch.last {
             Some((group, place)) if group == link.group => place,
             _ => {
-                write_key(correlation, link, fields, scratch);
-                let place = groups.table.place(&scratch.key);
+                write_key(correlation, link, fields, groups.seed, scratch);
+                let place = groups.table.place_at(&scratch.key, groups.over());
                 scratch.last = Some((link.group, place));
                 place
             }
@@ -236,6 +246,7 @@ fn write_key<F: Fields + ?Sized>(
     correlation: &Correlation,
     link: &Link,
     fields: &F,
+    seed: u64,
     scratch: &mut GroupScratch,
 ) {
     let GroupScratch { key, number, text: buffer, .. } = scratch;
@@ -250,10 +261,20 @@ fn write_key<F: Fields + ?Sized>(
         }
     }
     if key.len() > KEY_BYTES_MAX {
-        let whole = IdHasher::new("group").part(key.as_bytes()).finish();
-        key.truncate(8);
-        key.push('#');
-        key.push_str(&whole);
+        shorten(key, seed);
+    }
+}
+
+/// Puts 126 bits of hash in place of what follows the grouping's name.
+fn shorten(key: &mut String, seed: u64) {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let hash = |seed: u64| foldhash::quality::FixedState::with_seed(seed).hash_one(key.as_str());
+    let mut bits = u128::from(hash(seed)) << 64 | u128::from(hash(!seed));
+    key.truncate(GROUPING_BYTES);
+    key.push('#');
+    for _ in 0..21 {
+        key.push(char::from(DIGITS[(bits & 63) as usize]));
+        bits >>= 6;
     }
 }
 
