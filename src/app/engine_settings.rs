@@ -73,35 +73,12 @@ pub fn load_settings_with(
     over: Overrides,
 ) -> Result<(Settings, Loaded), SettingsError> {
     let pseudonyms = Pseudonyms::new(key.bytes());
-    let catalogue = match &config.data.catalogue {
-        Some(path) => parse("catalogue", path, Catalogue::parse)?,
-        None => Catalogue::default(),
-    };
-    let directory = match &config.data.directory {
-        Some(path) => parse("directory", path, |text| Directory::parse(text, &pseudonyms))?,
-        None => Directory::default(),
-    };
+    let catalogue = load_catalogue(config)?;
+    let directory = load_directory(config, &pseudonyms)?;
     let (actors, protected, canaries) = directory.counts();
-    let dialect = load_dialect(config)?;
-    let mut rules = Rules::new(match &config.data.rules {
-        Some(path) => rule_set(read_rules(path)?, &dialect)?,
-        None => rule_set(shipped_rules(), &dialect)?,
-    });
-    let strangers = rules.put_in_shadow(&config.rules.shadow);
-    if !strangers.is_empty() {
-        return Err(SettingsError::Shadow { ids: strangers.join(", ") });
-    }
-    let work_items = match &config.data.work_items {
-        Some(path) => {
-            let items = parse("work items", path, |text| WorkItems::parse(text, &pseudonyms))?;
-            Some(Arc::new(items))
-        }
-        None => over.work_items,
-    };
-    let mut excepted = match &config.data.exceptions {
-        Some(path) => parse("exceptions", path, Exceptions::parse)?,
-        None => Exceptions::default(),
-    };
+    let mut rules = load_rules(config, &load_dialect(config)?)?;
+    let work_items = load_work_items(config, &pseudonyms)?.or(over.work_items);
+    let mut excepted = load_exceptions(config)?;
     excepted.join(over.exceptions).map_err(|problems| SettingsError::Exceptions { problems })?;
     rules.except(excepted);
     let exceptions = rules.exceptions().list().len();
@@ -128,6 +105,63 @@ pub fn load_settings_with(
     let suite = Suite::new(config.detect.baseline.clone(), budget);
     let (time, learned) = (config.time.clone(), over.learned);
     Ok((Settings { enricher, roster, suite, rules, time, learned }, loaded))
+}
+
+/// What is wrong with the files the configuration names, each looked at by itself: for a check
+/// before anything runs.
+pub fn wrong_files(config: &Config, key: &Secret) -> Vec<SettingsError> {
+    let pseudonyms = Pseudonyms::new(key.bytes());
+    let looked_at = [
+        load_catalogue(config).map(drop),
+        load_directory(config, &pseudonyms).map(drop),
+        load_dialect(config).and_then(|dialect| load_rules(config, &dialect)).map(drop),
+        load_work_items(config, &pseudonyms).map(drop),
+        load_exceptions(config).map(drop),
+        load_regimes(config).map(drop),
+    ];
+    looked_at.into_iter().filter_map(Result::err).collect()
+}
+
+fn load_catalogue(config: &Config) -> Result<Catalogue, SettingsError> {
+    match &config.data.catalogue {
+        Some(path) => parse("catalogue", path, Catalogue::parse),
+        None => Ok(Catalogue::default()),
+    }
+}
+
+fn load_directory(config: &Config, pseudonyms: &Pseudonyms) -> Result<Directory, SettingsError> {
+    match &config.data.directory {
+        Some(path) => parse("directory", path, |text| Directory::parse(text, pseudonyms)),
+        None => Ok(Directory::default()),
+    }
+}
+
+fn load_rules(config: &Config, dialect: &Dialect) -> Result<Rules, SettingsError> {
+    let mut rules = Rules::new(match &config.data.rules {
+        Some(path) => rule_set(read_rules(path)?, dialect)?,
+        None => rule_set(shipped_rules(), dialect)?,
+    });
+    let strangers = rules.put_in_shadow(&config.rules.shadow);
+    if !strangers.is_empty() {
+        return Err(SettingsError::Shadow { ids: strangers.join(", ") });
+    }
+    Ok(rules)
+}
+
+fn load_work_items(
+    config: &Config,
+    pseudonyms: &Pseudonyms,
+) -> Result<Option<Arc<WorkItems>>, SettingsError> {
+    let Some(path) = &config.data.work_items else { return Ok(None) };
+    let items = parse("work items", path, |text| WorkItems::parse(text, pseudonyms))?;
+    Ok(Some(Arc::new(items)))
+}
+
+fn load_exceptions(config: &Config) -> Result<Exceptions, SettingsError> {
+    match &config.data.exceptions {
+        Some(path) => parse("exceptions", path, Exceptions::parse),
+        None => Ok(Exceptions::default()),
+    }
 }
 
 /// Laws under which authorities have to be told.

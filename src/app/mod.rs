@@ -28,7 +28,7 @@ pub use backtest::{
 };
 pub use engine_settings::{
     Loaded, SettingsError, is_rule, load_dialect, load_regimes, load_settings, load_settings_with,
-    read_rules, shipped_rules, shipped_tests,
+    read_rules, shipped_rules, shipped_tests, wrong_files,
 };
 pub use explain::{
     Difference, ExplainKafkaError, FromKafka, Retrace, Retraced, Seen, differences, explain_files,

@@ -29,6 +29,11 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let Command::Check { config: path } = &arguments.command;
     let config = load(path, Purpose::Run).or_exit(Exit::BadConfig)?;
     let key = app::pseudonym_key(&config, false).or_exit(Exit::BadConfig)?;
+    let wrong = app::wrong_files(&config, &key);
+    for error in wrong.iter().skip(1) {
+        eprintln!("tidewaiter: {error}");
+    }
+    wrong.into_iter().next().map_or(Ok(()), Err)?;
     let (_, loaded) = app::load_settings(&config, &key)?;
     println!(
         "{}: fine; {} input topics, {} datasets, {} actors, {} protected subjects, {} canaries, {} rules",

@@ -47,8 +47,21 @@ enum Command {
     Health(health::Arguments),
 }
 
+/// Who reads what is printed may stop listening (`| head`): that is no failure to tell of.
+fn end_with_the_reader() {
+    let otherwise = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let words = panic.payload_as_str().unwrap_or_default();
+        if words.starts_with("failed printing to stdout") && words.contains("Broken pipe") {
+            std::process::exit(0);
+        }
+        otherwise(panic);
+    }));
+}
+
 /// Parses, runs, and says how it ended.
 pub fn main() -> Exit {
+    end_with_the_reader();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {

@@ -292,6 +292,25 @@ impl Config {
         problems.require(detect || correlate || serve, "roles", || {
             "at least one of detect, correlate and serve must be true".into()
         });
+        if let Some(path) = &self.store.path {
+            problems.require(!path.is_dir(), "store.path", || {
+                format!("must be a file, got the folder {}", path.display())
+            });
+        }
+        let mut secrets = vec![
+            ("kafka.sasl.password".to_owned(), self.kafka.sasl.as_ref().map(|sasl| &sasl.password)),
+            ("store.password".to_owned(), self.store.password.as_ref()),
+            ("privacy.pseudonym_key".to_owned(), self.privacy.pseudonym_key.as_ref()),
+        ];
+        let sinks = self.notify.sink.iter().enumerate();
+        secrets.extend(
+            sinks.map(|(i, sink)| (format!("notify.sink[{i}].secret"), sink.secret.as_ref())),
+        );
+        for (key, secret) in secrets {
+            if let Some(secret) = secret {
+                secret.check_there(&key, problems);
+            }
+        }
     }
 
     /// The mode of the detector of this name; rules are on.

@@ -92,14 +92,14 @@ fn look_at(folder: &Path, names: &[String]) -> (bool, String) {
 }
 
 #[test]
-fn stix_s_and_timesketch_s_own_tools_accept_the_exports() {
+fn stix_s_timesketch_s_and_ocsf_s_own_tools_accept_the_exports() {
     let folder = tempfile::tempdir().unwrap();
     let mut names = Vec::new();
     for (number, said) in std::iter::once(plain()).chain(hostile()).enumerate() {
         let (incident, unfolded) = told(&said);
         let folded = fold(said.story(incident));
         for (way, lines) in [("lines", &unfolded), ("folds", &folded)] {
-            for format in [ExportFormat::Stix, ExportFormat::Timesketch] {
+            for format in [ExportFormat::Stix, ExportFormat::Timesketch, ExportFormat::Ocsf] {
                 let name = format!("{number}-{way}.{}", format.extension());
                 std::fs::write(folder.path().join(&name), exported(format, incident, lines))
                     .unwrap();
@@ -107,6 +107,9 @@ fn stix_s_and_timesketch_s_own_tools_accept_the_exports() {
             }
         }
     }
+    names.extend(
+        ["ocsf_2004.json", "ocsf_2005.json"].map(|name| golden(name).display().to_string()),
+    );
     let (accepted, complaints) = look_at(folder.path(), &names);
     assert!(accepted, "{complaints}");
 
@@ -114,6 +117,7 @@ fn stix_s_and_timesketch_s_own_tools_accept_the_exports() {
     for (name, good, bad, complaint) in [
         ("0-lines.stix.json", "\"first_observed\"", "\"first_seen_by\"", "first_observed"),
         ("0-lines.jsonl", "\"datetime\":\"2026", "\"datetime\":\"2025", "is not"),
+        ("0-lines.ocsf.ndjson", "\"severity_id\":", "\"severity_id\":7", "severity_id"),
     ] {
         let text = std::fs::read_to_string(folder.path().join(name)).unwrap();
         assert!(text.contains(good), "{name}");

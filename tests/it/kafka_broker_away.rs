@@ -20,7 +20,7 @@ fn waits_for_it_and_outlives_its_death() {
     broker.stop();
     let mut monitor = Monitor::start(&setup.config());
     let line = monitor.says("no broker answers yet");
-    assert!(line.contains("WARN"), "{line}");
+    assert!(line.contains("WARN") && line.contains(broker.bootstrap()), "{line}");
     assert_eq!(monitor.get("/healthz").0, 200);
     assert_eq!(monitor.get("/readyz").0, 503);
     broker.restart().unwrap();
@@ -36,7 +36,8 @@ fn waits_for_it_and_outlives_its_death() {
         });
         let said = monitor.log().len();
         broker.stop();
-        monitor.says_after(said, "lost Kafka");
+        let line = monitor.says_after(said, "lost Kafka");
+        assert!(line.contains(broker.bootstrap()), "{line}");
         until("the end of readiness", || match monitor.get("/readyz") {
             (503, body) if body.contains("Kafka") => Ok(()),
             (status, body) => Err(format!("{status} {body}")),

@@ -187,6 +187,42 @@ fn what_is_wrong_is_not_called_missing_too() {
     assert!(said.contains(&"kafka.sasl: missing field `password`".into()), "{said:#?}");
 }
 
+/// Of the files a configuration names, too: what is in one does not hide what is in the next.
+#[test]
+fn every_file_that_is_wrong_is_named_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let configured = |text: &str| {
+        let path = folder.path().join("tidewaiter.toml");
+        fs::write(&path, text).unwrap();
+        let output = tidewaiter(["config", "check", "-c", path.to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(3), "{text}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let said = configured(
+        "[kafka]\nsecurity = \"sasl_tls\"\n[kafka.sasl]\nmechanism = \"PLAIN\"\n\
+         username = \"tidewaiter\"\npassword = { file = \"no-password\" }\n[[input]]\ntopic = \"access\"\n\
+         [store]\npath = \".\"\n[[notify.sink]]\nname = \"desk\"\nkind = \"webhook\"\n\
+         url = \"https://desk.example/hook\"\nsecret = { file = \"no-key\" }\n",
+    );
+    for (key, words) in [
+        ("kafka.sasl.password", "no-password does not exist"),
+        ("notify.sink[0].secret", "no-key does not exist"),
+        ("store.path", "must be a file"),
+    ] {
+        let named = said.lines().any(|l| l.starts_with(&format!("{key}:")) && l.contains(words));
+        assert!(named, "{said}");
+    }
+    let files = ["catalogue", "directory", "exceptions", "regimes", "placeholders"];
+    for file in files {
+        fs::write(folder.path().join(format!("{file}.toml")), "[[unclosed\n").unwrap();
+    }
+    let named = files.map(|file| format!("{file} = \"{file}.toml\"\n")).concat();
+    let said = configured(&format!("[[input]]\ntopic = \"access\"\n[data]\n{named}"));
+    for file in files {
+        assert!(said.contains(&format!("{file}.toml")), "{file} is not named:\n{said}");
+    }
+}
+
 #[test]
 fn items_of_a_list_keep_their_numbers() {
     let said = said_of(

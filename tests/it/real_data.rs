@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use tidewaiter::config::Config;
 use tidewaiter::engine::decode::{Decoder, Expected};
-use tidewaiter::engine::model::{Finding, Source};
+use tidewaiter::engine::model::{Finding, FindingId, Incident, Source};
 
 use crate::replayed::{Replayed, replay_files, replay_lines, titles};
 
@@ -150,6 +150,15 @@ impl Labelled {
         if held { "held".into() } else { "-".into() }
     }
 
+    /// Whether a finding on its own records is in an incident that opened.
+    fn is_in_an_incident(&self, episode: &Value) -> bool {
+        let opened = |i: &&Incident| i.opened.is_some();
+        let told: BTreeSet<FindingId> =
+            self.said.incidents.iter().filter(opened).flat_map(|i| i.findings.clone()).collect();
+        let mut findings = self.said.findings.iter();
+        findings.any(|finding| told.contains(&finding.id) && self.is_of(finding, episode))
+    }
+
     /// `id: outcome` of the episodes that `choose` picks.
     fn table(&self, choose: impl Fn(&Value) -> bool) -> Vec<String> {
         let chosen = self.episodes.iter().filter(|episode| choose(episode));
@@ -188,64 +197,39 @@ fn every_burst_is_seen() {
     }
 }
 
-/// Everything else the labels call malicious and that is not found by its own records.
+/// Attacks that are not told of by an incident of their own records' making, harmless episodes that
+/// are, and nothing else: `docs/real-logs.md` names them.
 #[test]
-fn what_is_not_found_is_known() {
-    let missed = |file: &Labelled| -> Vec<String> {
-        let rows = file.table(|e| e["malicious"] == "true" && !is_burst(e));
-        println!("{}", rows.join("\n"));
-        rows.into_iter().filter(|row| row.ends_with(": -") || row.ends_with(": held")).collect()
-    };
-    if let Some(invictus) = labelled(INVICTUS, "invictus") {
-        assert_eq!(missed(&invictus), MISSED_INVICTUS);
+fn what_differs_from_its_label_is_named_in_the_docs() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/real-logs.md");
+    let named: BTreeMap<String, String> = std::fs::read_to_string(page)
+        .unwrap()
+        .lines()
+        .filter_map(|line| {
+            let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+            let (id, outcome) = (cells.first()?, cells.get(2)?);
+            let is_episode = id.starts_with("inv-") || id.starts_with("gri-");
+            is_episode.then(|| (id.to_string(), outcome.to_string()))
+        })
+        .collect();
+    let mut differ = BTreeMap::new();
+    for (name, key) in [(INVICTUS, "invictus"), (GRIMOIRE, "grimoire")] {
+        let Some(file) = labelled(name, key) else { return };
+        for episode in &file.episodes {
+            let outcome = file.outcome(episode);
+            let is_told = outcome != "held" && outcome != "-";
+            let outcome = match is_told && !file.is_in_an_incident(episode) {
+                true => outcome + ", no incident",
+                false => outcome,
+            };
+            let is_attack = episode["malicious"] == "true";
+            if is_attack != (is_told && !outcome.ends_with("no incident")) {
+                differ.insert(episode["id"].as_str().unwrap().to_owned(), outcome);
+            }
+        }
     }
-    if let Some(grimoire) = labelled(GRIMOIRE, "grimoire") {
-        assert_eq!(missed(&grimoire), MISSED_GRIMOIRE);
-    }
+    assert_eq!(named, differ);
 }
-
-/// Each is a repeat of a rule told within 10 min before (20, 22, 44, 64), a command to a machine
-/// that does not exist (30) or a call no rule speaks of (68), by somebody with an open incident.
-const MISSED_INVICTUS: [&str; 6] = [
-    "inv-20: held",
-    "inv-22: held",
-    "inv-30: held",
-    "inv-44: held",
-    "inv-64: held",
-    "inv-68: held",
-];
-/// Of calls of a language model no rule speaks; they are noted, at informational, since nobody had
-/// called that service for 76 days.
-const MISSED_GRIMOIRE: [&str; 0] = [];
-
-/// Episodes the labels call false whose records set something off.
-#[test]
-fn what_is_wrongly_reported_is_known() {
-    let wrong = |file: &Labelled| -> Vec<String> {
-        let rows = file.table(|e| e["malicious"] == "false");
-        rows.into_iter().filter(|r| !r.ends_with(": -") && !r.ends_with(": held")).collect()
-    };
-    if let Some(invictus) = labelled(INVICTUS, "invictus") {
-        assert_eq!(wrong(&invictus), WRONG_INVICTUS);
-        let of_terraform = invictus.episodes.iter().find(|e| e["id"] == "inv-tf").unwrap();
-        let told: BTreeMap<&str, usize> =
-            invictus.said.findings.iter().filter(|f| invictus.is_of(f, of_terraform)).fold(
-                BTreeMap::new(),
-                |mut counts, finding| {
-                    *counts.entry(finding.detector.as_ref()).or_default() += 1;
-                    counts
-                },
-            );
-        println!("of inv-tf: {told:?}");
-    }
-    if let Some(grimoire) = labelled(GRIMOIRE, "grimoire") {
-        assert_eq!(wrong(&grimoire), [""; 0]);
-    }
-}
-
-/// Terraform refreshes its state with the attacker's own name and address, and reads the same
-/// secrets at the same time: without the user agent nothing tells the two apart.
-const WRONG_INVICTUS: [&str; 1] = ["inv-tf: bulk_read rule"];
 
 /// The attack tool writes its name into the user agent. Whoever calls chooses it: with the same
 /// word in every record, everything is found as before.

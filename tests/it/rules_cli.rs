@@ -272,3 +272,18 @@ fn match_and_correlate_agree_with_the_recorded_data() {
     println!("{} firings", fired.len());
     assert!(fired.iter().all(|firing| firing["group"]["userIdentity.arn"].is_string()));
 }
+
+/// `rules list | head`: the reader goes, and that is no failure.
+#[test]
+fn a_reader_who_stops_listening_is_no_failure() {
+    let mut listing = Command::new(env!("CARGO_BIN_EXE_tidewaiter"))
+        .args(["rules", "list"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(listing.stdout.take());
+    let ended = listing.wait_with_output().unwrap();
+    assert_eq!(stderr(&ended), "");
+    assert_eq!(ended.status.code(), Some(0));
+}

@@ -3,7 +3,12 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use tidewaiter::engine::model::{EventTime, Incident, Status};
+use tidewaiter::adapters::secrets::Secret;
+use tidewaiter::app::load_settings;
+use tidewaiter::engine::decode::{Decoder, Expected};
+use tidewaiter::engine::detect::Stream;
+use tidewaiter::engine::model::{EventTime, Finding, Incident, Origin, Status};
+use tidewaiter::engine::shard::{Incoming, Output, Shard};
 
 use crate::replayed::{Replayed, config, config_of, replay_lines, scenarios};
 
@@ -138,4 +143,43 @@ fn a_first_event_far_off_costs_no_correlation_its_count() {
         let told = said.findings.iter().filter(|f| f.rule.as_deref() == Some("five"));
         assert_eq!(told.count(), 1, "{days} days off at place {place}");
     }
+}
+
+/// What one partition finds in lines that the broker got all at once, at `broker`.
+fn found_in_stream(lines: &[String], broker: EventTime) -> Vec<Finding> {
+    let config = config();
+    let (settings, _) = load_settings(&config, &Secret::new(vec![7; 32])).unwrap();
+    let topic = Stream::Partition { topic: "access".into(), partition: 0 };
+    let mut shard = Shard::new(vec![topic], &config.shard());
+    let mut out = Output::default();
+    for (number, line) in lines.iter().enumerate() {
+        let event = Decoder::new(Expected::Auto).decode(line.as_bytes()).unwrap().unwrap();
+        let raw = || serde_json::from_str(line).unwrap();
+        let origin = Origin { stream: 0, position: number as u64 };
+        let incoming = Incoming { event: &event, raw: &raw, origin, broker_time: Some(broker) };
+        shard.judge(&incoming, &settings, &mut out);
+    }
+    out.findings
+}
+
+/// A record from 2100 amid a past that is loaded into Kafka today: it does not take the partition
+/// to today, with the weeks that pass until then, in which thresholds would be learned.
+#[test]
+fn a_clock_in_the_future_amid_an_old_past_costs_no_finding() {
+    let line = |second: i64| {
+        let time = start().plus_ms(second * 1_000).to_string();
+        read(&format!("s{second}"), &time, "ann", &format!("T-{second}"))
+    };
+    let honest: Vec<String> = (0..500).map(line).collect();
+    let mut mixed = honest.clone();
+    mixed.insert(100, read("wild", CENTURY, "ben", "T-1"));
+    let today = start().plus_ms(270 * 86_400_000);
+    let of_ann = |lines: &[String]| {
+        let mut findings = found_in_stream(lines, today);
+        findings.retain(|finding| finding.key.value == "ann");
+        findings.into_iter().map(|finding| (finding.id, finding.why)).collect::<Vec<_>>()
+    };
+    let told = of_ann(&honest);
+    assert!(told.iter().filter(|(_, why)| why.contains("distinct subjects")).count() >= 3);
+    assert_eq!(of_ann(&mixed), told);
 }

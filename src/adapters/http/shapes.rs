@@ -244,6 +244,8 @@ pub struct Line {
     #[schema(format = DateTime)]
     pub time: String,
     pub kind: EntryKind,
+    /// The id its producer gave the event; not there where it gave none.
+    pub event: Option<String>,
     pub action: String,
     pub outcome: String,
     pub actor: Option<String>,
@@ -258,6 +260,8 @@ pub struct Line {
     pub tier: u8,
     /// Far end of a flow.
     pub destination: Option<String>,
+    /// True of a flow that leaves the agency's networks, and else not there.
+    pub leaves: Option<bool>,
     pub records: u64,
     pub bytes: u64,
     pub subjects: u32,

@@ -247,7 +247,7 @@ async fn wait_for_metadata(
                     .collect());
             }
             Err(error) => {
-                link.note_error(&error, "no broker answers yet");
+                link.note_error(&error, &format!("no broker answers yet of {}", config.brokers));
                 let again = Instant::now() + wait;
                 while Instant::now() < again && !stop.load(Ordering::Relaxed) {
                     tokio::time::sleep(SLICE).await;

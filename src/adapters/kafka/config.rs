@@ -281,7 +281,9 @@ impl KafkaConfig {
         let mut client = ClientConfig::new();
         client.set("bootstrap.servers", &self.brokers);
         client.set("client.id", format!("tidewaiter-{role}"));
-        client.set_log_level(RDKafkaLogLevel::Warning);
+        // A connection that the broker closes at once is told at this level: a plaintext client at a
+        // TLS port.
+        client.set_log_level(RDKafkaLogLevel::Info);
         client.set(
             "security.protocol",
             match self.security {

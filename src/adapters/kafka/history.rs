@@ -21,6 +21,8 @@ pub enum HistoryError {
     Secret(#[from] SecretError),
     #[error("cannot read the past of {topic}: {source}")]
     Topic { topic: String, source: KafkaError },
+    #[error("cannot ask {brokers} what topic {topic} holds: {source}")]
+    Ask { brokers: String, topic: String, source: KafkaError },
     #[error("cannot reach Kafka: {0}")]
     Client(KafkaError),
     #[error("the broker has sent nothing for {0} s; {1} partitions are not at their end")]
@@ -33,6 +35,10 @@ const POLL: Duration = Duration::from_millis(500);
 const TURN: Duration = Duration::from_millis(100);
 /// Without a record and without an end.
 const SILENCE: Duration = Duration::from_secs(30);
+
+fn ask_failed(kafka: &KafkaConfig, topic: &str, source: KafkaError) -> HistoryError {
+    HistoryError::Ask { brokers: kafka.brokers.clone(), topic: topic.to_owned(), source }
+}
 
 /// Stands before the first record asked for; partitions end where they ended when it was opened.
 pub struct History {
@@ -64,8 +70,7 @@ impl History {
         let mut history = Self::connect(kafka, link)?;
         for topic in topics {
             let stretches = history.stretches(topic, from);
-            let stretches =
-                stretches.map_err(|source| HistoryError::Topic { topic: topic.clone(), source })?;
+            let stretches = stretches.map_err(|source| ask_failed(kafka, topic, source))?;
             history.topics.insert(topic.clone(), stretches);
         }
         Ok(history)
@@ -82,7 +87,8 @@ impl History {
     ) -> Result<(Self, Option<Stretch>), HistoryError> {
         let mut history = Self::connect(kafka, link)?;
         let failed = |source| HistoryError::Topic { topic: topic.to_owned(), source };
-        let metadata = history.consumer.fetch_metadata(Some(topic), LOOK).map_err(failed)?;
+        let metadata = history.consumer.fetch_metadata(Some(topic), LOOK);
+        let metadata = metadata.map_err(|source| ask_failed(kafka, topic, source))?;
         let partitions = metadata.topics().iter().flat_map(|found| found.partitions());
         if !partitions.into_iter().any(|found| found.id() == partition) {
             return Ok((history, None));

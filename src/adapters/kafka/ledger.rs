@@ -20,8 +20,8 @@ pub enum LedgerError {
     Secret(#[from] SecretError),
     #[error(transparent)]
     Changelog(#[from] ChangelogError),
-    #[error("cannot look at topic {topic}: {source}")]
-    Kafka { topic: String, source: KafkaError },
+    #[error("cannot ask {brokers} about topic {topic}: {source}")]
+    Kafka { brokers: String, topic: String, source: KafkaError },
 }
 
 /// One input partition.
@@ -56,7 +56,9 @@ pub fn ledger(
 ) -> Result<Vec<LedgerLine>, LedgerError> {
     let mut lines = Vec::new();
     for topic in inputs {
-        let failed = |source| LedgerError::Kafka { topic: topic.clone(), source };
+        let brokers = || kafka.brokers.clone();
+        let failed =
+            |source| LedgerError::Kafka { brokers: brokers(), topic: topic.clone(), source };
         let mut client = kafka.client("ledger")?;
         client.set("group.id", &kafka.group).set("enable.auto.commit", "false");
         let consumer: BaseConsumer<Linked> =

@@ -104,21 +104,31 @@ impl Link {
     pub fn note_statistics(&self, statistics: &Statistics) {
         let up = statistics.brokers.values().any(answers);
         let was = self.connected.swap(up, Ordering::Relaxed);
-        if up && !was {
-            tracing::info!("connected to Kafka");
-        } else if was && !up {
-            tracing::warn!("lost Kafka: no broker can be reached, or none answers; retrying");
+        if up != was {
+            let nodes = statistics.brokers.values().filter(|broker| broker.nodeid >= 0);
+            let mut brokers: Vec<&str> = nodes.map(|broker| &*broker.nodename).collect();
+            brokers.sort_unstable();
+            let brokers = brokers.join(",");
+            if up {
+                tracing::info!(brokers, "connected to Kafka");
+            } else {
+                let said = "lost Kafka: no broker can be reached, or none answers; retrying";
+                tracing::warn!(brokers, "{said}");
+            }
         }
         self.telemetry.connected(up);
     }
 
     pub fn note_error(&self, error: &KafkaError, reason: &str) {
         // The end of a topic is news to whoever reads up to it, and no error.
-        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::PartitionEOF) {
+        let code = error.rdkafka_error_code();
+        if code == Some(RDKafkaErrorCode::PartitionEOF) {
             return;
         }
         self.telemetry.kafka_error();
-        if is_due(&self.complained_ms) {
+        // That all are down names none of them; what is told of each connection does.
+        let anonymous = code == Some(RDKafkaErrorCode::AllBrokersDown);
+        if !anonymous && is_due(&self.complained_ms) {
             tracing::warn!(error = %error, reason, "Kafka client; retrying");
         }
     }
@@ -127,7 +137,9 @@ impl Link {
     /// a password, a closed port.
     fn note_log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         use RDKafkaLogLevel::{Alert, Critical, Emerg, Error};
-        let failed = matches!(level, Emerg | Alert | Critical | Error);
+        let grave = matches!(level, Emerg | Alert | Critical | Error);
+        // A connection may also close in good order, once there is one.
+        let failed = grave || facility == "FAIL" && !self.is_connected();
         if failed && is_due(&self.failed_ms) {
             tracing::warn!(facility, reason = message, "Kafka connection; retrying");
         } else {

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult};
@@ -14,6 +14,8 @@ use rdkafka::{ClientConfig, ClientContext, Message, Offset, TopicPartitionList};
 use super::link::Link;
 
 const METADATA: Duration = Duration::from_secs(10);
+/// Until a partition without a leader is asked about again.
+const AGAIN: Duration = Duration::from_millis(100);
 /// How long a look for added partitions may take.
 const LOOK: Duration = Duration::from_secs(2);
 
@@ -144,12 +146,32 @@ impl Reader {
     pub fn backlog(&self) -> KafkaResult<Backlog> {
         let mut ends = BTreeMap::new();
         for (topic, partition) in &self.assigned {
-            let (start, end) = self.consumer.fetch_watermarks(topic, *partition, METADATA)?;
+            let (start, end) = self.watermarks(topic, *partition)?;
             if end > start {
                 ends.insert((topic.clone(), *partition), end);
             }
         }
         Ok(Backlog(ends))
+    }
+
+    /// Where a partition begins and ends. One that was made a moment ago may have no leader yet.
+    fn watermarks(&self, topic: &str, partition: i32) -> KafkaResult<(i64, i64)> {
+        use rdkafka::types::RDKafkaErrorCode::{
+            LeaderNotAvailable, NotLeaderForPartition, UnknownTopicOrPartition,
+        };
+        let until = Instant::now() + METADATA;
+        loop {
+            let asked = self.consumer.fetch_watermarks(topic, partition, METADATA);
+            let code = asked.as_ref().err().and_then(KafkaError::rdkafka_error_code);
+            let is_new = matches!(
+                code,
+                Some(LeaderNotAvailable | NotLeaderForPartition | UnknownTopicOrPartition)
+            );
+            if !is_new || Instant::now() >= until {
+                return asked;
+            }
+            std::thread::sleep(AGAIN);
+        }
     }
 
     pub fn poll(&self, timeout: Duration) -> Option<KafkaResult<BorrowedMessage<'_>>> {

@@ -38,6 +38,14 @@ impl SecretSource {
         });
     }
 
+    /// For who is about to read it.
+    pub fn check_there(&self, key: &str, problems: &mut Problems) {
+        if let Some(file) = &self.file {
+            let said = || format!("{} does not exist", file.display());
+            problems.require(file.exists(), key, said);
+        }
+    }
+
     pub fn read(&self) -> Result<Secret, SecretError> {
         let (bytes, place) = match (&self.file, &self.env) {
             (Some(path), _) => {

@@ -206,6 +206,8 @@ fn entry(second: i64, kind: EntryKind, offset: u64) -> Entry {
     Entry {
         time: at(second),
         kind,
+        event: (kind == EntryKind::Access).then(|| format!("e-{offset}")),
+        leaves: kind == EntryKind::Flow,
         action: if kind == EntryKind::Access { "read" } else { "tell" }.into(),
         outcome: "allowed".into(),
         actor: Some("off-1".into()),
