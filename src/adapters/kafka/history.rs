@@ -22,7 +22,7 @@ pub enum HistoryError {
     #[error("cannot read the past of {topic}: {source}")]
     Topic { topic: String, source: KafkaError },
     #[error("cannot ask {brokers} what topic {topic} holds: {source}")]
-    Ask { brokers: String, topic: String, source: KafkaError },
+    Ask { brokers: String, topic: String, source: Box<KafkaError> },
     #[error("cannot reach Kafka: {0}")]
     Client(KafkaError),
     #[error("the broker has sent nothing for {0} s; {1} partitions are not at their end")]
@@ -37,7 +37,8 @@ const TURN: Duration = Duration::from_millis(100);
 const SILENCE: Duration = Duration::from_secs(30);
 
 fn ask_failed(kafka: &KafkaConfig, topic: &str, source: KafkaError) -> HistoryError {
-    HistoryError::Ask { brokers: kafka.brokers.clone(), topic: topic.to_owned(), source }
+    let (brokers, topic) = (kafka.brokers.clone(), topic.to_owned());
+    HistoryError::Ask { brokers, topic, source: Box::new(source) }
 }
 
 /// Stands before the first record asked for; partitions end where they ended when it was opened.

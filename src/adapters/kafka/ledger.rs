@@ -21,7 +21,7 @@ pub enum LedgerError {
     #[error(transparent)]
     Changelog(#[from] ChangelogError),
     #[error("cannot ask {brokers} about topic {topic}: {source}")]
-    Kafka { brokers: String, topic: String, source: KafkaError },
+    Kafka { brokers: String, topic: String, source: Box<KafkaError> },
 }
 
 /// One input partition.
@@ -57,8 +57,10 @@ pub fn ledger(
     let mut lines = Vec::new();
     for topic in inputs {
         let brokers = || kafka.brokers.clone();
-        let failed =
-            |source| LedgerError::Kafka { brokers: brokers(), topic: topic.clone(), source };
+        let failed = |source| {
+            let (brokers, topic) = (brokers(), topic.clone());
+            LedgerError::Kafka { brokers, topic, source: Box::new(source) }
+        };
         let mut client = kafka.client("ledger")?;
         client.set("group.id", &kafka.group).set("enable.auto.commit", "false");
         let consumer: BaseConsumer<Linked> =
