@@ -17,7 +17,7 @@ use crate::engine::model::{EventTime, IdHasher};
 
 const MAGIC: &[u8] = b"tidewaiter learned\n";
 /// Version of what follows the magic. State is of [`STATE_VERSION`] besides.
-const FORM: u8 = 1;
+const FORM: u8 = 2;
 /// What was learned of somebody who appears so long after it says nothing any more.
 const STALE_MS: i64 = 60 * 86_400_000;
 const MINUTE_MS: i64 = 60_000;

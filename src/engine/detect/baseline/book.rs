@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::lane::{LANES, Lane, PARTS, Part};
+use super::lanes::Settled;
 use super::scores::Scores;
 
 /// What one role's actor-days scored: what is rare for a clerk is a service's every day.
@@ -62,12 +63,18 @@ impl RoleBook {
 
     /// Ranks its past anew, with everybody's behind it; `settled` is the part of the actor-days
     /// whose strengths are known.
-    pub fn rank(&mut self, (parts, lanes): (&[Scores], &[Scores]), all_days: f32, settled: f32) {
+    pub fn rank(
+        &mut self,
+        (parts, lanes): (&[Scores], &[Scores]),
+        all_days: f32,
+        settled: Settled,
+    ) {
         let days = self.numbers.actor_days;
         for ((scores, all), part) in self.parts.iter_mut().zip(parts).zip(Part::ALL) {
             scores.rank_within(days, part.tail(), (all, all_days));
         }
         for ((scores, all), lane) in self.lanes.iter_mut().zip(lanes).zip(Lane::ALL) {
+            let settled = settled.of(lane);
             scores.rank_within(days * settled, lane.tail(), (all, all_days * settled));
         }
     }

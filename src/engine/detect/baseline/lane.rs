@@ -71,6 +71,12 @@ pub enum Lane {
 pub const LANES: usize = 9;
 
 impl Lane {
+    /// Whether what it shows takes days: a breach that takes its time must not teach, while it goes
+    /// on, that it is ordinary.
+    pub const fn waits(self) -> bool {
+        matches!(self, Self::Sequence | Self::SlowAll | Self::SlowUnexplained)
+    }
+
     pub const ALL: [Self; LANES] = [
         Self::Fused,
         Self::Burst,

@@ -10,8 +10,7 @@ use super::actor_day::{ActorDay, Peak};
 use super::book::RoleBook;
 use super::lane::{LANES, Lane, PARTS, Part, is_straight, threshold};
 use super::pages::Pages;
-use super::saving::{PartKey, PartKind, PartSink, Parts};
-use super::scores::{Past, Scores, Steps, Today, score_of, step_of};
+use super::scores::{Scores, score_of, step_of};
 use super::strength::Shown;
 
 /// Days at which a histogram's memory has fallen to a third.
@@ -24,11 +23,14 @@ const BLIND_DAYS: u16 = 4;
 /// First days whose strengths are: while few scores are known, whatever stands out is taken for rarer
 /// than it will be once they are, and a threshold among such strengths stands too high for weeks.
 const UNSETTLED_DAYS: u16 = 8;
+/// Days after which strengths that take days count among the past, but no more than half of the days
+/// there are.
+const WAIT_DAYS: u16 = 7;
 /// Times its share that a lane may tell before it is made stricter: breaches are told too.
 const EXCESS_LET_PASS: f64 = 6.0;
 /// Lanes overlap by less than what is told outside them and by who stays out of the past; where no
 /// read cites a case, they tell less of what is honest.
-const OVERLAP: f64 = 0.6;
+const OVERLAP: f64 = 0.55;
 const OVERLAP_UNCASED: f64 = 0.8;
 /// Batches and lists have tails heavier than they are continued: below this budget the lanes that know
 /// them get less than in proportion, by that power.
@@ -69,6 +71,16 @@ pub(super) struct Numbers {
     has_cases: bool,
 }
 
+/// Parts of the actor-days.
+#[derive(Clone, Copy)]
+pub struct Settled([f32; 2]);
+
+impl Settled {
+    pub fn of(self, lane: Lane) -> f32 {
+        self.0[usize::from(lane.waits())]
+    }
+}
+
 impl Default for Lanes {
     fn default() -> Self {
         Self {
@@ -93,99 +105,7 @@ impl Default for Lanes {
     }
 }
 
-/// Kinds of saved parts: all roles together and each role's book, their pasts apart.
-const ALL: PartKind = PartKind::Lanes;
-const ALL_PAST: PartKind = PartKind::LanesPast;
-const BOOK: PartKind = PartKind::Book;
-const BOOK_PAST: PartKind = PartKind::BookPast;
-
-/// What a save has handed out.
-#[derive(Debug)]
-pub struct LanesSaving {
-    books: Vec<u32>,
-    pasts: bool,
-}
-
-/// Histograms of parts and of lanes.
-type Histograms<T> = (Vec<T>, Vec<T>);
-
-fn todays<'a>(parts: &'a [Scores], lanes: &'a [Scores]) -> Histograms<Today<'a>> {
-    (parts.iter().map(Scores::today).collect(), lanes.iter().map(Scores::today).collect())
-}
-
-fn pasts<'a>(parts: &'a [Scores], lanes: &'a [Scores]) -> Histograms<Past<'a>> {
-    (parts.iter().map(Scores::past).collect(), lanes.iter().map(Scores::past).collect())
-}
-
-fn set_todays(scores: &mut [Scores], steps: Vec<Steps<i32>>) {
-    scores.iter_mut().zip(steps).for_each(|(scores, steps)| scores.set_today(steps));
-}
-
-fn set_pasts(scores: &mut [Scores], steps: Vec<Steps<f32>>) {
-    scores.iter_mut().zip(steps).for_each(|(scores, steps)| scores.set_past(steps));
-}
-
 impl Lanes {
-    /// Hands out what has changed since the last save.
-    pub fn save(&mut self, sink: &mut impl PartSink) -> LanesSaving {
-        let all = (self.numbers, todays(&self.parts, &self.lanes));
-        sink.put(PartKey::new(ALL, 0), &all);
-        let books = self.roles.take_changed();
-        for &number in &books {
-            let Some(book) = self.roles.get(number as usize) else { continue };
-            let content = (book.numbers, todays(&book.parts, &book.lanes));
-            sink.put(PartKey::new(BOOK, number), &content);
-        }
-        let turned = !std::mem::replace(&mut self.pasts_saved, true);
-        if turned {
-            sink.put(PartKey::new(ALL_PAST, 0), &pasts(&self.parts, &self.lanes));
-            for (number, book) in (0..).zip(self.roles.iter()).filter(|(_, book)| book.turned) {
-                let past = pasts(&book.parts, &book.lanes);
-                sink.put(PartKey::new(BOOK_PAST, number), &past);
-            }
-        }
-        LanesSaving { books, pasts: turned }
-    }
-
-    pub fn save_again(&mut self, saving: LanesSaving) {
-        self.roles.save_again(saving.books);
-        self.pasts_saved &= !saving.pasts;
-    }
-
-    /// [`Lanes::rank`] is to follow.
-    pub fn read(parts: &Parts) -> Result<Self, postcard::Error> {
-        let mut read = Self::default();
-        let Some((numbers, (of_parts, of_lanes))) = parts.one(PartKey::new(ALL, 0))? else {
-            return Ok(read);
-        };
-        read.numbers = numbers;
-        set_todays(&mut read.parts, of_parts);
-        set_todays(&mut read.lanes, of_lanes);
-        if let Some((of_parts, of_lanes)) = parts.one(PartKey::new(ALL_PAST, 0))? {
-            set_pasts(&mut read.parts, of_parts);
-            set_pasts(&mut read.lanes, of_lanes);
-        }
-        for part in parts.all(BOOK) {
-            let (number, (numbers, (of_parts, of_lanes))) = part?;
-            if number as usize != read.roles.len() {
-                return Err(postcard::Error::DeserializeBadEncoding);
-            }
-            let mut book = RoleBook { numbers, ..RoleBook::default() };
-            set_todays(&mut book.parts, of_parts);
-            set_todays(&mut book.lanes, of_lanes);
-            // A book without a past was begun since the day turned.
-            if let Some((of_parts, of_lanes)) = parts.one(PartKey::new(BOOK_PAST, number))? {
-                set_pasts(&mut book.parts, of_parts);
-                set_pasts(&mut book.lanes, of_lanes);
-                book.turned = true;
-            }
-            read.roles.push(book);
-        }
-        read.roles = read.roles.into_saved();
-        read.pasts_saved = true;
-        Ok(read)
-    }
-
     /// True once thresholds follow the budget.
     pub fn is_learned(&self) -> bool {
         self.numbers.days >= LEARNING_DAYS && self.numbers.actor_days >= LEARNING_ACTOR_DAYS
@@ -215,9 +135,15 @@ impl Lanes {
             self.numbers.actor_days * keep + self.numbers.actor_days_today.max(0) as f32;
         self.numbers.actor_days_today = 0;
         let keep_strengths = if self.numbers.days <= UNSETTLED_DAYS { 0.0 } else { keep };
+        let wait = usize::from(self.wait());
         let turn = |parts: &mut [Scores], lanes: &mut [Scores]| {
             parts.iter_mut().for_each(|scores| scores.turn(keep));
-            lanes.iter_mut().for_each(|scores| scores.turn(keep_strengths));
+            for (scores, lane) in lanes.iter_mut().zip(Lane::ALL) {
+                match lane.waits() {
+                    true => scores.turn_late(keep_strengths, wait),
+                    false => scores.turn(keep_strengths),
+                }
+            }
         };
         turn(&mut self.parts, &mut self.lanes);
         for book in self.roles.iter_mut() {
@@ -239,13 +165,19 @@ impl Lanes {
         (keep, keep_strengths)
     }
 
-    /// The part of the actor-days in the memory whose strengths are in it too.
-    pub(super) fn settled(&self) -> f32 {
+    /// Days that strengths wait for now.
+    fn wait(&self) -> u16 {
+        (self.numbers.days.saturating_sub(UNSETTLED_DAYS) / 2).min(WAIT_DAYS)
+    }
+
+    /// The part of the actor-days in the memory whose strengths are in it too: of a lane that waits,
+    /// and of the others.
+    pub(super) fn settled(&self) -> Settled {
         let weight = |first: u16| {
             let days = self.numbers.days.saturating_sub(first).saturating_add(1);
             1.0 - (-f32::from(days) / MEMORY_DAYS).exp()
         };
-        weight(UNSETTLED_DAYS) / weight(BLIND_DAYS)
+        Settled([0, self.wait()].map(|wait| weight(UNSETTLED_DAYS + wait) / weight(BLIND_DAYS)))
     }
 
     pub(super) fn make_book(&mut self, place: usize) {
@@ -326,7 +258,7 @@ impl Lanes {
             scores.rank(days, part.tail());
         }
         for (scores, lane) in self.lanes.iter_mut().zip(Lane::ALL) {
-            scores.rank(days * settled, lane.tail());
+            scores.rank(days * settled.of(lane), lane.tail());
         }
         for book in self.roles.iter_mut().filter(|book| book.turned) {
             book.rank((&self.parts, &self.lanes), days, settled);

@@ -22,6 +22,7 @@ mod habits;
 mod hours;
 mod lane;
 mod lanes;
+mod lanes_saved;
 mod lookups;
 mod mark;
 mod pages;

@@ -1,5 +1,7 @@
 //! How often a score is reached: one decayed histogram of actor-days.
 
+use std::collections::VecDeque;
+
 use serde::{Deserialize, Serialize};
 
 use super::sums::add_up;
@@ -68,10 +70,16 @@ pub struct Scores {
     today: Vec<i32>,
     #[serde(with = "sparse")]
     past: Vec<f32>,
+    /// Days that do not count among the past yet, the oldest first.
+    waiting: VecDeque<Day>,
     /// `-log10` of the share of past actor-days at or above each step. Follows from the past.
     #[serde(skip)]
     rarity: Vec<f32>,
 }
+
+/// A day that waits.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Day(#[serde(with = "sparse")] Vec<f32>);
 
 /// Today's part of a histogram, as it is saved.
 #[derive(Serialize)]
@@ -116,7 +124,12 @@ mod sparse {
 
 impl Default for Scores {
     fn default() -> Self {
-        Self { today: vec![0; STEPS], past: vec![0.0; STEPS], rarity: Vec::new() }
+        Self {
+            today: vec![0; STEPS],
+            past: vec![0.0; STEPS],
+            waiting: VecDeque::new(),
+            rarity: Vec::new(),
+        }
     }
 }
 
@@ -127,6 +140,14 @@ impl Scores {
 
     pub fn past(&self) -> Past<'_> {
         Past(&self.past)
+    }
+
+    pub fn waiting(&self) -> &VecDeque<Day> {
+        &self.waiting
+    }
+
+    pub fn set_waiting(&mut self, days: VecDeque<Day>) {
+        self.waiting = days;
     }
 
     pub fn set_today(&mut self, steps: Steps<i32>) {
@@ -171,9 +192,26 @@ impl Scores {
         }
     }
 
+    /// The same where a day counts among the past only `days` later.
+    pub fn turn_late(&mut self, keep: f32, days: usize) {
+        if keep == 0.0 {
+            self.waiting.clear();
+        }
+        let counted = self.today.iter().map(|today| (*today).max(0) as f32);
+        self.waiting.push_back(Day(counted.collect()));
+        self.today.fill(0);
+        self.fade(keep);
+        while self.waiting.len() > days {
+            let Some(Day(day)) = self.waiting.pop_front() else { break };
+            add_up(&mut self.past, &day, 1.0);
+        }
+    }
+
     /// Keeps that part of the past and of today.
     pub fn scale(&mut self, keep: f32) {
-        self.past.iter_mut().for_each(|past| *past *= keep);
+        self.fade(keep);
+        let waiting = self.waiting.iter_mut().flat_map(|day| &mut day.0);
+        waiting.for_each(|reached| *reached *= keep);
         self.today.iter_mut().for_each(|today| *today = (*today as f32 * keep).round() as i32);
     }
 
@@ -328,6 +366,21 @@ mod tests {
         };
         assert!(rarity(Tail::Straight) > 5.0, "{}", rarity(Tail::Straight));
         assert!(rarity(Tail::Heavy) < 3.0);
+    }
+
+    #[test]
+    fn a_day_that_waits_counts_once_it_has_waited() {
+        let mut scores = Scores::default();
+        let reach = |scores: &mut Scores| {
+            (0..50).for_each(|_| scores.rise(0, 100));
+            scores.turn_late(1.0, 2);
+            scores.rank(1_000.0, Tail::Heavy);
+            scores.rarity(100).expect("known")
+        };
+        assert!(reach(&mut scores) > 3.0);
+        assert!(reach(&mut scores) > 3.0);
+        let waited = reach(&mut scores);
+        assert!((1.2..1.4).contains(&waited), "{waited}");
     }
 
     #[test]
