@@ -284,7 +284,10 @@ impl Roles {
                 };
                 match Worker::new(parts).and_then(Worker::run) {
                     // A broker that keeps everything has to be mended by people; this one forgets.
-                    Err(error) if demo && error.is_state_lost() => Ok(lost()),
+                    Err(error) if demo && error.is_state_lost() => {
+                        lost();
+                        Ok(())
+                    }
                     done => done,
                 }
             });

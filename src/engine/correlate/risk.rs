@@ -61,7 +61,7 @@ impl Best {
 /// combined as independent evidence: `100 (1 - ∏ (1 - w s/100))` with `w` 1 for the strongest and
 /// 0.3 for the others. *Sensitive*: 4 points for T3, 2 for T2. *How much*: 2 points a decade of
 /// subjects, at most 8. *Stage*: 4 points for exfiltration, 2 for staging, none for what comes
-/// before. *How sure*: a point for each further detector that says at least low, at most 2. The
+/// before, nor where nothing is known to have been read. *How sure*: a point for each further detector that says at least low, at most 2. The
 /// last four count only where a finding of at least low stands behind them: much honest work is
 /// sensitive and plenty. All as of `time`, the last finding's: what was told long before it counts
 /// for less (see [`Best`]), and then makes nobody surer. A term without points is left out, unless
@@ -100,7 +100,7 @@ pub fn score(
         let subjects = scope.subjects();
         let much = (2.0 * (subjects as f64 + 1.0).log10()).min(8.0);
         terms.push(term("how much", much, format!("{subjects} distinct subjects")));
-        terms.push(term(STAGE, points_of(stage), reached(stage)));
+        terms.push(stage_term(stage, tier > 0));
         let agreeing = ranked.iter().filter(|(_, score)| severity_of(*score) >= Severity::Low);
         let names: Vec<&str> = agreeing.map(|(name, _)| *name).collect();
         let sure = (names.len() as f64 - 1.0).min(SURE_MAX);
@@ -125,16 +125,20 @@ pub fn score(
     (total, severity_of(total), terms)
 }
 
-fn points_of(stage: Option<Stage>) -> f64 {
-    match stage {
+/// An outflow where nothing was read is told by its finding alone: it is the end of no road.
+fn stage_term(stage: Option<Stage>, is_read: bool) -> ScoreTerm {
+    let points = match stage {
         Some(Stage::Exfiltration) => 4.0,
         Some(Stage::Staging) => 2.0,
         Some(Stage::Collection | Stage::Reconnaissance) | None => 0.0,
+    };
+    match stage.map(Stage::name) {
+        None => term(STAGE, 0.0, "no technique named".into()),
+        Some(name) if points > 0.0 && !is_read => {
+            term(STAGE, 0.0, format!("reached {name}, and nothing is known to have been read"))
+        }
+        Some(name) => term(STAGE, points, format!("reached {name}")),
     }
-}
-
-fn reached(stage: Option<Stage>) -> String {
-    stage.map_or_else(|| "no technique named".into(), |stage| format!("reached {}", stage.name()))
 }
 
 fn listed(names: &[&str]) -> String {
@@ -156,6 +160,7 @@ fn tenths(points: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::model::{Entry, EntryKind, Source};
 
     /// Detectors as `name score@hour`; the score as of an hour.
     fn check(found: &str, hour: i64, expected: u8) {
@@ -200,15 +205,35 @@ mod tests {
         check("canary 80@0; no_case 20@24; canary 80@25", 25, 82);
     }
 
-    /// Points of the term as of an hour, and why.
-    fn check_term(name: &str, found: &[(&str, u8, i64)], stage: Option<Stage>, told: (f64, &str)) {
+    /// One read of a record of T1.
+    fn one_read() -> Scope {
+        let mut scope = Scope::new(10);
+        scope.take(&Entry {
+            kind: EntryKind::Access,
+            action: "read".into(),
+            outcome: "allowed".into(),
+            tier: 1,
+            records: 1,
+            ..Entry::at(Source::Monitor { monitor: "test".into() })
+        });
+        scope
+    }
+
+    /// Points of a term, and why. Detectors as name, score and hour.
+    fn check_term(
+        name: &str,
+        found: &[(&str, u8, i64)],
+        stage: Option<Stage>,
+        scope: &Scope,
+        told: (f64, &str),
+    ) {
         let at = |hour: i64| EventTime::default().plus_ms(hour * 3_600_000);
         let best = |&(name, score, hour): &(&str, u8, i64)| {
             (name.to_owned(), Best { score, time: at(hour) })
         };
         let best: BTreeMap<String, Best> = found.iter().map(best).collect();
         let last = found.iter().map(|(_, _, hour)| *hour).max().unwrap_or(0);
-        let (_, _, terms) = score(&best, at(last), &Scope::new(10), stage);
+        let (_, _, terms) = score(&best, at(last), scope, stage);
         let term = terms.iter().find(|term| term.term == name);
         let said = term.map_or((0.0, "(no such term)"), |term| (term.points, term.why.as_str()));
         assert_eq!(said, told, "{terms:?}");
@@ -216,23 +241,29 @@ mod tests {
 
     #[test]
     fn the_stage_counts_from_staging_on_and_is_shown_before() {
-        let check = |stage, told| check_term("stage", &[("bulk_read", 50, 0)], stage, told);
+        let check = |stage, told| {
+            check_term("stage", &[("bulk_read", 50, 0)], stage, &one_read(), told);
+        };
         check(Some(Stage::Exfiltration), (4.0, "reached exfiltration"));
         check(Some(Stage::Staging), (2.0, "reached staging"));
         check(Some(Stage::Collection), (0.0, "reached collection"));
         check(Some(Stage::Reconnaissance), (0.0, "reached reconnaissance"));
         check(None, (0.0, "no technique named"));
-        check_term(
-            "stage",
-            &[("egress", 19, 0)],
-            Some(Stage::Exfiltration),
-            (0.0, "(no such term)"),
-        );
+    }
+
+    #[test]
+    fn the_stage_counts_only_with_what_was_read_and_beside_a_finding_of_at_least_low() {
+        let out = Some(Stage::Exfiltration);
+        let why = "reached exfiltration, and nothing is known to have been read";
+        check_term("stage", &[("egress", 78, 0)], out, &Scope::new(10), (0.0, why));
+        check_term("stage", &[("egress", 19, 0)], out, &one_read(), (0.0, "(no such term)"));
     }
 
     #[test]
     fn it_is_surer_by_each_detector_that_agrees_until_that_fades() {
-        let check = |found: &[_], told| check_term("how sure", found, None, told);
+        let check = |found: &[_], told| {
+            check_term("how sure", found, None, &Scope::new(10), told);
+        };
         let (a, b, c, d) = (("a", 50, 0), ("b", 20, 0), ("c", 19, 0), ("d", 90, 0));
         check(&[a, c], (0.0, "a alone says at least low"));
         check(&[a, b, c], (1.0, "2 detectors say at least low: a, b"));
