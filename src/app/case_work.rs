@@ -8,10 +8,16 @@ use std::sync::Arc;
 use super::correlate::{CorrelateError, CorrelateRole, PUBLISH};
 use super::live::{BUDGET_KEY, BudgetRecord, ExceptionRecord};
 use crate::adapters::kafka::Sender;
-use crate::adapters::store::{ActError, Judged, REQUESTS, Store, StoreError};
+use crate::adapters::notify::{NotifyConfig, clock_notices};
+use crate::adapters::store::{
+    ActError, Done, FindingFilter, Judged, Office, REQUESTS, Store, StoreError, StoredNotice,
+};
 use crate::adapters::telemetry::{CaseNumbers, Feedback, now};
-use crate::engine::cases::{Act, ClockState, MONITOR, Recorded, Regimes, State};
-use crate::engine::correlate::{Correlated, split_id};
+use crate::engine::cases::{Act, Clock, ClockState, MONITOR, Recorded, Regimes, State};
+use crate::engine::correlate::{Correlated, Involved, split_id};
+
+/// Findings looked at to say what an incident is about.
+const FINDINGS_MAX: u32 = 1_000;
 
 /// What is kept between two looks.
 pub struct CaseWork {
@@ -33,6 +39,7 @@ impl CorrelateRole {
         let (store, regimes) = (self.parts.store.clone(), Arc::clone(&self.cases.regimes));
         let looked = self.cases.looked;
         let counted = self.cases.counted;
+        let (notify, office) = (&self.parts.notify, self.office);
         let (newest, last, clocks, counts) = self.parts.runtime.block_on(async {
             let newest = store.revision().await?;
             // An act may have come to an incident just absorbed: then that is looked at again.
@@ -42,7 +49,7 @@ impl CorrelateRole {
             if newest != looked {
                 reopen(&store, looked).await?;
             }
-            let clocks = warn(&store, &regimes).await?;
+            let clocks = warn(&store, &regimes, notify, office).await?;
             store.note_expired_exceptions(now()).await?;
             let last = store.last_act().await?;
             let counts = match counted == Some(last) {
@@ -213,30 +220,62 @@ async fn reopen(store: &Store, looked: i64) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Warns, once each, of clocks that run out soon. Seconds left of each regime's first.
+/// Warns of clocks, once when they run out soon and once when they have: on the incident's timeline
+/// and to the sinks, or neither. Seconds left of each regime's first.
 async fn warn(
     store: &Store,
     regimes: &Regimes,
-) -> Result<std::collections::BTreeMap<String, i64>, StoreError> {
-    let mut least = std::collections::BTreeMap::new();
+    notify: &NotifyConfig,
+    office: Office,
+) -> Result<BTreeMap<String, i64>, StoreError> {
+    let mut least = BTreeMap::new();
     for (incident, case) in store.cases_with_clocks().await? {
         for clock in regimes.clocks(&case, now()) {
             let (Some(left), Some(due)) = (clock.seconds_left, clock.due) else { continue };
             let first = least.entry(clock.regime.clone()).or_insert(left);
             *first = left.min(*first);
-            let soon = matches!(clock.state, ClockState::Warned | ClockState::Overdue);
-            if soon && !case.was_warned(&clock.regime, &clock.phase) {
-                let act = Act::ClockWarned { regime: clock.regime, phase: clock.phase, due };
-                monitors(store, &incident, act).await?;
-            }
+            let (regime, phase) = (clock.regime.clone(), clock.phase.clone());
+            let act = match clock.state {
+                ClockState::Warned if !case.was_warned(&regime, &phase) => {
+                    Act::ClockWarned { regime, phase, due }
+                }
+                ClockState::Overdue if !case.has_run_out(&regime, &phase) => {
+                    Act::ClockRanOut { regime, phase, due }
+                }
+                _ => continue,
+            };
+            let told = tell_clock(store, notify, &incident, &clock).await?;
+            let done = store.act_and_tell(&incident, MONITOR, now(), act, &told, office).await;
+            needed(&incident, done)?;
         }
     }
     Ok(least)
 }
 
+/// What the sinks are told of a clock.
+async fn tell_clock(
+    store: &Store,
+    notify: &NotifyConfig,
+    id: &str,
+    clock: &Clock,
+) -> Result<Vec<StoredNotice>, StoreError> {
+    if notify.sink.is_empty() {
+        return Ok(Vec::new());
+    }
+    let Some(incident) = store.incident(id).await? else { return Ok(Vec::new()) };
+    let filter = FindingFilter { incident: Some(id.to_owned()), ..FindingFilter::default() };
+    let findings = store.findings(&filter, FINDINGS_MAX, None).await?.items;
+    let involved = Involved::of(&findings);
+    Ok(clock_notices(notify, &incident, involved, clock, now()))
+}
+
 /// An act of the monitor's own. One that has become impossible since is not needed.
 async fn monitors(store: &Store, incident: &str, act: Act) -> Result<(), StoreError> {
-    match store.act(incident, MONITOR, now(), act, None).await {
+    needed(incident, store.act(incident, MONITOR, now(), act, None).await)
+}
+
+fn needed(incident: &str, done: Result<Done, ActError>) -> Result<(), StoreError> {
+    match done {
         Ok(_) => Ok(()),
         Err(ActError::Store(error)) => Err(error),
         Err(error) => {
@@ -266,7 +305,7 @@ async fn count(store: &Store) -> Result<CaseNumbers, StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::adapters::store::StoreBatch;
+    use crate::adapters::store::{NoticeState, StoreBatch};
     use crate::engine::model::Incident;
 
     fn incident() -> Incident {
@@ -282,27 +321,59 @@ mod tests {
         let batch = StoreBatch { incidents: vec![incident()], ..StoreBatch::default() };
         store.apply(&batch, office).await.expect("applied");
         let (id, regimes) = (incident().id, Regimes::default());
+        let sink = "[[sink]]\nname = \"desk\"\nkind = \"slack\"\nsecret = { env = \"X\" }\n";
+        let notify: NotifyConfig = toml::from_str(sink).expect("a configuration");
         let act = async |act: Act| store.act(&id, "ann", now(), act, None).await.expect("done");
         let at = Some(now().minus_ms(65 * 3_600_000));
         let (reason, named) = ("certain".to_owned(), vec!["gdpr".to_owned(), "nis2".to_owned()]);
         act(Act::Aware { at, regimes: named, reason }).await;
         for _ in 0..3 {
-            let least = warn(&store, &regimes).await.expect("looked");
+            let least = warn(&store, &regimes, &notify, office).await.expect("looked");
             let hours: Vec<i64> = least.values().map(|left| left.div_euclid(3_600)).collect();
             assert_eq!(hours, [6, -42], "the first of each regime");
         }
         let warned = |acts: &[Recorded]| -> Vec<String> {
             let of = |act: &Recorded| match &act.act {
                 Act::ClockWarned { regime, phase, .. } => Some(format!("{regime}/{phase}")),
+                Act::ClockRanOut { regime, phase, .. } => Some(format!("{regime}/{phase} ran out")),
                 _ => None,
             };
             acts.iter().filter_map(of).collect()
         };
         let told = warned(&store.acts(&id).await.expect("read"));
-        assert_eq!(told, ["gdpr/notification", "nis2/early_warning", "nis2/notification"]);
+        let once = ["gdpr/notification", "nis2/early_warning ran out", "nis2/notification"];
+        assert_eq!(told, once);
+        let waiting = store.notices_in(NoticeState::Waiting).await.expect("read");
+        let facts = |notice: &StoredNotice| -> serde_json::Value {
+            serde_json::from_str(&notice.payload).expect("facts")
+        };
+        let of_one = |notice: &StoredNotice| {
+            let facts = facts(notice);
+            let word = |field: &str| facts[field].as_str().unwrap_or_default().to_owned();
+            let of_clock = |field: &str| facts["clock"][field].as_str().unwrap_or_default();
+            assert_eq!(word("incident"), incident().id);
+            let clock = format!("{}, {}", of_clock("regime_name"), of_clock("phase_name"));
+            let (kind, left) = (word("kind"), of_clock("time_left").replace(" left", ""));
+            // The clocks of the test go on while it runs.
+            let left = left.split_once(" h").map_or(left.as_str(), |(hours, _)| hours);
+            format!("{} {kind} {clock}, {left}", notice.sink)
+        };
+        let mut heard: Vec<String> = waiting.iter().map(of_one).collect();
+        heard.sort();
+        assert_eq!(
+            heard,
+            [
+                "desk clock_ran_out NIS2, Early warning, overdue by 1 d 17",
+                "desk clock_warned GDPR, Notification, 6",
+                "desk clock_warned NIS2, Incident notification, 6",
+            ],
+            "each once, whoever looks again"
+        );
+        let keys: std::collections::BTreeSet<_> = waiting.iter().map(|n| n.key.clone()).collect();
+        assert_eq!(keys.len(), 3, "each has a key of its own");
         let (regime, phase) = ("gdpr".to_owned(), "notification".to_owned());
         act(Act::Notified { regime, phase, at: None, reference: None }).await;
-        let least = warn(&store, &regimes).await.expect("looked");
+        let least = warn(&store, &regimes, &notify, office).await.expect("looked");
         assert_eq!(least.keys().collect::<Vec<_>>(), ["nis2"]);
         assert_eq!(count(&store).await.expect("counted").by_state, [1, 0, 0, 0, 0]);
     }

@@ -77,3 +77,29 @@ fn series_are_the_same_for_a_hundred_actors_and_for_three_thousand() {
     assert!(!of_many.iter().any(|series| series.contains("made-up")));
     monitor.stop_well();
 }
+
+/// Else nothing would tell that a topic is silent whose source went silent before the start.
+#[test]
+fn how_far_event_time_has_got_is_known_after_a_start_without_traffic() {
+    let broker = SharedBroker::get();
+    let setup = Setup::new(&broker.lock(), "stale", &[("access", 1)]);
+    let mut monitor = Monitor::start(&setup.config());
+    setup.stream.produce(&setup.input("access"), reads(0..64));
+    let scored = r#"tidewaiter_records_total{topic="stale-access",outcome="scored"}"#;
+    until("all are judged", || match metric(&mut monitor, scored)? {
+        64.0 => Ok(()),
+        scored => Err(format!("{scored} of 64")),
+    });
+    let mark = r#"tidewaiter_watermark_timestamp_seconds{topic="stale-access",partition="0"}"#;
+    let before = metric(&mut monitor, mark).unwrap();
+    assert!(before >= 1_772_442_000.0, "{before}");
+    monitor.stop_well();
+
+    let mut monitor = Monitor::start(&setup.config());
+    until("the watermark", || match metric(&mut monitor, mark)? {
+        after if after == before => Ok(()),
+        after => Err(format!("{after} instead of {before}")),
+    });
+    assert_eq!(metric(&mut monitor, scored).unwrap_or(0.0), 0.0, "nothing new has come");
+    monitor.stop_well();
+}

@@ -21,7 +21,7 @@ use crate::engine::cases::{Act, Case, Recorded, Resolution};
 const BULK_MAX: usize = 200;
 const LIMIT: u32 = 100;
 pub const AUDIT_PARAMETERS: [&str; 4] = ["by", "kind", "limit", "cursor"];
-pub const KINDS: [&str; 24] = [
+pub const KINDS: [&str; 25] = [
     "acknowledge",
     "investigate",
     "contain",
@@ -37,6 +37,7 @@ pub const KINDS: [&str; 24] = [
     "split",
     "absorbed",
     "clock_warned",
+    "clock_ran_out",
     "add_exception",
     "revoke_exception",
     "exception_expired",

@@ -71,8 +71,10 @@ pub struct Case {
     pub links: Vec<Linked>,
     pub aware: Vec<Aware>,
     pub notified: Vec<Notified>,
-    /// Regime and phase of the clocks that were warned of.
+    /// Regime and phase of the clocks that were warned of, or have run out.
     pub warned: Vec<Vec<String>>,
+    /// Of those, the ones that have run out.
+    pub ran_out: Vec<Vec<String>>,
 }
 
 /// What can be done, told apart by `kind`. The kinds a client may send come first.
@@ -138,6 +140,13 @@ pub enum Act {
     },
     /// By the monitor alone.
     ClockWarned {
+        regime: String,
+        phase: String,
+        #[schema(format = DateTime)]
+        due: String,
+    },
+    /// By the monitor alone.
+    ClockRanOut {
         regime: String,
         phase: String,
         #[schema(format = DateTime)]

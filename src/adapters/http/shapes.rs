@@ -34,6 +34,8 @@ pub struct DatasetScope {
     pub tier: u8,
     pub records: u64,
     pub subjects: u64,
+    /// Relative standard error of `subjects`, 0 while it is exact.
+    pub subjects_error: f64,
 }
 
 #[derive(ToSchema)]

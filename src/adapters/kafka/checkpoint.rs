@@ -216,6 +216,10 @@ impl Worker {
             let (lane, restored) = self.restore(&partition, at, kept)?;
             entries += restored;
             self.consumer.context().advance(&partition, lane.mark.next);
+            // Known before anything new comes: a topic that stays silent after a start is one that is stale.
+            if let Some(mark) = lane.shard.watermark() {
+                self.parts.telemetry.watermark(&partition.0, partition.1, mark);
+            }
             self.lanes.insert(partition, lane);
         }
         self.place(&mut list).map_err(WorkerError::Group)?;

@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use ureq::Agent;
 
+use super::clocks::{RAN_OUT, SOON};
 use super::facts::Facts;
 use super::post::{agent, post};
 use super::sink::UnusableSink;
@@ -49,7 +50,8 @@ impl Alertmanager {
 
     pub fn send(&self, facts: &Facts, attempt: &Attempt) -> Result<(), SinkError> {
         let mut alerts = Vec::new();
-        let before = attempt.before.as_ref();
+        // A deadline's alert stands beside the incident's.
+        let before = attempt.before.as_ref().filter(|_| facts.clock.is_none());
         if let Some(before) = before.filter(|before| before.severity != facts.severity) {
             alerts.push(self.alert(before, &attempt.key, attempt.now_ms, true));
         }
@@ -76,6 +78,8 @@ impl Alertmanager {
         let (name, stands_ms) = match facts.kind.as_str() {
             "test" => ("TidewaiterTest", TEST_MS),
             "backlog" => ("TidewaiterBacklog", TOLD_ONCE_MS),
+            SOON => ("TidewaiterClockRunsOut", warns_ms(facts, now_ms)),
+            RAN_OUT => ("TidewaiterClockRanOut", TOLD_ONCE_MS),
             _ => ("TidewaiterIncident", STANDS_MS),
         };
         // One severity below medium stands for none.
@@ -87,7 +91,8 @@ impl Alertmanager {
             ("incident", facts.incident.as_str())
         };
         // A clock that is ahead must not make an alert that begins after it ends.
-        let starts_ms = facts.opened.unwrap_or(facts.time).millis().min(now_ms);
+        let opened = facts.opened.filter(|_| facts.clock.is_none());
+        let starts_ms = opened.unwrap_or(facts.time).millis().min(now_ms);
         let ends_ms = now_ms + if over { 0 } else { stands_ms };
         let time = |ms: i64| EventTime::from_millis(ms).unwrap_or_default().to_string();
         let mut alert = json!({
@@ -99,9 +104,19 @@ impl Alertmanager {
             "startsAt": time(starts_ms),
             "endsAt": time(ends_ms),
         });
+        if let Some(clock) = &facts.clock {
+            alert["labels"]["regime"] = clock.regime.as_str().into();
+            alert["labels"]["phase"] = clock.phase.as_str().into();
+        }
         if let (Some(link), Some(fields)) = (&facts.link, alert.as_object_mut()) {
             fields.insert("generatorURL".into(), link.as_str().into());
         }
         alert
     }
+}
+
+/// A warning stands until the clock has run out, of which there is an alert of its own.
+fn warns_ms(facts: &Facts, now_ms: i64) -> i64 {
+    let left_ms = facts.clock.as_ref().map_or(0, |clock| clock.due.millis() - now_ms);
+    left_ms.clamp(TEST_MS, TOLD_ONCE_MS)
 }

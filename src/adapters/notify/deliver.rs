@@ -13,7 +13,8 @@ use super::{
     Attempt, Facts, NotifyConfig, Sink, SinkConfig, fold_due, kept_back, kept_now, let_go_due,
 };
 use crate::adapters::store::{
-    HeldBack, KeptSilence, NoticeCount, NoticeState, Office, Store, StoreError, StoredNotice,
+    HeldBack, KeptSilence, Leaves, NoticeCount, NoticeState, Office, Store, StoreError,
+    StoredNotice,
 };
 use crate::adapters::telemetry::{AlertLoad, NoticeCounts, NoticesKept, Telemetry, now};
 use crate::engine::model::{EventTime, IdHasher};
@@ -271,9 +272,9 @@ impl Round<'_> {
             facts = gather::read(&notice);
         }
         let Err(error) = send(sink, &notice, before, now_ms).await else {
-            let ends = facts.as_ref().is_some_and(|facts| facts.ends());
+            let leaves = facts.as_ref().map_or(Leaves::Itself, Facts::leaves);
             let what = facts.map_or_else(String::new, |facts| facts.said());
-            store.notice_delivered(&notice, ends, &what, now_ms, office).await?;
+            store.notice_delivered(&notice, leaves, &what, now_ms, office).await?;
             counts.delivered += 1;
             return Ok(());
         };

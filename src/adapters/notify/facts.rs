@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::NotifyConfig;
-use crate::adapters::store::{NoticeState, StoredNotice};
+use super::clocks::{Deadline, RAN_OUT, SOON};
+use crate::adapters::store::{Leaves, NoticeState, StoredNotice};
 use crate::engine::cases::Noticed;
 use crate::engine::correlate::{Involved, Notice, NoticeKind};
 use crate::engine::model::{EventTime, IdHasher, Incident, Severity};
@@ -13,7 +14,8 @@ use crate::engine::model::{EventTime, IdHasher, Incident, Severity};
 /// Field order is the wire order. Fields that came later have defaults, for notices stored before.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Facts {
-    /// `opened`, `severity_raised`, `quiet`, `still_open`, `backlog` or `test`.
+    /// `opened`, `severity_raised`, `quiet`, `still_open`, `clock_warned`, `clock_ran_out`, `backlog`
+    /// or `test`.
     pub kind: String,
     /// Empty where it is about none, or several.
     #[serde(default)]
@@ -57,6 +59,9 @@ pub struct Facts {
     /// Of those, the worst.
     #[serde(default)]
     pub worst: Vec<Brief>,
+    /// The deadline it is about, where it is about one.
+    #[serde(default)]
+    pub clock: Option<Deadline>,
 }
 
 /// One incident among several.
@@ -102,6 +107,7 @@ impl Facts {
             count: 1,
             severities: BTreeMap::from([(incident.severity.name().to_owned(), 1)]),
             worst: Vec::new(),
+            clock: None,
         }
     }
 
@@ -161,6 +167,15 @@ impl Facts {
         self.kind == NoticeKind::Quiet.name()
     }
 
+    /// What stands afterwards as the last a sink was told of the incident.
+    pub fn leaves(&self) -> Leaves {
+        match (self.ends(), &self.clock) {
+            (true, _) => Leaves::Nothing,
+            (false, Some(_)) => Leaves::Beside,
+            (false, None) => Leaves::Itself,
+        }
+    }
+
     /// Whether it says that an incident opened or became worse.
     pub fn begins(&self) -> bool {
         [NoticeKind::Opened, NoticeKind::SeverityRaised].iter().any(|kind| self.kind == kind.name())
@@ -174,13 +189,22 @@ impl Facts {
             "quiet" => "Gone quiet",
             "still_open" => "Still open",
             "backlog" => "Found in the backlog",
+            SOON => "Legal deadline runs out soon",
+            RAN_OUT => "Legal deadline has run out",
             _ => "Test",
         }
     }
 
     /// What was said, for the incident's own timeline.
     pub fn said(&self) -> String {
-        format!("{}, severity {}", self.what().to_lowercase(), self.severity.name())
+        let what = self.what().to_lowercase();
+        match &self.clock {
+            None => format!("{what}, severity {}", self.severity.name()),
+            Some(clock) => {
+                let Deadline { regime_name, phase_name, time_left, .. } = clock;
+                format!("{what}: {regime_name}, {phase_name}, {time_left}")
+            }
+        }
     }
 
     pub fn json(&self) -> String {

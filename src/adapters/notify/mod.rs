@@ -2,11 +2,12 @@
 //!
 //! Comes in: notices the correlator stored together with their incidents. Goes out: one request a
 //! notice, at least once, under a key that stays the same at every attempt. Each sink is served by
-//! itself. Silences, of the configuration and of the store, keep a notice back, and old news is told in one;
+//! itself. Silences, of the configuration and of the store, keep a notice back (but none of a legal deadline), and old news is told in one;
 //! both stay in the store. It
 //! decides nothing about incidents, and no error of it says what a notice is about.
 
 mod alertmanager;
+mod clocks;
 mod config;
 mod deliver;
 mod email;
@@ -23,6 +24,7 @@ mod webhook;
 #[cfg(test)]
 mod tests;
 
+pub use clocks::{Deadline, clock_notices};
 pub use config::{NotifyConfig, SinkConfig, SinkKind};
 pub use deliver::{Deliveries, SINK_GONE, deliver_due, repeat_due, tell_again};
 pub use facts::{Brief, Facts, Scope, notices};

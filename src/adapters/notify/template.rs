@@ -4,12 +4,13 @@ use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior, Value};
 use serde_json::{Map, json};
 
+use super::clocks::{Deadline, RAN_OUT, SOON};
 use super::facts::{Brief, Facts, Scope};
 use crate::engine::model::{EventTime, Severity};
 use crate::engine::timeline::{visible, visible_lines};
 
 /// What a template may name.
-const FIELDS: [&str; 21] = [
+const FIELDS: [&str; 22] = [
     "kind",
     "what",
     "incident",
@@ -30,6 +31,7 @@ const FIELDS: [&str; 21] = [
     "count",
     "severities",
     "worst",
+    "clock",
     "key",
 ];
 const SOURCE_MAX: usize = 20_000;
@@ -38,9 +40,14 @@ const BODY_MAX: usize = 8_000;
 /// Steps of one rendering.
 const STEPS_MAX: u64 = 1_000_000;
 
-const TITLE: &str = "[{{ severity|upper }}] {{ what }}: {{ title }}";
+const TITLE: &str = "\
+[{{ severity|upper }}] {{ what }}{% if clock %} ({{ clock.regime_name }}, {{ clock.phase_name }}: \
+{{ clock.time_left }}){% endif %}: {{ title }}";
 const BODY: &str = "\
 {{ what }}: {{ title }}
+{% if clock %}{{ clock.regime_name }}, {{ clock.phase_name }}: due {{ clock.due }}, {{ clock.time_left }} at {{ time }}.
+{{ clock.recipient }} is to be told ({{ clock.law }}).
+{% endif %}\
 Severity {{ severity }}, score {{ score }} of 100, at {{ time }}.
 {% for part in scope %}{{ part.category }}: {{ part.records }} records, \
 {{ part.subjects }} people and consignments
@@ -156,7 +163,8 @@ fn escape_within(value: &mut serde_json::Value, escape: Escape) {
 
 fn samples() -> Vec<Facts> {
     let time = EventTime::default();
-    let kinds = ["opened", "severity_raised", "quiet", "still_open", "backlog", "test"];
+    let kinds =
+        ["opened", "severity_raised", "quiet", "still_open", "backlog", "test", SOON, RAN_OUT];
     let sample = |kind: &str| Facts {
         kind: kind.to_owned(),
         incident: "0123".into(),
@@ -174,6 +182,7 @@ fn samples() -> Vec<Facts> {
             title: "A title".into(),
             link: Some("https://console.example/incidents/0123".into()),
         }],
+        clock: [SOON, RAN_OUT].contains(&kind).then(Deadline::default),
         ..Facts::default()
     };
     kinds.into_iter().map(sample).chain([Facts::default()]).collect()

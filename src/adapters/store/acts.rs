@@ -7,7 +7,7 @@ use sqlx::any::AnyRow;
 use sqlx::{Any, Row, Transaction};
 
 use super::sql::{Sql, text};
-use super::{Store, StoreError};
+use super::{Office, Store, StoreError, StoredNotice, notices};
 use crate::engine::cases::{Act, Case, MONITOR, Recorded, Refusal, State};
 use crate::engine::model::{EventTime, Incident, IncidentId, Status};
 
@@ -67,42 +67,26 @@ impl Store {
         seen: Option<u64>,
     ) -> Result<Done, ActError> {
         let mut tx = self.begin().await?;
-        let number = next_number(&mut tx).await?;
-        let row = sqlx::query("SELECT status, body FROM incidents WHERE id = $1")
-            .bind(incident)
-            .fetch_optional(&mut *tx)
-            .await?
-            .ok_or(ActError::Unknown)?;
-        let found: Incident =
-            serde_json::from_str(row.try_get("body")?).map_err(StoreError::from)?;
-        if let Some(by) = found.merged_into.filter(|_| found.status == Status::Merged) {
-            return Err(ActError::Merged(by));
-        }
-        let mut acts = acts_of(&mut tx, incident).await?;
-        let case = Case::of(incident, &acts);
-        if seen.is_some_and(|seen| seen != case.revision) {
-            return Err(ActError::Stale { case: Box::new(case) });
-        }
-        if let Err(refusal) = case.admits(&act, &acts) {
-            return Err(ActError::Refused { refusal, case: Box::new(case) });
-        }
-        if acts.len() >= ACTS_MAX {
-            return Err(ActError::Full);
-        }
-        refers(&mut tx, incident, &act).await?;
-        let recorded = Recorded {
-            number,
-            incident: Some(incident.to_owned()),
-            origin: Some(incident.to_owned()),
-            time,
-            by: by.to_owned(),
-            act,
-        };
-        put_act(&mut tx, &recorded).await?;
-        acts.push(recorded.clone());
-        let case = put_case(&mut tx, incident, &acts).await?;
+        let done = act_in(&mut tx, incident, by, time, act, seen).await?;
         tx.commit().await?;
-        Ok(Done { act: recorded, case })
+        Ok(done)
+    }
+
+    /// An act of whoever is in office, together with the notices that tell of it: both or neither.
+    pub async fn act_and_tell(
+        &self,
+        incident: &str,
+        by: &str,
+        time: EventTime,
+        act: Act,
+        told: &[StoredNotice],
+        office: Office,
+    ) -> Result<Done, ActError> {
+        let mut tx = self.begin_in(office).await?;
+        let done = act_in(&mut tx, incident, by, time, act, None).await?;
+        notices::put(&mut tx, told).await?;
+        tx.commit().await?;
+        Ok(done)
     }
 
     /// All acts on an incident, oldest first.
@@ -282,6 +266,51 @@ impl Store {
         tx.commit().await?;
         Ok(())
     }
+}
+
+/// Does an act within a transaction, if the case is still at the revision `seen` and it is possible.
+async fn act_in(
+    tx: &mut Tx<'_>,
+    incident: &str,
+    by: &str,
+    time: EventTime,
+    act: Act,
+    seen: Option<u64>,
+) -> Result<Done, ActError> {
+    let number = next_number(tx).await?;
+    let row = sqlx::query("SELECT status, body FROM incidents WHERE id = $1")
+        .bind(incident)
+        .fetch_optional(&mut **tx)
+        .await?
+        .ok_or(ActError::Unknown)?;
+    let found: Incident = serde_json::from_str(row.try_get("body")?).map_err(StoreError::from)?;
+    if let Some(by) = found.merged_into.filter(|_| found.status == Status::Merged) {
+        return Err(ActError::Merged(by));
+    }
+    let mut acts = acts_of(tx, incident).await?;
+    let case = Case::of(incident, &acts);
+    if seen.is_some_and(|seen| seen != case.revision) {
+        return Err(ActError::Stale { case: Box::new(case) });
+    }
+    if let Err(refusal) = case.admits(&act, &acts) {
+        return Err(ActError::Refused { refusal, case: Box::new(case) });
+    }
+    if acts.len() >= ACTS_MAX {
+        return Err(ActError::Full);
+    }
+    refers(tx, incident, &act).await?;
+    let recorded = Recorded {
+        number,
+        incident: Some(incident.to_owned()),
+        origin: Some(incident.to_owned()),
+        time,
+        by: by.to_owned(),
+        act,
+    };
+    put_act(tx, &recorded).await?;
+    acts.push(recorded.clone());
+    let case = put_case(tx, incident, &acts).await?;
+    Ok(Done { act: recorded, case })
 }
 
 fn narrow(query: &mut Sql, kinds: &[&str]) {

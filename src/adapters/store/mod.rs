@@ -35,7 +35,7 @@ pub use forget::FORGET_PART;
 pub use held::{HeldBack, OldNews};
 pub use hours::{CategoryHour, HourReads, ReadsTold};
 pub use load::{DayLoad, ToDo};
-pub use notices::{NoticeCount, NoticeState, StoredNotice};
+pub use notices::{Leaves, NoticeCount, NoticeState, StoredNotice};
 pub use office::Office;
 pub use query::{FindingFilter, IncidentFilter, IncidentSort, Page};
 pub use regroup::{REQUESTS, Whole};

@@ -82,6 +82,16 @@ pub struct NoticeCount {
     pub oldest_ms: i64,
 }
 
+/// What stands, once a sink has a notice, as the last it was told of the incident.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leaves {
+    Itself,
+    /// It need not remember the incident.
+    Nothing,
+    /// What stood before: the notice does not say how the incident is.
+    Beside,
+}
+
 /// How long a notice waits for an earlier one of its incident that its sink does not take.
 const IN_ORDER_MS: i64 = 900_000;
 
@@ -240,21 +250,22 @@ impl Store {
     }
 
     /// The sink has it, at `now_ms`, which the incident's timeline says in the words of `what`; it
-    /// stands as what the sink was told last, unless that ends the incident. What failed before is
-    /// due at once, now that the sink takes something.
+    /// stands as what the sink was told last, unless that ends the incident or is beside it. What
+    /// failed before is due at once, now that the sink takes something.
     pub async fn notice_delivered(
         &self,
         notice: &StoredNotice,
-        ends: bool,
+        leaves: Leaves,
         what: &str,
         now_ms: i64,
         office: Office,
     ) -> Result<(), StoreError> {
         let mut tx = self.begin_in(office).await?;
-        match (ends, notice.incident.is_empty()) {
-            (_, true) => {}
-            (true, false) => told::remove(&mut tx, &notice.sink, &notice.incident).await?,
-            (false, false) => told::put(&mut tx, notice, now_ms).await?,
+        match leaves {
+            _ if notice.incident.is_empty() => {}
+            Leaves::Beside => {}
+            Leaves::Nothing => told::remove(&mut tx, &notice.sink, &notice.incident).await?,
+            Leaves::Itself => told::put(&mut tx, notice, now_ms).await?,
         }
         sqlx::query("DELETE FROM notices WHERE sink = $1 AND key = $2")
             .bind(notice.sink.as_str())

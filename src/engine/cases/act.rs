@@ -133,6 +133,12 @@ pub enum Act {
         phase: String,
         due: EventTime,
     },
+    /// By the monitor: a clock has run out, and nobody was told.
+    ClockRanOut {
+        regime: String,
+        phase: String,
+        due: EventTime,
+    },
     AddException {
         id: String,
         exception: Exception,
@@ -233,6 +239,7 @@ impl Act {
             Self::Split { .. } => "split",
             Self::Absorbed { .. } => "absorbed",
             Self::ClockWarned { .. } => "clock_warned",
+            Self::ClockRanOut { .. } => "clock_ran_out",
             Self::AddException { .. } => "add_exception",
             Self::RevokeException { .. } => "revoke_exception",
             Self::ExceptionExpired { .. } => "exception_expired",
@@ -284,6 +291,7 @@ impl Act {
             Self::Split { finding } => text("finding", finding, NAME_MAX),
             Self::Absorbed { .. }
             | Self::ClockWarned { .. }
+            | Self::ClockRanOut { .. }
             | Self::ExceptionExpired { .. }
             | Self::HeldBack { .. }
             | Self::Told { .. } => Err(ActProblem::Monitors(self.name())),
@@ -336,6 +344,10 @@ impl Act {
             Self::ClockWarned { regime, phase, due } => {
                 let (law, step) = (known.name(regime), known.phase_name(regime, phase));
                 format!("warned that the clock of {law}, {step}, runs out at {due}")
+            }
+            Self::ClockRanOut { regime, phase, due } => {
+                let (law, step) = (known.name(regime), known.phase_name(regime, phase));
+                format!("warned that the clock of {law}, {step}, ran out at {due}")
             }
             Self::AddException { id, exception } => {
                 format!("added exception {id} until {}: {}", exception.expires, exception.reason)

@@ -51,8 +51,11 @@ pub struct Case {
     pub links: Vec<Linked>,
     pub aware: Vec<Aware>,
     pub notified: Vec<Notified>,
-    /// Regime and phase of the clocks that were warned of.
+    /// Regime and phase of the clocks that were warned of, or have run out.
     pub warned: Vec<(String, String)>,
+    /// Of those, the ones that have run out.
+    #[serde(default)]
+    pub ran_out: Vec<(String, String)>,
 }
 
 /// Why an act is impossible as the case stands.
@@ -109,6 +112,7 @@ fn strand(act: &Act) -> Result<Strand, &'static str> {
         Act::Split { .. } => Err("absorb the incident it made"),
         Act::Absorbed { .. }
         | Act::ClockWarned { .. }
+        | Act::ClockRanOut { .. }
         | Act::ExceptionExpired { .. }
         | Act::HeldBack { .. }
         | Act::Told { .. } => Err("the monitor did it"),
@@ -211,6 +215,9 @@ impl Case {
             Act::ClockWarned { regime, phase, .. } if self.was_warned(regime, phase) => {
                 Err(Refusal::Warned)
             }
+            Act::ClockRanOut { regime, phase, .. } if self.has_run_out(regime, phase) => {
+                Err(Refusal::Warned)
+            }
             _ => Ok(()),
         }
     }
@@ -221,6 +228,10 @@ impl Case {
 
     pub fn was_warned(&self, regime: &str, phase: &str) -> bool {
         self.warned.iter().any(|(of, which)| of == regime && which == phase)
+    }
+
+    pub fn has_run_out(&self, regime: &str, phase: &str) -> bool {
+        self.ran_out.iter().any(|(of, which)| of == regime && which == phase)
     }
 
     fn take(&mut self, recorded: &Recorded) {
@@ -255,6 +266,12 @@ impl Case {
             }),
             Act::ClockWarned { regime, phase, .. } => {
                 self.warned.push((regime.clone(), phase.clone()));
+            }
+            Act::ClockRanOut { regime, phase, .. } => {
+                if !self.was_warned(regime, phase) {
+                    self.warned.push((regime.clone(), phase.clone()));
+                }
+                self.ran_out.push((regime.clone(), phase.clone()));
             }
             _ => {}
         }

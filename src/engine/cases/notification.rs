@@ -174,14 +174,15 @@ fn awareness(regime: &Regime, case: &Case) -> NotificationItem {
 }
 
 fn numbers(incident: &Incident) -> NotificationItem {
-    let people = match incident.subjects_error {
+    let people = |subjects: u64, error: f64, about: &str| match error {
         error if error > 0.0 => {
-            let about = grouped(incident.subjects);
-            format!("About {about} people and consignments (± {:.1}%)", error * 100.0)
+            let subjects = grouped(subjects);
+            format!("{about} {subjects} people and consignments (± {:.1}%)", error * 100.0)
         }
-        _ => counted(incident.subjects, "person or consignment", "people and consignments"),
+        _ => counted(subjects, "person or consignment", "people and consignments"),
     };
-    let mut lines = vec![people, counted(incident.records, "record", "records")];
+    let all = people(incident.subjects, incident.subjects_error, "About");
+    let mut lines = vec![all, counted(incident.records, "record", "records")];
     lines.extend(incident.datasets.iter().map(|d| {
         format!(
             "{}: {} (tier T{}), {} of {}",
@@ -189,7 +190,7 @@ fn numbers(incident: &Incident) -> NotificationItem {
             d.category,
             d.tier,
             counted(d.records, "record", "records"),
-            counted(d.subjects, "person or consignment", "people and consignments")
+            people(d.subjects, d.subjects_error, "about")
         )
     }));
     let gaps = [

@@ -37,6 +37,7 @@ pub fn severity_entry(
     let terms: Vec<String> = incident
         .score_terms
         .iter()
+        .filter(|t| t.points > 0.0)
         .map(|t| format!("{} {:.0} ({})", t.term, t.points, t.why))
         .collect();
     let after = incident.severity;

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hashbrown::HashMap;
 
+use super::reached::{Stage, stage};
 use super::risk::{self, Best};
 use super::scope::Scope;
 use super::title::title;
 use super::{Chains, CorrelateConfig, FactorReads, Involved};
 use crate::engine::model::{
-    Entry, EntryKind, EventTime, Finding, Incident, IncidentId, Key, KeyKind, Severity, Source,
-    Status,
+    Entry, EntryKind, EventTime, Finding, Incident, IncidentId, Key, KeyKind, ScoreTerm, Severity,
+    Source, Status,
 };
 
 /// Finding ids, actors and sources an incident lists; the rest are in the findings themselves.
@@ -25,6 +26,8 @@ pub struct Group {
     pub scope: Scope,
     /// Best finding by detector.
     best: BTreeMap<String, Best>,
+    /// The farthest that a finding of at least low speaks of.
+    stage: Option<Stage>,
     strongest: Option<Finding>,
     findings_total: u64,
     actors: BTreeSet<String>,
@@ -95,6 +98,7 @@ impl Group {
             heard: EventTime::MIN,
             scope: Scope::new(config.subjects_exact_max),
             best: BTreeMap::new(),
+            stage: None,
             strongest: None,
             findings_total: 0,
             actors: BTreeSet::new(),
@@ -173,6 +177,7 @@ impl Group {
             self.found_on.insert((dataset.clone(), category.clone()));
         }
         self.note_best(finding.detector.to_string(), Best::of(finding));
+        self.stage = self.stage.max(stage(std::slice::from_ref(finding)));
         if self.removals.len() < LISTED_MAX {
             self.removals.extend(FactorReads::removal(finding));
         }
@@ -227,6 +232,7 @@ impl Group {
         if stronger {
             self.strongest = other.strongest;
         }
+        self.stage = self.stage.max(other.stage);
         self.findings_total += other.findings_total;
         self.actors.extend(other.actors);
         self.sources.extend(other.sources);
@@ -257,7 +263,7 @@ impl Group {
     /// Brings score, severity, scope and words up to date as of `time`; the severity before.
     pub fn settle(&mut self, time: EventTime) -> Severity {
         let before = self.incident.severity;
-        let (score, severity, terms) = risk::score(&self.best, self.last_finding, &self.scope);
+        let (score, severity, terms) = self.score();
         let incident = &mut self.incident;
         incident.updated = incident.updated.max(time);
         incident.score = score;
@@ -286,6 +292,10 @@ impl Group {
         before
     }
 
+    fn score(&self) -> (u8, Severity, Vec<ScoreTerm>) {
+        risk::score(&self.best, self.last_finding, &self.scope, self.stage)
+    }
+
     /// Goes on from how the incident was stored, once its findings and evidence are taken.
     pub fn resume(&mut self, incident: Incident) {
         self.incident = incident;
@@ -294,7 +304,7 @@ impl Group {
     /// Brings the scope's numbers up to date, and the score's terms with them. A severity that
     /// would change waits for [`Group::settle`], which says when it did.
     pub fn refresh(&mut self) {
-        let (score, severity, terms) = risk::score(&self.best, self.last_finding, &self.scope);
+        let (score, severity, terms) = self.score();
         if severity == self.incident.severity {
             self.incident.score = score;
             self.incident.score_terms = terms;

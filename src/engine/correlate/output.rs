@@ -1,5 +1,7 @@
 //! What the correlator says.
 
+use std::collections::BTreeSet;
+
 use crate::engine::model::{Entry, EventTime, Finding, Incident, IncidentId, Severity};
 use crate::engine::shard::Watch;
 
@@ -60,6 +62,20 @@ pub struct Involved {
     pub detectors: Vec<String>,
     pub datasets: Vec<String>,
     pub categories: Vec<String>,
+}
+
+impl Involved {
+    /// Of findings read back.
+    pub fn of(findings: &[Finding]) -> Self {
+        let names = |of: fn(&Finding) -> Option<String>| -> Vec<String> {
+            findings.iter().filter_map(of).collect::<BTreeSet<String>>().into_iter().collect()
+        };
+        Self {
+            detectors: names(|finding| Some(finding.detector.to_string())),
+            datasets: names(|finding| finding.dataset.clone()),
+            categories: names(|finding| finding.category.clone()),
+        }
+    }
 }
 
 /// A change that pages somebody.

@@ -1,7 +1,7 @@
 //! How far it got: the stage that was reached, and whether what was read has left the network.
 //!
-//! Worked out from the findings and the scope whenever somebody asks; nothing of it is kept, and
-//! none of it moves the score.
+//! Worked out from the findings and the scope whenever somebody asks. The stage is a term of the
+//! score; whether it has left is kept nowhere and moves nothing.
 
 use serde::Serialize;
 
@@ -22,6 +22,17 @@ pub enum Stage {
     Collection,
     Staging,
     Exfiltration,
+}
+
+impl Stage {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Reconnaissance => "reconnaissance",
+            Self::Collection => "collection",
+            Self::Staging => "staging",
+            Self::Exfiltration => "exfiltration",
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]

@@ -91,6 +91,7 @@ impl Scope {
                 tier: d.tier,
                 records: d.records,
                 subjects: d.subjects.count(),
+                subjects_error: d.subjects.error(),
             })
             .collect();
         all.sort_by_key(|d| std::cmp::Reverse((d.tier, d.records)));
@@ -128,7 +129,8 @@ fn discloses(action: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::model::Source;
+    use crate::engine::correlate::sketch::RELATIVE_ERROR;
+    use crate::engine::model::{Source, SubjectToken};
 
     #[test]
     fn only_flows_that_leave_count_as_left() {
@@ -145,5 +147,27 @@ mod tests {
             });
         }
         assert_eq!((scope.bytes_out, scope.bytes, scope.records), (7, 0, 0));
+    }
+
+    #[test]
+    fn each_dataset_says_by_how_much_its_own_number_may_be_off() {
+        let mut scope = Scope::new(10);
+        let mut read = |dataset: &str, people: std::ops::Range<u64>| {
+            let token = |n: u64| SubjectToken((u128::from(n) << 40).to_le_bytes());
+            scope.take(&Entry {
+                kind: EntryKind::Access,
+                action: "read".into(),
+                outcome: "allowed".into(),
+                dataset: Some(dataset.into()),
+                tier: 2,
+                tokens: people.map(token).collect(),
+                ..Entry::at(Source::Monitor { monitor: "test".into() })
+            });
+        };
+        read("few", 0..10);
+        read("many", 0..11);
+        let errors: Vec<(String, f64)> =
+            scope.datasets().into_iter().map(|d| (d.dataset, d.subjects_error)).collect();
+        assert_eq!(errors, [("few".to_owned(), 0.0), ("many".to_owned(), RELATIVE_ERROR)]);
     }
 }

@@ -8,7 +8,7 @@ use super::{EventTime, FindingId, Severity};
 pub type IncidentId = String;
 
 /// How much of one dataset an incident touched.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DatasetScope {
     pub dataset: String,
     pub category: String,
@@ -17,6 +17,9 @@ pub struct DatasetScope {
     pub records: u64,
     /// Distinct subjects.
     pub subjects: u64,
+    /// Relative standard error of `subjects`, 0 while it is exact.
+    #[serde(default)]
+    pub subjects_error: f64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

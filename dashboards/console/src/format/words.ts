@@ -64,6 +64,7 @@ export const actWord: Record<ActKind, string> = {
   split: 'Split',
   absorbed: 'Acts taken over',
   clock_warned: 'Clock runs out',
+  clock_ran_out: 'Clock has run out',
   add_exception: 'Exception',
   revoke_exception: 'Exception revoked',
   exception_expired: 'Exception expired',

@@ -42,6 +42,7 @@ export interface Case {
   aware: Aware[];
   notified: Notified[];
   warned: [string, string][];
+  ran_out: [string, string][];
 }
 
 /** The acts the console sends. */
@@ -78,6 +79,7 @@ export const ACT_KINDS = [
   'split',
   'absorbed',
   'clock_warned',
+  'clock_ran_out',
   'add_exception',
   'revoke_exception',
   'exception_expired',

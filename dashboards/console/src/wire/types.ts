@@ -48,6 +48,8 @@ export interface DatasetScope {
   tier: number;
   records: number;
   subjects: number;
+  /** Relative standard error of `subjects`, 0 while it is exact. */
+  subjects_error: number;
 }
 
 export interface ScoreTerm {

@@ -154,6 +154,7 @@ pub fn incident(n: u32, status: Status, severity: Severity, actor: &str) -> Inci
             tier: 3,
             records: 10,
             subjects: 4,
+            subjects_error: 0.0,
         }],
         subjects: 4,
         subjects_error: 0.0,

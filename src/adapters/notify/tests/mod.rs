@@ -1,5 +1,6 @@
 //! What sinks are sent, against receivers in this process.
 
+mod clocks;
 mod email;
 mod messages;
 mod queue;

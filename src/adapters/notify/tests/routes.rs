@@ -104,7 +104,7 @@ fn a_route_takes_what_touches_it() {
 }
 
 /// Nothing was counted yet.
-fn just_opened() -> Incident {
+pub(super) fn just_opened() -> Incident {
     let time = EventTime::from_millis(NOW).unwrap();
     Incident {
         id: "4f3c".into(),

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::Lines;
-use super::facts::facts;
+use super::facts::{facts, subjects};
 use crate::engine::model::Incident;
 use crate::engine::timeline::escaped;
 
@@ -61,7 +61,7 @@ pub fn write(incident: &Incident, lines: Lines<'_>, to: &mut dyn Write) -> io::R
             escaped(&d.category),
             d.tier,
             d.records,
-            d.subjects
+            subjects(d.subjects, d.subjects_error)
         )?;
     }
     to.write_all(b"</tbody></table>\n<h2>Score</h2>\n<ul>\n")?;

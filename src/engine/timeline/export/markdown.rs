@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::Lines;
-use super::facts::facts;
+use super::facts::{facts, subjects};
 use crate::engine::model::Incident;
 use crate::engine::timeline::visible;
 
@@ -20,7 +20,8 @@ pub fn write(incident: &Incident, lines: Lines<'_>, to: &mut dyn Write) -> io::R
     )?;
     for d in &incident.datasets {
         let (dataset, category) = (plain(&d.dataset), plain(&d.category));
-        writeln!(to, "| {dataset} | {category} | T{} | {} | {} |", d.tier, d.records, d.subjects)?;
+        let people = subjects(d.subjects, d.subjects_error);
+        writeln!(to, "| {dataset} | {category} | T{} | {} | {people} |", d.tier, d.records)?;
     }
     writeln!(to, "\n## Score\n")?;
     for term in &incident.score_terms {
