@@ -18,6 +18,8 @@ use crate::engine::model::{EventTime, IdHasher};
 const MAGIC: &[u8] = b"tidewaiter learned\n";
 /// Version of what follows the magic. State is of [`STATE_VERSION`] besides.
 const FORM: u8 = 1;
+/// Versions of state in which what is learned has the form of today.
+const STATES_READ: [u8; 2] = [8, STATE_VERSION];
 /// What was learned of somebody who appears so long after it says nothing any more.
 const STALE_MS: i64 = 60 * 86_400_000;
 const MINUTE_MS: i64 = 60_000;
@@ -123,7 +125,7 @@ impl Learned {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, LearnedError> {
         let rest = bytes.strip_prefix(MAGIC).ok_or(LearnedError::NotLearned)?;
         let [form, state, content @ ..] = rest else { return Err(LearnedError::NotLearned) };
-        if *form != FORM || *state != STATE_VERSION {
+        if *form != FORM || !STATES_READ.contains(state) {
             return Err(LearnedError::Version { form: *form, state: *state });
         }
         let read: Form = postcard::from_bytes(content).map_err(LearnedError::Read)?;

@@ -13,10 +13,11 @@ use super::super::{
 use super::{
     books::Note,
     definition::{Correlation, Kind, Link},
-    group::{GroupState, Moment},
+    group::{GroupState, Moment, Told},
+    held::{Held, Noting, Turn},
 };
 use crate::engine::detect::state::Table;
-use crate::engine::model::EventTime;
+use crate::engine::model::{EventTime, Finding};
 
 /// Firings of one event that chains go on from. What rests on one rule is bounded at load: only an
 /// event that very many rules match comes near.
@@ -37,9 +38,11 @@ pub struct Firing {
     pub at: EventTime,
     pub window_start: EventTime,
     pub value: f64,
-    /// Group-by fields, and what they hold; `None` where the events do not have the field.
-    pub group: SmallVec<[(Box<str>, Option<String>); 2]>,
+    pub group: Group,
 }
+
+/// Group-by fields, and what they hold; `None` where the events do not have the field.
+pub type Group = SmallVec<[(Box<str>, Option<String>); 2]>;
 
 /// Where the groups are, and what time it is for them.
 pub struct Groups<'g> {
@@ -51,6 +54,35 @@ pub struct Groups<'g> {
     pub lateness_ms: u32,
     /// Keeps whoever chooses values from choosing their hashes.
     pub seed: u64,
+    /// Where events wait whose turn to count has not come. Without it all count as they come:
+    /// for whoever brings them in order.
+    pub held: Option<&'g mut Held>,
+}
+
+/// Speaks for the event in hand where what it says has to wait.
+pub trait Spokesman {
+    /// Puts events of one instant in order, whichever comes first.
+    fn hash(&self) -> u64;
+    /// What to tell, as far as it is known, should `firing` come of it.
+    fn finding(&self, firing: &Firing) -> Option<Finding>;
+}
+
+/// Nothing is known of the event.
+impl Spokesman for () {
+    fn hash(&self) -> u64 {
+        0
+    }
+
+    fn finding(&self, _: &Firing) -> Option<Finding> {
+        None
+    }
+}
+
+/// A firing that had to wait, with what its event left to be told.
+#[derive(Debug)]
+pub struct Released {
+    pub firing: Firing,
+    pub about: Option<Box<Finding>>,
 }
 
 impl Groups<'_> {
@@ -69,6 +101,10 @@ pub struct GroupScratch {
     text: String,
     notes: Vec<Note>,
     ends: Vec<u32>,
+    /// By correlation: how often its condition was held against its books.
+    evaluated: Vec<u32>,
+    /// Firings whose end is an earlier one now.
+    moved: Vec<Firing>,
     /// Of the event in hand: the group last looked up, by its number, and its place in the table.
     last: Option<(u32, usize)>,
     meter: Meter,
@@ -84,14 +120,33 @@ impl GroupScratch {
     pub fn take_spent(&mut self, of: impl FnMut(usize, u64)) {
         self.meter.take(of);
     }
+
+    /// By correlation: events that its condition was held against since this was last asked.
+    pub fn take_evaluated(&mut self, mut of: impl FnMut(usize, u32)) {
+        for (place, times) in self.evaluated.iter_mut().enumerate().filter(|(_, n)| **n > 0) {
+            of(place, std::mem::take(times));
+        }
+    }
+
+    fn count(&mut self, correlation: u32) {
+        let place = correlation as usize;
+        if self.evaluated.len() <= place {
+            self.evaluated.resize(place + 1, 0);
+        }
+        if let Some(times) = self.evaluated.get_mut(place) {
+            *times = times.saturating_add(1);
+        }
+    }
 }
 
 impl RuleSet {
-    /// Tells the correlations which rules `matched`; appends what fires, chains included.
+    /// Tells the correlations which rules `matched`; appends what fires, chains included. `event`
+    /// speaks for it where it has to wait.
     pub fn correlate<F: Fields + ?Sized>(
         &self,
         matched: &[RuleIndex],
         fields: &F,
+        event: &dyn Spokesman,
         groups: &mut Groups<'_>,
         scratch: &mut GroupScratch,
         out: &mut Vec<Firing>,
@@ -100,47 +155,72 @@ impl RuleSet {
         if plan.correlations.is_empty() {
             return;
         }
-        let first = out.len();
+        let mut next = out.len();
+        let end = next + FIRINGS_MAX;
         let at = groups.at;
         scratch.last = None;
+        scratch.moved.clear();
         let mut timing = scratch.meter.begin();
         for rule in matched {
             for link in plan.of_rule.get(*rule as usize).into_iter().flatten() {
-                self.note(link, at, fields, groups, scratch, out);
+                self.note(link, at, fields, event, groups, scratch, out);
                 if let Some(timing) = &mut timing {
                     scratch.meter.lap(timing, link.correlation as usize);
                 }
             }
         }
-        let mut next = first;
-        while let Some(firing) = out.get(next).filter(|_| next - first < FIRINGS_MAX) {
-            let links = plan.of_correlation.get(firing.correlation as usize);
-            if links.is_some_and(|links| !links.is_empty()) {
-                let firing = firing.clone();
-                let fields = Grouped { firing: &firing, event: fields };
-                for link in links.into_iter().flatten() {
-                    scratch.last = None;
-                    self.note(link, firing.at, &fields, groups, scratch, out);
-                    if let Some(timing) = &mut timing {
-                        scratch.meter.lap(timing, link.correlation as usize);
-                    }
+        let mut next_moved = 0;
+        loop {
+            let moved = scratch.moved.get(next_moved).filter(|_| next_moved < FIRINGS_MAX).cloned();
+            let is_news = moved.is_none();
+            next_moved += usize::from(!is_news);
+            let Some(firing) = moved.or_else(|| out.get(next).filter(|_| next < end).cloned())
+            else {
+                break;
+            };
+            next += usize::from(is_news);
+            let fields = Grouped { firing: &firing, event: fields };
+            for link in self.chained(&firing, is_news) {
+                scratch.last = None;
+                self.note(link, firing.at, &fields, event, groups, scratch, out);
+                if let Some(timing) = &mut timing {
+                    scratch.meter.lap(timing, link.correlation as usize);
                 }
             }
-            next += 1;
         }
     }
 
+    /// What `firing` says to others. One whose end is an earlier one now counts for the order of
+    /// things, and not a second time.
+    fn chained(&self, firing: &Firing, is_news: bool) -> impl Iterator<Item = &Link> {
+        let plan = self.plan();
+        let links = plan.of_correlation.get(firing.correlation as usize);
+        links.into_iter().flatten().filter(move |link| {
+            let correlation = plan.correlations.get(link.correlation as usize);
+            is_news || correlation.is_some_and(|correlation| correlation.kind.is_temporal())
+        })
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "what there is to say of one event")]
     fn note<F: Fields + ?Sized>(
         &self,
         link: &Link,
         at: EventTime,
         fields: &F,
+        event: &dyn Spokesman,
         groups: &mut Groups<'_>,
         scratch: &mut GroupScratch,
         out: &mut Vec<Firing>,
     ) {
         let plan = self.plan();
         let Some(correlation) = plan.correlations.get(link.correlation as usize) else { return };
+        if correlation.can_be_undone && groups.held.is_some() {
+            let noting = self.noting(link, at, fields, event, groups.seed, scratch);
+            if let (Some(noting), Some(held)) = (noting, &mut groups.held) {
+                held.push(Turn::new(at, event.hash()), noting);
+            }
+            return;
+        }
         read_notes(correlation, link, fields, groups.seed, scratch);
         if scratch.notes.is_empty() {
             return;
@@ -154,27 +234,135 @@ impl RuleSet {
                 place
             }
         };
-        let Some(state) = groups.table.at(place) else { return };
+        let notes = std::mem::take(&mut scratch.notes);
+        let told = self.note_at(place, link.correlation, at, &notes, groups, scratch);
+        scratch.notes = notes;
+        for telling in told {
+            let group = group_of(&correlation.group_by, link, fields, scratch);
+            let firing = correlation.firing(link.correlation, telling.end, telling.value, group);
+            let to = if telling.is_news { &mut *out } else { &mut scratch.moved };
+            to.push(firing);
+        }
+    }
+
+    /// Notes in the group at `place` of the table.
+    fn note_at(
+        &self,
+        place: usize,
+        index: u32,
+        at: EventTime,
+        notes: &[Note],
+        groups: &mut Groups<'_>,
+        scratch: &mut GroupScratch,
+    ) -> Told {
+        let correlation = self.plan().correlations.get(index as usize);
+        let (Some(correlation), Some(state)) = (correlation, groups.table.at(place)) else {
+            return Told::new();
+        };
+        scratch.count(index);
         let mark = groups.watermark.map_or(at, |mark| mark.min(at));
         let is_sure = groups.watermark.is_some();
         let moment = Moment { at, mark, is_sure, lateness_ms: groups.lateness_ms };
         let is_known = |fingerprint: u64| self.knows(fingerprint);
-        let told = state.note(correlation, moment, &scratch.notes, is_known, &mut scratch.ends);
-        for (end, value) in told {
-            let names = correlation.group_by.iter().cloned();
-            let values = link.group_by.iter().map(|field| {
-                text(&fields.value(field), &mut scratch.number, &mut scratch.text)
-                    .then(|| scratch.text.clone())
-            });
-            out.push(Firing {
-                correlation: link.correlation,
-                at: end,
-                window_start: end.minus_ms(i64::from(correlation.timespan_ms)),
-                value,
-                group: names.zip(values).collect(),
-            });
+        state.note(correlation, moment, notes, is_known, &mut scratch.ends)
+    }
+
+    /// What an event says to a correlation, and what a firing of that would say to others, for
+    /// when the event itself is no longer at hand.
+    fn noting<F: Fields + ?Sized>(
+        &self,
+        link: &Link,
+        at: EventTime,
+        fields: &F,
+        event: &dyn Spokesman,
+        seed: u64,
+        scratch: &mut GroupScratch,
+    ) -> Option<Noting> {
+        let correlation = self.plan().correlations.get(link.correlation as usize)?;
+        read_notes(correlation, link, fields, seed, scratch);
+        if scratch.notes.is_empty() {
+            return None;
+        }
+        write_key(correlation, link, fields, scratch);
+        let (key, notes) = (scratch.key.as_str().into(), scratch.notes.clone());
+        let group = group_of(&correlation.group_by, link, fields, scratch);
+        let firing = correlation.firing(link.correlation, at, 0.0, group);
+        // Their number and depth are bounded as the rules are loaded.
+        let fields: &dyn Fields = &Grouped { firing: &firing, event: fields };
+        let then = self
+            .chained(&firing, true)
+            .filter_map(|link| self.noting(link, at, fields, event, seed, scratch));
+        Some(Noting {
+            correlation: correlation.fingerprint,
+            key,
+            notes,
+            then: then.collect(),
+            about: event.finding(&firing).map(Box::new),
+            group: firing.group.into_iter().map(|(_, value)| value).collect(),
+        })
+    }
+
+    /// Counts what has waited and whose turn has come: that of instants before `until`, or of all.
+    /// Appends what fires, chains included.
+    pub fn release(
+        &self,
+        until: Option<EventTime>,
+        groups: &mut Groups<'_>,
+        scratch: &mut GroupScratch,
+        out: &mut Vec<Released>,
+    ) {
+        while let Some((at, noting)) = groups.held.as_mut().and_then(|held| held.pop(until)) {
+            self.take_turn(at, noting, groups, scratch, out);
         }
     }
+
+    fn take_turn(
+        &self,
+        at: EventTime,
+        noting: Noting,
+        groups: &mut Groups<'_>,
+        scratch: &mut GroupScratch,
+        out: &mut Vec<Released>,
+    ) {
+        let mut correlations = self.plan().correlations.iter().zip(0..);
+        let found = correlations.find(|(correlation, _)| correlation.is(noting.correlation));
+        // Another set of rules may be in use by now.
+        let Some((correlation, index)) = found else { return };
+        let place = groups.table.place(&noting.key);
+        for telling in self.note_at(place, index, at, &noting.notes, groups, scratch) {
+            let names = correlation.group_by.iter().cloned();
+            let group = names.zip(noting.group.iter().cloned()).collect();
+            let firing = correlation.firing(index, telling.end, telling.value, group);
+            if telling.is_news {
+                out.push(Released { firing, about: noting.about.clone() });
+                for then in &noting.then {
+                    self.take_turn(telling.end, then.clone(), groups, scratch, out);
+                }
+            }
+        }
+    }
+}
+
+impl Correlation {
+    fn firing(&self, correlation: u32, at: EventTime, value: f64, group: Group) -> Firing {
+        let window_start = at.minus_ms(i64::from(self.timespan_ms));
+        Firing { correlation, at, window_start, value, group }
+    }
+}
+
+/// The group that an event is of: names of its fields and what they hold.
+fn group_of<F: Fields + ?Sized>(
+    names: &[Box<str>],
+    link: &Link,
+    fields: &F,
+    scratch: &mut GroupScratch,
+) -> Group {
+    let GroupScratch { number, text: buffer, .. } = scratch;
+    let of = |(name, field): (&Box<str>, &Field)| {
+        let found = text(&fields.value(field), number, buffer);
+        (name.clone(), found.then(|| buffer.clone()))
+    };
+    names.iter().zip(&link.group_by).map(of).collect()
 }
 
 /// The event behind a firing, with the firing's group before its own fields.
