@@ -3,6 +3,8 @@
 //! A record's key says what it is; its value begins with the version of its form. Saved records
 //! of a key replace one another, so a compacted topic holds the whole state.
 
+use std::cell::RefCell;
+
 use hashbrown::HashMap;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -14,7 +16,7 @@ use super::pulse::Pulse;
 use super::sharers::SharersPart;
 use crate::engine::detect::baseline::{PartKey, PartSink, Parts, Peers};
 use crate::engine::detect::rules::{GroupState, Noting, Turn};
-use crate::engine::detect::state::{ActorState, SourceState, TableMark};
+use crate::engine::detect::state::{ActorState, Evictable, Saving, SourceState, Table, TableMark};
 
 /// Version of the form of every value. Raise it with any change to what is saved, and read or
 /// migrate the one before.
@@ -223,6 +225,19 @@ impl PartSink for Writer<'_> {
     fn withdraw(&mut self, part: PartKey) {
         self.records.withdraw(Kept::Peers, &part.to_bytes());
     }
+}
+
+pub(super) fn save_table<S: Evictable + Serialize>(
+    table: &mut Table<S>,
+    kept: Kept,
+    to: &mut Writer<'_>,
+) -> Saving {
+    // Two closures, one sink.
+    let to = RefCell::new(to);
+    table.save(
+        |name| to.borrow_mut().withdraw_entity(kept, name),
+        |name, slot, state| to.borrow_mut().entity(kept, name, slot, state),
+    )
 }
 
 /// The shard's own numbers.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::duplicates::IdsSaving;
 use super::first_reads::FirstReads;
 use super::pulse::Pulse;
-use super::saved::{Kept, ShardMark, Writer};
+use super::saved::{Kept, ShardMark, Writer, save_table};
 use super::sharers::{Sharers, SharersSaving};
 use super::turns::save_held;
 use super::{
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::engine::detect::baseline::{Known, Lookups, Peers, PeersSaving, WindowP};
 use crate::engine::detect::rules::{GroupState, Groups, Held, HeldSaving, Ticks};
-use crate::engine::detect::state::{ActorState, Evictable, Saving, SourceState, Table, cut};
+use crate::engine::detect::state::{ActorState, Saving, SourceState, Table, cut};
 use crate::engine::detect::{Exceptions, Judged, Mode, RuleBooks, RuleCounts, RuleScratch, Stream};
 use crate::engine::enrich::Facts;
 use crate::engine::model::{EventTime, Finding, Key, KeyKind, Outcome, Problems};
@@ -454,19 +454,6 @@ pub struct ShardSaving {
     peers: PeersSaving,
     sharers: SharersSaving,
     held: HeldSaving,
-}
-
-fn save_table<S: Evictable + Serialize>(
-    table: &mut Table<S>,
-    kept: Kept,
-    to: &mut Writer<'_>,
-) -> Saving {
-    // Two closures, one sink.
-    let to = std::cell::RefCell::new(to);
-    table.save(
-        |name| to.borrow_mut().withdraw_entity(kept, name),
-        |name, slot, state| to.borrow_mut().entity(kept, name, slot, state),
-    )
 }
 
 fn send(recorder: &Recorder, streams: &[Stream], key: Key, entries: &[u64], out: &mut Output) {

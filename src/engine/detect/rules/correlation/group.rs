@@ -35,9 +35,18 @@ struct Slot {
     correlation: u64,
     /// Times in the books are milliseconds from here.
     base: i64,
-    /// Ends of the windows told, the first to end first.
-    told: Box<[u32]>,
+    /// The first to end first.
+    told: Box<[Done]>,
     books: Books,
+}
+
+/// A window that was told.
+#[derive(Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
+struct Done {
+    /// Where it ends, as far as is known: late events may have moved it to an earlier instant.
+    end: u32,
+    /// Where it ended when it was told.
+    told: u32,
 }
 
 /// What an event brings about, the first window to end first.
@@ -167,21 +176,22 @@ impl Slot {
 
     /// Goes through the windows that end at `at`, where something was noted, or later, as they
     /// would have been told had it come in its turn: each that holds and ends a timespan or more
-    /// after the one told before it. What was told already stands for the one nearest to it.
+    /// after the one told before it. What was told already stands for as many of them.
     fn settle(&mut self, plan: &Correlation, at: u32, ends: &[u32], to: &mut Told) {
         let window = plan.timespan_ms;
-        let is_near = |end: u32, told: u32| told.abs_diff(end) < window;
-        if ends.len() == 1 && self.told.iter().rev().any(|told| is_near(at, *told)) {
+        let is_near = |end: u32, other: u32| other.abs_diff(end) < window;
+        if ends.len() == 1 && self.told.iter().rev().any(|done| is_near(at, done.end)) {
             return;
         }
-        let place = self.told.partition_point(|told| *told < at);
-        let (before, after) = self.told.split_at(place);
-        let mut last = before.last().copied();
-        let mut open: SmallVec<[u32; 4]> = after.into();
-        let mut settled: SmallVec<[u32; 4]> = SmallVec::new();
+        let (before, after) = self.told.split_at(self.told.partition_point(|done| done.end < at));
+        let mut last = before.last().map(|done| done.end);
+        let mut due: SmallVec<[(u32, f64); 4]> = SmallVec::new();
+        let mut same = after.len();
         for &end in ends {
             // No other window than these holds what was noted.
-            if to.is_empty() && end > at.saturating_add(window) {
+            let is_as_it_was = due.iter().zip(after).all(|((end, _), done)| *end == done.end);
+            if end > at.saturating_add(window) && is_as_it_was && due.len() <= after.len() {
+                same = due.len();
                 break;
             }
             if last.is_some_and(|last| is_near(end, last)) {
@@ -189,31 +199,38 @@ impl Slot {
             }
             let from = end.saturating_sub(window);
             let Some(value) = self.books.judge(plan, from, end) else { continue };
-            last = Some(end);
-            settled.push(end);
-            let was = open.iter().position(|told| is_near(end, *told));
-            let was = was.map(|place| open.remove(place));
-            if was == Some(end) {
-                if end > at {
-                    break;
-                }
-                continue;
+            // From a window on that is told now as then, all is as it was.
+            if let Some(place) = after.iter().position(|done| done.end == end).filter(|_| end > at)
+            {
+                same = place;
+                break;
             }
-            let end = EventTime::default().plus_ms(self.base + i64::from(end));
-            to.push(Telling { end, value, is_news: was.is_none() });
+            last = Some(end);
+            due.push((end, value));
         }
-        if to.is_empty() {
-            return;
+        let (open, rest) = after.split_at(same);
+        let mut open = open.to_vec();
+        let mut told: Vec<Done> = rest.to_vec();
+        for (end, value) in due.into_iter().rev() {
+            let was = open.pop_if(|done| done.told >= end || is_near(end, done.told));
+            told.push(Done { end, told: was.map_or(end, |was| was.told) });
+            if was.is_none_or(|was| was.end != end) {
+                let end = EventTime::default().plus_ms(self.base + i64::from(end));
+                to.push(Telling { end, value, is_news: was.is_none() });
+            }
         }
-        let mut told: Vec<u32> = before.iter().copied().chain(settled).chain(open).collect();
-        told.sort_unstable();
-        self.told = told.into();
+        if !to.is_empty() {
+            to.reverse();
+            told.extend(before.iter().chain(&open));
+            told.sort_unstable_by_key(|done| (done.end, done.told));
+            self.told = told.into();
+        }
     }
 
     /// Forgets windows that ended before `horizon`, which no late event reaches.
     fn forget_told(&mut self, horizon: u32) {
         let over = self.told.len().saturating_sub(TOLD_MAX);
-        let gone = self.told.partition_point(|told| *told < horizon).max(over);
+        let gone = self.told.partition_point(|done| done.end < horizon).max(over);
         if gone > 0 {
             self.told = self.told[gone..].into();
         }
@@ -233,7 +250,8 @@ impl Slot {
         let by = self.base.saturating_sub(base);
         self.base = base;
         self.books.shift(by);
-        let moved = |told: &u32| u32::try_from(i64::from(*told).saturating_add(by)).ok();
+        let moved = |at: u32| u32::try_from(i64::from(at).saturating_add(by)).ok();
+        let moved = |done: &Done| Some(Done { end: moved(done.end)?, told: moved(done.told)? });
         self.told = self.told.iter().filter_map(moved).collect();
     }
 }
@@ -259,7 +277,8 @@ impl From<GroupOfEight> for GroupState {
     fn from(GroupOfEight { needed_until, risk, slots }: GroupOfEight) -> Self {
         let slots = slots.into_iter().map(|slot| {
             let SlotOfEight { correlation, base, told, books } = slot;
-            let told = told.into_iter().rev().filter(|told| *told != NEVER).collect();
+            let told = told.into_iter().rev().filter(|told| *told != NEVER);
+            let told = told.map(|told| Done { end: told, told }).collect();
             Slot { correlation, base, told, books }
         });
         Self { needed_until, risk, slots: slots.collect() }

@@ -156,3 +156,72 @@ mod as_json {
         serde_json::from_str(&String::deserialize(from)?).map_err(de::Error::custom)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn noting(correlation: u64) -> Noting {
+        let (key, group, notes) = ("k".into(), Vec::new(), Vec::new());
+        Noting { correlation, key, group, notes, about: None, then: Vec::new() }
+    }
+
+    fn at(second: i64) -> EventTime {
+        EventTime::default().plus_ms(second * 1_000)
+    }
+
+    /// What comes out until `second`, by the numbers given to [`noting`].
+    fn popped(held: &mut Held, second: Option<i64>) -> Vec<u64> {
+        std::iter::from_fn(|| held.pop(second.map(at))).map(|(_, n)| n.correlation).collect()
+    }
+
+    #[test]
+    fn turns_are_taken_in_the_order_of_time_and_none_too_early() {
+        let mut held = Held::default();
+        for (second, event, number) in [(30, 1, 4), (10, 9, 2), (20, 5, 3), (10, 2, 1), (30, 1, 5)]
+        {
+            held.push(Turn::new(at(second), event), noting(number));
+        }
+        assert_eq!(popped(&mut held, Some(20)), [1, 2]);
+        assert!(popped(&mut held, Some(20)).is_empty());
+        assert_eq!(popped(&mut held, None), [3, 4, 5]);
+        assert_eq!((held.len(), held.early()), (0, 0));
+    }
+
+    #[test]
+    fn where_too_many_wait_the_oldest_go_early_and_are_counted() {
+        let mut held = Held::default();
+        for second in 0..HELD_MAX as i64 + 3 {
+            held.push(Turn::new(at(second), 0), noting(second as u64));
+        }
+        assert_eq!(popped(&mut held, Some(0)), [0, 1, 2]);
+        assert_eq!((held.len(), held.early()), (HELD_MAX, 3));
+    }
+
+    /// What a save writes and withdraws, as seconds.
+    fn saved(held: &mut Held) -> (Vec<i64>, Vec<i64>, HeldSaving) {
+        let (mut gone, mut kept) = (Vec::new(), Vec::new());
+        let second = |turn: &Turn| turn.at.millis() / 1_000;
+        let saving = held.save(|turn| gone.push(second(turn)), |turn, _| kept.push(second(turn)));
+        (kept, gone, saving)
+    }
+
+    #[test]
+    fn a_save_holds_what_has_come_and_gone_and_a_failed_one_is_made_up_for() {
+        let mut held = Held::default();
+        [1, 2].map(|second| held.push(Turn::new(at(second), 0), noting(0)));
+        let (kept, gone, failed) = saved(&mut held);
+        assert_eq!((kept, gone), (vec![1, 2], vec![]));
+        held.save_again(failed);
+        let (kept, ..) = saved(&mut held);
+        assert_eq!(kept, [1, 2]);
+        held.push(Turn::new(at(3), 0), noting(0));
+        popped(&mut held, Some(2));
+        let (kept, gone, failed) = saved(&mut held);
+        assert_eq!((kept, gone), (vec![3], vec![1]));
+        popped(&mut held, None);
+        held.save_again(failed);
+        let (kept, gone, _) = saved(&mut held);
+        assert_eq!((kept, gone.len()), (vec![], 3));
+    }
+}

@@ -85,11 +85,6 @@ fn shuffled(events: &[Happening], delays: &[i64]) -> Vec<Happening> {
     order.into_iter().map(|(_, i)| events[i]).collect()
 }
 
-fn sorted(mut told: Vec<(String, i64, f64)>) -> Vec<(String, i64, f64)> {
-    told.sort_by(|a, b| (a.1, &a.0).cmp(&(b.1, &b.0)));
-    told
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -100,8 +95,8 @@ proptest! {
     ) {
         let late = shuffled(&events, &delays);
         for text in UNDONE {
-            let told = sorted(Engine::new(text).run(&late));
-            let expected = sorted(Engine::new(text).run(&events));
+            let told = Engine::new(text).run(&late);
+            let expected = Engine::new(text).run(&events);
             prop_assert!(close(&told, &expected), "{text}: {told:?} is not {expected:?}");
         }
     }
@@ -125,7 +120,7 @@ proptest! {
                     ends
                 };
                 let (told, expected) = (of(told.clone()), of(Engine::new(text).run(&events)));
-                let near = |(told, expected): (&i64, &i64)| (0..span).contains(&(told - expected));
+                let near = |(told, expected): (&i64, &i64)| (0..2 * span).contains(&(told - expected));
                 prop_assert!(
                     told.len() == expected.len() && told.iter().zip(&expected).all(near),
                     "{text} {who}: {told:?} is not {expected:?} (in order)"

@@ -190,8 +190,13 @@ fn slow_value(kind: Kind, window: &[Happening]) -> Option<f64> {
     })
 }
 
-/// Instants at which the condition holds for the events so far, told once a timespan.
+/// Instants at which the condition holds for the events so far, told once a timespan. What can be
+/// taken back goes by the order of turns.
 fn slow(kind: Kind, holds: impl Fn(f64) -> bool, events: &[Happening]) -> Vec<(String, i64, f64)> {
+    let mut events = events.to_vec();
+    if matches!(kind, Kind::ValueAvg | Kind::ValuePercentile) {
+        events.sort_by_key(|event| (event.second, Content(&event.json()).hash()));
+    }
     let mut told = Vec::new();
     let mut last: BTreeMap<u8, i64> = BTreeMap::new();
     for (i, event) in events.iter().enumerate() {
@@ -260,11 +265,20 @@ fn happenings() -> impl Strategy<Value = Vec<Happening>> {
     })
 }
 
+/// However events had to wait: in the order of time.
+fn sorted(told: &[(String, i64, f64)]) -> Vec<(String, i64, f64)> {
+    let mut told = told.to_vec();
+    told.sort_by(|a, b| (a.1, &a.0).cmp(&(b.1, &b.0)));
+    told
+}
+
+/// Whether they are the same, whenever they were told.
 fn close(a: &[(String, i64, f64)], b: &[(String, i64, f64)]) -> bool {
     let same = |(x, y): (&(String, i64, f64), &(String, i64, f64))| {
         x.0 == y.0 && x.1 == y.1 && (x.2 - y.2).abs() < 1e-9
     };
-    a.len() == b.len() && a.iter().zip(b).all(same)
+    let (a, b) = (sorted(a), sorted(b));
+    a.len() == b.len() && a.iter().zip(&b).all(same)
 }
 
 /// The two windows that hold it end a timespan apart: each is told.
