@@ -159,7 +159,7 @@ fn late_and_twice_is_as_in_order() {
         assert_eq!(found.len(), expected.len(), "{rule}");
         for ((who, end), (expected_who, expected_end)) in found.iter().zip(&expected) {
             let later = end - expected_end;
-            assert!(who == expected_who && (0..60_000).contains(&later), "{rule}: {later} ms");
+            assert!(who == expected_who && later.abs() < 120_000, "{rule}: {later} ms");
         }
     }
 }

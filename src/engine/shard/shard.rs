@@ -1,6 +1,6 @@
 //! The shard itself.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::duplicates::IdsSaving;
 use super::first_reads::FirstReads;

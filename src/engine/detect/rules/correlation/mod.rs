@@ -7,8 +7,8 @@
 //! - A window ends at an event and covers `timespan` before it, both ends included.
 //! - An event counts at its own time. One that comes out of order is put where it belongs, and the
 //!   windows from there on are gone through as if it had come in its turn (`group.rs`): as often as
-//!   in order a group is told of, and once a window. A firing carries a later instant than in order,
-//!   by less than a timespan, where what completed an earlier window came after it was told.
+//!   in order a group is told of, and once a window. A firing may carry another instant than in order,
+//!   within two timespans, where what completed an earlier window came after it was told.
 //! - What more events can take back (a mean, a percentile, `lt`, `lte`, `eq`, `neq`, `not`) waits
 //!   until the watermark is past it by the allowed lateness, and counts in the order of time
 //!   (`held.rs`): exactly as in order, and that much later. A sum is taken for one that grows: what
