@@ -50,6 +50,13 @@ impl RuleState {
         self.told.iter().find(|(seen, _)| *seen == rule).map(|&(_, told)| told)
     }
 
+    /// Marks it as told at `at`; true for the first of that day.
+    pub fn is_first_today(&mut self, rule: u64, at: EventTime) -> bool {
+        let before = self.told_at(rule);
+        self.is_news(rule, at);
+        before.is_none_or(|told| day(told) != day(at))
+    }
+
     fn is_news(&mut self, rule: u64, at: EventTime) -> bool {
         if let Some((_, told)) = self.told.iter_mut().find(|(seen, _)| *seen == rule) {
             let news = at.since(*told).abs() >= REPEAT_MS;
@@ -273,9 +280,7 @@ impl Rules {
             count(counts, place, |counts| counts.matched += 1);
             if self.set.correlation_tells(firing.correlation) {
                 let key = self.keys.get(place).copied().unwrap_or_default();
-                let before = state.told_at(key);
-                let first_today = before.is_none_or(|told| day(told) != day(judged.at));
-                let _ = state.is_news(key, judged.at);
+                let first_today = state.is_first_today(key, judged.at);
                 let told = || {
                     let about = self.outline(firing, judged)?;
                     self.fired(about, firing, noise, first_today)
@@ -286,14 +291,14 @@ impl Rules {
     }
 
     /// Counts events that have waited, of instants before `until` or all, and tells what comes of
-    /// it. `with_state` gives the state of the actor or source that a finding would be about.
+    /// it. `is_first_today` asks the state of whom a finding is about, by the rule's key.
     pub fn let_go(
         &self,
         until: Option<EventTime>,
         scratch: &mut RuleScratch,
         groups: &mut Groups<'_>,
         noise: &mut RuleNoise,
-        with_state: &mut dyn FnMut(&Finding, &mut dyn FnMut(&mut RuleState)),
+        is_first_today: &mut dyn FnMut(&Finding, u64) -> bool,
         findings: &mut Vec<Finding>,
     ) {
         scratch.follow(&self.ids, self.set.rules().len());
@@ -307,12 +312,7 @@ impl Rules {
                 continue;
             };
             let key = self.keys.get(place).copied().unwrap_or_default();
-            let mut first_today = true;
-            with_state(&about, &mut |state| {
-                let before = state.told_at(key);
-                first_today = before.is_none_or(|told| day(told) != day(about.time));
-                let _ = state.is_news(key, about.time);
-            });
+            let first_today = is_first_today(&about, key);
             let told = || self.fired(*about, &firing, noise, first_today);
             self.tell(place, firing.at, &mut scratch.counts, findings, told);
         }

@@ -240,6 +240,33 @@ mod tests {
     }
 
     #[test]
+    fn of_a_group_of_version_8_the_windows_told_are_kept() {
+        const NEVER: u32 = u32::MAX;
+        // When it is needed until, how risky it is, and by correlation: where its times begin, what
+        // was told, and counts of one kind.
+        let book = |count: u32| (0_u32, vec![(2_000_u32, count)]);
+        let (until, base) = (EventTime::default().plus_ms(77_000), 1_000_i64);
+        for (told, now) in [
+            ([5_000, 2_000], vec![(2_000_u32, 2_000_u32), (5_000, 5_000)]),
+            ([2_000, NEVER], vec![(2_000, 2_000)]),
+            ([NEVER; 2], vec![]),
+        ] {
+            let slots = vec![(7_u64, base, told, book(3)), (8, base, [NEVER; 2], book(1))];
+            let saved = postcard::to_extend(&(4_u32, (until, 1_u8, slots)), vec![8]);
+            let slots = vec![(7_u64, base, now, book(3)), (8, base, vec![], book(1))];
+            let today = postcard::to_extend(&(4_u32, (until, 1_u8, slots)), vec![STATE_VERSION]);
+            let value = migrate(Kept::Group, b"", saved.expect("fits")).expect("is read");
+            let value = value.expect("is kept");
+            assert_eq!(value, today.expect("fits"));
+            let (slot, _): (u32, GroupState) =
+                postcard::from_bytes(&value[1..]).expect("is what is saved today");
+            assert_eq!(slot, 4);
+        }
+        let spoiled = migrate(Kept::Group, b"", vec![8, 4, 1]);
+        assert!(matches!(spoiled, Err(StateError::Read { .. })));
+    }
+
+    #[test]
     fn what_is_common_is_learned_anew_and_the_rest_is_kept() {
         let mut before = PeersBefore::default();
         before.take(b"c123".to_vec(), &[3, 1, 2]).expect("is passed over");

@@ -62,9 +62,6 @@ impl ShardConfig {
     }
 }
 
-/// Event ids a finding names.
-pub(super) const EVIDENCE_IDS_MAX: usize = 20;
-
 /// One partition's engine.
 pub struct Shard {
     pub(super) streams: Vec<Stream>,
@@ -231,11 +228,7 @@ impl Shard {
         }
         hold_back(settings.rules.exceptions(), found_before, out);
         for finding in &mut out.findings[found_before..] {
-            let since = finding.window.start;
-            let ids = self.recorder.ids(head, since, EVIDENCE_IDS_MAX, &self.streams);
-            if !ids.is_empty() {
-                finding.evidence = ids;
-            }
+            self.recorder.name(finding, head, EventTime::MAX, &self.streams);
             if let Some(ip) = &finding.source_ip {
                 finding.source_actors = self.sharers.actors(ip, seed);
             }
@@ -479,7 +472,7 @@ fn hold_back(exceptions: &Exceptions, from: usize, out: &mut Output) {
 }
 
 /// Weighs findings for eviction: a notice at informational is no reason to keep an actor.
-fn risk(findings: &[Finding]) -> u8 {
+pub(super) fn risk(findings: &[Finding]) -> u8 {
     use crate::engine::model::Severity;
     findings
         .iter()

@@ -3,9 +3,8 @@
 use std::cell::RefCell;
 
 use super::saved::Writer;
-use super::shard::EVIDENCE_IDS_MAX;
+use super::shard::risk;
 use super::{Output, Settings, Shard};
-use crate::engine::detect::RuleState;
 use crate::engine::detect::rules::{Groups, Held, HeldSaving};
 use crate::engine::detect::state::cut;
 use crate::engine::model::{EventTime, Finding};
@@ -42,33 +41,34 @@ impl Shard {
             held: Some(&mut self.held),
         };
         let (actors, sources) = (&mut self.actors, &mut self.sources);
-        let mut with_state = |about: &Finding, of: &mut dyn FnMut(&mut RuleState)| {
-            let actor = about.actor.as_deref().filter(|actor| actors.get_mut(actor).is_some());
-            match actor {
-                Some(actor) => of(&mut actors.entry(actor).rules),
-                None => of(&mut sources.entry(source(about)).rules),
-            }
+        let mut is_first_today = |about: &Finding, rule: u64| {
+            let actor = about.actor.as_deref().and_then(|actor| actors.get_mut(actor));
+            let rules = match actor {
+                Some(state) => Some(&mut state.rules),
+                None => sources.get_mut(source(about)).map(|state| &mut state.rules),
+            };
+            rules.is_none_or(|rules| rules.is_first_today(rule, about.time))
         };
-        let noise = &mut self.peers.rules;
-        let findings = &mut out.findings;
         settings.rules.let_go(
             until,
             &mut self.rules,
             &mut groups,
-            noise,
-            &mut with_state,
-            findings,
+            &mut self.peers.rules,
+            &mut is_first_today,
+            &mut out.findings,
         );
         for finding in &mut out.findings[found_before..] {
-            let of_actor = finding.actor.as_deref().and_then(|actor| self.actors.get_mut(actor));
-            let head = match of_actor {
-                Some(state) => state.chain,
-                None => self.sources.get_mut(source(finding)).map_or(0, |state| state.chain),
-            };
-            let since = finding.window.start;
-            let ids = self.recorder.ids(head, since, EVIDENCE_IDS_MAX, &self.streams);
-            if !ids.is_empty() {
-                finding.evidence = ids;
+            let actor = finding.actor.as_deref().and_then(|actor| self.actors.get_mut(actor));
+            let of = actor.map(|state| (&mut state.risk, state.chain)).or_else(|| {
+                let of_source = self.sources.get_mut(source(finding));
+                of_source.map(|state| (&mut state.risk, state.chain))
+            });
+            // Who had to make room since has the event alone.
+            if let Some((sum, head)) = of {
+                *sum = sum.saturating_add(risk(std::slice::from_ref(finding)));
+                // What came while it waited is no part of it.
+                let until = finding.window.end;
+                self.recorder.name(finding, head, until, &self.streams);
             }
             if let Some(ip) = &finding.source_ip {
                 finding.source_actors = self.sharers.actors(ip, seed);

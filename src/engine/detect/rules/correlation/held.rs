@@ -99,6 +99,11 @@ impl Held {
         Some((turn.at, noting))
     }
 
+    /// The earliest instant that something waits of.
+    pub(super) fn first(&self) -> Option<EventTime> {
+        self.waiting.first_key_value().map(|(turn, _)| turn.at)
+    }
+
     pub fn len(&self) -> usize {
         self.waiting.len()
     }
@@ -209,7 +214,7 @@ mod tests {
     #[test]
     fn a_save_holds_what_has_come_and_gone_and_a_failed_one_is_made_up_for() {
         let mut held = Held::default();
-        [1, 2].map(|second| held.push(Turn::new(at(second), 0), noting(0)));
+        [1, 2].into_iter().for_each(|second| held.push(Turn::new(at(second), 0), noting(0)));
         let (kept, gone, failed) = saved(&mut held);
         assert_eq!((kept, gone), (vec![1, 2], vec![]));
         held.save_again(failed);

@@ -45,11 +45,13 @@ mod payload;
 mod read;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 pub use definition::{Correlation, Kind as CorrelationKind};
 pub use group::{GroupOfEight, GroupState};
 pub use held::{Held, HeldSaving, Noting, Turn};
-pub use observe::{Firing, GroupScratch, Groups, Released, Spokesman};
+pub use observe::{Firing, GroupScratch, Groups, Spokesman};
+pub use turns::Released;
 
 pub(super) use definition::Plan;
 pub(super) use link::link;

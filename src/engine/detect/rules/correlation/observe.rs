@@ -14,7 +14,7 @@ use super::{
     books::Note,
     definition::{Correlation, Kind, Link},
     group::{GroupState, Moment, Told},
-    held::{Held, Noting, Turn},
+    held::{Held, Turn},
 };
 use crate::engine::detect::state::Table;
 use crate::engine::model::{EventTime, Finding};
@@ -78,28 +78,24 @@ impl Spokesman for () {
     }
 }
 
-/// A firing that had to wait, with what its event left to be told.
-#[derive(Debug)]
-pub struct Released {
-    pub firing: Firing,
-    pub about: Option<Box<Finding>>,
-}
-
 impl Groups<'_> {
-    /// Groups all of whose windows ended before this are reached by no event any more.
-    fn over(&self) -> EventTime {
+    /// Groups all of whose windows ended before this are reached by no event any more, neither by
+    /// one under way nor by one that waits.
+    pub(super) fn over(&self) -> EventTime {
         let late = i64::from(self.lateness_ms);
-        self.watermark.map_or(EventTime::MIN, |mark| mark.minus_ms(late))
+        let over = self.watermark.map_or(EventTime::MIN, |mark| mark.minus_ms(late));
+        let waiting = self.held.as_ref().and_then(|held| held.first());
+        waiting.map_or(over, |first| over.min(first))
     }
 }
 
 /// Working memory, kept from event to event.
 #[derive(Debug, Default)]
 pub struct GroupScratch {
-    key: String,
+    pub(super) key: String,
     number: String,
     text: String,
-    notes: Vec<Note>,
+    pub(super) notes: Vec<Note>,
     ends: Vec<u32>,
     /// By correlation: how often its condition was held against its books.
     evaluated: Vec<u32>,
@@ -192,7 +188,7 @@ impl RuleSet {
 
     /// What `firing` says to others. One whose end is an earlier one now counts for the order of
     /// things, and not a second time.
-    fn chained(&self, firing: &Firing, is_news: bool) -> impl Iterator<Item = &Link> {
+    pub(super) fn chained(&self, firing: &Firing, is_news: bool) -> impl Iterator<Item = &Link> {
         let plan = self.plan();
         let links = plan.of_correlation.get(firing.correlation as usize);
         links.into_iter().flatten().filter(move |link| {
@@ -246,7 +242,7 @@ impl RuleSet {
     }
 
     /// Notes in the group at `place` of the table.
-    fn note_at(
+    pub(super) fn note_at(
         &self,
         place: usize,
         index: u32,
@@ -266,109 +262,40 @@ impl RuleSet {
         let is_known = |fingerprint: u64| self.knows(fingerprint);
         state.note(correlation, moment, notes, is_known, &mut scratch.ends)
     }
-
-    /// What an event says to a correlation, and what a firing of that would say to others, for
-    /// when the event itself is no longer at hand.
-    fn noting<F: Fields + ?Sized>(
-        &self,
-        link: &Link,
-        at: EventTime,
-        fields: &F,
-        event: &dyn Spokesman,
-        seed: u64,
-        scratch: &mut GroupScratch,
-    ) -> Option<Noting> {
-        let correlation = self.plan().correlations.get(link.correlation as usize)?;
-        read_notes(correlation, link, fields, seed, scratch);
-        if scratch.notes.is_empty() {
-            return None;
-        }
-        write_key(correlation, link, fields, scratch);
-        let (key, notes) = (scratch.key.as_str().into(), scratch.notes.clone());
-        let group = group_of(&correlation.group_by, link, fields, scratch);
-        let firing = correlation.firing(link.correlation, at, 0.0, group);
-        // Their number and depth are bounded as the rules are loaded.
-        let fields: &dyn Fields = &Grouped { firing: &firing, event: fields };
-        let then = self
-            .chained(&firing, true)
-            .filter_map(|link| self.noting(link, at, fields, event, seed, scratch));
-        Some(Noting {
-            correlation: correlation.fingerprint,
-            key,
-            notes,
-            then: then.collect(),
-            about: event.finding(&firing).map(Box::new),
-            group: firing.group.into_iter().map(|(_, value)| value).collect(),
-        })
-    }
-
-    /// Counts what has waited and whose turn has come: that of instants before `until`, or of all.
-    /// Appends what fires, chains included.
-    pub fn release(
-        &self,
-        until: Option<EventTime>,
-        groups: &mut Groups<'_>,
-        scratch: &mut GroupScratch,
-        out: &mut Vec<Released>,
-    ) {
-        while let Some((at, noting)) = groups.held.as_mut().and_then(|held| held.pop(until)) {
-            self.take_turn(at, noting, groups, scratch, out);
-        }
-    }
-
-    fn take_turn(
-        &self,
-        at: EventTime,
-        noting: Noting,
-        groups: &mut Groups<'_>,
-        scratch: &mut GroupScratch,
-        out: &mut Vec<Released>,
-    ) {
-        let mut correlations = self.plan().correlations.iter().zip(0..);
-        let found = correlations.find(|(correlation, _)| correlation.is(noting.correlation));
-        // Another set of rules may be in use by now.
-        let Some((correlation, index)) = found else { return };
-        let place = groups.table.place(&noting.key);
-        for telling in self.note_at(place, index, at, &noting.notes, groups, scratch) {
-            let names = correlation.group_by.iter().cloned();
-            let group = names.zip(noting.group.iter().cloned()).collect();
-            let firing = correlation.firing(index, telling.end, telling.value, group);
-            if telling.is_news {
-                out.push(Released { firing, about: noting.about.clone() });
-                for then in &noting.then {
-                    self.take_turn(telling.end, then.clone(), groups, scratch, out);
-                }
-            }
-        }
-    }
 }
 
 impl Correlation {
-    fn firing(&self, correlation: u32, at: EventTime, value: f64, group: Group) -> Firing {
+    pub(super) fn firing(
+        &self,
+        correlation: u32,
+        at: EventTime,
+        value: f64,
+        group: Group,
+    ) -> Firing {
         let window_start = at.minus_ms(i64::from(self.timespan_ms));
         Firing { correlation, at, window_start, value, group }
     }
 }
 
 /// The group that an event is of: names of its fields and what they hold.
-fn group_of<F: Fields + ?Sized>(
+pub(super) fn group_of<F: Fields + ?Sized>(
     names: &[Box<str>],
     link: &Link,
     fields: &F,
     scratch: &mut GroupScratch,
 ) -> Group {
     let GroupScratch { number, text: buffer, .. } = scratch;
-    let of = |(name, field): (&Box<str>, &Field)| {
+    let of = names.iter().zip(&link.group_by).map(|(name, field)| {
         let found = text(&fields.value(field), number, buffer);
         (name.clone(), found.then(|| buffer.clone()))
-    };
-    names.iter().zip(&link.group_by).map(of).collect()
+    });
+    of.collect()
 }
 
 /// The event behind a firing, with the firing's group before its own fields.
-struct Grouped<'f, F: ?Sized> {
-    firing: &'f Firing,
-    event: &'f F,
+pub(super) struct Grouped<'f, F: ?Sized> {
+    pub firing: &'f Firing,
+    pub event: &'f F,
 }
 
 impl<F: Fields + ?Sized> Fields for Grouped<'_, F> {
@@ -387,7 +314,7 @@ impl<F: Fields + ?Sized> Fields for Grouped<'_, F> {
 }
 
 /// What the event says to the correlation; nothing where it lacks what is counted.
-fn read_notes<F: Fields + ?Sized>(
+pub(super) fn read_notes<F: Fields + ?Sized>(
     correlation: &Correlation,
     link: &Link,
     fields: &F,
@@ -430,7 +357,7 @@ fn read_notes<F: Fields + ?Sized>(
 }
 
 /// The group's name in the table: which fields it is grouped by, and what each holds.
-fn write_key<F: Fields + ?Sized>(
+pub(super) fn write_key<F: Fields + ?Sized>(
     correlation: &Correlation,
     link: &Link,
     fields: &F,
