@@ -169,7 +169,8 @@ impl Slot {
         let mut told = Told::new();
         self.settle(plan, at, ends, &mut told);
         if !told.is_empty() {
-            self.forget_told(mark.saturating_sub(span.lateness.saturating_add(2 * window)));
+            let reach = window.saturating_mul(2).saturating_add(span.lateness);
+            self.forget_told(mark.saturating_sub(reach));
         }
         told
     }
