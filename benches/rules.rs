@@ -75,8 +75,9 @@ fn correlate(set: &RuleSet, events: &[Event<'_>]) -> Duration {
         fired.clear();
         set.matches(&scope, &fields, &mut scratch, &mut matched);
         let (table, at) = (&mut table, event.time);
-        let mut groups = Groups { table, at, watermark: Some(at), lateness_ms: 600_000, seed: 7 };
-        set.correlate(&matched, &fields, &mut groups, &mut group_scratch, &mut fired);
+        let (watermark, held) = (Some(at), None);
+        let mut groups = Groups { table, at, watermark, lateness_ms: 600_000, seed: 7, held };
+        set.correlate(&matched, &fields, &(), &mut groups, &mut group_scratch, &mut fired);
         firings += fired.len();
     }
     let took = started.elapsed();
@@ -158,8 +159,9 @@ fn groups(set: &RuleSet) {
         matched.clear();
         set.matches(&scope, &event, &mut scratch, &mut matched);
         let table = &mut table;
-        let mut groups = Groups { table, at, watermark: Some(at), lateness_ms: 600_000, seed: 7 };
-        set.correlate(&matched, &event, &mut groups, &mut group_scratch, &mut fired);
+        let (watermark, held) = (Some(at), None);
+        let mut groups = Groups { table, at, watermark, lateness_ms: 600_000, seed: 7, held };
+        set.correlate(&matched, &event, &(), &mut groups, &mut group_scratch, &mut fired);
     }
     let held = table.bytes() as f64 / table.len() as f64;
     println!("{} groups: {held:.0} bytes each", table.len());

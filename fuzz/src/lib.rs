@@ -32,7 +32,9 @@ pub fn decode_lines(format: Format, input: &[u8]) {
 /// Loads one rule file, and where any rule of it is usable, matches a few events and correlates
 /// what matches. Nothing a rule says may panic, and a fault names its line.
 pub fn run_rules(text: &str) {
-    use engine::detect::rules::{Dialect, GroupScratch, Groups, LogSource, RuleSet, Scratch};
+    use engine::detect::rules::{
+        Dialect, GroupScratch, Groups, Held, LogSource, RuleSet, Scratch,
+    };
     let (set, errors) = RuleSet::load_usable([("fuzz.yml", text)], &Dialect::default());
     errors.iter().for_each(|error| assert!(error.line > 0, "{error}"));
     let words = |rule: &engine::detect::rules::Rule| {
@@ -42,6 +44,7 @@ pub fn run_rules(text: &str) {
     let mut table = engine::detect::state::Table::new(16);
     let (mut scratch, mut groups) = (Scratch::default(), GroupScratch::default());
     let (mut matched, mut fired) = (Vec::new(), Vec::new());
+    let (mut held, mut released) = (Held::default(), Vec::new());
     for (second, event) in EVENTS.iter().cycle().take(40).enumerate() {
         let event: serde_json::Value = serde_json::from_str(event).expect("an event");
         for [product, service, category] in set.rules().iter().take(8).map(words) {
@@ -55,9 +58,11 @@ pub fn run_rules(text: &str) {
             // Back and forth, and once far ahead.
             let step = if second == 17 { 9_000_000 } else { second as i64 * 7 % 31 };
             let at = engine::model::EventTime::default().plus_ms(1_800_000_000_000 + step * 1_000);
-            let table = &mut table;
-            let mut of = Groups { table, at, watermark: None, lateness_ms: 60_000, seed: 1 };
-            set.correlate(&matched, &event, &mut of, &mut groups, &mut fired);
+            let (table, held) = (&mut table, Some(&mut held));
+            let (watermark, lateness_ms) = (None, 60_000);
+            let mut of = Groups { table, at, watermark, lateness_ms, seed: 1, held };
+            set.correlate(&matched, &event, &(), &mut of, &mut groups, &mut fired);
+            set.release(Some(at.minus_ms(5_000)), &mut of, &mut groups, &mut released);
         }
     }
 }

@@ -188,7 +188,7 @@ impl Replay {
             }
         }
         self.take_all(&lines.borrowed(), settings, listener)?;
-        self.tick(listener)?;
+        self.end(settings, listener)?;
         self.finish(started);
         Ok(())
     }
@@ -277,8 +277,17 @@ impl Replay {
         *self.summary.rejected_by_reason.entry(reason.into()).or_default() += 1;
     }
 
-    /// Lets the correlator say what it still holds back. For whoever calls [`Self::take`].
-    pub fn end(&mut self, listener: &mut dyn Listener) -> Result<(), ReplayError> {
+    /// Nothing more is to come: has shard and correlator say what they still hold back. For whoever
+    /// calls [`Self::take`].
+    pub fn end(
+        &mut self,
+        settings: &Settings,
+        listener: &mut dyn Listener,
+    ) -> Result<(), ReplayError> {
+        self.shard.let_go(None, settings, &mut self.out);
+        if !self.out.is_empty() {
+            self.correlate(listener)?;
+        }
         self.tick(listener)
     }
 

@@ -10,13 +10,23 @@ struct Replay(tempfile::TempDir);
 
 impl Replay {
     fn of(scenario: &str) -> Self {
-        let replay = Self(tempfile::tempdir().unwrap());
         let events = scenarios().join(scenario).join("events.ndjson");
-        std::fs::copy(events, replay.path("events.ndjson")).unwrap();
+        Self::made(&std::fs::read_to_string(events).unwrap(), None)
+    }
+
+    /// The same of events made up, with `rules` in place of those that ship.
+    fn made(events: &str, rules: Option<&str>) -> Self {
+        let replay = Self(tempfile::tempdir().unwrap());
+        std::fs::write(replay.path("events.ndjson"), events).unwrap();
         for name in ["catalogue.toml", "directory.toml", "tidewaiter.toml"] {
             std::fs::copy(scenarios().join(name), replay.path(name)).unwrap();
         }
         let mut config = std::fs::read_to_string(replay.path("tidewaiter.toml")).unwrap();
+        if let Some(rules) = rules {
+            std::fs::create_dir(replay.path("rules")).unwrap();
+            std::fs::write(replay.path("rules/own.yml"), rules).unwrap();
+            config = config.replace("[data]\n", "[data]\nrules = \"rules\"\n");
+        }
         config += "\n[privacy]\npseudonym_key = { file = \"key\" }\n";
         std::fs::write(replay.path("tidewaiter.toml"), config).unwrap();
         std::fs::write(replay.path("key"), "0123456789abcdef0123456789abcdef").unwrap();
@@ -57,7 +67,10 @@ impl Replay {
 }
 
 fn check_all(scenario: &str) {
-    let replay = Replay::of(scenario);
+    check_each(scenario, &Replay::of(scenario));
+}
+
+fn check_each(scenario: &str, replay: &Replay) {
     let findings = replay.findings();
     assert!(!findings.is_empty(), "{scenario}");
     for finding in findings {
@@ -87,6 +100,33 @@ fn every_finding_comes_out_again() {
     check_all("sensitive_identifier");
     check_all("dormant_system");
     check_all("same_person");
+}
+
+#[test]
+fn what_waited_comes_out_again() {
+    // Four reads within a minute and no fifth, told when none can come any more: the first hour's
+    // amid others, with late ones between them, the last when there is nothing more.
+    let rules = "title: Four reads\nid: four\ncorrelation: {type: event_count, rules: [read], group-by: [actor.id], timespan: 60s, condition: {eq: 4}}\n---\ntitle: Read\nid: read\nname: read\nlogsource: {product: tidewaiter, category: access}\ndetection: {s: {action: read}, condition: s}\n";
+    let line = |second: u64, n: usize| {
+        let (minute, second) = (second / 60, second % 60);
+        let who = ["x", "y"][usize::from(n.is_multiple_of(3))];
+        format!(
+            r#"{{"kind":"access","id":"e{n}","time":"2026-03-02T09:{minute:02}:{second:02}Z","actor":{{"id":"{who}"}},"system":"s","action":"read","case":"C-1","records":1,"resource":{{"dataset":"cases","record":"r{n}"}}}}"#
+        )
+    };
+    let lines = (0..360_usize).map(|n| {
+        let late = [0, 0, 45, 0, 300, 0, 20][n % 7].min(n * 9);
+        line((n * 9 + n * n % 11 - late.min(n * 9)) as u64, n)
+    });
+    let replay = Replay::made(&lines.collect::<Vec<_>>().join("\n"), Some(rules));
+    let told = replay.findings();
+    let of_rule = |finding: &&Value| finding["rule"] == json!("four");
+    assert!(told.iter().filter(of_rule).count() > 10, "{told:?}");
+    for finding in told.iter().filter(of_rule) {
+        let named = finding["evidence"].as_array().unwrap().len();
+        assert!((1..=20).contains(&named), "{finding}");
+    }
+    check_each("what waited", &replay);
 }
 
 #[test]

@@ -145,8 +145,8 @@ fn shadow_counts_and_tells_nobody() {
         spent_ns: 0,
     };
     assert_eq!(counts["printed"], expected(5, 5, 0, 0));
-    assert_eq!(counts["many"], expected(0, 1, 0, 1));
-    assert_eq!(counts["address"], expected(0, 1, 1, 0));
+    assert_eq!(counts["many"], expected(5, 1, 0, 1));
+    assert_eq!(counts["address"], expected(5, 1, 1, 0));
     shard.take_rule_counts(|id, _| panic!("{id} is told twice"));
     let refused =
         Desk::new("[data]\n[rules]\nshadow = [\"mnay\"]\n", &[]).settings().err().unwrap();

@@ -227,7 +227,22 @@ fn backtest_says_how_often_and_names_nobody() {
         "rules backtest r.yml e.ndjson --from 2026-03-03T00:00:00Z --to 2026-03-05T00:00:00Z",
         0,
     );
-    assert!(stdout(&output).contains("findings  2, "), "{}", stdout(&output));
+    let said = stdout(&output);
+    assert!(said.contains("findings  2 in 24 h (2.00 a day), on 2 keys"), "{said}");
+    // An hour is no day, and says so.
+    for (minutes, expected) in [
+        (180, "findings  2 in 3 h (16.00 a day, were all of it like this), on 2 keys"),
+        (20, "findings  2 in 20 min; that is too short to say how many a day, on 2 keys"),
+    ] {
+        let at = |id: u32, actor: &str, minute: u32| {
+            let time = format!("2026-03-02T{:02}:{:02}:00Z", 9 + minute / 60, minute % 60);
+            json!({"kind": "access", "id": format!("f{id}"), "time": time, "actor": {"id": actor}, "system": "s", "action": "print", "resource": {"dataset": "pnr", "subject": "T1"}}).to_string()
+        };
+        let events = [at(1, "off-1", 0), at(2, "off-2", minutes)].join("\n");
+        std::fs::write(desk.path().join("short.ndjson"), events).expect("it is written");
+        let said = stdout(&tidewaiter(desk.path(), "rules backtest r.yml short.ndjson", 0));
+        assert!(said.contains(expected), "{said}");
+    }
     tidewaiter(desk.path(), "rules backtest e.ndjson e.ndjson", 2);
     let never = "--from 2026-03-05T00:00:00Z --to 2026-03-03T00:00:00Z";
     let output = tidewaiter(desk.path(), &format!("rules backtest r.yml e.ndjson {never}"), 3);

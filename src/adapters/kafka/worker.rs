@@ -359,12 +359,16 @@ impl Worker {
         if self.idle && self.parts.link.is_connected() {
             let settings = self.parts.settings.read().unwrap_or_else(PoisonError::into_inner);
             let mode = settings.roster.silence;
-            drop(settings);
+            let complete = settings.time.complete(now);
             for lane in self.lanes.values_mut() {
                 let told = self.out.findings.len();
                 lane.shard.look_for_silence(now, mode, &mut self.out);
+                // What waits for a watermark that nothing moves waits by the clock.
+                lane.changed |= lane.shard.has_turns();
+                lane.shard.let_go(Some(complete), &settings, &mut self.out);
                 lane.changed |= self.out.findings.len() > told;
             }
+            drop(settings);
         }
         for ((topic, partition), lane) in self.lanes.iter().filter(|(_, lane)| !lane.gathers) {
             self.parts.telemetry.silent(topic, *partition, lane.shard.is_silent());

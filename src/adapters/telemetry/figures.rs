@@ -120,6 +120,7 @@ impl Figures {
         self.evicted.actors.follow(size.actors_evicted);
         self.evicted.sources.follow(size.sources_evicted);
         self.evicted.groups.follow(size.groups_evicted);
+        self.evicted.held.follow(size.held_early);
     }
 
     pub fn reload(&mut self, file: ReloadedFile, applied: bool, error: Option<String>) {
@@ -164,6 +165,7 @@ pub struct Evicted {
     pub actors: Follower,
     pub sources: Follower,
     pub groups: Follower,
+    pub held: Follower,
 }
 
 /// A counter that follows a total which falls back when a shard is handed over.

@@ -223,20 +223,25 @@ fn state(figures: &Figures, to: &mut Exposition) {
     let size = &figures.state;
     to.gauges(
         "tidewaiter_state_entries",
-        "Actors, source addresses and groups of correlation rules remembered.",
+        "Actors, source addresses and groups of correlation rules remembered, and events that wait to be counted.",
     )
     .put(&[("kind", "actor")], size.actors as f64)
     .put(&[("kind", "source")], size.sources as f64)
-    .put(&[("kind", "group")], size.groups as f64);
+    .put(&[("kind", "group")], size.groups as f64)
+    .put(&[("kind", "held")], size.held as f64);
     to.gauges("tidewaiter_state_bytes", "Memory of the state; the recorder's is fixed.")
         .put(&[("kind", "actor")], size.actor_bytes as f64)
         .put(&[("kind", "source")], size.source_bytes as f64)
         .put(&[("kind", "group")], size.group_bytes as f64)
         .put(&[("kind", "recorder")], size.recorder_bytes as f64);
-    to.counters("tidewaiter_evictions_total", "Entries forgotten to make room.")
-        .put(&[("kind", "actor")], figures.evicted.actors.total as f64)
-        .put(&[("kind", "source")], figures.evicted.sources.total as f64)
-        .put(&[("kind", "group")], figures.evicted.groups.total as f64);
+    to.counters(
+        "tidewaiter_evictions_total",
+        "Entries forgotten, or events counted before their turn, to make room.",
+    )
+    .put(&[("kind", "actor")], figures.evicted.actors.total as f64)
+    .put(&[("kind", "source")], figures.evicted.sources.total as f64)
+    .put(&[("kind", "group")], figures.evicted.groups.total as f64)
+    .put(&[("kind", "held")], figures.evicted.held.total as f64);
     figures.rules.render(to);
 }
 

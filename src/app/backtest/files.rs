@@ -23,5 +23,5 @@ pub fn backtest_files(
             progress(records);
         }
     }
-    Ok(trial.end())
+    Ok(trial.end([&mut shard]))
 }

@@ -39,5 +39,5 @@ pub fn backtest_kafka(
             progress(records);
         }
     })?;
-    Ok(trial.end())
+    Ok(trial.end(lanes.values_mut().map(|(shard, _)| shard)))
 }

@@ -9,6 +9,8 @@ use crate::engine::detect::{Roster, Rules};
 use crate::engine::model::{EventTime, Finding, Key, Origin};
 use crate::engine::shard::{Incoming, Output, Settings, Shard};
 
+const DAY_S: f64 = 86_400.0;
+
 /// What came of it.
 #[derive(Clone, Debug, Default)]
 pub struct Backtest {
@@ -33,13 +35,24 @@ impl Backtest {
         self.findings.values().sum()
     }
 
-    /// Findings a day, over the days the events span, at least one.
-    pub fn per_day(&self) -> f64 {
-        let span = match (self.first, self.last) {
-            (Some(first), Some(last)) => last.since(first) as f64 / 86_400_000.0,
-            _ => 0.0,
-        };
-        self.total() as f64 / span.max(1.0)
+    /// Event time between the first and the last event judged, in seconds.
+    pub fn span_s(&self) -> i64 {
+        match (self.first, self.last) {
+            (Some(first), Some(last)) => last.since(first) / 1_000,
+            _ => 0,
+        }
+    }
+
+    /// Findings a day at the rate of the events' span: of less than a day, what a whole day like it
+    /// would give. None where an hour or less says nothing of days.
+    pub fn per_day(&self) -> Option<f64> {
+        let span_s = self.span_s();
+        (span_s > 3_600).then(|| self.total() as f64 * DAY_S / span_s as f64)
+    }
+
+    /// Whether the events span less than a day.
+    pub fn is_short(&self) -> bool {
+        (self.span_s() as f64) < DAY_S
     }
 
     fn take(&mut self, finding: &Finding, pseudonym: impl Fn(&Key) -> String) {
@@ -114,6 +127,14 @@ impl<'s> Trial<'s> {
         let raw = || decoder.raw_value(record).unwrap_or_default();
         let incoming = Incoming { event: &event, raw: &raw, origin, broker_time };
         shard.judge(&incoming, self.settings, &mut self.out);
+        let records = found.records;
+        self.count();
+        records
+    }
+
+    /// Counts what was found.
+    fn count(&mut self) {
+        let found = &mut self.found;
         let pseudonyms = &self.settings.enricher.pseudonyms;
         for finding in self.out.findings.drain(..) {
             let of_rule = |id: &String| finding.rule.as_ref() == Some(id);
@@ -126,10 +147,14 @@ impl<'s> Trial<'s> {
             }
         }
         self.out.clear();
-        found.records
     }
 
-    pub(super) fn end(self) -> Backtest {
+    /// Nothing more is to come: what waited in the shards is judged, too.
+    pub(super) fn end<'a>(mut self, shards: impl IntoIterator<Item = &'a mut Shard>) -> Backtest {
+        for shard in shards {
+            shard.let_go(None, self.settings, &mut self.out);
+            self.count();
+        }
         self.found
     }
 }

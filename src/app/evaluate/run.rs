@@ -143,7 +143,7 @@ fn month(evaluation: &Evaluation, seed: u64, told: &(dyn Fn(Told) + Sync)) -> Mo
     let truth = month.into_truth();
     let mut scores = Vec::with_capacity(lanes.len());
     for lane in &mut lanes {
-        lane.replay.end(&mut lane.observer)?;
+        lane.replay.end(&lane.settings, &mut lane.observer)?;
         let summary = &lane.replay.summary;
         for (what, records) in [
             ("nothing", summary.rejected),

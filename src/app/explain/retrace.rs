@@ -161,6 +161,7 @@ impl<'s> Retrace<'s> {
             let mode = self.settings.roster.silence;
             shard.look_for_silence(self.recorded.time, mode, &mut self.out);
         }
+        shard.let_go(None, self.settings, &mut self.out);
         let found = std::mem::take(&mut self.out.findings);
         found.into_iter().any(|finding| self.look(finding, shard))
     }

@@ -160,7 +160,8 @@ fn as_json(found: &app::Backtest) -> serde_json::Value {
     serde_json::json!({
         "records": found.records, "rejected": found.rejected, "judged": found.judged,
         "first": found.first, "last": found.last, "findings": found.total(),
-        "findings_per_day": found.per_day(), "findings_by_rule": found.findings,
+        "span_seconds": found.span_s(), "findings_per_day": found.per_day(),
+        "extrapolated": found.is_short(), "findings_by_rule": found.findings,
         "keys": found.keys.len(), "findings_by_key": found.keys, "findings_by_day": found.days,
         "incidents": found.past.as_ref().map(past_json),
     })
@@ -186,9 +187,10 @@ fn print(found: &app::Backtest, counted: &[(String, String)]) {
     );
     println!("from      {} to {}", time(found.first), time(found.last));
     println!(
-        "findings  {}, {:.2} a day, on {} keys",
+        "findings  {} in {}{}, on {} keys",
         found.total(),
-        found.per_day(),
+        span(found.span_s()),
+        rate(found),
         found.keys.len()
     );
     for (id, title) in counted {
@@ -204,6 +206,24 @@ fn print(found: &app::Backtest, counted: &[(String, String)]) {
     }
     if let Some(past) = &found.past {
         print_past(past);
+    }
+}
+
+/// The span in the units people think in.
+fn span(seconds: i64) -> String {
+    match seconds {
+        ..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} min", seconds / 60),
+        7_200..172_800 => format!("{} h", seconds / 3_600),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}
+
+fn rate(found: &app::Backtest) -> String {
+    match found.per_day() {
+        None => "; that is too short to say how many a day".to_owned(),
+        Some(rate) if found.is_short() => format!(" ({rate:.2} a day, were all of it like this)"),
+        Some(rate) => format!(" ({rate:.2} a day)"),
     }
 }
 

@@ -66,9 +66,11 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
             watermark: Some(record.at),
             lateness_ms: 0,
             seed: 0,
+            held: None,
         };
         firings.clear();
-        set.correlate(&record.rules, &record.event, &mut groups, &mut scratch, &mut firings);
+        let event = &record.event;
+        set.correlate(&record.rules, event, &(), &mut groups, &mut scratch, &mut firings);
         for firing in &firings {
             if let Some(line) = shown(&set, firing) {
                 writeln!(out, "{line}").or_exit(Exit::Internal)?;

@@ -10,8 +10,8 @@ use super::detector::Judged;
 use super::exceptions::Exceptions;
 use super::rule_noise::RuleNoise;
 use super::rules::{
-    Correlation, EventFields, Firing, GroupScratch, Groups, Known, Rule, RuleIndex, RuleSet, Scope,
-    Scratch, Slot, Ticks,
+    Correlation, EventFields, Firing, GroupScratch, Groups, Known, Released, Rule, RuleIndex,
+    RuleSet, Scope, Scratch, Slot, Spokesman, Ticks,
 };
 use crate::engine::model::{EventTime, Finding, Format, IdHasher, Key, KeyKind, Kind, Severity};
 
@@ -50,6 +50,13 @@ impl RuleState {
         self.told.iter().find(|(seen, _)| *seen == rule).map(|&(_, told)| told)
     }
 
+    /// Marks it as told at `at`; true for the first of that day.
+    pub fn is_first_today(&mut self, rule: u64, at: EventTime) -> bool {
+        let before = self.told_at(rule);
+        self.is_news(rule, at);
+        before.is_none_or(|told| day(told) != day(at))
+    }
+
     fn is_news(&mut self, rule: u64, at: EventTime) -> bool {
         if let Some((_, told)) = self.told.iter_mut().find(|(seen, _)| *seen == rule) {
             let news = at.since(*told).abs() >= REPEAT_MS;
@@ -69,7 +76,8 @@ impl RuleState {
 /// What one rule did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RuleCounts {
-    /// Events whose fields its condition was held against; the prefilter passed over the others.
+    /// Events whose fields its condition was held against; the prefilter passed over the others. Of
+    /// a correlation, those its books took and its condition was held against.
     pub evaluated: u64,
     /// Events that match, or windows in which a correlation's condition held.
     pub matched: u64,
@@ -149,6 +157,11 @@ impl RuleScratch {
         });
         self.scratch.take_spent(|rule, ns| count(counts, rule, |counts| counts.spent_ns += ns));
         let detections = self.detections;
+        self.groups.take_evaluated(|correlation, times| {
+            count(counts, detections + correlation, |counts| {
+                counts.evaluated += u64::from(times);
+            });
+        });
         self.groups.take_spent(|correlation, ns| {
             count(counts, detections + correlation, |counts| counts.spent_ns += ns);
         });
@@ -260,18 +273,48 @@ impl Rules {
             return;
         }
         fired.clear();
-        self.set.correlate(matched, &fields, groups, group_scratch, fired);
+        let event = Spoken { rules: self, judged };
+        self.set.correlate(matched, &fields, &event, groups, group_scratch, fired);
         for firing in fired.iter() {
             let place = self.set.rules().len() + firing.correlation as usize;
             count(counts, place, |counts| counts.matched += 1);
             if self.set.correlation_tells(firing.correlation) {
                 let key = self.keys.get(place).copied().unwrap_or_default();
-                let before = state.told_at(key);
-                let first_today = before.is_none_or(|told| day(told) != day(judged.at));
-                let _ = state.is_news(key, judged.at);
-                let told = || self.fired(firing, judged, noise, first_today);
+                let first_today = state.is_first_today(key, judged.at);
+                let told = || {
+                    let about = self.outline(firing, judged)?;
+                    self.fired(about, firing, noise, first_today)
+                };
                 self.tell(place, firing.at, counts, findings, told);
             }
+        }
+    }
+
+    /// Counts events that have waited, of instants before `until` or all, and tells what comes of
+    /// it. `is_first_today` asks the state of whom a finding is about, by the rule's key.
+    pub fn let_go(
+        &self,
+        until: Option<EventTime>,
+        scratch: &mut RuleScratch,
+        groups: &mut Groups<'_>,
+        noise: &mut RuleNoise,
+        is_first_today: &mut dyn FnMut(&Finding, u64) -> bool,
+        findings: &mut Vec<Finding>,
+    ) {
+        scratch.follow(&self.ids, self.set.rules().len());
+        let mut released = Vec::new();
+        self.set.release(until, groups, &mut scratch.groups, &mut released);
+        for Released { firing, about } in released {
+            let place = self.set.rules().len() + firing.correlation as usize;
+            count(&mut scratch.counts, place, |counts| counts.matched += 1);
+            let Some(about) = about.filter(|_| self.set.correlation_tells(firing.correlation))
+            else {
+                continue;
+            };
+            let key = self.keys.get(place).copied().unwrap_or_default();
+            let first_today = is_first_today(&about, key);
+            let told = || self.fired(*about, &firing, noise, first_today);
+            self.tell(place, firing.at, &mut scratch.counts, findings, told);
         }
     }
 
@@ -309,40 +352,63 @@ impl Rules {
         Some(finding)
     }
 
+    /// What an event says about a firing that it brings about.
+    fn outline(&self, firing: &Firing, judged: &Judged<'_>) -> Option<Finding> {
+        let rule = &self.set.correlations().get(firing.correlation as usize)?.rule;
+        // A late event may complete two windows.
+        let variant = format!("{} until {}", rule.id, firing.at.millis());
+        let (score, why) = (score(rule.level), about(rule));
+        let finding = match source_of(firing) {
+            Some(ip) => {
+                let key = Key { kind: KeyKind::Source, value: ip.to_owned() };
+                judged.finding_on(key, Self::NAME, &variant, score, why)
+            }
+            None => judged.finding(Self::NAME, &variant, score, why),
+        };
+        Some(told(finding, rule))
+    }
+
     fn fired(
         &self,
+        about: Finding,
         firing: &Firing,
-        judged: &Judged<'_>,
         noise: &mut RuleNoise,
         first_today: bool,
     ) -> Option<Finding> {
         let correlation = self.set.correlations().get(firing.correlation as usize)?;
-        let rule = &correlation.rule;
-        let why = format!(
+        let mut finding = about;
+        finding.why = format!(
             "{}; {} {} in {}, told from {}",
-            about(rule),
+            finding.why,
             shown(firing.value),
             correlation.kind.unit(),
             span(correlation.timespan_ms),
             shown(correlation.threshold()),
         );
-        // A late event may complete two windows.
-        let variant = format!("{} until {}", rule.id, firing.at.millis());
-        let finding = match source_of(firing) {
-            Some(ip) => {
-                let key = Key { kind: KeyKind::Source, value: ip.to_owned() };
-                judged.finding_on(key, Self::NAME, &variant, score(rule.level), why)
-            }
-            None => judged.finding(Self::NAME, &variant, score(rule.level), why),
-        };
-        let mut finding = told(finding, rule);
         finding.window.start = firing.window_start;
         finding.window.end = firing.at;
         finding.observed = firing.value;
         finding.expected = correlation.threshold();
         finding.unit = correlation.kind.unit().into();
-        noise.judge(mark(&rule.id), first_today, &mut finding);
+        noise.judge(mark(&correlation.rule.id), first_today, &mut finding);
         Some(finding)
+    }
+}
+
+/// An event that has to wait, as rules speak of it.
+struct Spoken<'s, 'e> {
+    rules: &'s Rules,
+    judged: &'s Judged<'e>,
+}
+
+impl Spokesman for Spoken<'_, '_> {
+    fn hash(&self) -> u64 {
+        IdHasher::new("turn").part(self.judged.event_id().as_bytes()).finish_u64()
+    }
+
+    fn finding(&self, firing: &Firing) -> Option<Finding> {
+        let tells = self.rules.set.correlation_tells(firing.correlation);
+        tells.then(|| self.rules.outline(firing, self.judged)).flatten()
     }
 }
 

@@ -3,23 +3,26 @@
 //! What the learned detectors had learned is passed over and learned anew: of an actor it had another
 //! shape in versions 2 and 3, what actors have in common had another in version 4, and in versions 5
 //! and 6 the lanes alerts are told by were others. In version 7 all was as it is but for who looks up
-//! one subject. Everything else is kept.
+//! one subject, in version 8 but for what correlations had told. Everything else is kept.
 
 use serde::{Deserialize, Serialize};
 
 use super::saved::{Kept, STATE_VERSION, StateError};
 use crate::engine::detect::RuleState;
 use crate::engine::detect::baseline::{BaselineOfEight, PartKind};
+use crate::engine::detect::rules::{GroupOfEight, GroupState};
 use crate::engine::detect::state::Watching;
 use crate::engine::model::EventTime;
 
 /// Versions that are taken over.
-const TAKEN_OVER: [u8; 6] = [2, 3, 4, 5, 6, 7];
+const TAKEN_OVER: [u8; 7] = [2, 3, 4, 5, 6, 7, 8];
 /// From here on a source has what it sent, an actor where it was seen, and what actors have in common
 /// is saved in parts.
 const IN_PARTS: u8 = 5;
 /// From here on what was learned of actors has today's shape.
 const OF_NINE_LANES: u8 = 7;
+/// From here on who looks up one subject has.
+const BY_UNITS: u8 = 8;
 
 /// Whether what a version of this program saved is read by this one. The form of a partition's mark
 /// has been the same since version 2.
@@ -41,13 +44,22 @@ pub(super) fn migrate(
         // Its key is to be withdrawn.
         Kept::PeersBefore => Ok(Some(value)),
         Kept::Peers if version < OF_NINE_LANES => Ok(None),
-        Kept::Peers => Ok(peers_of_7(name, content)),
+        Kept::Peers if version < BY_UNITS => Ok(peers_of_7(name, content)),
         Kept::Actor if version < OF_NINE_LANES => actor(version, content).map(Some),
         Kept::Source if version < IN_PARTS => {
             Ok(Some([&[STATE_VERSION], content, &NO_EGRESS].concat()))
         }
+        Kept::Group => group(content).map(Some),
         _ => Ok(Some([&[STATE_VERSION], content].concat())),
     }
+}
+
+/// A group of correlations, of which the two windows told last were known.
+fn group(content: &[u8]) -> Result<Vec<u8>, StateError> {
+    let (slot, before): (u32, GroupOfEight) = postcard::from_bytes(content)
+        .map_err(|source| StateError::Read { what: "a group's of an earlier version", source })?;
+    let now = (slot, GroupState::from(before));
+    postcard::to_extend(&now, vec![STATE_VERSION]).map_err(StateError::Write)
 }
 
 /// A part of what actors have in common, as version 7 saved it. Who looks up one subject is counted
@@ -225,6 +237,33 @@ mod tests {
         assert_eq!(part(PartKind::FanInHead), None);
         assert_eq!(part(PartKind::FanInPage), None);
         assert_eq!(part(PartKind::GatheredHeld), Some(vec![STATE_VERSION, 1, 2, 0]));
+    }
+
+    #[test]
+    fn of_a_group_of_version_8_the_windows_told_are_kept() {
+        const NEVER: u32 = u32::MAX;
+        // When it is needed until, how risky it is, and by correlation: where its times begin, what
+        // was told, and counts of one kind.
+        let book = |count: u32| (0_u32, vec![(2_000_u32, count)]);
+        let (until, base) = (EventTime::default().plus_ms(77_000), 1_000_i64);
+        for (told, now) in [
+            ([5_000, 2_000], vec![(2_000_u32, 2_000_u32), (5_000, 5_000)]),
+            ([2_000, NEVER], vec![(2_000, 2_000)]),
+            ([NEVER; 2], vec![]),
+        ] {
+            let slots = vec![(7_u64, base, told, book(3)), (8, base, [NEVER; 2], book(1))];
+            let saved = postcard::to_extend(&(4_u32, (until, 1_u8, slots)), vec![8]);
+            let slots = vec![(7_u64, base, now, book(3)), (8, base, vec![], book(1))];
+            let today = postcard::to_extend(&(4_u32, (until, 1_u8, slots)), vec![STATE_VERSION]);
+            let value = migrate(Kept::Group, b"", saved.expect("fits")).expect("is read");
+            let value = value.expect("is kept");
+            assert_eq!(value, today.expect("fits"));
+            let (slot, _): (u32, GroupState) =
+                postcard::from_bytes(&value[1..]).expect("is what is saved today");
+            assert_eq!(slot, 4);
+        }
+        let spoiled = migrate(Kept::Group, b"", vec![8, 4, 1]);
+        assert!(matches!(spoiled, Err(StateError::Read { .. })));
     }
 
     #[test]

@@ -22,6 +22,11 @@ impl Default for TimeConfig {
 }
 
 impl TimeConfig {
+    /// Where the watermark is at `mark`, no event before this is on time any more.
+    pub fn complete(&self, mark: EventTime) -> EventTime {
+        mark.minus_ms(i64::from(self.allowed_lateness_s) * 1_000)
+    }
+
     pub fn check(&self, problems: &mut Problems) {
         problems.require(self.allowed_lateness_s <= 86_400, "time.allowed_lateness_s", || {
             format!("must be 0 to 86400 seconds, got {}", self.allowed_lateness_s)

@@ -21,6 +21,7 @@ mod shard;
 mod sharers;
 mod size;
 mod teller;
+mod turns;
 
 pub use ahead::{AHEAD, read_ahead};
 pub use before::is_read;

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::first_reads::FirstRead;
 use crate::engine::detect::{Judged, Stream};
 use crate::engine::model::{
-    Action, Entry, EntryKind, EventTime, Kind, Origin, Outcome, Problems, SubjectToken,
+    Action, Entry, EntryKind, EventTime, Finding, Kind, Origin, Outcome, Problems, SubjectToken,
 };
 
 /// `[recorder]`: how much of the past a shard keeps.
@@ -48,6 +48,8 @@ impl RecorderConfig {
     }
 }
 
+/// Event ids a finding names.
+const EVIDENCE_IDS_MAX: usize = 20;
 /// Room that is set aside at once, for either ring.
 const RESERVED_BYTES: usize = 16 << 20;
 
@@ -203,24 +205,25 @@ impl Recorder {
             .is_some_and(|slot| Action::from_word(self.texts(slot)[ACTION].into()).discloses())
     }
 
-    /// Ids of the chain's events since `since`, at most `ids_max`, oldest first.
-    pub fn ids(
-        &self,
-        head: u64,
-        since: EventTime,
-        ids_max: usize,
-        streams: &[Stream],
-    ) -> Vec<String> {
+    /// Has the finding name the last of the chain's events from its window's start to `until`,
+    /// oldest first, where any of them is still there.
+    pub fn name(&self, finding: &mut Finding, head: u64, until: EventTime, streams: &[Stream]) {
         let mut ids = Vec::new();
         let mut at = head;
-        while ids.len() < ids_max {
-            let Some(slot) = self.slot(at).filter(|slot| slot.time >= since) else { break };
+        for _ in 0..self.lookback_events_max {
+            let slot = self.slot(at).filter(|slot| slot.time >= finding.window.start);
+            let Some(slot) = slot.filter(|_| ids.len() < EVIDENCE_IDS_MAX) else { break };
             let id = self.texts(slot)[0];
-            ids.push(if id.is_empty() { origin(slot, streams).to_string() } else { id.to_owned() });
+            if slot.time <= until {
+                let place = || origin(slot, streams).to_string();
+                ids.push(if id.is_empty() { place() } else { id.to_owned() });
+            }
             at = slot.previous;
         }
         ids.reverse();
-        ids
+        if !ids.is_empty() {
+            finding.evidence = ids;
+        }
     }
 
     pub fn entry(&self, at: u64, streams: &[Stream]) -> Option<Entry> {

@@ -3,6 +3,8 @@
 //! A record's key says what it is; its value begins with the version of its form. Saved records
 //! of a key replace one another, so a compacted topic holds the whole state.
 
+use std::cell::RefCell;
+
 use hashbrown::HashMap;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -13,12 +15,12 @@ use super::duplicates::IdPart;
 use super::pulse::Pulse;
 use super::sharers::SharersPart;
 use crate::engine::detect::baseline::{PartKey, PartSink, Parts, Peers};
-use crate::engine::detect::rules::GroupState;
-use crate::engine::detect::state::{ActorState, SourceState, TableMark};
+use crate::engine::detect::rules::{GroupState, Noting, Turn};
+use crate::engine::detect::state::{ActorState, Evictable, Saving, SourceState, Table, TableMark};
 
 /// Version of the form of every value. Raise it with any change to what is saved, and read or
 /// migrate the one before.
-pub const STATE_VERSION: u8 = 8;
+pub const STATE_VERSION: u8 = 9;
 
 /// Why saved state was not taken back.
 #[derive(Debug, thiserror::Error)]
@@ -55,10 +57,12 @@ pub enum Kept {
     PeersBefore = b'c',
     /// A part of who came from which address on a day.
     Sharers = b'h',
+    /// An event that waits to be counted by a correlation.
+    Held = b'w',
 }
 
 impl Kept {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Actor,
         Self::Source,
         Self::Group,
@@ -67,6 +71,7 @@ impl Kept {
         Self::Peers,
         Self::PeersBefore,
         Self::Sharers,
+        Self::Held,
     ];
 }
 
@@ -197,6 +202,14 @@ impl<'a> Writer<'a> {
         self.put_kept(Kept::Sharers, &[part.place, a, b, c, d], part);
     }
 
+    pub fn held(&mut self, turn: &Turn, noting: &Noting) {
+        self.put_kept(Kept::Held, &turn.to_bytes(), &(turn, noting));
+    }
+
+    pub fn withdraw_held(&mut self, turn: &Turn) {
+        self.records.withdraw(Kept::Held, &turn.to_bytes());
+    }
+
     fn put_kept<T: Serialize + ?Sized>(&mut self, kept: Kept, name: &[u8], content: &T) {
         if let Err(error) = self.records.put(kept, name, content) {
             self.failed.get_or_insert(error);
@@ -212,6 +225,19 @@ impl PartSink for Writer<'_> {
     fn withdraw(&mut self, part: PartKey) {
         self.records.withdraw(Kept::Peers, &part.to_bytes());
     }
+}
+
+pub(super) fn save_table<S: Evictable + Serialize>(
+    table: &mut Table<S>,
+    kept: Kept,
+    to: &mut Writer<'_>,
+) -> Saving {
+    // Two closures, one sink.
+    let to = RefCell::new(to);
+    table.save(
+        |name| to.borrow_mut().withdraw_entity(kept, name),
+        |name, slot, state| to.borrow_mut().entity(kept, name, slot, state),
+    )
 }
 
 /// The shard's own numbers.
@@ -243,6 +269,7 @@ pub(super) struct Restored {
     /// Keys of records whose content is now saved under others.
     pub stale: Vec<Vec<u8>>,
     pub sharers: Vec<SharersPart>,
+    pub held: Vec<(Turn, Noting)>,
 }
 
 impl Restoring {
@@ -267,7 +294,7 @@ impl Restoring {
         let (mut mark, mut ids) = (None, Vec::new());
         let (mut actors, mut sources, mut groups) = (Vec::new(), Vec::new(), Vec::new());
         let (mut parts, mut before) = (Parts::default(), PeersBefore::default());
-        let mut sharers = Vec::new();
+        let (mut sharers, mut held) = (Vec::new(), Vec::new());
         for (key, value) in self.records {
             let (&kind, name) = key.split_first().ok_or(StateError::Empty)?;
             let kept = Kept::ALL.into_iter().find(|kept| *kept as u8 == kind);
@@ -284,6 +311,7 @@ impl Restoring {
                 }
                 Kept::PeersBefore => before.take(key, &value)?,
                 Kept::Sharers => sharers.push(content(&value, "who came from where")?),
+                Kept::Held => held.push(content(&value, "what waits for its turn")?),
                 Kept::Mark => mark = Some(content(&value, "the shard's own")?),
             }
         }
@@ -291,7 +319,7 @@ impl Restoring {
             Peers::read(&parts).map_err(|source| StateError::Read { what: COMMON, source })?;
         let stale = before.into_keys();
         let restored =
-            |mark| Restored { mark, ids, actors, sources, groups, peers, sharers, stale };
+            |mark| Restored { mark, ids, actors, sources, groups, peers, sharers, held, stale };
         Ok(mark.map(restored))
     }
 }

@@ -1,19 +1,20 @@
 //! The shard itself.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::duplicates::IdsSaving;
 use super::first_reads::FirstReads;
 use super::pulse::Pulse;
-use super::saved::{Kept, ShardMark, Writer};
+use super::saved::{Kept, ShardMark, Writer, save_table};
 use super::sharers::{Sharers, SharersSaving};
+use super::turns::save_held;
 use super::{
     Clock, Duplicates, Evidence, Incoming, Output, Recorder, RecorderConfig, Records, Restoring,
     Settings, StateError, StateSize, Verdict, Watch,
 };
 use crate::engine::detect::baseline::{Known, Lookups, Peers, PeersSaving, WindowP};
-use crate::engine::detect::rules::{GroupState, Groups, Ticks};
-use crate::engine::detect::state::{ActorState, Evictable, Saving, SourceState, Table, cut};
+use crate::engine::detect::rules::{GroupState, Groups, Held, HeldSaving, Ticks};
+use crate::engine::detect::state::{ActorState, Saving, SourceState, Table, cut};
 use crate::engine::detect::{Exceptions, Judged, Mode, RuleBooks, RuleCounts, RuleScratch, Stream};
 use crate::engine::enrich::Facts;
 use crate::engine::model::{EventTime, Finding, Key, KeyKind, Outcome, Problems};
@@ -61,23 +62,21 @@ impl ShardConfig {
     }
 }
 
-/// Event ids a finding names.
-const EVIDENCE_IDS_MAX: usize = 20;
-
 /// One partition's engine.
 pub struct Shard {
-    streams: Vec<Stream>,
+    pub(super) streams: Vec<Stream>,
     pub(super) clock: Clock,
     pub(super) duplicates: Duplicates,
-    sharers: Sharers,
+    pub(super) sharers: Sharers,
     pulse: Pulse,
-    recorder: Recorder,
+    pub(super) recorder: Recorder,
     first_reads: FirstReads,
     pub(super) actors: Table<ActorState>,
     pub(super) sources: Table<SourceState>,
-    groups: Table<GroupState>,
+    pub(super) groups: Table<GroupState>,
+    pub(super) held: Held,
     pub(super) peers: Peers,
-    rules: RuleScratch,
+    pub(super) rules: RuleScratch,
     /// Keys saved by an earlier version, to be withdrawn with the next save.
     stale: Vec<Vec<u8>>,
 }
@@ -97,6 +96,7 @@ impl Shard {
             actors: Table::new(config.actors_max),
             sources: Table::new(config.sources_max),
             groups: Table::new(config.groups_max),
+            held: Held::default(),
             peers: Peers::default(),
             rules: RuleScratch::default(),
             stale: Vec::new(),
@@ -122,6 +122,7 @@ impl Shard {
         let ahead_ms = i64::from(settings.time.ahead_max_s) * 1_000;
         let mut at = incoming.bounded_by_broker(ahead_ms);
         let late = self.clock.take(at, i64::from(settings.time.allowed_lateness_s) * 1_000);
+        self.take_turns(settings, out);
         if !incoming.is_of_now() {
             at = self.clock.bounded(at, ahead_ms);
         }
@@ -134,6 +135,7 @@ impl Shard {
             watermark: self.clock.watermark(),
             lateness_ms: settings.time.allowed_lateness_s.saturating_mul(1_000),
             seed,
+            held: Some(&mut self.held),
         };
         let head = match event.actor_id().filter(|_| event.flow.is_none()).map(cut) {
             Some(actor) => {
@@ -226,11 +228,7 @@ impl Shard {
         }
         hold_back(settings.rules.exceptions(), found_before, out);
         for finding in &mut out.findings[found_before..] {
-            let since = finding.window.start;
-            let ids = self.recorder.ids(head, since, EVIDENCE_IDS_MAX, &self.streams);
-            if !ids.is_empty() {
-                finding.evidence = ids;
-            }
+            self.recorder.name(finding, head, EventTime::MAX, &self.streams);
             if let Some(ip) = &finding.source_ip {
                 finding.source_actors = self.sharers.actors(ip, seed);
             }
@@ -306,6 +304,7 @@ impl Shard {
             ids: self.duplicates.save(|part| to.ids(&part)),
             peers: self.peers.save(&mut to),
             sharers: self.sharers.save(|part| to.sharers(&part)),
+            held: save_held(&mut self.held, &mut to),
         };
         to.mark(&ShardMark {
             clock: self.clock.clone(),
@@ -338,6 +337,7 @@ impl Shard {
         self.sources.save_again(saving.sources);
         self.groups.save_again(saving.groups);
         self.peers.save_again(saving.peers);
+        self.held.save_again(saving.held);
     }
 
     /// Takes everything saved back into a shard that has judged nothing yet.
@@ -353,6 +353,7 @@ impl Shard {
         self.actors.restore(read.mark.actors, read.actors);
         self.sources.restore(read.mark.sources, read.sources);
         self.groups.restore(read.mark.groups, read.groups);
+        self.held.restore(read.held);
         Ok(())
     }
 
@@ -423,6 +424,7 @@ impl Shard {
             actors: self.actors.len(),
             sources: self.sources.len(),
             groups: self.groups.len(),
+            held: self.held.len(),
             actor_bytes: self.actors.bytes(),
             source_bytes: self.sources.bytes(),
             group_bytes: self.groups.bytes(),
@@ -430,6 +432,7 @@ impl Shard {
             actors_evicted: self.actors.evicted(),
             sources_evicted: self.sources.evicted(),
             groups_evicted: self.groups.evicted(),
+            held_early: self.held.early(),
         }
     }
 }
@@ -443,19 +446,7 @@ pub struct ShardSaving {
     ids: IdsSaving,
     peers: PeersSaving,
     sharers: SharersSaving,
-}
-
-fn save_table<S: Evictable + Serialize>(
-    table: &mut Table<S>,
-    kept: Kept,
-    to: &mut Writer<'_>,
-) -> Saving {
-    // Two closures, one sink.
-    let to = std::cell::RefCell::new(to);
-    table.save(
-        |name| to.borrow_mut().withdraw_entity(kept, name),
-        |name, slot, state| to.borrow_mut().entity(kept, name, slot, state),
-    )
+    held: HeldSaving,
 }
 
 fn send(recorder: &Recorder, streams: &[Stream], key: Key, entries: &[u64], out: &mut Output) {
@@ -481,7 +472,7 @@ fn hold_back(exceptions: &Exceptions, from: usize, out: &mut Output) {
 }
 
 /// Weighs findings for eviction: a notice at informational is no reason to keep an actor.
-fn risk(findings: &[Finding]) -> u8 {
+pub(super) fn risk(findings: &[Finding]) -> u8 {
     use crate::engine::model::Severity;
     findings
         .iter()

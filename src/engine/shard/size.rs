@@ -6,6 +6,8 @@ pub struct StateSize {
     pub actors: usize,
     pub sources: usize,
     pub groups: usize,
+    /// Events that wait for their turn in a correlation.
+    pub held: usize,
     pub actor_bytes: usize,
     pub source_bytes: usize,
     pub group_bytes: usize,
@@ -13,6 +15,8 @@ pub struct StateSize {
     pub actors_evicted: u64,
     pub sources_evicted: u64,
     pub groups_evicted: u64,
+    /// Events that had to count before their turn.
+    pub held_early: u64,
 }
 
 impl std::ops::Add for StateSize {
@@ -23,6 +27,7 @@ impl std::ops::Add for StateSize {
             actors: self.actors + more.actors,
             sources: self.sources + more.sources,
             groups: self.groups + more.groups,
+            held: self.held + more.held,
             actor_bytes: self.actor_bytes + more.actor_bytes,
             source_bytes: self.source_bytes + more.source_bytes,
             group_bytes: self.group_bytes + more.group_bytes,
@@ -30,6 +35,7 @@ impl std::ops::Add for StateSize {
             actors_evicted: self.actors_evicted + more.actors_evicted,
             sources_evicted: self.sources_evicted + more.sources_evicted,
             groups_evicted: self.groups_evicted + more.groups_evicted,
+            held_early: self.held_early + more.held_early,
         }
     }
 }

@@ -39,7 +39,9 @@ fn singhealth() {
     assert_eq!(told.breach_records(), 1_500_907);
     assert_eq!(told.opened_by(), ("protected_subject".into(), after(1_001, 15 * HOUR)));
     assert_eq!(told.also_by("schema_looked_over_then_bulk"), after(1_654, 16 * HOUR));
-    let speakers = ["bulk_read", "protected_subject", "schema_looked_over_then_bulk"];
+    let chain = "failed_logins_schema_person_then_bulk";
+    assert_eq!(told.also_by(chain), after(1_654, 16 * HOUR));
+    let speakers = ["bulk_read", chain, "protected_subject", "schema_looked_over_then_bulk"];
     assert_eq!(told.speakers(), speakers);
     assert_eq!(told.incidents().len(), 9);
 }

@@ -55,8 +55,10 @@ impl Ours {
         self.set.matches(&self.scope, event, &mut self.scratch, &mut self.matched);
         let at = EventTime::from_millis(at_ms).unwrap_or_default();
         let table = &mut self.table;
-        let mut groups = Groups { table, at, watermark: Some(at), lateness_ms: 600_000, seed: 7 };
-        self.set.correlate(&self.matched, event, &mut groups, &mut self.groups, &mut self.fired);
+        let (watermark, held) = (Some(at), None);
+        let mut groups = Groups { table, at, watermark, lateness_ms: 600_000, seed: 7, held };
+        let (matched, fired) = (&self.matched, &mut self.fired);
+        self.set.correlate(matched, event, &(), &mut groups, &mut self.groups, fired);
         self.matched.len() + self.fired.len()
     }
 

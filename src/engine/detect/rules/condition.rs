@@ -27,6 +27,15 @@ impl Condition {
         }
     }
 
+    /// Whether a selection that comes to match can make it untrue.
+    pub fn denies(&self) -> bool {
+        match self {
+            Self::Selection(_) => false,
+            Self::Not(_) => true,
+            Self::And(terms) | Self::Or(terms) => terms.iter().any(Self::denies),
+        }
+    }
+
     /// Visits the selections it asks for.
     pub fn each(&self, visit: &mut dyn FnMut(usize)) {
         match self {

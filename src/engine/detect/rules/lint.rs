@@ -72,6 +72,10 @@ pub fn lint(text: &str) -> Vec<Hint> {
         }
         if let Some(correlation) = node.entry("correlation") {
             unused_aliases(correlation, &mut say);
+            let counted = correlation.entry("condition").and_then(|node| node.entry("field"));
+            for node in [correlation.entry("group-by"), counted].into_iter().flatten() {
+                node.texts().into_iter().for_each(|name| starred(name, node.line, &mut say));
+            }
         }
         let Some(section) = node.entry("detection").or(node.entry("filter")) else { continue };
         unused_selections(section, &mut say);
@@ -165,6 +169,7 @@ fn item(key: &Key, value: &Node, is_ours: bool, say: &mut impl FnMut(u32, String
     let (name, modifiers) = key.text.split_once('|').unwrap_or((&key.text, ""));
     let has = |modifier: &str| modifiers.split('|').any(|word| word == modifier);
     let fields = if has("fieldref") { value.texts() } else { Vec::new() };
+    fields.iter().chain([&name]).for_each(|name| starred(name, key.line, say));
     for name in fields.into_iter().chain([name]).filter(|_| is_ours) {
         if let Some(text) = stranger(name) {
             say(key.line, text);
@@ -189,6 +194,15 @@ fn item(key: &Key, value: &Node, is_ours: bool, say: &mut impl FnMut(u32, String
         for number in numbers.filter(|n| has(part) && !(least..=most).contains(n)) {
             say(key.line, format!("a {part} is {least} to {most}, never {number}"));
         }
+    }
+}
+
+/// Says of a field's name that wildcards are for values.
+fn starred(name: &str, line: u32, say: &mut impl FnMut(u32, String)) {
+    if name.contains(['*', '?']) {
+        let text = "is taken as it is written: wildcards in the name of a field are not supported; \
+                    list the fields, or search all of them by keywords";
+        say(line, format!("field `{name}` {text}"));
     }
 }
 
@@ -318,6 +332,14 @@ mod tests {
             "level: low",
             "    s: {t|hour|gte: 24, t|month: [1, 12]}\n    condition: s\n",
             &["7: a hour is 0 to 23, never 24"],
+        );
+        let starred = "is taken as it is written: wildcards in the name of a field are not \
+                       supported; list the fields, or search all of them by keywords";
+        hints(
+            "p",
+            "level: low",
+            "    s:\n        a*: 1\n        b|fieldref: c.*\n        d: e*\n    condition: s\n",
+            &[&format!("8: field `a*` {starred}"), &format!("9: field `c.*` {starred}")],
         );
         hints(
             "tidewaiter",

@@ -53,7 +53,10 @@ mod vocabulary;
 mod yaml;
 
 pub use compile::{Dialect, Placeholders};
-pub use correlation::{Correlation, CorrelationKind, Firing, GroupScratch, GroupState, Groups};
+pub use correlation::{
+    Correlation, CorrelationKind, Firing, GroupOfEight, GroupScratch, GroupState, Groups, Held,
+    HeldSaving, Noting, Released, Spokesman, Turn,
+};
 pub use error::{Problem, RuleError};
 pub use event_fields::{EventFields, Known};
 pub use fields::{Field, Fields};

@@ -21,7 +21,7 @@
 use serde_json::Value as Json;
 
 use super::{
-    correlation::{Firing, GroupScratch, Groups},
+    correlation::{Firing, GroupScratch, Groups, Held},
     error::{Fault, Problem, RuleError},
     logsource::LogSource,
     rule::Rule,
@@ -187,6 +187,7 @@ impl Runner<'_> {
         let mut scratch = GroupScratch::default();
         let (mut firings, mut matched) = (Vec::new(), Vec::new());
         let mut watermark: Option<EventTime> = None;
+        let mut held = Held::default();
         for step in steps {
             let at = start().plus_ms(step.at_ms);
             watermark = watermark.max(Some(at));
@@ -194,10 +195,19 @@ impl Runner<'_> {
                 matched.clear();
                 set.matches(&scope, &step.event, &mut self.scratch, &mut matched);
                 let table = &mut table;
-                let mut groups = Groups { table, at, watermark, lateness_ms: LATENESS_MS, seed: 0 };
-                set.correlate(&matched, &step.event, &mut groups, &mut scratch, &mut firings);
+                let held = Some(&mut held);
+                let mut groups =
+                    Groups { table, at, watermark, lateness_ms: LATENESS_MS, seed: 0, held };
+                let event = &step.event;
+                set.correlate(&matched, event, &(), &mut groups, &mut scratch, &mut firings);
             }
         }
+        // What had to wait waits no longer.
+        let (table, held, at) = (&mut table, Some(&mut held), watermark.unwrap_or_default());
+        let mut groups = Groups { table, at, watermark, lateness_ms: LATENESS_MS, seed: 0, held };
+        let mut released = Vec::new();
+        set.release(None, &mut groups, &mut scratch, &mut released);
+        firings.extend(released.into_iter().map(|released| released.firing));
         firings
     }
 }

@@ -22,7 +22,7 @@ const PANES: u32 = 64;
 const SAMPLE_MIN: u64 = 64;
 
 /// One thing to note.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) enum Note {
     Event,
     /// Hash of a value.
@@ -128,22 +128,23 @@ impl Books {
         }
     }
 
-    /// Ends of the windows that hold what was noted at `at`, oldest first, into `to`.
-    pub fn ends(&self, at: u32, window: u32, to: &mut Vec<u32>) {
-        fn of<V: Payload>(log: &Log<V>, at: u32, window: u32, to: &mut Vec<u32>) {
-            to.extend(log.window(at, at.saturating_add(window)).iter().map(|(time, _)| *time));
+    /// Instants noted from `at` on, `at` first, into `to`: where windows that hold it end, and those
+    /// after them.
+    pub fn ends(&self, at: u32, to: &mut Vec<u32>) {
+        fn of<V: Payload>(log: &Log<V>, at: u32, to: &mut Vec<u32>) {
+            to.extend(log.window(at, u32::MAX).iter().map(|(time, _)| *time));
         }
         to.clear();
         to.push(at);
         match self {
             _ if self.newest().is_none_or(|newest| newest <= at) => {}
-            Self::Counts(log) => of(log, at, window, to),
-            Self::Sums(log) => of(log, at, window, to),
-            Self::Samples { log, .. } => of(log, at, window, to),
-            Self::Values(log) => of(log, at, window, to),
+            Self::Counts(log) => of(log, at, to),
+            Self::Sums(log) => of(log, at, to),
+            Self::Samples { log, .. } => of(log, at, to),
+            Self::Values(log) => of(log, at, to),
             // Earlier sights of a value are gone: only the newest window is whole.
             Self::Many(many) => to.extend(many.seen.newest()),
-            Self::Hits(log) => of(log, at, window, to),
+            Self::Hits(log) => of(log, at, to),
         }
         to.dedup();
     }

@@ -49,6 +49,11 @@ impl Bounds {
         })
     }
 
+    /// Whether what holds for a value holds for every greater one.
+    pub fn only_floor(&self) -> bool {
+        self.0.iter().all(|(operator, _)| matches!(operator, Operator::Gt | Operator::Gte))
+    }
+
     /// True where no value below `most` can hold: what is counted needs no closer look.
     pub fn exceed(&self, most: f64) -> bool {
         self.0.iter().any(|(operator, bound)| match operator {

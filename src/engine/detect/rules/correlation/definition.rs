@@ -73,6 +73,8 @@ pub struct Correlation {
     pub(super) percentile: f64,
     /// Of temporal correlations that name their rules in a condition; indices are positions.
     pub(super) expression: Option<Expression>,
+    /// More events can take back what holds: what it counts waits until none can come before it.
+    pub(super) can_be_undone: bool,
     /// Stands for this definition in saved state: the same after a reload exactly where the
     /// correlation and the rules it names are the same.
     pub(super) fingerprint: u64,
@@ -83,6 +85,15 @@ pub struct Correlation {
 }
 
 impl Correlation {
+    /// Whether events that come later can make its condition untrue of a window.
+    pub(super) fn is_undone(kind: Kind, bounds: &Bounds, expression: Option<&Expression>) -> bool {
+        match kind {
+            Kind::ValueAvg | Kind::ValuePercentile => true,
+            Kind::TemporalOrdered => false,
+            _ => !bounds.only_floor() || expression.is_some_and(Expression::denies),
+        }
+    }
+
     pub(in super::super) fn is(&self, fingerprint: u64) -> bool {
         self.fingerprint == fingerprint
     }

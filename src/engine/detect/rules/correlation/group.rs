@@ -13,6 +13,9 @@ use crate::engine::model::EventTime;
 /// Room behind a group's first event for others that come out of order, in milliseconds.
 const SLACK_MS: i64 = 3_600_000;
 const NEVER: u32 = u32::MAX;
+/// Windows of one group and correlation remembered as told: those that late events may still
+/// reach, a timespan apart.
+const TOLD_MAX: usize = 1_024;
 
 /// One group's record: a slot each correlation that groups by the same fields.
 #[derive(Default, Serialize, Deserialize)]
@@ -32,14 +35,32 @@ struct Slot {
     correlation: u64,
     /// Times in the books are milliseconds from here.
     base: i64,
-    /// The two last firings, the later first.
-    told: [u32; 2],
+    /// The first to end first.
+    told: Box<[Done]>,
     books: Books,
 }
 
-/// Ends of the windows to be told, and what each holds. One event's windows end within a timespan
-/// of it, and those told lie a timespan apart: there are at most two.
-pub(super) type Told = SmallVec<[(EventTime, f64); 2]>;
+/// A window that was told.
+#[derive(Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
+struct Done {
+    /// Where it ends, as far as is known: late events may have moved it to an earlier instant.
+    end: u32,
+    /// Where it ended when it was told.
+    told: u32,
+}
+
+/// What an event brings about, the first window to end first.
+pub(super) type Told = SmallVec<[Telling; 2]>;
+
+/// A window whose condition holds and that no other told before it covers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Telling {
+    pub end: EventTime,
+    pub value: f64,
+    /// False where it was told before of a later end, which is an earlier one now: it is no news,
+    /// but chains go by it.
+    pub is_news: bool,
+}
 
 /// When an event happened, and how far time has got.
 #[derive(Clone, Copy, Debug)]
@@ -63,12 +84,13 @@ impl Evictable for GroupState {
 
     fn heap_bytes(&self) -> usize {
         let slots = self.slots.capacity() * size_of::<Slot>();
-        slots + self.slots.iter().map(|slot| slot.books.heap_bytes()).sum::<usize>()
+        let of = |slot: &Slot| slot.books.heap_bytes() + size_of_val(&*slot.told);
+        slots + self.slots.iter().map(of).sum::<usize>()
     }
 }
 
 impl GroupState {
-    /// Notes what an event says to `plan`. Gives the windows that hold the event and are to be told,
+    /// Notes what an event says to `plan`. Gives the windows that are to be told for it,
     /// the first to end first. `is_known` tells correlations in use by fingerprint:
     /// the books of others are given up when room is made for a new one.
     pub(super) fn note(
@@ -90,7 +112,7 @@ impl GroupState {
         });
         let Some(slot) = self.slots.get_mut(place) else { return Told::new() };
         let told = slot.note(plan, moment, notes, ends);
-        self.risk = self.risk.saturating_add(u8::from(!told.is_empty()));
+        self.risk = self.risk.saturating_add(u8::from(told.iter().any(|telling| telling.is_news)));
         told
     }
 
@@ -118,7 +140,7 @@ impl Slot {
         Self {
             correlation: plan.fingerprint,
             base: base(plan, moment),
-            told: [NEVER; 2],
+            told: Box::default(),
             books: Books::new(plan.kind),
         }
     }
@@ -143,18 +165,76 @@ impl Slot {
         let mark = self.offset(moment.mark.min(moment.at)).unwrap_or(0);
         let span = Span { window, lateness: moment.lateness_ms, mark };
         notes.iter().for_each(|note| self.books.add(at, *note, span));
-        self.books.ends(at, window, ends);
+        self.books.ends(at, ends);
         let mut told = Told::new();
-        for &end in ends.iter() {
-            if self.is_told(end, window) {
-                continue;
-            }
-            if let Some(value) = self.books.judge(plan, end.saturating_sub(window), end) {
-                self.tell(end);
-                told.push((EventTime::default().plus_ms(self.base + i64::from(end)), value));
-            }
+        self.settle(plan, at, ends, &mut told);
+        if !told.is_empty() {
+            let reach = window.saturating_mul(2).saturating_add(span.lateness);
+            self.forget_told(mark.saturating_sub(reach));
         }
         told
+    }
+
+    /// Goes through the windows that end at `at`, where something was noted, or later, as they
+    /// would have been told had it come in its turn: each that holds and ends a timespan or more
+    /// after the one told before it. What was told already stands for as many of them.
+    fn settle(&mut self, plan: &Correlation, at: u32, ends: &[u32], to: &mut Told) {
+        let window = plan.timespan_ms;
+        let is_near = |end: u32, other: u32| other.abs_diff(end) < window;
+        if ends.len() == 1 && self.told.iter().rev().any(|done| is_near(at, done.end)) {
+            return;
+        }
+        let (before, after) = self.told.split_at(self.told.partition_point(|done| done.end < at));
+        let mut last = before.last().map(|done| done.end);
+        let mut due: SmallVec<[(u32, f64); 4]> = SmallVec::new();
+        let mut same = after.len();
+        for &end in ends {
+            // No other window than these holds what was noted.
+            let is_as_it_was = due.iter().zip(after).all(|((end, _), done)| *end == done.end);
+            if end > at.saturating_add(window) && is_as_it_was && due.len() <= after.len() {
+                same = due.len();
+                break;
+            }
+            if last.is_some_and(|last| is_near(end, last)) {
+                continue;
+            }
+            let from = end.saturating_sub(window);
+            let Some(value) = self.books.judge(plan, from, end) else { continue };
+            // From a window on that is told now as then, all is as it was.
+            if let Some(place) = after.iter().position(|done| done.end == end).filter(|_| end > at)
+            {
+                same = place;
+                break;
+            }
+            last = Some(end);
+            due.push((end, value));
+        }
+        let (open, rest) = after.split_at(same);
+        let mut open = open.to_vec();
+        let mut told: Vec<Done> = rest.to_vec();
+        for (end, value) in due.into_iter().rev() {
+            let was = open.pop_if(|done| done.told >= end || is_near(end, done.told));
+            told.push(Done { end, told: was.map_or(end, |was| was.told) });
+            if was.is_none_or(|was| was.end != end) {
+                let end = EventTime::default().plus_ms(self.base + i64::from(end));
+                to.push(Telling { end, value, is_news: was.is_none() });
+            }
+        }
+        if !to.is_empty() {
+            to.reverse();
+            told.extend(before.iter().chain(&open));
+            told.sort_unstable_by_key(|done| (done.end, done.told));
+            self.told = told.into();
+        }
+    }
+
+    /// Forgets windows that ended before `horizon`, which no late event reaches.
+    fn forget_told(&mut self, horizon: u32) {
+        let over = self.told.len().saturating_sub(TOLD_MAX);
+        let gone = self.told.partition_point(|done| done.end < horizon).max(over);
+        if gone > 0 {
+            self.told = self.told[gone..].into();
+        }
     }
 
     /// Whether it and what is remembered go into one book.
@@ -171,24 +251,38 @@ impl Slot {
         let by = self.base.saturating_sub(base);
         self.base = base;
         self.books.shift(by);
-        for told in self.told.iter_mut().filter(|told| **told != NEVER) {
-            *told = u32::try_from(i64::from(*told).saturating_add(by)).unwrap_or(NEVER);
-        }
+        let moved = |at: u32| u32::try_from(i64::from(at).saturating_add(by)).ok();
+        let moved = |done: &Done| Some(Done { end: moved(done.end)?, told: moved(done.told)? });
+        self.told = self.told.iter().filter_map(moved).collect();
     }
+}
 
-    /// A window is told where one that ended less than a timespan from it was.
-    fn is_told(&self, end: u32, window: u32) -> bool {
-        self.told.iter().any(|told| *told != NEVER && told.abs_diff(end) < window)
-    }
+/// What was saved of a group up to version 8 of the state.
+#[derive(Deserialize)]
+pub struct GroupOfEight {
+    needed_until: EventTime,
+    risk: u8,
+    slots: Vec<SlotOfEight>,
+}
 
-    fn tell(&mut self, end: u32) {
-        let [later, earlier] = self.told;
-        self.told = match (later, earlier) {
-            (NEVER, _) => [end, NEVER],
-            (later, _) if end >= later => [end, later],
-            (later, NEVER) => [later, end],
-            (later, earlier) => [later, earlier.max(end)],
-        };
+#[derive(Deserialize)]
+struct SlotOfEight {
+    correlation: u64,
+    base: i64,
+    /// The two last firings, the later first.
+    told: [u32; 2],
+    books: Books,
+}
+
+impl From<GroupOfEight> for GroupState {
+    fn from(GroupOfEight { needed_until, risk, slots }: GroupOfEight) -> Self {
+        let slots = slots.into_iter().map(|slot| {
+            let SlotOfEight { correlation, base, told, books } = slot;
+            let told = told.into_iter().rev().filter(|told| *told != NEVER);
+            let told = told.map(|told| Done { end: told, told }).collect();
+            Slot { correlation, base, told, books }
+        });
+        Self { needed_until, risk, slots: slots.collect() }
     }
 }
 

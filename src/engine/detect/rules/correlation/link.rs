@@ -317,6 +317,8 @@ impl<'d> Linking<'d> {
                 }
             }
         };
+        let bounds = draft.condition.bounds.clone();
+        let can_be_undone = Correlation::is_undone(draft.kind, &bounds, expression.as_ref());
         let boxed = |named: &Named| Box::from(named.name.as_str());
         let id = |reference: &Reference| match reference {
             Reference::Rule(rule) => self.rules[*rule].rule.id.clone(),
@@ -330,7 +332,8 @@ impl<'d> Linking<'d> {
             fields: draft.condition.fields.iter().map(boxed).collect(),
             timespan_ms: draft.timespan_ms,
             generate: draft.generate,
-            bounds: draft.condition.bounds.clone(),
+            bounds,
+            can_be_undone,
             percentile: draft.condition.percentile.unwrap_or(50.0),
             expression,
             fingerprint: hasher.finish_u64(),

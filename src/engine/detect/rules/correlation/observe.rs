@@ -13,10 +13,11 @@ use super::super::{
 use super::{
     books::Note,
     definition::{Correlation, Kind, Link},
-    group::{GroupState, Moment},
+    group::{GroupState, Moment, Told},
+    held::{Held, Turn},
 };
 use crate::engine::detect::state::Table;
-use crate::engine::model::EventTime;
+use crate::engine::model::{EventTime, Finding};
 
 /// Firings of one event that chains go on from. What rests on one rule is bounded at load: only an
 /// event that very many rules match comes near.
@@ -37,9 +38,11 @@ pub struct Firing {
     pub at: EventTime,
     pub window_start: EventTime,
     pub value: f64,
-    /// Group-by fields, and what they hold; `None` where the events do not have the field.
-    pub group: SmallVec<[(Box<str>, Option<String>); 2]>,
+    pub group: Group,
 }
+
+/// Group-by fields, and what they hold; `None` where the events do not have the field.
+pub type Group = SmallVec<[(Box<str>, Option<String>); 2]>;
 
 /// Where the groups are, and what time it is for them.
 pub struct Groups<'g> {
@@ -51,24 +54,53 @@ pub struct Groups<'g> {
     pub lateness_ms: u32,
     /// Keeps whoever chooses values from choosing their hashes.
     pub seed: u64,
+    /// Where events wait whose turn to count has not come. Without it all count as they come:
+    /// for whoever brings them in order.
+    pub held: Option<&'g mut Held>,
+}
+
+/// Speaks for the event in hand where what it says has to wait.
+pub trait Spokesman {
+    /// Puts events of one instant in order, whichever comes first.
+    fn hash(&self) -> u64;
+    /// What to tell, as far as it is known, should `firing` come of it.
+    fn finding(&self, firing: &Firing) -> Option<Finding>;
+}
+
+/// Nothing is known of the event.
+impl Spokesman for () {
+    fn hash(&self) -> u64 {
+        0
+    }
+
+    fn finding(&self, _: &Firing) -> Option<Finding> {
+        None
+    }
 }
 
 impl Groups<'_> {
-    /// Groups all of whose windows ended before this are reached by no event any more.
-    fn over(&self) -> EventTime {
+    /// Groups all of whose windows ended before this are reached by no event any more, neither by
+    /// one under way nor by one that waits.
+    pub(super) fn over(&self) -> EventTime {
         let late = i64::from(self.lateness_ms);
-        self.watermark.map_or(EventTime::MIN, |mark| mark.minus_ms(late))
+        let over = self.watermark.map_or(EventTime::MIN, |mark| mark.minus_ms(late));
+        let waiting = self.held.as_ref().and_then(|held| held.first());
+        waiting.map_or(over, |first| over.min(first))
     }
 }
 
 /// Working memory, kept from event to event.
 #[derive(Debug, Default)]
 pub struct GroupScratch {
-    key: String,
+    pub(super) key: String,
     number: String,
     text: String,
-    notes: Vec<Note>,
+    pub(super) notes: Vec<Note>,
     ends: Vec<u32>,
+    /// By correlation: how often its condition was held against its books.
+    evaluated: Vec<u32>,
+    /// Firings whose end is an earlier one now.
+    moved: Vec<Firing>,
     /// Of the event in hand: the group last looked up, by its number, and its place in the table.
     last: Option<(u32, usize)>,
     meter: Meter,
@@ -84,14 +116,33 @@ impl GroupScratch {
     pub fn take_spent(&mut self, of: impl FnMut(usize, u64)) {
         self.meter.take(of);
     }
+
+    /// By correlation: events that its condition was held against since this was last asked.
+    pub fn take_evaluated(&mut self, mut of: impl FnMut(usize, u32)) {
+        for (place, times) in self.evaluated.iter_mut().enumerate().filter(|(_, n)| **n > 0) {
+            of(place, std::mem::take(times));
+        }
+    }
+
+    fn count(&mut self, correlation: u32) {
+        let place = correlation as usize;
+        if self.evaluated.len() <= place {
+            self.evaluated.resize(place + 1, 0);
+        }
+        if let Some(times) = self.evaluated.get_mut(place) {
+            *times = times.saturating_add(1);
+        }
+    }
 }
 
 impl RuleSet {
-    /// Tells the correlations which rules `matched`; appends what fires, chains included.
+    /// Tells the correlations which rules `matched`; appends what fires, chains included. `event`
+    /// speaks for it where it has to wait.
     pub fn correlate<F: Fields + ?Sized>(
         &self,
         matched: &[RuleIndex],
         fields: &F,
+        event: &dyn Spokesman,
         groups: &mut Groups<'_>,
         scratch: &mut GroupScratch,
         out: &mut Vec<Firing>,
@@ -100,47 +151,72 @@ impl RuleSet {
         if plan.correlations.is_empty() {
             return;
         }
-        let first = out.len();
+        let mut next = out.len();
+        let end = next + FIRINGS_MAX;
         let at = groups.at;
         scratch.last = None;
+        scratch.moved.clear();
         let mut timing = scratch.meter.begin();
         for rule in matched {
             for link in plan.of_rule.get(*rule as usize).into_iter().flatten() {
-                self.note(link, at, fields, groups, scratch, out);
+                self.note(link, at, fields, event, groups, scratch, out);
                 if let Some(timing) = &mut timing {
                     scratch.meter.lap(timing, link.correlation as usize);
                 }
             }
         }
-        let mut next = first;
-        while let Some(firing) = out.get(next).filter(|_| next - first < FIRINGS_MAX) {
-            let links = plan.of_correlation.get(firing.correlation as usize);
-            if links.is_some_and(|links| !links.is_empty()) {
-                let firing = firing.clone();
-                let fields = Grouped { firing: &firing, event: fields };
-                for link in links.into_iter().flatten() {
-                    scratch.last = None;
-                    self.note(link, firing.at, &fields, groups, scratch, out);
-                    if let Some(timing) = &mut timing {
-                        scratch.meter.lap(timing, link.correlation as usize);
-                    }
+        let mut next_moved = 0;
+        loop {
+            let moved = scratch.moved.get(next_moved).filter(|_| next_moved < FIRINGS_MAX).cloned();
+            let is_news = moved.is_none();
+            next_moved += usize::from(!is_news);
+            let Some(firing) = moved.or_else(|| out.get(next).filter(|_| next < end).cloned())
+            else {
+                break;
+            };
+            next += usize::from(is_news);
+            let fields = Grouped { firing: &firing, event: fields };
+            for link in self.chained(&firing, is_news) {
+                scratch.last = None;
+                self.note(link, firing.at, &fields, event, groups, scratch, out);
+                if let Some(timing) = &mut timing {
+                    scratch.meter.lap(timing, link.correlation as usize);
                 }
             }
-            next += 1;
         }
     }
 
+    /// What `firing` says to others. One whose end is an earlier one now counts for the order of
+    /// things, and not a second time.
+    pub(super) fn chained(&self, firing: &Firing, is_news: bool) -> impl Iterator<Item = &Link> {
+        let plan = self.plan();
+        let links = plan.of_correlation.get(firing.correlation as usize);
+        links.into_iter().flatten().filter(move |link| {
+            let correlation = plan.correlations.get(link.correlation as usize);
+            is_news || correlation.is_some_and(|correlation| correlation.kind.is_temporal())
+        })
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "what there is to say of one event")]
     fn note<F: Fields + ?Sized>(
         &self,
         link: &Link,
         at: EventTime,
         fields: &F,
+        event: &dyn Spokesman,
         groups: &mut Groups<'_>,
         scratch: &mut GroupScratch,
         out: &mut Vec<Firing>,
     ) {
         let plan = self.plan();
         let Some(correlation) = plan.correlations.get(link.correlation as usize) else { return };
+        if correlation.can_be_undone && groups.held.is_some() {
+            let noting = self.noting(link, at, fields, event, groups.seed, scratch);
+            if let (Some(noting), Some(held)) = (noting, &mut groups.held) {
+                held.push(Turn::new(at, event.hash()), noting);
+            }
+            return;
+        }
         read_notes(correlation, link, fields, groups.seed, scratch);
         if scratch.notes.is_empty() {
             return;
@@ -154,33 +230,72 @@ impl RuleSet {
                 place
             }
         };
-        let Some(state) = groups.table.at(place) else { return };
+        let notes = std::mem::take(&mut scratch.notes);
+        let told = self.note_at(place, link.correlation, at, &notes, groups, scratch);
+        scratch.notes = notes;
+        for telling in told {
+            let group = group_of(&correlation.group_by, link, fields, scratch);
+            let firing = correlation.firing(link.correlation, telling.end, telling.value, group);
+            let to = if telling.is_news { &mut *out } else { &mut scratch.moved };
+            to.push(firing);
+        }
+    }
+
+    /// Notes in the group at `place` of the table.
+    pub(super) fn note_at(
+        &self,
+        place: usize,
+        index: u32,
+        at: EventTime,
+        notes: &[Note],
+        groups: &mut Groups<'_>,
+        scratch: &mut GroupScratch,
+    ) -> Told {
+        let correlation = self.plan().correlations.get(index as usize);
+        let (Some(correlation), Some(state)) = (correlation, groups.table.at(place)) else {
+            return Told::new();
+        };
+        scratch.count(index);
         let mark = groups.watermark.map_or(at, |mark| mark.min(at));
         let is_sure = groups.watermark.is_some();
         let moment = Moment { at, mark, is_sure, lateness_ms: groups.lateness_ms };
         let is_known = |fingerprint: u64| self.knows(fingerprint);
-        let told = state.note(correlation, moment, &scratch.notes, is_known, &mut scratch.ends);
-        for (end, value) in told {
-            let names = correlation.group_by.iter().cloned();
-            let values = link.group_by.iter().map(|field| {
-                text(&fields.value(field), &mut scratch.number, &mut scratch.text)
-                    .then(|| scratch.text.clone())
-            });
-            out.push(Firing {
-                correlation: link.correlation,
-                at: end,
-                window_start: end.minus_ms(i64::from(correlation.timespan_ms)),
-                value,
-                group: names.zip(values).collect(),
-            });
-        }
+        state.note(correlation, moment, notes, is_known, &mut scratch.ends)
     }
 }
 
+impl Correlation {
+    pub(super) fn firing(
+        &self,
+        correlation: u32,
+        at: EventTime,
+        value: f64,
+        group: Group,
+    ) -> Firing {
+        let window_start = at.minus_ms(i64::from(self.timespan_ms));
+        Firing { correlation, at, window_start, value, group }
+    }
+}
+
+/// The group that an event is of: names of its fields and what they hold.
+pub(super) fn group_of<F: Fields + ?Sized>(
+    names: &[Box<str>],
+    link: &Link,
+    fields: &F,
+    scratch: &mut GroupScratch,
+) -> Group {
+    let GroupScratch { number, text: buffer, .. } = scratch;
+    let of = names.iter().zip(&link.group_by).map(|(name, field)| {
+        let found = text(&fields.value(field), number, buffer);
+        (name.clone(), found.then(|| buffer.clone()))
+    });
+    of.collect()
+}
+
 /// The event behind a firing, with the firing's group before its own fields.
-struct Grouped<'f, F: ?Sized> {
-    firing: &'f Firing,
-    event: &'f F,
+pub(super) struct Grouped<'f, F: ?Sized> {
+    pub firing: &'f Firing,
+    pub event: &'f F,
 }
 
 impl<F: Fields + ?Sized> Fields for Grouped<'_, F> {
@@ -199,7 +314,7 @@ impl<F: Fields + ?Sized> Fields for Grouped<'_, F> {
 }
 
 /// What the event says to the correlation; nothing where it lacks what is counted.
-fn read_notes<F: Fields + ?Sized>(
+pub(super) fn read_notes<F: Fields + ?Sized>(
     correlation: &Correlation,
     link: &Link,
     fields: &F,
@@ -242,7 +357,7 @@ fn read_notes<F: Fields + ?Sized>(
 }
 
 /// The group's name in the table: which fields it is grouped by, and what each holds.
-fn write_key<F: Fields + ?Sized>(
+pub(super) fn write_key<F: Fields + ?Sized>(
     correlation: &Correlation,
     link: &Link,
     fields: &F,
