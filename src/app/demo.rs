@@ -26,8 +26,6 @@ pub struct DemoOptions {
     pub stop: Arc<AtomicBool>,
 }
 
-/// How long it may be suspended: as long as librdkafka lets a session go unheard.
-const SUSPENDED_MAX_MS: u32 = 3_600_000;
 /// Partitions of each topic.
 const PARTITIONS: i32 = 3;
 
@@ -97,11 +95,6 @@ fn config(
     config.kafka.commit_interval_ms = 500;
     // The mock cluster answers a fetch only when this is over.
     config.kafka.client.insert("fetch.wait.max.ms".into(), "20".into());
-    // There is nobody to take over: a demonstration that was suspended goes on where it was. Were its
-    // partitions taken from it, it would need its whole state again, of which this broker keeps the
-    // last megabytes.
-    config.kafka.session_timeout_ms = SUSPENDED_MAX_MS;
-    config.kafka.client.insert("max.poll.interval.ms".into(), SUSPENDED_MAX_MS.to_string());
     config.input = Kind::ALL
         .map(|kind| InputConfig { topic: topic_of(kind).into(), format: "native".into() })
         .to_vec();

@@ -55,10 +55,6 @@ pub enum RunError {
     Thread(std::io::Error),
     #[error("the demonstration: {0}")]
     Demo(String),
-    #[error(
-        "the demonstration's broker no longer has all of the state the detector was to go on from, as after a long suspension (Ctrl-Z, a sleeping computer): it keeps a few megabytes a partition, in memory. Start the demonstration again"
-    )]
-    StateLost,
 }
 
 /// How often the store is asked whether it is there.
@@ -138,8 +134,6 @@ pub async fn run(config: Config, stop: Arc<AtomicBool>, hooks: Hooks) -> Result<
         store: store.clone(),
         stop: Arc::clone(&stop),
         watching: hooks.watching,
-        demo: hooks.demo,
-        state_lost: Arc::default(),
         health: Arc::new(Health::new(Arc::clone(&telemetry))),
     };
     let worked = roles.work(inputs).await;
@@ -169,9 +163,6 @@ pub(super) struct Roles {
     store: Option<Store>,
     pub(super) stop: Arc<AtomicBool>,
     watching: Arc<AtomicBool>,
-    demo: bool,
-    /// The demonstration's broker has forgotten what the detector was to go on from.
-    state_lost: Arc<AtomicBool>,
     pub(super) health: Arc<Health>,
 }
 
@@ -239,9 +230,6 @@ impl Roles {
         if joined.await.unwrap_or(0) > 0 {
             tracing::error!("a role ended by a panic");
         }
-        if self.state_lost.load(Ordering::Relaxed) {
-            return Err(RunError::StateLost);
-        }
         Ok(())
     }
 
@@ -260,14 +248,9 @@ impl Roles {
             Arc::clone(&self.stop),
             Arc::clone(&self.health),
         );
-        let (demo, state_lost) = (self.demo, Arc::clone(&self.state_lost));
         let watches = Arc::new(std::sync::Mutex::new(watches));
         let board = Arc::clone(board);
         named(&format!("detect-{number}"), move || {
-            let lost = || {
-                state_lost.store(true, Ordering::Relaxed);
-                stop.store(true, Ordering::Relaxed);
-            };
             keep(Role::Detector, &health, &stop, || {
                 let parts = WorkerParts {
                     number,
@@ -282,14 +265,7 @@ impl Roles {
                     board: Arc::clone(&board),
                     stop: Arc::clone(&stop),
                 };
-                match Worker::new(parts).and_then(Worker::run) {
-                    // A broker that keeps everything has to be mended by people; this one forgets.
-                    Err(error) if demo && error.is_state_lost() => {
-                        lost();
-                        Ok(())
-                    }
-                    done => done,
-                }
+                Worker::new(parts)?.run()
             });
         })
     }

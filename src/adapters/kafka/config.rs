@@ -47,9 +47,6 @@ pub struct KafkaConfig {
     /// keeps its partitions for it, and what a killed one left open ends at once. Each process
     /// needs its own.
     pub instance: Option<String>,
-    /// How long the group waits for a detector it does not hear of. Not for people to set.
-    #[serde(skip)]
-    pub session_timeout_ms: u32,
     /// Further librdkafka settings, passed on as they are.
     pub client: std::collections::BTreeMap<String, String>,
 }
@@ -180,7 +177,6 @@ impl Default for KafkaConfig {
             recall_s: 3_600,
             workers: 1,
             instance: None,
-            session_timeout_ms: 6_000,
             client: Default::default(),
         }
     }

@@ -76,13 +76,6 @@ pub enum WorkerError {
     Saver(#[from] SaverError),
 }
 
-impl WorkerError {
-    /// Whether the state that was saved is no longer to be had as it was.
-    pub fn is_state_lost(&self) -> bool {
-        matches!(self, Self::State(_) | Self::Changelog(ChangelogError::State { .. }))
-    }
-}
-
 /// What a worker is given.
 pub struct WorkerParts {
     /// Which of the process's workers this is, from 0.
@@ -168,7 +161,7 @@ impl Worker {
             // The default of one second stalls a consumer that is slower than the fetcher.
             .set("fetch.queue.backoff.ms", "5")
             .set("queued.max.messages.kbytes", "16384")
-            .set("session.timeout.ms", kafka.session_timeout_ms.to_string())
+            .set("session.timeout.ms", "6000")
             .set("heartbeat.interval.ms", "1500")
             .set("statistics.interval.ms", "1000")
             .set("topic.metadata.refresh.interval.ms", "10000");
