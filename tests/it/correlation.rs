@@ -198,7 +198,7 @@ fn severity_falls_while_an_incident_goes_on_with_less_and_says_when() {
     let expected =
         ["raised to high at 0.0 h", "lowered to medium at 8.7 h", "lowered to low at 13.0 h"];
     assert_eq!(shown, expected);
-    assert!(changes[2].text.contains("when it was told 12 h before"), "{}", changes[2].text);
+    assert!(changes[2].text.contains("when it was told 13 h before"), "{}", changes[2].text);
     assert_eq!(correlator.incidents().count(), 1);
 }
 
