@@ -56,9 +56,8 @@ pub fn ledger(
 ) -> Result<Vec<LedgerLine>, LedgerError> {
     let mut lines = Vec::new();
     for topic in inputs {
-        let brokers = || kafka.brokers.clone();
         let failed = |source| {
-            let (brokers, topic) = (brokers(), topic.clone());
+            let (brokers, topic) = (kafka.brokers.clone(), topic.clone());
             LedgerError::Kafka { brokers, topic, source: Box::new(source) }
         };
         let mut client = kafka.client("ledger")?;

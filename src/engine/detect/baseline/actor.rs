@@ -103,7 +103,7 @@ pub struct Baseline<D = ActorDay, T = Later<[Told; LANES]>> {
     pub usual_exposure: f32,
     pub sequence: Sequence,
     pub cases: Cases,
-    /// Always 0. Reads in hot blocks stood here, which are counted with the blocks now.
+    /// Read by nobody: reads in hot blocks are counted with the blocks, and what is saved keeps its form.
     pub hot_reads: u16,
     pub day: D,
     pub told: T,
@@ -155,7 +155,7 @@ impl Baseline {
     /// Learned from history: nothing of it was told to anybody.
     pub fn tell_anew(&mut self) {
         self.told = Default::default();
-        (self.told_day, self.told_beyond, self.hot_reads) = (0, 0.0, 0);
+        (self.told_day, self.told_beyond) = (0, 0.0);
     }
 
     /// Another role or unit: what was learned counts for little. Source: DETECTORS section 2.

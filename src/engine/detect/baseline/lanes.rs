@@ -137,12 +137,9 @@ impl Lanes {
         let keep_strengths = if self.numbers.days <= UNSETTLED_DAYS { 0.0 } else { keep };
         let wait = usize::from(self.wait());
         let turn = |parts: &mut [Scores], lanes: &mut [Scores]| {
-            parts.iter_mut().for_each(|scores| scores.turn(keep));
+            parts.iter_mut().for_each(|scores| scores.turn(keep, 0));
             for (scores, lane) in lanes.iter_mut().zip(Lane::ALL) {
-                match lane.waits() {
-                    true => scores.turn_late(keep_strengths, wait),
-                    false => scores.turn(keep_strengths),
-                }
+                scores.turn(keep_strengths, if lane.waits() { wait } else { 0 });
             }
         };
         turn(&mut self.parts, &mut self.lanes);

@@ -71,7 +71,6 @@ impl Baseline {
             peers.lanes.begin(&mut self.day, day, places.0, counted);
             let known = peers.lanes.knows_who_is_new_from();
             self.day.is_newcomer = self.shifts < NEWCOMER_SHIFTS && self.since >= known;
-            self.hot_reads = 0;
         }
     }
 

@@ -184,16 +184,8 @@ impl Scores {
         self.past.iter_mut().for_each(|past| *past *= keep);
     }
 
-    /// A day ends; [`Scores::rank`] follows.
-    pub fn turn(&mut self, keep: f32) {
-        for (past, today) in self.past.iter_mut().zip(&mut self.today) {
-            *past = *past * keep + (*today).max(0) as f32;
-            *today = 0;
-        }
-    }
-
-    /// The same where a day counts among the past only `days` later.
-    pub fn turn_late(&mut self, keep: f32, days: usize) {
+    /// A day ends, and counts among the past so many `days` later; [`Scores::rank`] follows.
+    pub fn turn(&mut self, keep: f32, days: usize) {
         if keep == 0.0 {
             self.waiting.clear();
         }
@@ -344,7 +336,7 @@ mod tests {
     fn the_rarity_of_an_honest_p_value_is_the_p_value() {
         let mut scores = Scores::default();
         day(&mut scores, 20_000);
-        scores.turn(0.9);
+        scores.turn(0.9, 0);
         scores.rank(20_000.0, Tail::Heavy);
         for decades in [1.0_f32, 2.0, 3.0, 5.0] {
             let rarity = scores.rarity(step_of(decades)).expect("known");
@@ -360,7 +352,7 @@ mod tests {
             let mut scores = Scores::default();
             day(&mut scores, 20_000);
             (0..80).for_each(|_| scores.rise(0, step_of(6.0)));
-            scores.turn(0.9);
+            scores.turn(0.9, 0);
             scores.rank(20_000.0, tail);
             scores.rarity(step_of(6.0)).expect("known")
         };
@@ -373,7 +365,7 @@ mod tests {
         let mut scores = Scores::default();
         let reach = |scores: &mut Scores| {
             (0..50).for_each(|_| scores.rise(0, 100));
-            scores.turn_late(1.0, 2);
+            scores.turn(1.0, 2);
             scores.rank(1_000.0, Tail::Heavy);
             scores.rarity(100).expect("known")
         };
@@ -388,7 +380,7 @@ mod tests {
         let mut scores = Scores::default();
         scores.rise(0, 100);
         scores.leave(100);
-        scores.turn(0.5);
+        scores.turn(0.5, 0);
         scores.rank(1_000.0, Tail::Heavy);
         assert!(scores.rarity(100).expect("known") > 3.0);
         assert!(Scores::default().step_at(0.001).is_none());
