@@ -18,6 +18,7 @@ mod chaos;
 mod correlation;
 mod demo;
 mod determinism;
+mod dropped_past;
 mod evaluate_cli;
 mod evidence;
 mod explain_cli;

@@ -35,6 +35,11 @@ const POLL: Duration = Duration::from_millis(500);
 const TURN: Duration = Duration::from_millis(100);
 /// Without a record and without an end.
 const SILENCE: Duration = Duration::from_secs(30);
+/// Whether the broker still holds it is asked each time nothing came for so long, and waited for
+/// no longer than that.
+const ASK: Duration = Duration::from_secs(2);
+/// A sixteenth of what is left is given up first, then twice as much each time.
+const LARGEST_PART: u32 = 5;
 
 fn ask_failed(kafka: &KafkaConfig, topic: &str, source: KafkaError) -> HistoryError {
     let (brokers, topic) = (kafka.brokers.clone(), topic.to_owned());
@@ -213,10 +218,12 @@ impl History {
             }
         }
         consumer.resume(&assigned).map_err(HistoryError::Client)?;
+        let mut rests: Vec<Rest> =
+            queues.iter().map(|(_, stretch, _)| Rest::of(*stretch)).collect();
         let mut heads: Vec<Option<(i64, BorrowedMessage<'_>)>> = Vec::new();
-        let next = |n: usize, last: i64, time: &mut Time<'_>| {
+        let mut next = |n: usize, last: i64, time: &mut Time<'_>| {
             let (topic, stretch, queue): &(&String, Stretch, _) = &queues[n];
-            let found = head(&consumer, queue, *stretch);
+            let found = head(&consumer, topic, queue, &mut rests[n]);
             let found = found.map_err(|cause| match cause {
                 Some(source) => HistoryError::Topic { topic: (*topic).clone(), source },
                 None => HistoryError::Silent(SILENCE.as_secs(), queues.len()),
@@ -252,37 +259,99 @@ impl History {
         stretches: &[Stretch],
         take: &mut impl FnMut(&BorrowedMessage<'_>) -> bool,
     ) -> Result<bool, HistoryError> {
-        let mut ends: BTreeMap<i32, i64> = stretches.iter().map(|s| (s.partition, s.end)).collect();
+        let failed = |source| HistoryError::Topic { topic: topic.to_owned(), source };
+        let mut rest: BTreeMap<i32, Rest> =
+            stretches.iter().map(|&stretch| (stretch.partition, Rest::of(stretch))).collect();
         let mut silent = Duration::ZERO;
-        while !ends.is_empty() {
+        while !rest.is_empty() {
             let Some(polled) = self.consumer.poll(POLL) else {
                 silent += POLL;
                 if silent >= SILENCE {
-                    return Err(HistoryError::Silent(SILENCE.as_secs(), ends.len()));
+                    return Err(HistoryError::Silent(SILENCE.as_secs(), rest.len()));
+                }
+                if asks(silent, POLL) {
+                    let mut over = Vec::new();
+                    for (partition, left) in &mut rest {
+                        match left.pass_dropped(&self.consumer, topic) {
+                            Ok(true) => {}
+                            Ok(false) => over.push(*partition),
+                            Err(_) => break,
+                        }
+                    }
+                    rest.retain(|partition, _| !over.contains(partition));
                 }
                 continue;
             };
             silent = Duration::ZERO;
             match polled {
                 Ok(message) => {
-                    let Some(&end) = ends.get(&message.partition()) else { continue };
+                    let Some(left) = rest.get_mut(&message.partition()) else { continue };
+                    let end = left.stretch.end;
                     if message.offset() < end && take(&message) {
                         return Ok(true);
                     }
+                    left.read(&message);
                     if message.offset() + 1 >= end {
-                        ends.remove(&message.partition());
+                        rest.remove(&message.partition());
                     }
                 }
                 // At the last offsets there may be a transaction's marks, and no record.
                 Err(KafkaError::PartitionEOF(partition)) => {
-                    ends.remove(&partition);
+                    rest.remove(&partition);
                 }
-                Err(source) => {
-                    return Err(HistoryError::Topic { topic: topic.to_owned(), source });
-                }
+                Err(source) => return Err(failed(source)),
             }
         }
         Ok(false)
+    }
+}
+
+/// Whether it is time to ask, where one turn more of silence is over.
+const fn asks(silent: Duration, turn: Duration) -> bool {
+    silent.as_millis() % ASK.as_millis() < turn.as_millis()
+}
+
+/// What is left to be read of a stretch: from its start on.
+struct Rest {
+    stretch: Stretch,
+    /// How often a part was given up since a record was read.
+    passed: u32,
+}
+
+impl Rest {
+    const fn of(stretch: Stretch) -> Self {
+        Self { stretch, passed: 0 }
+    }
+
+    fn read(&mut self, message: &BorrowedMessage<'_>) {
+        self.stretch.start = message.offset() + 1;
+        self.passed = 0;
+    }
+
+    /// To be asked when nothing comes. The client goes on with the oldest record by itself when the
+    /// next one was dropped; but that may have been dropped too until it is asked for, again and
+    /// again for as long as the topic is written to. So a part of what is left is given up, each
+    /// time in a row a larger one. False where nothing is left; what fails is asked again.
+    fn pass_dropped(
+        &mut self,
+        consumer: &BaseConsumer<Linked>,
+        topic: &str,
+    ) -> Result<bool, KafkaError> {
+        let Stretch { partition, start, end } = self.stretch;
+        let (low, _) = consumer.fetch_watermarks(topic, partition, ASK)?;
+        if low <= start {
+            return Ok(true);
+        }
+        self.passed += 1;
+        let given_up = (end - low).max(0) >> LARGEST_PART.saturating_sub(self.passed);
+        self.stretch.start = low + given_up;
+        let records = self.stretch.start - start;
+        tracing::warn!(topic, partition, records, "the broker drops records before they are read");
+        if self.stretch.start >= end {
+            return Ok(false);
+        }
+        consumer.seek(topic, partition, Offset::Offset(self.stretch.start), ASK)?;
+        Ok(true)
     }
 }
 
@@ -290,14 +359,18 @@ impl History {
 /// sends nothing.
 fn head<'a>(
     consumer: &BaseConsumer<Linked>,
+    topic: &str,
     queue: &'a PartitionQueue<Linked>,
-    stretch: Stretch,
+    rest: &mut Rest,
 ) -> Result<Option<BorrowedMessage<'a>>, Option<KafkaError>> {
     let mut silent = Duration::ZERO;
     loop {
         match queue.poll(TURN) {
-            Some(Ok(message)) if message.offset() >= stretch.end => return Ok(None),
-            Some(Ok(message)) => return Ok(Some(message)),
+            Some(Ok(message)) if message.offset() >= rest.stretch.end => return Ok(None),
+            Some(Ok(message)) => {
+                rest.read(&message);
+                return Ok(Some(message));
+            }
             Some(Err(KafkaError::PartitionEOF(_))) => return Ok(None),
             Some(Err(error)) => return Err(Some(error)),
             None => {
@@ -310,6 +383,9 @@ fn head<'a>(
                 silent += TURN;
                 if silent >= SILENCE {
                     return Err(None);
+                }
+                if asks(silent, TURN) && matches!(rest.pass_dropped(consumer, topic), Ok(false)) {
+                    return Ok(None);
                 }
             }
         }
