@@ -60,6 +60,25 @@ fn partitions_added_to_a_topic_are_read_from_their_beginning() {
     assert_eq!(next(&reader), "still read");
 }
 
+#[test]
+fn a_topic_that_is_made_a_moment_later_is_waited_for() {
+    let broker = SharedBroker::get();
+    let broker = broker.lock();
+    let config = broker.client_config();
+    std::thread::scope(|scope| {
+        let opened = scope.spawn(|| {
+            let link = Arc::new(Link::new(Telemetry::new(&[], [])));
+            let positions = BTreeMap::new();
+            Reader::open(config, link, &["made_later"], &positions, From::Beginning, false)
+                .map(drop)
+        });
+        std::thread::sleep(Duration::from_millis(500));
+        assert!(!opened.is_finished());
+        broker.create_topic("made_later", 1).unwrap();
+        opened.join().unwrap().unwrap();
+    });
+}
+
 /// A request on a partition that was added must reach the shards, or evidence is lost in silence;
 /// and what is no request is said.
 #[test]

@@ -9,6 +9,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::BorrowedMessage;
 use rdkafka::statistics::Statistics;
+use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{ClientConfig, ClientContext, Message, Offset, TopicPartitionList};
 
 use super::link::Link;
@@ -97,21 +98,15 @@ impl Reader {
         let consumer: BaseConsumer<Context> = client.create_with_context(Context(link))?;
         let mut assigned = TopicPartitionList::new();
         for topic in topics {
-            let metadata = consumer.fetch_metadata(Some(topic), METADATA)?;
-            for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
-                let kept = positions.get(&((*topic).to_owned(), partition.id()));
+            for partition in partitions(&consumer, topic)? {
+                let kept = positions.get(&((*topic).to_owned(), partition));
                 let offset = match (kept, from) {
                     (Some(&next), _) => Offset::Offset(next),
                     (None, From::Beginning) => Offset::Beginning,
                     (None, From::End) => Offset::End,
                 };
-                assigned.add_partition_offset(topic, partition.id(), offset)?;
+                assigned.add_partition_offset(topic, partition, offset)?;
             }
-        }
-        if assigned.count() == 0 {
-            return Err(KafkaError::MetadataFetch(
-                rdkafka::types::RDKafkaErrorCode::UnknownTopicOrPartition,
-            ));
         }
         consumer.assign(&assigned)?;
         let assigned = assigned
@@ -154,24 +149,9 @@ impl Reader {
         Ok(Backlog(ends))
     }
 
-    /// Where a partition begins and ends. One that was made a moment ago may have no leader yet.
+    /// Where a partition begins and ends.
     fn watermarks(&self, topic: &str, partition: i32) -> KafkaResult<(i64, i64)> {
-        use rdkafka::types::RDKafkaErrorCode::{
-            LeaderNotAvailable, NotLeaderForPartition, UnknownTopicOrPartition,
-        };
-        let until = Instant::now() + METADATA;
-        loop {
-            let asked = self.consumer.fetch_watermarks(topic, partition, METADATA);
-            let code = asked.as_ref().err().and_then(KafkaError::rdkafka_error_code);
-            let is_new = matches!(
-                code,
-                Some(LeaderNotAvailable | NotLeaderForPartition | UnknownTopicOrPartition)
-            );
-            if !is_new || Instant::now() >= until {
-                return asked;
-            }
-            std::thread::sleep(AGAIN);
-        }
+        patiently(|| self.consumer.fetch_watermarks(topic, partition, METADATA))
     }
 
     pub fn poll(&self, timeout: Duration) -> Option<KafkaResult<BorrowedMessage<'_>>> {
@@ -182,5 +162,37 @@ impl Reader {
             }
             polled => polled,
         }
+    }
+}
+
+/// Every partition of a topic; the error is that there is none.
+fn partitions(consumer: &BaseConsumer<Context>, topic: &str) -> KafkaResult<Vec<i32>> {
+    patiently(|| {
+        let metadata = consumer.fetch_metadata(Some(topic), METADATA)?;
+        let found = metadata.topics().iter().flat_map(|topic| topic.partitions());
+        let found: Vec<i32> = found.map(|partition| partition.id()).collect();
+        if found.is_empty() {
+            return Err(KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownTopicOrPartition));
+        }
+        Ok(found)
+    })
+}
+
+/// A topic that was made a moment ago may not be known yet to the broker that is asked, or have no
+/// leader: it is asked again for a while.
+fn patiently<T>(ask: impl Fn() -> KafkaResult<T>) -> KafkaResult<T> {
+    use RDKafkaErrorCode::{LeaderNotAvailable, NotLeaderForPartition, UnknownTopicOrPartition};
+    let until = Instant::now() + METADATA;
+    loop {
+        let asked = ask();
+        let code = asked.as_ref().err().and_then(KafkaError::rdkafka_error_code);
+        let is_new = matches!(
+            code,
+            Some(LeaderNotAvailable | NotLeaderForPartition | UnknownTopicOrPartition)
+        );
+        if !is_new || Instant::now() >= until {
+            return asked;
+        }
+        std::thread::sleep(AGAIN);
     }
 }
