@@ -7,7 +7,9 @@ use std::time::Instant;
 use rdkafka::Message as _;
 
 use crate::adapters::http::{Past, Remembered, Rereader, Wanted};
-use crate::adapters::kafka::{History, InputConfig, KafkaConfig, Link, SharedSettings};
+use crate::adapters::kafka::{
+    History, InputConfig, KafkaConfig, Link, SharedSettings, appended_ms,
+};
 use crate::adapters::telemetry::Telemetry;
 use crate::config::Config;
 use crate::engine::decode::{Decoder, Expected};
@@ -81,9 +83,7 @@ impl Past for KafkaPast {
                     stream: 0,
                     position: u64::try_from(message.offset()).unwrap_or(0),
                 },
-                broker_time: message
-                    .timestamp()
-                    .to_millis()
+                broker_time: appended_ms(message.timestamp().to_millis())
                     .and_then(|time| EventTime::from_millis(time).ok()),
             };
             let entry = teller.entry(&incoming, &settings);

@@ -130,6 +130,10 @@ fn honest_events_are_judged_as_if_the_hostile_were_not_there() {
     let mut monitor = Monitor::start(&setup.config());
     setup.settled();
     check_ledger(&mut monitor, &setup, &fates);
+    let count = |wanted: fn(Fate) -> bool| fates.values().filter(|(_, fate)| wanted(*fate)).count();
+    assert!(count(|fate| matches!(fate, Fate::Dead(_))) > 30, "the mix is too thin");
+    assert!(count(|fate| fate == Fate::Late) > 1, "the mix is too thin");
+    assert!(count(|fate| fate == Fate::Duplicate) > 10, "the mix is too thin");
     check_dead_letters(&setup, &fates);
     monitor.stop_well();
 
@@ -141,6 +145,28 @@ fn honest_events_are_judged_as_if_the_hostile_were_not_there() {
     let mut findings = setup.findings();
     findings.retain(|_, finding| of_honest(finding));
     assert_same_findings(&findings, &replayed.findings);
+}
+
+/// Some write seconds where milliseconds are meant, or nothing but zeros: the broker then dates
+/// what it holds to January 1970.
+#[test]
+fn records_that_the_broker_dates_to_1970_are_judged_as_of_now() {
+    let broker = SharedBroker::get();
+    let setup = Setup::new(&broker.lock(), "undated", &[("access", 1)]);
+    let simulated = Simulated::hour(&setup.folder, 3, 400);
+    setup.configure(broker.lock().bootstrap(), "", &simulated.data_section());
+    let feed = setup.stream.feed();
+    for (number, record) in honest(&setup, &simulated).iter().enumerate() {
+        let time = if number % 2 == 0 { 1_772_442_000 } else { 0 };
+        feed.send_of(&setup.input("access"), record, Some(time));
+    }
+    feed.flush();
+    let mut monitor = Monitor::start(&setup.config());
+    setup.settled();
+    check_ledger(&mut monitor, &setup, &BTreeMap::new());
+    monitor.stop_well();
+    let replayed = setup.replay(&[setup.path("honest.ndjson")]);
+    assert_same_findings(&setup.findings(), &replayed.findings);
 }
 
 /// The accesses of the hour by known actors, also as a file for the replay.
@@ -218,7 +244,6 @@ fn check_ledger(
             "scored": total - dead - late - duplicate,
         })
     );
-    assert!(dead > 30 && late > 1 && duplicate > 10, "the mix is too thin: {records}");
 }
 
 /// One dead letter for each undecodable record, with its place and the reason, and no other.

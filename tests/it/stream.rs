@@ -202,8 +202,17 @@ pub struct Feed(BaseProducer);
 
 impl Feed {
     #[track_caller]
-    pub fn send(&self, topic: &str, (key, payload): &Sent) {
+    pub fn send(&self, topic: &str, sent: &Sent) {
+        self.send_of(topic, sent, None);
+    }
+
+    /// The same, with a time of the producer's own.
+    #[track_caller]
+    pub fn send_of(&self, topic: &str, (key, payload): &Sent, time: Option<i64>) {
         let mut record = BaseRecord::<[u8], [u8]>::to(topic);
+        if let Some(time) = time {
+            record = record.timestamp(time);
+        }
         if let Some(key) = key {
             record = record.key(key.as_bytes());
         }

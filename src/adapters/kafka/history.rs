@@ -11,7 +11,7 @@ use rdkafka::message::BorrowedMessage;
 use rdkafka::{Message, Offset, TopicPartitionList};
 
 use super::KafkaConfig;
-use super::link::{Link, Linked};
+use super::link::{Link, Linked, appended_ms};
 use crate::adapters::secrets::SecretError;
 use crate::engine::model::EventTime;
 
@@ -231,7 +231,7 @@ impl History {
             Ok::<_, HistoryError>(found.map(|message| {
                 let payload = message.payload().unwrap_or_default();
                 let read = time(topic, stretch.partition, payload).unwrap_or(last);
-                let appended = message.timestamp().to_millis().unwrap_or(i64::MAX);
+                let appended = appended_ms(message.timestamp().to_millis()).unwrap_or(i64::MAX);
                 // A clock in the future holds nothing back for longer than it took to come in.
                 (read.min(appended), message)
             }))

@@ -18,6 +18,8 @@ use rdkafka::bindings;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
 
+use super::link::appended_ms;
+
 /// Records of one batch.
 const BATCH_MAX: usize = 500;
 
@@ -217,6 +219,6 @@ fn record_of<'b>(
         partition: native.partition,
         offset: native.offset,
         payload,
-        time_ms: (time_ms >= 0).then_some(time_ms),
+        time_ms: appended_ms(Some(time_ms)),
     })
 }

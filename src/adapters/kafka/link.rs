@@ -175,6 +175,15 @@ pub fn wall_clock_ms() -> i64 {
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
+/// Before the year 2000 nothing was appended.
+const APPENDED_MIN_MS: i64 = 946_684_800_000;
+
+/// A record's time, where it has one that can be meant: some producers write seconds, or nothing
+/// but zeros.
+pub fn appended_ms(time_ms: Option<i64>) -> Option<i64> {
+    time_ms.filter(|time_ms| *time_ms >= APPENDED_MIN_MS)
+}
+
 impl ClientContext for Link {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         self.note_log(level, facility, message);

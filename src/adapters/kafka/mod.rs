@@ -36,7 +36,7 @@ pub use election::stand;
 pub use embedded::EmbeddedBroker;
 pub use history::{History, HistoryError, Stretch};
 pub use ledger::{LedgerError, LedgerLine, ledger};
-pub use link::{Link, wall_clock_ms};
+pub use link::{Link, appended_ms, wall_clock_ms};
 pub use peers::Board;
 pub use reader::{From, Reader};
 pub use sender::{SendError, Sender};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rdkafka::Message as _;
 
 use super::trial::{Backtest, Trial};
-use crate::adapters::kafka::{History, HistoryError, InputConfig};
+use crate::adapters::kafka::{History, HistoryError, InputConfig, appended_ms};
 use crate::engine::decode::{Decoder, Expected};
 use crate::engine::detect::Stream;
 use crate::engine::model::{EventTime, Origin};
@@ -27,7 +27,7 @@ pub fn backtest_kafka(
             (Shard::new(vec![stream], &ShardConfig::default()), Decoder::new(expected))
         });
         let position = u64::try_from(message.offset()).unwrap_or(0);
-        let appended = message.timestamp().to_millis();
+        let appended = appended_ms(message.timestamp().to_millis());
         let records = trial.take(
             shard,
             decoder,

@@ -7,7 +7,7 @@ use rdkafka::Message as _;
 use super::retrace::{Retrace, Retraced};
 use super::shards::from_shards;
 use crate::adapters::kafka::{
-    History, HistoryError, InputConfig, LedgerError, Link, Stretch, Topics, ledger,
+    History, HistoryError, InputConfig, LedgerError, Link, Stretch, Topics, appended_ms, ledger,
 };
 use crate::config::Config;
 use crate::engine::correlate::Chains;
@@ -97,7 +97,7 @@ fn from_input(
     let (mut records, mut found) = (0_u64, false);
     history.until(|message| {
         let position = u64::try_from(message.offset()).unwrap_or(0);
-        let appended = message.timestamp().to_millis();
+        let appended = appended_ms(message.timestamp().to_millis());
         let broker_time = appended.and_then(|time| EventTime::from_millis(time).ok());
         let origin = Origin { stream: 0, position };
         let (record, place) = (message.payload().unwrap_or_default(), stream.source(position));

@@ -9,7 +9,7 @@ use rdkafka::Message as _;
 use super::kafka::{ExplainKafkaError, FromKafka};
 use super::retrace::Retrace;
 use crate::adapters::kafka::{
-    Board, History, InputConfig, LedgerError, LedgerLine, Link, ledger, wall_clock_ms,
+    Board, History, InputConfig, LedgerError, LedgerLine, Link, appended_ms, ledger, wall_clock_ms,
 };
 use crate::config::Config;
 use crate::engine::decode::{Decoder, Expected};
@@ -80,7 +80,8 @@ pub fn from_shards(
             if records.is_multiple_of(4_096) {
                 progress(records);
             }
-            let appended = message.timestamp().to_millis().unwrap_or_else(wall_clock_ms);
+            let appended =
+                appended_ms(message.timestamp().to_millis()).unwrap_or_else(wall_clock_ms);
             let record = (message.offset(), message.payload().unwrap_or_default(), appended);
             found = shards.take(&mut retrace, &place, record);
         },

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rdkafka::Message as _;
 
 use super::Learner;
-use crate::adapters::kafka::{History, HistoryError, InputConfig};
+use crate::adapters::kafka::{History, HistoryError, InputConfig, appended_ms};
 use crate::engine::decode::{Decoder, Expected};
 use crate::engine::model::{EventTime, Origin};
 
@@ -36,7 +36,7 @@ pub fn learn_kafka(
             let (stream, decoder) = taken.entry(place).or_insert_with(fresh);
             let position = u64::try_from(message.offset()).unwrap_or(0);
             let origin = Origin { stream: *stream, position };
-            let appended = message.timestamp().to_millis();
+            let appended = appended_ms(message.timestamp().to_millis());
             let appended = appended.and_then(|time| EventTime::from_millis(time).ok());
             let payload = message.payload().unwrap_or_default();
             let records = learner.take(decoder, payload, origin, appended);
