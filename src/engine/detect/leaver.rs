@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::detector::{Detector, Judged};
 use super::mode::Mode;
-use super::state::ActorState;
+use super::state::{ActorState, Blank};
 use crate::engine::model::{EventTime, Finding, Kind, Outcome};
 
 /// `[detect.leaver]`.
@@ -23,10 +23,14 @@ impl Default for LeaverConfig {
 /// Told again when the account goes on after this time.
 const REPEAT_MS: i64 = 3_600_000;
 
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct LeaverState {
     /// One for logins and one for reads: the second matters even right after the first.
     told: [Option<EventTime>; 2],
+}
+
+impl Blank for LeaverState {
+    const BLANK: &'static Self = &Self { told: [None; 2] };
 }
 
 pub struct Leaver;

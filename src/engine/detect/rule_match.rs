@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use smallvec::SmallVec;
 
 use super::baseline::mark;
 use super::detector::Judged;
@@ -13,6 +12,7 @@ use super::rules::{
     Correlation, EventFields, Firing, GroupScratch, Groups, Known, Released, Rule, RuleIndex,
     RuleSet, Scope, Scratch, Slot, Spokesman, Ticks,
 };
+use super::state::Later;
 use crate::engine::model::{EventTime, Finding, Format, IdHasher, Key, KeyKind, Kind, Severity};
 
 /// A rule set with what each kind of event needs of it, worked out once.
@@ -38,12 +38,12 @@ const TOLD_MAX: usize = 64;
 #[derive(Default, Serialize, Deserialize)]
 pub struct RuleState {
     /// By a hash of the rule's id, which outlives a reload as its index does not.
-    told: SmallVec<[(u64, EventTime); 1]>,
+    told: Later<Vec<(u64, EventTime)>>,
 }
 
 impl RuleState {
     pub fn heap_bytes(&self) -> usize {
-        if self.told.spilled() { self.told.capacity() * size_of::<(u64, EventTime)>() } else { 0 }
+        self.told.heap_bytes() + self.told.capacity() * size_of::<(u64, EventTime)>()
     }
 
     fn told_at(&self, rule: u64) -> Option<EventTime> {
@@ -58,7 +58,8 @@ impl RuleState {
     }
 
     fn is_news(&mut self, rule: u64, at: EventTime) -> bool {
-        if let Some((_, told)) = self.told.iter_mut().find(|(seen, _)| *seen == rule) {
+        if let Some(place) = self.told.iter().position(|(seen, _)| *seen == rule) {
+            let (_, told) = &mut self.told[place];
             let news = at.since(*told).abs() >= REPEAT_MS;
             if news {
                 *told = at;

@@ -1,11 +1,10 @@
 //! Reads of planted records (canaries), of people under protection, of oneself and of colleagues.
 
 use serde::{Deserialize, Serialize};
-use smallvec::SmallVec;
 
 use super::detector::{Detector, Judged};
 use super::mode::Mode;
-use super::state::ActorState;
+use super::state::{ActorState, Later};
 use crate::engine::enrich::Who;
 use crate::engine::model::{ActorType, EventTime, Finding, SubjectToken};
 
@@ -29,17 +28,18 @@ const TOLD_MAX: usize = 64;
 
 #[derive(Default, Serialize, Deserialize)]
 pub struct WatchedState {
-    told: SmallVec<[(u64, EventTime); 1]>,
+    told: Later<Vec<(u64, EventTime)>>,
 }
 
 impl WatchedState {
     pub fn heap_bytes(&self) -> usize {
-        if self.told.spilled() { self.told.capacity() * size_of::<(u64, EventTime)>() } else { 0 }
+        self.told.heap_bytes() + self.told.capacity() * size_of::<(u64, EventTime)>()
     }
 
     fn is_news(&mut self, token: SubjectToken, at: EventTime) -> bool {
         let short = token.short();
-        if let Some(told) = self.told.iter_mut().find(|(seen, _)| *seen == short) {
+        if let Some(place) = self.told.iter().position(|(seen, _)| *seen == short) {
+            let told = &mut self.told[place];
             let news = at.since(told.1) >= REPEAT_MS;
             if news {
                 told.1 = at;

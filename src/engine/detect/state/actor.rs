@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Evictable, Watching};
+use super::{Evictable, Later, Watching};
 use crate::engine::detect::{
     RuleState, baseline::Baseline, bulk_read::BulkState, denied_burst::DeniedState,
     enumeration::SequenceState, first_seen::SeenState, impossible_travel::SiteState,
@@ -28,7 +28,7 @@ pub struct ActorState {
     pub bulk: BulkState,
     pub denied: DeniedState,
     pub no_case: NoCaseState,
-    pub leaver: LeaverState,
+    pub leaver: Later<LeaverState>,
     pub seen: SeenState,
     pub sequence: SequenceState,
     pub watched: WatchedState,
@@ -72,5 +72,6 @@ impl Evictable for ActorState {
             + self.sensitive.heap_bytes()
             + self.denied.heap_bytes()
             + self.rules.heap_bytes()
+            + self.leaver.heap_bytes()
     }
 }

@@ -20,6 +20,10 @@ impl<T: Blank> Later<T> {
     }
 }
 
+impl<T: PartialEq + Clone + 'static> Blank for Vec<T> {
+    const BLANK: &'static Self = &Self::new();
+}
+
 impl<T> Default for Later<T> {
     fn default() -> Self {
         Self(None)

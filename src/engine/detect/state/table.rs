@@ -28,13 +28,19 @@ const OVER_FROM: usize = 4_096;
 const NAME_BYTES_MAX: usize = 256;
 
 struct Row<S> {
-    hash: u64,
     name: Name,
     state: S,
+    /// Half of it is enough: names are compared.
+    hash: u32,
     /// Stands in the list of what is to be saved.
     changed: bool,
     /// Has been saved under its name, which must be withdrawn when it is forgotten.
     saved: bool,
+}
+
+/// The hash as the index wants it, which finds the place by the lower bits and knows it by the upper.
+fn whole(hash: u32) -> u64 {
+    u64::from(hash) << 32 | u64::from(hash)
 }
 
 /// Name → state. Keys are compared, not only their hashes, and the hash seed is the process's own.
@@ -88,9 +94,9 @@ impl<S: Evictable> Table<S> {
     /// before the table grows, if one is near.
     pub fn place_at(&mut self, name: &str, over: EventTime) -> usize {
         let name = cut(name);
-        let hash = self.hasher.hash_one(name);
+        let hash = self.hash(name);
         let rows = &self.rows;
-        let found = self.index.find(hash, |&i| {
+        let found = self.index.find(whole(hash), |&i| {
             let row = &rows[i as usize];
             row.hash == hash && row.name.is(name)
         });
@@ -113,15 +119,15 @@ impl<S: Evictable> Table<S> {
     /// The state under `name` for what is not saved; it does not count as changed.
     pub fn get_mut(&mut self, name: &str) -> Option<&mut S> {
         let name = cut(name);
-        let hash = self.hasher.hash_one(name);
+        let hash = self.hash(name);
         let rows = &self.rows;
-        let slot = *self.index.find(hash, |&i| rows[i as usize].name.is(name))?;
+        let slot = *self.index.find(whole(hash), |&i| rows[i as usize].name.is(name))?;
         Some(&mut self.rows[slot as usize].state)
     }
 
     /// The state that is under `name`, as far as the index alone tells: nothing is to rest on it.
     pub fn likely(&self, name: &str) -> Option<&S> {
-        let slot = self.index.iter_hash(self.hasher.hash_one(name)).next()?;
+        let slot = self.index.iter_hash(whole(self.hash(name))).next()?;
         Some(&self.rows[*slot as usize].state)
     }
 
@@ -154,7 +160,11 @@ impl<S: Evictable> Table<S> {
                 .sum::<usize>()
     }
 
-    fn insert(&mut self, hash: u64, name: &str, over: EventTime) -> usize {
+    fn hash(&self, name: &str) -> u32 {
+        self.hasher.hash_one(name) as u32
+    }
+
+    fn insert(&mut self, hash: u32, name: &str, over: EventTime) -> usize {
         let row =
             Row { hash, name: Name::new(name), state: S::default(), changed: false, saved: false };
         let slot = if let Some(slot) = self.over(over) {
@@ -168,13 +178,13 @@ impl<S: Evictable> Table<S> {
             self.replace(victim, row)
         };
         let rows = &self.rows;
-        self.index.insert_unique(hash, slot as u32, |&i| rows[i as usize].hash);
+        self.index.insert_unique(whole(hash), slot as u32, |&i| whole(rows[i as usize].hash));
         slot
     }
 
     fn replace(&mut self, slot: usize, row: Row<S>) -> usize {
         let old_hash = self.rows[slot].hash;
-        if let Ok(entry) = self.index.find_entry(old_hash, |&i| i as usize == slot) {
+        if let Ok(entry) = self.index.find_entry(whole(old_hash), |&i| i as usize == slot) {
             entry.remove();
         }
         let old = std::mem::replace(&mut self.rows[slot], row);
@@ -253,7 +263,7 @@ impl<S: Evictable> Table<S> {
         let beyond = rows.split_off(kept);
         self.forgotten.extend(beyond.into_iter().map(|(_, name, _)| name));
         for (saved_in, name, state) in rows {
-            let hash = self.hasher.hash_one(&*name);
+            let hash = self.hash(&name);
             let slot = self.rows.len() as u32;
             // A gap would only come of records that were lost; closing it moves the rest.
             let changed = slot != saved_in;
@@ -262,7 +272,7 @@ impl<S: Evictable> Table<S> {
             }
             self.rows.push(Row { hash, name: Name::new(&name), state, changed, saved: true });
             let rows = &self.rows;
-            self.index.insert_unique(hash, slot, |&i| rows[i as usize].hash);
+            self.index.insert_unique(whole(hash), slot, |&i| whole(rows[i as usize].hash));
         }
     }
 
