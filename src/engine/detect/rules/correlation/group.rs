@@ -120,13 +120,15 @@ impl GroupState {
     /// book neither is known to be wrong: each has its own, until time is known.
     fn place(&mut self, correlation: u64, moment: Moment) -> Option<usize> {
         let is_mine = |slot: &Slot| slot.correlation == correlation;
-        let near = self.slots.iter().position(|slot| is_mine(slot) && slot.is_near(moment.at));
-        let mine = self.slots.iter().filter(|slot| is_mine(slot)).count();
-        if mine < 2 && !moment.is_sure {
-            return near;
+        let first = self.slots.iter().position(is_mine)?;
+        let rest = self.slots.get(first + 1..).unwrap_or_default();
+        if !rest.iter().any(is_mine) {
+            let is_near = self.slots.get(first).is_some_and(|slot| slot.is_near(moment.at));
+            return Some(first).filter(|_| moment.is_sure || is_near);
         }
-        let place = near.or_else(|| self.slots.iter().position(is_mine));
-        if mine < 2 || !moment.is_sure {
+        let near = self.slots.iter().position(|slot| is_mine(slot) && slot.is_near(moment.at));
+        let place = near.or(Some(first));
+        if !moment.is_sure {
             return place;
         }
         let base = place.and_then(|place| self.slots.get(place)).map(|slot| slot.base);
@@ -182,6 +184,15 @@ impl Slot {
         let window = plan.timespan_ms;
         let is_near = |end: u32, other: u32| other.abs_diff(end) < window;
         if ends.len() == 1 && self.told.iter().rev().any(|done| is_near(at, done.end)) {
+            return;
+        }
+        // Most events complete nothing, and nothing is after them.
+        if ends.len() == 1 && self.told.last().is_none_or(|done| done.end < at) {
+            let Some(value) = self.books.judge(plan, at.saturating_sub(window), at) else { return };
+            let end = EventTime::default().plus_ms(self.base + i64::from(at));
+            to.push(Telling { end, value, is_news: true });
+            let told = self.told.iter().copied().chain([Done { end: at, told: at }]);
+            self.told = told.collect();
             return;
         }
         let (before, after) = self.told.split_at(self.told.partition_point(|done| done.end < at));
@@ -285,6 +296,10 @@ impl From<GroupOfEight> for GroupState {
         Self { needed_until, risk, slots: slots.collect() }
     }
 }
+
+// A million groups have one or two each.
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(size_of::<Slot>() == 64);
 
 /// Behind the watermark, or behind the event where that is earlier, by all that may be needed.
 fn base(plan: &Correlation, moment: Moment) -> i64 {
