@@ -1,6 +1,8 @@
 //! What is remembered of one group.
 
-use serde::{Deserialize, Serialize};
+use std::ops::Deref;
+
+use serde::{Deserialize, Serialize, Serializer};
 use smallvec::SmallVec;
 
 use super::{
@@ -35,8 +37,7 @@ struct Slot {
     correlation: u64,
     /// Times in the books are milliseconds from here.
     base: i64,
-    /// The first to end first.
-    told: Box<[Done]>,
+    told: DoneList,
     books: Books,
 }
 
@@ -47,6 +48,45 @@ struct Done {
     end: u32,
     /// Where it ended when it was told.
     told: u32,
+}
+
+/// Windows that were told, the first to end first. One word where there are none, as in most groups.
+#[derive(Default, Deserialize)]
+#[serde(from = "Vec<Done>")]
+struct DoneList(Option<Box<Kept>>);
+
+struct Kept(Box<[Done]>);
+
+impl From<Vec<Done>> for DoneList {
+    fn from(list: Vec<Done>) -> Self {
+        Self((!list.is_empty()).then(|| Box::new(Kept(list.into()))))
+    }
+}
+
+impl FromIterator<Done> for DoneList {
+    fn from_iter<I: IntoIterator<Item = Done>>(list: I) -> Self {
+        Vec::from_iter(list).into()
+    }
+}
+
+impl Deref for DoneList {
+    type Target = [Done];
+
+    fn deref(&self) -> &[Done] {
+        self.0.as_ref().map_or(&[], |kept| &kept.0)
+    }
+}
+
+impl Serialize for DoneList {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (**self).serialize(serializer)
+    }
+}
+
+impl DoneList {
+    fn heap_bytes(&self) -> usize {
+        self.0.as_ref().map_or(0, |kept| size_of::<Kept>() + size_of_val(&*kept.0))
+    }
 }
 
 /// What an event brings about, the first window to end first.
@@ -84,7 +124,7 @@ impl Evictable for GroupState {
 
     fn heap_bytes(&self) -> usize {
         let slots = self.slots.capacity() * size_of::<Slot>();
-        let of = |slot: &Slot| slot.books.heap_bytes() + size_of_val(&*slot.told);
+        let of = |slot: &Slot| slot.books.heap_bytes() + slot.told.heap_bytes();
         slots + self.slots.iter().map(of).sum::<usize>()
     }
 }
@@ -142,7 +182,7 @@ impl Slot {
         Self {
             correlation: plan.fingerprint,
             base: base(plan, moment),
-            told: Box::default(),
+            told: DoneList::default(),
             books: Books::new(plan.kind),
         }
     }
@@ -244,7 +284,7 @@ impl Slot {
         let over = self.told.len().saturating_sub(TOLD_MAX);
         let gone = self.told.partition_point(|done| done.end < horizon).max(over);
         if gone > 0 {
-            self.told = self.told[gone..].into();
+            self.told = self.told.iter().skip(gone).copied().collect();
         }
     }
 
