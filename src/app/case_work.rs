@@ -5,15 +5,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::case_figures::{CaseFigures, note_least};
 use super::correlate::{CorrelateError, CorrelateRole, PUBLISH};
 use super::live::{BUDGET_KEY, BudgetRecord, ExceptionRecord};
 use crate::adapters::kafka::Sender;
 use crate::adapters::notify::{NotifyConfig, clock_notices};
 use crate::adapters::store::{
-    ActError, Done, FindingFilter, Judged, Office, REQUESTS, Store, StoreError, StoredNotice,
+    ActError, Done, FindingFilter, Office, REQUESTS, Store, StoreError, StoredNotice,
 };
-use crate::adapters::telemetry::{CaseNumbers, Feedback, now};
-use crate::engine::cases::{Act, Clock, ClockState, MONITOR, Recorded, Regimes, State};
+use crate::adapters::telemetry::now;
+use crate::engine::cases::{Act, Clock, ClockState, MONITOR, Recorded, Regimes};
 use crate::engine::correlate::{Correlated, Involved, split_id};
 
 /// Findings looked at to say what an incident is about.
@@ -24,10 +25,7 @@ pub struct CaseWork {
     pub regimes: Arc<Regimes>,
     /// The store's revision up to which resolved incidents were looked at.
     pub looked: i64,
-    /// Number of the last act when the figures were counted; none before.
-    pub counted: Option<i64>,
-    /// The figures as last counted.
-    pub numbers: CaseNumbers,
+    pub figures: CaseFigures,
     /// Its own: a refused alert must not pass for a refused exception.
     pub sender: Sender,
 }
@@ -38,12 +36,12 @@ impl CorrelateRole {
         self.regroup()?;
         let (store, regimes) = (self.parts.store.clone(), Arc::clone(&self.cases.regimes));
         let looked = self.cases.looked;
-        let counted = self.cases.counted;
+        let figures = &mut self.cases.figures;
         let (notify, office) = (&self.parts.notify, self.office);
-        let (newest, last, clocks, counts) = self.parts.runtime.block_on(async {
+        let (newest, clocks) = self.parts.runtime.block_on(async {
             let newest = store.revision().await?;
             // An act may have come to an incident just absorbed: then that is looked at again.
-            if newest != looked || counted != Some(store.last_act().await?) {
+            if newest != looked || figures.is_behind(store.last_act().await?) {
                 store.follow_merges(now()).await?;
             }
             if newest != looked {
@@ -51,20 +49,11 @@ impl CorrelateRole {
             }
             let clocks = warn(&store, &regimes, notify, office).await?;
             store.note_expired_exceptions(now()).await?;
-            let last = store.last_act().await?;
-            let counts = match counted == Some(last) {
-                true => None,
-                false => Some(count(&store).await?),
-            };
-            Ok::<_, StoreError>((newest, last, clocks, counts))
+            figures.count(&store).await?;
+            Ok::<_, StoreError>((newest, clocks))
         })?;
         self.cases.looked = newest;
-        self.cases.counted = Some(last);
-        if let Some(counts) = counts {
-            self.cases.numbers = counts;
-        }
-        self.cases.numbers.clocks = clocks;
-        self.parts.telemetry.cases(self.cases.numbers.clone());
+        self.parts.telemetry.cases(self.cases.figures.with(clocks));
         self.tell_exceptions()?;
         self.tell_budget()
     }
@@ -231,9 +220,8 @@ async fn warn(
     let mut least = BTreeMap::new();
     for (incident, case) in store.cases_with_clocks().await? {
         for clock in regimes.clocks(&case, now()) {
-            let (Some(left), Some(due)) = (clock.seconds_left, clock.due) else { continue };
-            let first = least.entry(clock.regime.clone()).or_insert(left);
-            *first = left.min(*first);
+            note_least(&clock, &mut least);
+            let Some(due) = clock.due else { continue };
             let (regime, phase) = (clock.regime.clone(), clock.phase.clone());
             let act = match clock.state {
                 ClockState::Warned if !case.was_warned(&regime, &phase) => {
@@ -283,23 +271,6 @@ fn needed(incident: &str, done: Result<Done, ActError>) -> Result<(), StoreError
             Ok(())
         }
     }
-}
-
-fn named(judged: Judged) -> BTreeMap<String, Feedback> {
-    judged.into_iter().map(|(name, incidents)| (name, Feedback { incidents })).collect()
-}
-
-/// Everything but the clocks.
-async fn count(store: &Store) -> Result<CaseNumbers, StoreError> {
-    let (detectors, rules) = store.feedback().await?;
-    let states = store.cases_by_state().await?;
-    let of = |state: State| states.get(state.name()).copied().unwrap_or_default();
-    Ok(CaseNumbers {
-        by_state: State::ALL.map(of),
-        by_detector: named(detectors),
-        by_rule: named(rules),
-        ..CaseNumbers::default()
-    })
 }
 
 #[cfg(test)]
@@ -375,6 +346,8 @@ mod tests {
         act(Act::Notified { regime, phase, at: None, reference: None }).await;
         let least = warn(&store, &regimes, &notify, office).await.expect("looked");
         assert_eq!(least.keys().collect::<Vec<_>>(), ["nis2"]);
-        assert_eq!(count(&store).await.expect("counted").by_state, [1, 0, 0, 0, 0]);
+        let told = CaseFigures::default().look(&store, &regimes).await.expect("looked");
+        assert_eq!(told.by_state, [1, 0, 0, 0, 0]);
+        assert_eq!(told.clocks.keys().collect::<Vec<_>>(), ["nis2"]);
     }
 }

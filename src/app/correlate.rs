@@ -14,6 +14,7 @@ use rdkafka::Message;
 use rdkafka::error::KafkaError;
 use tokio::runtime::Handle;
 
+use super::case_figures::CaseFigures;
 use super::case_work::CaseWork;
 use crate::adapters::kafka::{From, KafkaConfig, Link, Reader, SendError, Sender, Topics};
 use crate::adapters::notify::{Deliveries, NotifyConfig, notices};
@@ -22,7 +23,7 @@ use crate::adapters::secrets::SecretError;
 use crate::adapters::store::{
     FORGET_PART, Office, Outgoing, ReadsTold, Store, StoreBatch, StoreError,
 };
-use crate::adapters::telemetry::{CaseNumbers, Telemetry, now as now_on_the_wall};
+use crate::adapters::telemetry::{Telemetry, now as now_on_the_wall};
 use crate::engine::cases::Regimes;
 use crate::engine::correlate::{CorrelateConfig, Correlated, Correlator, FactorReads, NoticeKind};
 use crate::engine::model::{EventTime, Finding, Severity};
@@ -132,8 +133,7 @@ impl CorrelateRole {
         let cases = CaseWork {
             regimes: Arc::clone(&parts.regimes),
             looked: 0,
-            counted: None,
-            numbers: CaseNumbers::default(),
+            figures: CaseFigures::default(),
             sender: Sender::new(
                 parts.kafka.client("exceptions")?,
                 Arc::clone(&parts.link),

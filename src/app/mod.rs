@@ -3,6 +3,7 @@
 //! Uses everything below it; decides nothing about events. Reload and shutdown live here.
 
 mod backtest;
+mod case_figures;
 mod case_work;
 mod correlate;
 pub mod demo;

@@ -54,6 +54,9 @@ impl RawRecord {
             Err(fault) => Some(fault),
         };
         let event: Json = serde_json::from_slice(text)?;
+        if !event.is_object() {
+            return Err(serde::de::Error::custom("a record must be a JSON object"));
+        }
         // Taken for an event with no source it would match nothing, and nobody would hear of it.
         let is_wrapping = |map: &serde_json::Map<String, Json>| {
             map.get("event").is_some_and(Json::is_object)
@@ -176,6 +179,9 @@ mod tests {
     fn a_wrapping_with_a_fault_is_no_event() {
         check(r#"{"id":"a","product":5,"event":{}}"#, None);
         check(r#"{"id":"a","product":"aws","categories":"x","event":{}}"#, None);
+        for line in ["[]", "5", "null", "\"a\"", "[{\"kind\":\"access\"}]"] {
+            check(line, None);
+        }
     }
 
     #[test]

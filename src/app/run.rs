@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 
+use super::case_figures::CaseFigures;
 use super::correlate::{CorrelateParts, CorrelateRole};
 use super::engine_settings::{load_regimes, load_settings_with};
 use super::keep::{Health, Role, keep};
@@ -184,6 +185,7 @@ impl Roles {
             threads.push(self.exceptions(&link, Arc::clone(&live))?);
             self.catch_up(&live).await;
         }
+        let elected = Arc::new(AtomicBool::new(false));
         let board = Arc::new(Board::default());
         if roles.detect {
             threads.push(self.peers_reader(&link, Arc::clone(&board))?);
@@ -193,9 +195,8 @@ impl Roles {
             threads.push(self.detector(number, &link, watches, (&board, runtime.clone()))?);
         }
         if let Some(store) = self.store.clone().filter(|_| roles.correlate) {
-            let elected = Arc::new(AtomicBool::new(false));
             threads.push(self.election(&link, Arc::clone(&elected))?);
-            threads.push(self.correlator(&link, runtime, store, elected)?);
+            threads.push(self.correlator(&link, runtime, store, Arc::clone(&elected))?);
         }
         threads.push(self.watch_reader(&link, watch_senders)?);
         if roles.detect {
@@ -209,10 +210,14 @@ impl Roles {
         })?);
         let telemetry = Arc::clone(&self.telemetry);
         let mut asked_at: Option<Instant> = None;
-        let mut away = false;
+        let (mut away, mut figures) = (false, CaseFigures::default());
         while !self.stop.load(Ordering::Relaxed) {
             if asked_at.is_none_or(|at| at.elapsed() >= ASK_STORE_EVERY) {
                 away = is_away(self.store.as_ref(), away).await;
+                // The one that correlates counts by itself, as it works on cases.
+                if !away && !elected.load(Ordering::Relaxed) {
+                    self.tell_cases(&mut figures).await;
+                }
                 asked_at = Some(Instant::now());
             }
             let mut reasons = unready(&link, &self.health);
@@ -231,6 +236,16 @@ impl Roles {
             tracing::error!("a role ended by a panic");
         }
         Ok(())
+    }
+
+    /// What people decided, as the store has it.
+    async fn tell_cases(&self, figures: &mut CaseFigures) {
+        let Some(store) = &self.store else { return };
+        match figures.look(store, &self.regimes).await {
+            Ok(numbers) => self.telemetry.cases(numbers),
+            // Whether the store is there is told apart.
+            Err(error) => tracing::debug!(%error, "cases cannot be counted"),
+        }
     }
 
     fn detector(

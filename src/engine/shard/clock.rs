@@ -45,8 +45,11 @@ const STEP: u32 = 8;
 const WILD_MS: i64 = 86_400_000;
 /// (A year while there is no watermark: the first few events may well be days apart.)
 const WILD_FIRST_MS: i64 = 365 * WILD_MS;
-/// ... unless most of the last few events stand there too: then it is time that has moved on.
+/// ... unless most of the last few events stand there too, or half as far: then it is time that
+/// has moved on. (The watermark lags behind a source that is quiet for hours: who comes just after
+/// others that were near enough is no further than they are.)
 const LAST: u32 = 4;
+const MOVED_MS: i64 = WILD_MS / 2;
 const MOVED_MIN: usize = 3;
 
 /// The watermark is the median of the last 32 event times, never falling: no minority of clocks
@@ -102,7 +105,7 @@ impl Clock {
     fn has_moved(&self, mark: EventTime) -> bool {
         let last = (1..=LAST.min(self.taken))
             .map(|back| self.recent[(self.taken - back) as usize % RECENT]);
-        last.filter(|at| at.since(mark) > WILD_MS).count() >= MOVED_MIN
+        last.filter(|at| at.since(mark) > MOVED_MS).count() >= MOVED_MIN
     }
 
     /// `None` until eight events have been seen.
@@ -188,6 +191,16 @@ mod tests {
         check_bounded((0..40).chain((1..30).map(|i| i * week)), 29 * week);
         for events in 1..40 {
             check_bounded((0..events).map(|i| i * week), (events - 1) * week);
+        }
+    }
+
+    #[test]
+    fn a_source_that_sleeps_at_night_counts_by_its_own_time() {
+        // Some twenty events within an hour, day after day: a median of 32 lies a day behind.
+        let day = |day: i64| (0..20).map(move |i| day * 86_400 + i * 120);
+        for events in 1..=60 {
+            let last = events / 20 * 86_400 + events % 20 * 120;
+            check_bounded((0..4).flat_map(day).take(events as usize + 1), last);
         }
     }
 

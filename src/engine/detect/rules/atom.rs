@@ -2,7 +2,7 @@
 
 use regex_syntax::{
     Parser,
-    hir::{Hir, HirKind},
+    hir::{Class, ClassUnicode, Hir, HirKind},
 };
 
 use super::{
@@ -69,7 +69,10 @@ fn texts_of_regex(hir: &Hir) -> Option<Vec<String>> {
         HirKind::Literal(literal) => Some(vec![String::from_utf8(literal.0.to_vec()).ok()?]),
         HirKind::Capture(capture) => texts_of_regex(&capture.sub),
         HirKind::Repetition(repeated) if repeated.min > 0 => texts_of_regex(&repeated.sub),
-        HirKind::Concat(parts) => parts.iter().filter_map(texts_of_regex).max_by_key(shortest),
+        HirKind::Concat(parts) => {
+            let of_parts = parts.iter().filter_map(texts_of_regex);
+            of_parts.chain(runs(parts).map(|run| vec![run])).max_by_key(shortest)
+        }
         HirKind::Alternation(branches) => {
             let mut all = Vec::new();
             for branch in branches {
@@ -79,6 +82,29 @@ fn texts_of_regex(hir: &Hir) -> Option<Vec<String>> {
         }
         HirKind::Repetition(_) | HirKind::Class(_) | HirKind::Look(_) | HirKind::Empty => None,
     }
+}
+
+/// Letters that say something where they stand side by side.
+const RUN_MIN: usize = 3;
+
+/// Texts that letters side by side make, each perhaps of either case: `(?i)kali`.
+fn runs(parts: &[Hir]) -> impl Iterator<Item = String> {
+    let letters = |part: &Hir| match part.kind() {
+        HirKind::Literal(literal) => String::from_utf8(literal.0.to_vec()).ok(),
+        HirKind::Class(Class::Unicode(class)) => one_letter(class).map(String::from),
+        _ => None,
+    };
+    let runs = parts.chunk_by(move |a, b| letters(a).is_some() && letters(b).is_some());
+    let texts = runs.filter_map(move |run| run.iter().map(letters).collect::<Option<String>>());
+    texts.filter(|text| text.chars().count() >= RUN_MIN)
+}
+
+/// The letter that all of the class are, but for their case; folded.
+fn one_letter(class: &ClassUnicode) -> Option<char> {
+    // Letters of one kind are four at most.
+    let mut letters = class.ranges().iter().flat_map(|range| range.start()..=range.end()).take(5);
+    let folded = fold::fold_char(letters.next()?);
+    letters.all(|letter| fold::fold_char(letter) == folded).then_some(folded)
 }
 
 /// One of these must hold for `expression` to be true: of all the ways to choose, the one whose
@@ -127,6 +153,11 @@ mod tests {
         check(r"(?:abc)*", None);
         check(r"abc|", None);
         check(r"\w{3}", None);
-        check(r"(?i)abc", None);
+        check(r"(?i)abc", Some(&["abc"]));
+        check(r"(?i)^(kali|Pärrot7)[0-9]*$", Some(&["kali", "pärrot7"]));
+        check(r"[Kk]ey=[Vv]\d[Ss]et", Some(&["key=v"]));
+        check(r"[Kk][Ee]\d", None);
+        check(r"[ab]c[Kk\x{212a}]d", Some(&["ckd"]));
+        check(r"[ab]+", None);
     }
 }

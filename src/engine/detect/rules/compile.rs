@@ -13,6 +13,7 @@ use super::{
     mapping::Mapping,
     matcher::{Compare, Matcher, Values},
     modifier::{Meaning, Modifiers, Shape, TextStep},
+    networks::Networks,
     pattern::{self, Pattern},
     slot,
     text_set::{self, TextSet},
@@ -402,7 +403,7 @@ fn matcher(
             let regexes = regexes.map(|source| text_set::regex(source, flags, regex_parts_left));
             Matcher::Regexes(regexes.collect::<Result<_, _>>()?)
         }
-        Meaning::Network => Matcher::Networks(networks),
+        Meaning::Network => Matcher::Networks(Networks::new(networks)),
         Meaning::Exists => Matcher::Exists(values.truths.first().copied().unwrap_or(true)),
         Meaning::Number { part, operator } => {
             let compare = Compare { operator, numbers: values.numbers };

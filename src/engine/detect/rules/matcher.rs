@@ -1,12 +1,12 @@
 //! One comparison of one field, compiled.
 
-use std::{cmp::Ordering, net::IpAddr};
+use std::cmp::Ordering;
 
-use ipnet::IpNet;
 use regex::Regex;
 
 use super::{
     fold,
+    networks::Networks,
     text_set::TextSet,
     time_part::TimePart,
     value::{Leaf, Number, Value},
@@ -17,7 +17,7 @@ use super::{
 pub(super) enum Matcher {
     Values(Box<Values>),
     Regexes(Vec<Regex>),
-    Networks(Vec<IpNet>),
+    Networks(Networks),
     Compare(Compare),
     TimePart {
         part: TimePart,
@@ -123,14 +123,28 @@ impl Values {
 
 impl Compare {
     pub fn holds(&self, number: Number) -> bool {
+        self.numbers.iter().any(|bound| self.operator.takes(number.compare(*bound)))
+    }
+
+    /// The same for a whole number of 64 bits, which most are.
+    pub fn holds_whole(&self, number: i64) -> bool {
         self.numbers.iter().any(|bound| {
-            number.compare(*bound).is_some_and(|ordering| match self.operator {
-                Operator::Equal => ordering == Ordering::Equal,
-                Operator::Less => ordering == Ordering::Less,
-                Operator::LessOrEqual => ordering != Ordering::Greater,
-                Operator::Greater => ordering == Ordering::Greater,
-                Operator::GreaterOrEqual => ordering != Ordering::Less,
+            self.operator.takes(match bound {
+                Number::Int(bound) => Some(i128::from(number).cmp(bound)),
+                Number::Float(bound) => (number as f64).partial_cmp(bound),
             })
+        })
+    }
+}
+
+impl Operator {
+    fn takes(self, ordering: Option<Ordering>) -> bool {
+        ordering.is_some_and(|ordering| match self {
+            Self::Equal => ordering == Ordering::Equal,
+            Self::Less => ordering == Ordering::Less,
+            Self::LessOrEqual => ordering != Ordering::Greater,
+            Self::Greater => ordering == Ordering::Greater,
+            Self::GreaterOrEqual => ordering != Ordering::Less,
         })
     }
 }
@@ -158,7 +172,7 @@ impl Matcher {
                     .is_some_and(|text| regexes.iter().any(|regex| regex.is_match(text)))
             }),
             Self::Networks(networks) => value.any(&mut |leaf| match leaf {
-                Leaf::Text(text) => is_within(text, networks),
+                Leaf::Text(text) => networks.hold(text),
                 _ => false,
             }),
             Self::Compare(compare) => {
@@ -215,11 +229,4 @@ impl Relation {
             Self::Contains => mine.contains(theirs),
         }
     }
-}
-
-/// An IPv4 address written as IPv6 (`::ffff:10.0.0.1`) counts as IPv4 too.
-fn is_within(text: &str, networks: &[IpNet]) -> bool {
-    let Ok(address) = text.parse::<IpAddr>() else { return false };
-    let plain = address.to_canonical();
-    networks.iter().any(|network| network.contains(&address) || network.contains(&plain))
 }

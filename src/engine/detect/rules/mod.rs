@@ -36,6 +36,8 @@ mod mapping;
 mod matcher;
 mod meter;
 mod modifier;
+mod networks;
+mod pairs;
 mod pattern;
 mod prefilter;
 mod regex_dialect;

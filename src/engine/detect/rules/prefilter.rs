@@ -12,6 +12,7 @@ use super::{
     compile::{Predicate, Target},
     expression::Expression,
     fields::Field,
+    pairs::Pairs,
     value::Number,
 };
 
@@ -19,6 +20,8 @@ use super::{
 const FAST_AUTOMATON_MAX: usize = 8_192;
 /// What looking at a rule in vain costs, by how short the part of a word it hangs on is.
 const SHORT_PART_COST: [u64; 5] = [1_000, 400, 60, 20, 8];
+/// What a word costs that stands in most events, since it is there where a record says nothing.
+const DEFAULT_COST: u64 = 100;
 /// What looking into the raw record costs: it is parsed for that. More than any normalised field.
 const RAW_COST: u64 = 1_000_000;
 
@@ -40,6 +43,8 @@ pub(super) struct Words {
     /// Whole words that are whole numbers as they are printed, ascending.
     whole_numbers: Vec<(i64, Box<[u32]>)>,
     parts: Option<AhoCorasick>,
+    /// Says of most texts that no part is in them.
+    pairs: Option<Pairs>,
     rules_of_part: Vec<Box<[u32]>>,
 }
 
@@ -56,9 +61,17 @@ impl Prefilter {
             Target::Field(id) => fields.get(id as usize).is_none_or(|f| f.slot().is_none()),
             Target::Keywords => true,
         };
+        let is_default = |atom: &Atom, word: &str| match atom.target {
+            Target::Field(id) => fields
+                .get(id as usize)
+                .and_then(Field::slot)
+                .is_some_and(|slot| slot.default_word() == Some(word)),
+            Target::Keywords => false,
+        };
         let of_one = |atom: &Atom| {
             let shared = mentions.get(atom).copied().unwrap_or(1);
             match &atom.need {
+                Need::Whole(word) if is_default(atom, word) => shared + DEFAULT_COST,
                 Need::Whole(_) => shared,
                 Need::Part(text) => {
                     shared + 1 + SHORT_PART_COST.get(text.len()).copied().unwrap_or(0)
@@ -130,6 +143,7 @@ impl Words {
         } else {
             AhoCorasickKind::ContiguousNFA
         };
+        let pairs = Pairs::new(&parts);
         let parts = match parts.as_slice() {
             [] => None,
             parts => Some(AhoCorasick::builder().kind(Some(kind)).build(parts).ok()?),
@@ -141,14 +155,30 @@ impl Words {
             .filter_map(|(text, rules)| Some((printed(text)?, rules.clone())))
             .collect();
         whole_numbers.sort_unstable_by_key(|(number, _)| *number);
-        Some(Self { target, number, whole, has_numbers, whole_numbers, parts, rules_of_part })
+        Some(Self {
+            target,
+            number,
+            whole,
+            has_numbers,
+            whole_numbers,
+            parts,
+            pairs,
+            rules_of_part,
+        })
+    }
+
+    /// Whether looking `text` up, which need not be folded, can find nothing. Where it cannot say
+    /// at a glance it says no.
+    pub fn pass_over(&self, text: &str) -> bool {
+        self.whole.is_empty() && self.pairs.as_ref().is_some_and(|pairs| !pairs.may_hold(text))
     }
 
     /// The rules that hang on a whole number, without its text being written; none where only the
     /// text can tell: where words are looked for within it, or it is too large to be exact.
-    pub fn of_number(&self, number: i128) -> Option<&[u32]> {
-        let exact = i64::try_from(number).ok().filter(|n| n.unsigned_abs() < Number::EXACT_BELOW);
-        let number = exact.filter(|_| self.parts.is_none())?;
+    pub fn of_number(&self, number: i64) -> Option<&[u32]> {
+        if number.unsigned_abs() >= Number::EXACT_BELOW || self.parts.is_some() {
+            return None;
+        }
         let place = self.whole_numbers.binary_search_by_key(&number, |(number, _)| *number);
         Some(place.ok().and_then(|place| self.whole_numbers.get(place)).map_or(&[], |(_, r)| r))
     }

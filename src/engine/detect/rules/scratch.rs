@@ -7,7 +7,7 @@ use super::{
     fold,
     matcher::Buffers,
     meter::{Meter, Ticks},
-    value::{Leaf, Value},
+    value::{Leaf, Number, Value},
     vocabulary::Vocabulary,
 };
 
@@ -37,8 +37,11 @@ pub struct Scratch {
 pub(super) struct Seen {
     event: u32,
     pub state: State,
-    /// Where the state is `Text`.
-    pub folded: String,
+    /// Where the state is `Text` and it was needed.
+    folded: String,
+    is_folded: bool,
+    /// Where the state is `Whole`.
+    whole: i64,
     /// Where the state is `Known`: the text's place in the vocabulary.
     place: u32,
     pub vocabulary: Vocabulary,
@@ -48,10 +51,12 @@ pub(super) struct Seen {
 pub(super) enum State {
     #[default]
     Absent,
-    /// One text, kept folded.
+    /// One text, folded once somebody needs it so.
     Text,
     /// One text of the field's vocabulary.
     Known,
+    /// One whole number of 64 bits.
+    Whole,
     /// Anything else.
     Other,
 }
@@ -117,9 +122,6 @@ impl Scratch {
             return seen.state;
         }
         seen.event = self.event;
-        if seen.folded.capacity() > KEPT_MAX {
-            seen.folded = String::new();
-        }
         seen.state = match fields.value(field) {
             Value::Absent => State::Absent,
             Value::Leaf(Leaf::Text(text)) => {
@@ -129,18 +131,59 @@ impl Scratch {
                         State::Known
                     }
                     None => {
-                        fold::fold_into(text, &mut seen.folded);
+                        seen.is_folded = false;
                         State::Text
                     }
                 }
             }
+            Value::Leaf(Leaf::Number(Number::Int(number))) => match i64::try_from(number) {
+                Ok(number) => {
+                    seen.whole = number;
+                    State::Whole
+                }
+                Err(_) => State::Other,
+            },
             _ => State::Other,
         };
         seen.state
     }
 
+    /// The text of field `id`, folded. `fold` must have been called where its state is `Text`.
     pub(super) fn folded(&self, id: u32) -> &str {
         self.fields.get(id as usize).map_or("", Seen::folded)
+    }
+
+    /// Whether [`Self::fold`] has nothing to do.
+    pub(super) fn is_folded(&self, id: u32) -> bool {
+        self.fields.get(id as usize).is_none_or(|s| s.state != State::Text || s.is_folded)
+    }
+
+    /// Folds `text`, which field `id` holds.
+    pub(super) fn fold(&mut self, id: u32, text: &str) {
+        if let Some(seen) = self.fields.get_mut(id as usize) {
+            if seen.folded.capacity() > KEPT_MAX {
+                seen.folded = String::new();
+            }
+            fold::fold_into(text, &mut seen.folded);
+            seen.is_folded = true;
+        }
+    }
+
+    /// Lends the folded text of field `id`, to be given back.
+    pub(super) fn take_folded(&mut self, id: u32) -> String {
+        let seen = self.fields.get_mut(id as usize);
+        seen.map(|seen| std::mem::take(&mut seen.folded)).unwrap_or_default()
+    }
+
+    pub(super) fn give_folded(&mut self, id: u32, folded: String) {
+        if let Some(seen) = self.fields.get_mut(id as usize) {
+            seen.folded = folded;
+        }
+    }
+
+    /// The number that field `id` holds, where its state is `Whole`.
+    pub(super) fn whole(&self, id: u32) -> i64 {
+        self.fields.get(id as usize).map_or(0, |seen| seen.whole)
     }
 
     /// What came of comparison `number` of field `id` with the text the field's vocabulary has.
@@ -182,15 +225,18 @@ impl Scratch {
     ) {
         let Some(seen) = self.fields.get_mut(id as usize) else { return };
         let Some(known) = seen.vocabulary.known_mut(seen.place) else { return };
-        if known.proposed(words).is_none() {
-            let mut rules = Vec::new();
-            work_out(&known.folded, &mut rules);
-            known.propose(words, &rules);
+        let mut propose = |rules: &[u32]| {
+            for rule in rules {
+                propose(&mut self.rules, self.event, &mut self.candidates, *rule);
+            }
+        };
+        if let Some(rules) = known.proposed(words) {
+            return propose(rules);
         }
-        let Some(rules) = known.proposed(words) else { return };
-        for rule in rules {
-            propose(&mut self.rules, self.event, &mut self.candidates, *rule);
-        }
+        let mut rules = Vec::new();
+        work_out(&known.folded, &mut rules);
+        propose(&rules);
+        known.propose(words, &rules);
     }
 }
 

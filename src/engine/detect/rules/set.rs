@@ -15,7 +15,7 @@ use super::{
     prefilter::{Prefilter, Words},
     rule::{self, Document, Draft, Filter, Rule},
     scratch::{Scratch, State},
-    value::{Leaf, Number, Value},
+    value::{Leaf, Value},
     yaml,
 };
 use crate::engine::model::{Format, Kind};
@@ -202,26 +202,32 @@ impl RuleSet {
             return;
         };
         let Some(field) = self.fields.get(id as usize) else { return };
-        match scratch.look(id, field, fields) {
+        let state = scratch.look(id, field, fields);
+        match state {
             State::Absent => {}
             State::Known => scratch.propose_known(id, words.number, |folded, rules| {
                 look_up_text(words, folded, &mut String::new(), &mut |rule| rules.push(rule));
             }),
             State::Text => {
-                let folded = scratch.fields.get_mut(id as usize).map(|seen| &mut seen.folded);
-                let folded = folded.map(std::mem::take).unwrap_or_default();
-                propose_text(words, &folded, scratch);
-                if let Some(seen) = scratch.fields.get_mut(id as usize) {
-                    seen.folded = folded;
+                if !scratch.is_folded(id) {
+                    let value = fields.value(field);
+                    let Value::Leaf(Leaf::Text(text)) = value else { return };
+                    if words.pass_over(text) {
+                        return;
+                    }
+                    scratch.fold(id, text);
                 }
+                let folded = scratch.take_folded(id);
+                propose_text(words, &folded, scratch);
+                scratch.give_folded(id, folded);
             }
-            State::Other => {
-                let value = fields.value(field);
-                if let Value::Leaf(Leaf::Number(Number::Int(number))) = value
-                    && let Some(rules) = words.of_number(number)
+            State::Whole | State::Other => {
+                if state == State::Whole
+                    && let Some(rules) = words.of_number(scratch.whole(id))
                 {
                     return rules.iter().for_each(|rule| scratch.propose(*rule));
                 }
+                let value = fields.value(field);
                 let mut folded = std::mem::take(&mut scratch.keyword);
                 value.any(&mut |leaf| {
                     if let Some(text) = leaf.as_text(&mut scratch.buffers.number) {
@@ -281,8 +287,15 @@ impl RuleSet {
             (Matcher::Values(values), State::Absent) => values.null,
             (_, State::Absent) => false,
             (Matcher::Values(values), State::Text | State::Known) if !values.cased => {
+                if !scratch.is_folded(id)
+                    && let Some(field) = self.fields.get(id as usize)
+                    && let Value::Leaf(Leaf::Text(text)) = fields.value(field)
+                {
+                    scratch.fold(id, text);
+                }
                 values.take_folded(scratch.folded(id))
             }
+            (Matcher::Compare(compare), State::Whole) => compare.holds_whole(scratch.whole(id)),
             (matcher, _) => {
                 let other = |index: u32| match self.fields.get(index as usize) {
                     Some(field) => fields.value(field),

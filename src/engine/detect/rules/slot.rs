@@ -64,6 +64,17 @@ slots! {
     CaseRequired "case_required",
 }
 
+impl Slot {
+    /// What the field holds where the record does not say.
+    pub fn default_word(self) -> Option<&'static str> {
+        match self {
+            Self::ActorType => Some("person"),
+            Self::Outcome | Self::Verdict => Some("allowed"),
+            _ => None,
+        }
+    }
+}
+
 /// Keys under which native and OCSF records name the people and consignments they are about.
 const SUBJECT_KEYS: [&str; 3] = ["subject", "subjects", "subject_refs"];
 

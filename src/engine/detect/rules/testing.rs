@@ -60,6 +60,7 @@ pub fn run_tests(
     let nodes = yaml::parse(text).map_err(refuse)?;
     let mut runner = Runner { set, beside, reports: Vec::new(), scratch: Scratch::default() };
     for node in &nodes {
+        known(node, "tests", SECTIONS).map_err(refuse)?;
         for (section, positive) in [("positive", true), ("negative", false)] {
             let Some(cases) = node.entry(section) else { continue };
             let Data::List(cases) = &cases.data else {
@@ -71,7 +72,23 @@ pub fn run_tests(
             }
         }
     }
+    if runner.reports.is_empty() {
+        let line = nodes.first().map_or(1, |node| node.line);
+        return Err(refuse(Fault::new(line, "tests", Problem::Missing("a case"))));
+    }
     Ok(runner.reports)
+}
+
+const SECTIONS: &str = "positive, negative";
+
+/// Refuses what is no map, and keys that are not among `keys`: a case under a word misspelt would
+/// not be run, and nobody would hear of it.
+fn known(node: &Node, name: &str, keys: &'static str) -> Result<(), Fault> {
+    let map = node.map().ok_or_else(|| Fault::new(node.line, name, Problem::Expected("a map")))?;
+    match map.iter().find(|(key, _)| keys.split(", ").all(|known| known != key.text)) {
+        Some((key, _)) => Err(Fault::new(key.line, key.text.as_str(), Problem::Unknown(keys))),
+        None => Ok(()),
+    }
 }
 
 struct Runner<'s> {
@@ -90,9 +107,16 @@ struct Step {
 
 impl Runner<'_> {
     fn case(&mut self, case: &Node, positive: bool) -> Result<(), Fault> {
+        known(case, "case", "name, rule, event, events, fires")?;
         let name = case.entry("name").and_then(Node::text);
         let name = name.ok_or_else(|| Fault::new(case.line, "case", Problem::Missing("name")))?;
         let only = case.entry("rule").and_then(Node::text);
+        if let Some(fires) =
+            case.entry("fires").filter(|_| !positive || case.entry("events").is_none())
+        {
+            let problem = Problem::Expected("beside the `events` of a positive case");
+            return Err(Fault::new(fires.line, "fires", problem));
+        }
         let before = self.reports.len();
         match (case.entry("event"), case.entry("events")) {
             (Some(event), None) => self.single(name, only, &event.json(), positive),
@@ -227,6 +251,7 @@ fn source(rule: &Rule) -> LogSource<'_> {
 }
 
 fn step(node: &Node) -> Result<Step, Fault> {
+    known(node, "events", "at, event, times")?;
     let event = node.entry("event");
     let event = event.ok_or_else(|| Fault::new(node.line, "events", Problem::Missing("event")))?;
     let times = match node.entry("times") {
@@ -265,6 +290,7 @@ fn compare(fires: &Node, told: &[&Firing]) -> Result<Option<String>, Fault> {
     };
     let mut differs = wanted.len() != told.len();
     for (wanted, firing) in wanted.iter().zip(told) {
+        known(wanted, "fires", "at, group, value")?;
         differs |= instant(wanted)? != firing.at.since(start());
         if let Some(value) = wanted.entry("value").and_then(Node::text) {
             differs |= value.parse::<f64>().ok() != Some(firing.value);

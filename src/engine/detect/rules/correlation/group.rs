@@ -1,6 +1,8 @@
 //! What is remembered of one group.
 
-use serde::{Deserialize, Serialize};
+use std::ops::Deref;
+
+use serde::{Deserialize, Serialize, Serializer};
 use smallvec::SmallVec;
 
 use super::{
@@ -35,8 +37,7 @@ struct Slot {
     correlation: u64,
     /// Times in the books are milliseconds from here.
     base: i64,
-    /// The first to end first.
-    told: Box<[Done]>,
+    told: DoneList,
     books: Books,
 }
 
@@ -47,6 +48,45 @@ struct Done {
     end: u32,
     /// Where it ended when it was told.
     told: u32,
+}
+
+/// Windows that were told, the first to end first. One word where there are none, as in most groups.
+#[derive(Default, Deserialize)]
+#[serde(from = "Vec<Done>")]
+struct DoneList(Option<Box<Kept>>);
+
+struct Kept(Box<[Done]>);
+
+impl From<Vec<Done>> for DoneList {
+    fn from(list: Vec<Done>) -> Self {
+        Self((!list.is_empty()).then(|| Box::new(Kept(list.into()))))
+    }
+}
+
+impl FromIterator<Done> for DoneList {
+    fn from_iter<I: IntoIterator<Item = Done>>(list: I) -> Self {
+        Vec::from_iter(list).into()
+    }
+}
+
+impl Deref for DoneList {
+    type Target = [Done];
+
+    fn deref(&self) -> &[Done] {
+        self.0.as_ref().map_or(&[], |kept| &kept.0)
+    }
+}
+
+impl Serialize for DoneList {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (**self).serialize(serializer)
+    }
+}
+
+impl DoneList {
+    fn heap_bytes(&self) -> usize {
+        self.0.as_ref().map_or(0, |kept| size_of::<Kept>() + size_of_val(&*kept.0))
+    }
 }
 
 /// What an event brings about, the first window to end first.
@@ -84,7 +124,7 @@ impl Evictable for GroupState {
 
     fn heap_bytes(&self) -> usize {
         let slots = self.slots.capacity() * size_of::<Slot>();
-        let of = |slot: &Slot| slot.books.heap_bytes() + size_of_val(&*slot.told);
+        let of = |slot: &Slot| slot.books.heap_bytes() + slot.told.heap_bytes();
         slots + self.slots.iter().map(of).sum::<usize>()
     }
 }
@@ -120,13 +160,15 @@ impl GroupState {
     /// book neither is known to be wrong: each has its own, until time is known.
     fn place(&mut self, correlation: u64, moment: Moment) -> Option<usize> {
         let is_mine = |slot: &Slot| slot.correlation == correlation;
-        let near = self.slots.iter().position(|slot| is_mine(slot) && slot.is_near(moment.at));
-        let mine = self.slots.iter().filter(|slot| is_mine(slot)).count();
-        if mine < 2 && !moment.is_sure {
-            return near;
+        let first = self.slots.iter().position(is_mine)?;
+        let rest = self.slots.get(first + 1..).unwrap_or_default();
+        if !rest.iter().any(is_mine) {
+            let is_near = self.slots.get(first).is_some_and(|slot| slot.is_near(moment.at));
+            return Some(first).filter(|_| moment.is_sure || is_near);
         }
-        let place = near.or_else(|| self.slots.iter().position(is_mine));
-        if mine < 2 || !moment.is_sure {
+        let near = self.slots.iter().position(|slot| is_mine(slot) && slot.is_near(moment.at));
+        let place = near.or(Some(first));
+        if !moment.is_sure {
             return place;
         }
         let base = place.and_then(|place| self.slots.get(place)).map(|slot| slot.base);
@@ -140,7 +182,7 @@ impl Slot {
         Self {
             correlation: plan.fingerprint,
             base: base(plan, moment),
-            told: Box::default(),
+            told: DoneList::default(),
             books: Books::new(plan.kind),
         }
     }
@@ -182,6 +224,15 @@ impl Slot {
         let window = plan.timespan_ms;
         let is_near = |end: u32, other: u32| other.abs_diff(end) < window;
         if ends.len() == 1 && self.told.iter().rev().any(|done| is_near(at, done.end)) {
+            return;
+        }
+        // Most events complete nothing, and nothing is after them.
+        if ends.len() == 1 && self.told.last().is_none_or(|done| done.end < at) {
+            let Some(value) = self.books.judge(plan, at.saturating_sub(window), at) else { return };
+            let end = EventTime::default().plus_ms(self.base + i64::from(at));
+            to.push(Telling { end, value, is_news: true });
+            let told = self.told.iter().copied().chain([Done { end: at, told: at }]);
+            self.told = told.collect();
             return;
         }
         let (before, after) = self.told.split_at(self.told.partition_point(|done| done.end < at));
@@ -233,7 +284,7 @@ impl Slot {
         let over = self.told.len().saturating_sub(TOLD_MAX);
         let gone = self.told.partition_point(|done| done.end < horizon).max(over);
         if gone > 0 {
-            self.told = self.told[gone..].into();
+            self.told = self.told.iter().skip(gone).copied().collect();
         }
     }
 
@@ -285,6 +336,10 @@ impl From<GroupOfEight> for GroupState {
         Self { needed_until, risk, slots: slots.collect() }
     }
 }
+
+// A million groups have one or two each.
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(size_of::<Slot>() == 64);
 
 /// Behind the watermark, or behind the event where that is earlier, by all that may be needed.
 fn base(plan: &Correlation, moment: Moment) -> i64 {

@@ -41,9 +41,14 @@ impl<V: Payload> Log<V> {
     /// Notes `value` at `at`, where it belongs.
     pub fn insert(&mut self, at: u32, value: V) {
         self.total += value.count();
+        if self.entries.is_empty() {
+            // Most logs never hold another.
+            self.entries.reserve_exact(1);
+        }
         let end = match self.entries.last() {
             Some((last, _)) if *last > at => self.entries.partition_point(|(time, _)| *time <= at),
-            _ => self.entries.len(),
+            Some((last, _)) if *last == at => self.entries.len(),
+            _ => return self.entries.push((at, value)),
         };
         let mut place = end;
         for (index, (time, noted)) in self.entries[..end].iter_mut().enumerate().rev() {
@@ -56,10 +61,6 @@ impl<V: Payload> Log<V> {
             if noted.rank() > value.rank() {
                 place = index;
             }
-        }
-        if self.entries.is_empty() {
-            // Most logs never hold another.
-            self.entries.reserve_exact(1);
         }
         self.entries.insert(place, (at, value));
     }
