@@ -93,6 +93,8 @@ fn config(
     config.kafka.create_topics = false;
     config.kafka.recall_s = 0;
     config.kafka.commit_interval_ms = 500;
+    // Whoever suspends it, or closes the lid, finds it at work again.
+    config.kafka.forgets = true;
     // The mock cluster answers a fetch only when this is over.
     config.kafka.client.insert("fetch.wait.max.ms".into(), "20".into());
     config.input = Kind::ALL

@@ -62,6 +62,7 @@ mod rule_modes;
 mod rules_cli;
 mod saved_state;
 mod scenarios;
+mod shared_subjects;
 mod silence;
 mod silences;
 mod sink_troubles;

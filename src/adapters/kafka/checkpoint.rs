@@ -327,34 +327,45 @@ impl Worker {
             let (inputs, telemetry) = (&parts.inputs, &parts.telemetry);
             Lane::new(partition, inputs, &parts.shard, telemetry, mark, &self.topics)
         };
+        let mut first = committed;
         match kept.mark {
             // An offset that is gone from the group, as it is after long idleness, still stands here.
             Some(mark) if committed.is_none_or(|at| at == mark.next) => {
-                let entries = kept.shard.len();
+                let (entries, next) = (kept.shard.len(), mark.next);
                 let mut lane = lane(mark);
-                lane.shard.restore(kept.shard)?;
-                Ok((lane, entries))
-            }
-            mark => {
-                if let Some(mark) = mark {
-                    tracing::warn!(
-                        topic,
-                        partition = number,
-                        committed,
-                        state = mark.next,
-                        "the group's offset is not the one the state was saved at, as after a reset: the state is set aside"
-                    );
+                match lane.shard.restore(kept.shard) {
+                    Ok(()) => return Ok((lane, entries)),
+                    Err(error) if parts.kafka.forgets => {
+                        tracing::warn!(
+                            topic,
+                            partition = number,
+                            error = %error,
+                            "the demonstration's broker no longer has all of the state, as after a suspension: it begins anew with what comes now"
+                        );
+                        first = Some(next);
+                    }
+                    Err(error) => return Err(error.into()),
                 }
-                let first = match committed {
-                    Some(at) => at,
-                    None => self.beginning(partition)?,
-                };
-                let mark = PartitionMark { first, next: first, ..PartitionMark::default() };
-                let mut lane = lane(mark);
-                self.begin_with_learned(&mut lane, topic)?;
-                Ok((lane, 0))
             }
+            Some(mark) => {
+                tracing::warn!(
+                    topic,
+                    partition = number,
+                    committed,
+                    state = mark.next,
+                    "the group's offset is not the one the state was saved at, as after a reset: the state is set aside"
+                );
+            }
+            None => {}
         }
+        let first = match first {
+            Some(at) => at,
+            None => self.beginning(partition)?,
+        };
+        let mark = PartitionMark { first, next: first, ..PartitionMark::default() };
+        let mut lane = lane(mark);
+        self.begin_with_learned(&mut lane, topic)?;
+        Ok((lane, 0))
     }
 
     /// A partition without a past begins with what was learned from history, if anything was.

@@ -47,6 +47,10 @@ pub struct KafkaConfig {
     /// keeps its partitions for it, and what a killed one left open ends at once. Each process
     /// needs its own.
     pub instance: Option<String>,
+    /// True of the demonstration's broker, which keeps the last megabytes of a partition: state that
+    /// is no longer all there is set aside, and the worker begins anew.
+    #[serde(skip)]
+    pub forgets: bool,
     /// Further librdkafka settings, passed on as they are.
     pub client: std::collections::BTreeMap<String, String>,
 }
@@ -177,6 +181,7 @@ impl Default for KafkaConfig {
             recall_s: 3_600,
             workers: 1,
             instance: None,
+            forgets: false,
             client: Default::default(),
         }
     }

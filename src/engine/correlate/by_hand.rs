@@ -83,9 +83,9 @@ impl Correlator {
         for (place, entry) in entries.iter().enumerate().filter(|(_, entry)| is_evidence(entry)) {
             evidence.extend(key_of(entry).map(|key| (key, place)));
         }
-        for (key, place) in evidence {
-            let group = if moved.binary_search(&place).is_ok() { &mut split } else { &mut left };
-            group.take_entry(&key, &entries[place]);
+        for (key, place) in &evidence {
+            let group = if moved.binary_search(place).is_ok() { &mut split } else { &mut left };
+            group.take_entry(key, &entries[*place]);
             group.settles_on_evidence();
         }
         let old = self.groups.get(id)?;
@@ -105,6 +105,13 @@ impl Correlator {
         let (left_time, split_time) = (left.last_finding, split.last_finding);
         self.groups.insert(id.clone(), left);
         self.groups.insert(to.clone(), split);
+        self.readers.forget(id);
+        rest.iter().for_each(|finding| self.readers.alert(id, finding));
+        self.readers.alert(&to, first);
+        for (key, place) in &evidence {
+            let home = if moved.binary_search(place).is_ok() { &to } else { id };
+            self.readers.take(home, key, &entries[*place]);
+        }
         self.unlink(id, first, &rest);
         self.index(first, &to);
         self.settle(id, left_time, &by_hand(), out);

@@ -30,6 +30,14 @@ pub struct CorrelateConfig {
     /// Accounts that several people or machines use, by id, or by how it begins with a `*` at the
     /// end. Such an account alone joins nothing: the address or the session has to be the same too.
     pub shared_accounts: Vec<String>,
+    /// Two accounts in open incidents that have read so many of the same subjects, and
+    /// `shared_subjects_share` of all that either has read in its incident, make these one. Subjects for
+    /// which both cited a case do not count. 0 joins nothing by subjects.
+    pub shared_subjects_min: usize,
+    /// Of all that whoever of the two has read more has read; above 0, at most 1.
+    pub shared_subjects_share: f64,
+    /// How far apart in event time the findings of such incidents may be.
+    pub shared_subjects_span_s: u32,
     /// Subjects of an incident counted exactly; beyond, they are estimated. Each takes 9 to 18 bytes
     /// for the incident and as much for each dataset it was read in.
     pub subjects_exact_max: usize,
@@ -50,6 +58,9 @@ impl Default for CorrelateConfig {
             gateway_actors_min: 4,
             gateways: Vec::new(),
             shared_accounts: Vec::new(),
+            shared_subjects_min: 20,
+            shared_subjects_share: 0.5,
+            shared_subjects_span_s: 28_800,
             subjects_exact_max: 1_000_000,
             incidents_max: 10_000,
             keep_s: 86_400,
@@ -83,11 +94,22 @@ impl CorrelateConfig {
             ("correlate.lookback_s", self.lookback_s),
             ("correlate.chain_s", self.chain_s),
             ("correlate.keep_s", self.keep_s),
+            ("correlate.shared_subjects_span_s", self.shared_subjects_span_s),
         ] {
             problems.require((1..=7 * 86_400).contains(&value), key, || {
                 format!("must be 1 to 604800 seconds, got {value}")
             });
         }
+        let share = self.shared_subjects_share;
+        problems.require(share > 0.0 && share <= 1.0, "correlate.shared_subjects_share", || {
+            format!("must be above 0 and at most 1, got {share}")
+        });
+        let least = self.shared_subjects_min;
+        problems.require(
+            least == 0 || (5..=100).contains(&least),
+            "correlate.shared_subjects_min",
+            || format!("must be 5 to 100, or 0 to join nothing by subjects, got {least}"),
+        );
         for (key, value, max) in [
             ("correlate.gateway_actors_min", self.gateway_actors_min, 1_000_000),
             ("correlate.subjects_exact_max", self.subjects_exact_max, 100_000_000),

@@ -4,6 +4,7 @@ use hashbrown::{HashMap, HashSet};
 
 use super::entries::{finding_entry, is_evidence, severity_entry};
 use super::group::{Group, key_of};
+use super::shared_subjects::SharedSubjects;
 use super::sharing::Sharing;
 use super::{Chains, CorrelateConfig, Correlated, FactorReads, Involved, Notice, NoticeKind};
 use crate::engine::model::{
@@ -23,6 +24,7 @@ pub struct Correlator {
     pub(super) by_key: HashMap<Key, Vec<IncidentId>>,
     pub(super) by_session: HashMap<String, Vec<IncidentId>>,
     sharing: Sharing,
+    pub(super) readers: SharedSubjects,
     /// Two generations, so that the older half is forgotten and never the newest.
     known: HashSet<FindingId>,
     known_before: HashSet<FindingId>,
@@ -41,6 +43,7 @@ impl Correlator {
         let factor_reads = FactorReads::new(config.factor_removed_then_read);
         Self {
             sharing: Sharing::new(&config),
+            readers: SharedSubjects::new(&config),
             config,
             groups: HashMap::new(),
             by_key: HashMap::new(),
@@ -106,18 +109,23 @@ impl Correlator {
             let time = entry.time.max(group.last_finding);
             let source = entry.source.clone();
             let due = group.settles_on_evidence();
+            let compare = self.readers.take(&id, &key, &entry);
             out.entries.push((id.clone(), entry));
             if due {
                 self.settle(&id, time, &source, out);
             } else if !self.stale.contains(&id) {
                 self.stale.push(id);
             }
+            if compare {
+                self.join_readers(out);
+            }
         }
     }
 
-    /// Brings the numbers of incidents up to date that only gained evidence. To be called before
-    /// what changed is stored or served.
+    /// Brings the numbers of incidents up to date that only gained evidence, and makes those one
+    /// that it shows to be. To be called before what changed is stored or served.
     pub fn flush(&mut self, out: &mut Correlated) {
+        self.join_readers(out);
         for id in std::mem::take(&mut self.stale) {
             if let Some(group) = self.groups.get_mut(&id) {
                 group.refresh();
@@ -175,6 +183,7 @@ impl Correlator {
             self.chains.take(finding);
             self.factor_reads.resume(finding);
             group.take_finding(finding);
+            self.readers.alert(&id, finding);
             self.index(finding, &id);
             for key in self.keys(finding) {
                 let until = finding.time.plus_ms(self.config.quiet_gap_ms());
@@ -185,6 +194,7 @@ impl Correlator {
         for entry in entries {
             if let Some(key) = key_of(entry).filter(|_| is_evidence(entry)) {
                 group.take_entry(&key, entry);
+                self.readers.take(&id, &key, entry);
                 self.factor_reads.note(entry);
                 // Counted along, so that the score is next looked at when it would have been.
                 group.settles_on_evidence();
@@ -254,6 +264,7 @@ impl Correlator {
         let Some(group) = self.groups.get_mut(&id) else { return };
         group.take_finding(&finding);
         group.heard = group.heard.max(self.now);
+        self.readers.alert(&id, &finding);
         out.entries.push((id.clone(), finding_entry(&finding)));
         let (time, source) = (finding.time, finding.source.clone());
         out.findings.push((id.clone(), finding));
@@ -309,6 +320,7 @@ impl Correlator {
         if let Some(group) = self.groups.get_mut(into) {
             group.absorb(absorbed);
         }
+        self.readers.follow(from, into);
         self.follow_origin(from, into);
         for ids in self.by_key.values_mut().chain(self.by_session.values_mut()) {
             if let Some(place) = ids.iter().position(|id| id == from) {
@@ -394,6 +406,9 @@ impl Correlator {
         let before = group.settle(time);
         let incident = &group.incident;
         let after = incident.severity;
+        if !was_open && incident.opened.is_some() {
+            self.readers.opened(id);
+        }
         if before != after {
             let entry = severity_entry(incident, before, time, source.clone());
             group.incident.timeline_length += 1;
@@ -423,6 +438,7 @@ impl Correlator {
     fn forget(&mut self, id: &IncidentId, out: &mut Correlated) {
         let Some(group) = self.groups.remove(id) else { return };
         out.let_go.push(group.incident);
+        self.readers.forget(id);
         let drop_from = |ids: &mut Vec<IncidentId>| {
             ids.retain(|other| other != id);
             !ids.is_empty()

@@ -16,6 +16,7 @@ mod output;
 mod reached;
 mod risk;
 mod scope;
+mod shared_subjects;
 mod sharing;
 mod sketch;
 mod title;

@@ -41,19 +41,20 @@ impl Scope {
 
     /// Takes one timeline entry; anything but an allowed disclosure or a flow changes nothing.
     pub fn take(&mut self, entry: &Entry) {
-        if entry.outcome != "allowed" {
-            return;
+        if Self::is_read(entry) {
+            self.take_read(entry);
+        } else if entry.kind == EntryKind::Flow && entry.leaves && entry.outcome == "allowed" {
+            self.bytes_out = self.bytes_out.saturating_add(entry.bytes);
         }
-        match entry.kind {
-            EntryKind::Flow if entry.leaves => {
-                self.bytes_out = self.bytes_out.saturating_add(entry.bytes);
-            }
-            // T0 is about nobody: it would only blur what was read of people and consignments.
-            EntryKind::Access if discloses(&entry.action) && entry.tier > 0 => {
-                self.take_read(entry)
-            }
-            _ => {}
-        }
+    }
+
+    /// Whether something of people or consignments was disclosed. T0 is about nobody: it would only
+    /// blur what was read of them.
+    pub fn is_read(entry: &Entry) -> bool {
+        entry.kind == EntryKind::Access
+            && entry.outcome == "allowed"
+            && discloses(&entry.action)
+            && entry.tier > 0
     }
 
     pub fn merge(&mut self, other: &Self) {
