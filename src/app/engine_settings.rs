@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::live::Overrides;
+use crate::adapters::notify::{Sink, UnusableSink};
 use crate::adapters::secrets::Secret;
 use crate::config::Config;
 use crate::engine::cases::Regimes;
@@ -28,6 +29,8 @@ pub enum SettingsError {
     Shadow { ids: String },
     #[error("exceptions of the API:\n{problems}")]
     Exceptions { problems: Problems },
+    #[error("sink `{name}` cannot be served: {source}")]
+    Sink { name: String, source: UnusableSink },
     #[error("the rules were refused:\n{}", told(errors))]
     Rules { errors: Vec<RuleError> },
 }
@@ -119,7 +122,11 @@ pub fn wrong_files(config: &Config, key: &Secret) -> Vec<SettingsError> {
         load_exceptions(config).map(drop),
         load_regimes(config).map(drop),
     ];
-    looked_at.into_iter().filter_map(Result::err).collect()
+    let sinks = config.notify.sink.iter().filter_map(|sink| {
+        let source = Sink::new(sink).err()?;
+        Some(SettingsError::Sink { name: sink.name.clone(), source })
+    });
+    looked_at.into_iter().filter_map(Result::err).chain(sinks).collect()
 }
 
 fn load_catalogue(config: &Config) -> Result<Catalogue, SettingsError> {

@@ -216,8 +216,14 @@ fn every_file_that_is_wrong_is_named_at_once() {
     for file in files {
         fs::write(folder.path().join(format!("{file}.toml")), "[[unclosed\n").unwrap();
     }
+    fs::write(folder.path().join("ca.pem"), "no certificate\n").unwrap();
     let named = files.map(|file| format!("{file} = \"{file}.toml\"\n")).concat();
-    let said = configured(&format!("[[input]]\ntopic = \"access\"\n[data]\n{named}"));
+    let said = configured(&format!(
+        "[[input]]\ntopic = \"access\"\n[data]\n{named}[[notify.sink]]\nname = \"desk\"\nkind = \"email\"\n\
+         url = \"smtp://mail.example\"\nfrom = \"a@b.example\"\nto = [\"c@d.example\"]\nca_file = \"ca.pem\"\n"
+    ));
+    assert!(said.contains("sink `desk` cannot be served:"), "{said}");
+    assert!(said.contains("ca.pem holds no certificate"), "{said}");
     for file in files {
         assert!(said.contains(&format!("{file}.toml")), "{file} is not named:\n{said}");
     }

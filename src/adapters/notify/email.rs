@@ -4,6 +4,7 @@
 //! mail programs keep them together.
 
 use std::error::Error;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue};
@@ -13,6 +14,8 @@ use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
 use lettre::{SmtpTransport, Transport};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 
 use super::config::MailServer;
 use super::facts::Facts;
@@ -92,8 +95,11 @@ fn trust(config: &SinkConfig, host: &str) -> Result<TlsParameters, EmailError> {
     if let Some(path) = &config.ca_file {
         let pem = std::fs::read(path)
             .map_err(|source| EmailError::Read { path: path.clone(), source })?;
-        let certificate =
-            Certificate::from_pem(&pem).map_err(|_| EmailError::Certificate(path.clone()))?;
+        // A file without any reads as an empty list of them.
+        let first = CertificateDer::pem_slice_iter(&pem).next();
+        let certificate = first
+            .and_then(|first| first.ok().and_then(|_| Certificate::from_pem(&pem).ok()))
+            .ok_or_else(|| EmailError::Certificate(path.clone()))?;
         builder =
             builder.certificate_store(CertificateStore::None).add_root_certificate(certificate);
     }
@@ -102,8 +108,12 @@ fn trust(config: &SinkConfig, host: &str) -> Result<TlsParameters, EmailError> {
 
 /// The server's own words may repeat an address.
 fn plain(error: &smtp::Error) -> SinkError {
-    if let Some(code) = error.status() {
-        return SinkError::Status(u16::from(code));
+    if let Some(code) = error.status().map(u16::from) {
+        return if LOGIN.contains(&code) {
+            SinkError::Login(code)
+        } else {
+            SinkError::Status(code)
+        };
     }
     if error.is_timeout() {
         return SinkError::Late;
@@ -116,13 +126,41 @@ fn plain(error: &smtp::Error) -> SinkError {
         if let Some(io) = error.downcast_ref::<std::io::Error>() {
             // rustls speaks of certificates through I/O errors.
             return match io.kind() {
-                std::io::ErrorKind::InvalidData => SinkError::Tls,
+                ErrorKind::InvalidData => distrust(io),
+                // How a read ends that has a timeout.
+                ErrorKind::WouldBlock => SinkError::Late,
                 kind => SinkError::Unreachable(kind),
             };
         }
         source = error.source();
     }
-    if error.is_client() { SinkError::Tls } else { SinkError::Away }
+    match error.source().map(ToString::to_string) {
+        Some(said) if error.is_client() && said.contains("STARTTLS") => SinkError::NoStartTls,
+        Some(said) if error.is_client() && said.contains("authentication") => SinkError::NoLogin,
+        _ if error.is_client() => SinkError::Tls,
+        _ => SinkError::Away,
+    }
+}
+
+/// RFC 4954, section 6: a login is asked for, refused, too weak, or wants TLS first.
+const LOGIN: [u16; 4] = [530, 534, 535, 538];
+
+fn distrust(error: &std::io::Error) -> SinkError {
+    use rustls::{CertificateError as Wrong, Error::InvalidCertificate};
+    let said = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
+    match said {
+        Some(InvalidCertificate(Wrong::NotValidForName | Wrong::NotValidForNameContext { .. })) => {
+            SinkError::OtherName
+        }
+        Some(InvalidCertificate(
+            Wrong::Expired
+            | Wrong::ExpiredContext { .. }
+            | Wrong::NotValidYet
+            | Wrong::NotValidYetContext { .. },
+        )) => SinkError::NotNow,
+        Some(InvalidCertificate(_)) => SinkError::Untrusted,
+        _ => SinkError::Tls,
+    }
 }
 
 /// RFC 3834.

@@ -23,6 +23,18 @@ pub enum SinkError {
     Away,
     #[error("its name is not known")]
     Unknown,
+    #[error("answered {0}: it refuses the login, or asks for one (`user`, `secret`)")]
+    Login(u16),
+    #[error("offers no login that this speaks (PLAIN, LOGIN)")]
+    NoLogin,
+    #[error("offers no STARTTLS; smtps:// is for a server that speaks TLS at once")]
+    NoStartTls,
+    #[error("its certificate is not from whom is trusted; `ca_file` names another authority")]
+    Untrusted,
+    #[error("its certificate is for another name than the `url` has")]
+    OtherName,
+    #[error("its certificate has expired, or is not valid yet")]
+    NotNow,
     #[error("there is no trust in its certificate, or it speaks no TLS")]
     Tls,
     #[error("the request failed")]

@@ -89,6 +89,9 @@ impl Templates {
         if source.len() > SOURCE_MAX {
             return Err(format!("must be at most {SOURCE_MAX} bytes, got {}", source.len()));
         }
+        if source.trim().is_empty() {
+            return Err("must not be empty; without it the sink has its own".into());
+        }
         let own = environment();
         let template = own.template_from_str(source).map_err(|error| format!("{error}"))?;
         let mut unknown: Vec<String> = template
@@ -103,7 +106,14 @@ impl Templates {
         }
         for facts in samples() {
             template.render(context(&facts, "0123", str::to_owned)).map_err(|error| {
-                format!("{error}, with a notice of kind `{}`; a part of `scope` has category, records, subjects", facts.kind)
+                let of = if facts.kind.is_empty() {
+                    "that has no more than it must have".to_owned()
+                } else {
+                    format!("of kind `{}`", facts.kind)
+                };
+                format!(
+                    "{error}, with a notice {of}; a part of `scope` has category, records, subjects"
+                )
             })?;
         }
         Ok(())

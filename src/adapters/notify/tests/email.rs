@@ -79,11 +79,31 @@ fn nothing_is_handed_to_a_server_that_is_not_trusted_or_speaks_no_tls() {
     let (_, tls) = certificate(folder.path());
     let (port, mails) = server(Manner { tls: Some(tls), ..Manner::plain() });
     let told = send(&sink(&format!("smtp://localhost:{port}"), ""), &facts("opened"));
-    assert_eq!(told, "there is no trust in its certificate, or it speaks no TLS");
+    assert_eq!(
+        told,
+        "its certificate is not from whom is trusted; `ca_file` names another authority"
+    );
     assert!(mails.lock().unwrap().is_empty());
     let (port, mails) = server(Manner::plain());
     let told = send(&sink(&format!("smtp://localhost:{port}"), ""), &facts("opened"));
-    assert_eq!(told, "there is no trust in its certificate, or it speaks no TLS");
+    assert_eq!(told, "offers no STARTTLS; smtps:// is for a server that speaks TLS at once");
+    assert!(mails.lock().unwrap().is_empty());
+}
+
+#[test]
+fn a_refused_login_and_a_certificate_for_another_name_say_what_to_look_at() {
+    let (port, mails) =
+        server(Manner { answer: "535 no desk@agency.example here", ..Manner::plain() });
+    let url = format!("smtp://127.0.0.1:{port}");
+    let told = send(&sink(&url, "starttls = false\n"), &facts("opened"));
+    assert_eq!(told, "answered 535: it refuses the login, or asks for one (`user`, `secret`)");
+    assert!(mails.lock().unwrap().is_empty());
+    let folder = tempfile::tempdir().unwrap();
+    let (authority, tls) = certificate(folder.path());
+    let (port, mails) = server(Manner { tls: Some(tls), ..Manner::plain() });
+    let rest = format!("ca_file = {authority:?}\n");
+    let told = send(&sink(&format!("smtp://127.0.0.1:{port}"), &rest), &facts("opened"));
+    assert_eq!(told, "its certificate is for another name than the `url` has");
     assert!(mails.lock().unwrap().is_empty());
 }
 

@@ -36,12 +36,16 @@ export function lineOf(act: Recorded): Line {
   };
 }
 
+/** Whether the line is what somebody did, and not what the monitor did by itself. */
+const isTold = (line: Line) =>
+  line.kind === 'act' && 'monitor' in line.source && line.source.monitor.startsWith('act ');
+
 /**
  * The lines with every act in its place, each once. Unless these are the `whole` timeline, acts
  * behind the last line wait for the lines before them.
  */
 export function withActs(lines: readonly Line[], acts: readonly Recorded[], whole: boolean): Line[] {
-  const rest = lines.filter((line) => line.kind !== 'act');
+  const rest = lines.filter((line) => !isTold(line));
   const last = lines.at(-1)?.time ?? '';
   const own = acts.map(lineOf).filter((line) => whole || line.time <= last);
   return [...rest, ...own].sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0));
