@@ -47,6 +47,7 @@ mod kafka_reload;
 mod kafka_restart;
 mod kafka_scale;
 mod kafka_security;
+mod kafka_shared;
 mod kafka_work_items;
 mod late_rules;
 mod layers;

@@ -20,7 +20,7 @@ fn start() -> EventTime {
 /// `actor address minute first-last`, a step each: what one account reads, from that minute on, a
 /// subject each two seconds. The first is unmasked without a case, which is high by itself. A `c` at the
 /// end has all others cite one.
-fn reads(steps: &str) -> Vec<String> {
+pub fn reads(steps: &str) -> Vec<String> {
     let mut events: Vec<(EventTime, String)> = Vec::new();
     for step in steps.split("; ") {
         let words: Vec<&str> = step.split(' ').collect();
