@@ -84,14 +84,21 @@ impl SharedSubjects {
         if self.least == 0 || !is_reader {
             return false;
         }
-        let number = self.number(incident, key);
+        let reads = !entry.tokens.is_empty() && Scope::is_read(entry);
+        let known = self.by_place.get(&(incident.clone(), key.clone())).copied();
+        // Whoever has read nothing takes no room.
+        let number = match known {
+            Some(number) => number,
+            None if reads => self.number(incident, key),
+            None => return false,
+        };
         if let Some(reader) = self.readers.get_mut(&number).filter(|r| r.upto < entry.time) {
             if reader.alerted.is_some_and(|time| reader.upto < time && time <= entry.time) {
                 self.due.insert(number);
             }
             reader.upto = entry.time;
         }
-        if entry.tokens.is_empty() || !Scope::is_read(entry) {
+        if !reads {
             return false;
         }
         let first = First { time: entry.time, case: entry.case };
