@@ -143,3 +143,24 @@ impl CorrelateConfig {
 fn network(text: &str) -> Option<IpNet> {
     text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_of_settings_shows_the_defaults_of_shared_subjects() {
+        #[derive(Deserialize)]
+        struct Page {
+            correlate: CorrelateConfig,
+        }
+        let page = include_str!("../../../docs/detectors.md");
+        let block = page.split("```toml\n").nth(2).and_then(|rest| rest.split("```").next());
+        let block = block.expect("a second block of settings");
+        let read: Page = toml::from_str(block).expect("settings");
+        assert_eq!(format!("{:?}", read.correlate), format!("{:?}", CorrelateConfig::default()));
+        for key in ["shared_subjects_min", "shared_subjects_share", "shared_subjects_span_s"] {
+            assert!(block.contains(key), "nothing is said of {key}");
+        }
+    }
+}
