@@ -98,7 +98,10 @@ impl DormantSystem {
             return;
         };
         let Ok(day) = u16::try_from(judged.at.millis() / DAY_MS) else { return };
-        if judged.late || !judged.is_disclosure() {
+        // Whose time was brought back, since its clock seemed to be in the future, says nothing of
+        // the day it was brought back to: if it is time that has moved on, the system slept.
+        let own_time = judged.at == judged.event.time;
+        if judged.late || !own_time || !judged.is_disclosure() {
             return;
         }
         let Some(pause) = systems.take(mark(name), day, self.config.idle_days) else { return };
