@@ -183,3 +183,27 @@ fn a_clock_in_the_future_amid_an_old_past_costs_no_finding() {
     assert!(told.iter().filter(|(_, why)| why.contains("distinct subjects")).count() >= 3);
     assert_eq!(of_ann(&mixed), told);
 }
+
+/// The first events after a long pause are put where clocks in the future are, until it shows that
+/// it is time that has moved on. A system first used then has not slept since the day of before.
+#[test]
+fn a_system_first_used_after_a_long_pause_has_not_slept() {
+    let later = 76 * 24 * 60;
+    let through = |system: &str, line: String| {
+        let mut event: Value = serde_json::from_str(&line).unwrap();
+        event["system"] = json!(system);
+        event.to_string()
+    };
+    let before = minutes(0..60).into_iter().map(|line| through("old", line));
+    let after = minutes(later..later + 20).into_iter().map(|line| through("new", line));
+    let mut lines: Vec<String> = before.chain(after).collect();
+    let dormant = |lines: &[String]| {
+        let mut findings = replay_lines(&config(), lines).findings;
+        findings.retain(|finding| finding.detector.as_ref() == "dormant_system");
+        findings.into_iter().map(|finding| finding.why).collect::<Vec<_>>()
+    };
+    assert_eq!(dormant(&lines), Vec::<String>::new());
+    lines.extend(minutes(later + 20..later + 40).into_iter().map(|line| through("old", line)));
+    let told = dormant(&lines);
+    assert!(told.len() == 1 && told[0].starts_with("`old`"), "{told:?}");
+}
