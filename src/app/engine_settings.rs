@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::engine::cases::Regimes;
 use crate::engine::detect::baseline::Suite;
 use crate::engine::detect::rules::{Dialect, Mapping, Placeholders, RuleError, RuleSet};
-use crate::engine::detect::{Exceptions, Roster, Rules};
+use crate::engine::detect::{Exception, Exceptions, Roster, Rules};
 use crate::engine::enrich::{Addresses, Catalogue, Directory, Enricher, Pseudonyms, WorkItems};
 use crate::engine::model::Problems;
 use crate::engine::shard::Settings;
@@ -81,9 +81,7 @@ pub fn load_settings_with(
     let (actors, protected, canaries) = directory.counts();
     let mut rules = load_rules(config, &load_dialect(config)?)?;
     let work_items = load_work_items(config, &pseudonyms)?.or(over.work_items);
-    let mut excepted = load_exceptions(config)?;
-    excepted.join(over.exceptions).map_err(|problems| SettingsError::Exceptions { problems })?;
-    rules.except(excepted);
+    rules.except(all_exceptions(config, over.exceptions)?);
     let exceptions = rules.exceptions().list().len();
     let datasets = catalogue.len();
     let (rules_len, items) = (rules.len(), work_items.as_ref().map_or(0, |items| items.len()));
@@ -108,6 +106,16 @@ pub fn load_settings_with(
     let suite = Suite::new(config.detect.baseline.clone(), budget);
     let (time, learned) = (config.time.clone(), over.learned);
     Ok((Settings { enricher, roster, suite, rules, time, learned }, loaded))
+}
+
+/// The file's exceptions and the API's.
+pub(super) fn all_exceptions(
+    config: &Config,
+    more: Vec<Exception>,
+) -> Result<Exceptions, SettingsError> {
+    let mut excepted = load_exceptions(config)?;
+    excepted.join(more).map_err(|problems| SettingsError::Exceptions { problems })?;
+    Ok(excepted)
 }
 
 /// What is wrong with the files the configuration names, each looked at by itself: for a check

@@ -6,12 +6,14 @@ use std::sync::{Arc, PoisonError};
 use std::thread;
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::engine_settings::{files_below, load_settings_with};
+use super::engine_settings::{all_exceptions, files_below, load_settings_with};
 use super::live::{LiveSettings, Overrides};
 use crate::adapters::kafka::SharedSettings;
 use crate::adapters::secrets::Secret;
 use crate::adapters::telemetry::{ReloadedFile, Telemetry, now as now_on_the_wall};
 use crate::config::Config;
+use crate::engine::detect::Rules;
+use crate::engine::detect::baseline::Suite;
 use crate::engine::model::IdHasher;
 use crate::engine::shard::Settings;
 
@@ -20,6 +22,23 @@ use crate::engine::shard::Settings;
 const RELOAD_EVERY: Duration = Duration::from_millis(250);
 /// Expired exceptions named at once in the log.
 const EXPIRED_TOLD_MAX: usize = 20;
+
+/// The settings in force with what the API has set since, where files are wrong: a budget or an
+/// exception that was answered for must not wait for whoever mends a rule. None where it is the
+/// exceptions that cannot be read.
+fn with_overrides(
+    config: &Config,
+    settings: &SharedSettings,
+    over: &Overrides,
+) -> Option<Settings> {
+    let in_force = Arc::clone(&settings.read().unwrap_or_else(PoisonError::into_inner));
+    let excepted = all_exceptions(config, over.exceptions.clone()).ok()?;
+    let mut rules = Rules::clone(&in_force.rules);
+    rules.except(excepted);
+    let budget = over.budget.unwrap_or(config.detect.budget_per_1000_actors_day);
+    let suite = Suite::new(config.detect.baseline.clone(), budget);
+    Some(Settings { rules: Arc::new(rules), suite, ..Settings::clone(&in_force) })
+}
 
 /// Reads catalogue, directory and rules again when they or what the API sets change, all or
 /// nothing, until told to stop.
@@ -66,8 +85,9 @@ pub fn reload(
         if over.exceptions != before.exceptions && !changed.contains(&ReloadedFile::Exceptions) {
             changed.push(ReloadedFile::Exceptions);
         }
+        let by_api = over.budget != before.budget || over.exceptions != before.exceptions;
         (seen, version, before) = (now, live_now, over.clone());
-        match load_settings_with(config, key, over) {
+        match load_settings_with(config, key, over.clone()) {
             Ok((loaded, counts)) => {
                 telemetry.rules(&loaded.rules, now_on_the_wall());
                 telemetry.budget(loaded.suite.budget());
@@ -77,6 +97,16 @@ pub fn reload(
             }
             Err(error) => {
                 tracing::error!(?changed, error = %error, "reload refused; the settings before stay in force");
+                let kept = by_api.then(|| with_overrides(config, settings, &over)).flatten();
+                if let Some(kept) = kept {
+                    telemetry.rules(&kept.rules, now_on_the_wall());
+                    telemetry.budget(kept.suite.budget());
+                    *settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(kept);
+                    changed.retain(|file| {
+                        !matches!(file, ReloadedFile::Budget | ReloadedFile::Exceptions)
+                    });
+                    tracing::info!("what the API has set is in force beside the settings before");
+                }
                 let said = error.to_string();
                 changed.iter().for_each(|&file| telemetry.reload(file, false, Some(said.clone())));
             }

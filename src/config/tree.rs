@@ -254,6 +254,14 @@ impl Config {
             problems.require(!twice, &format!("input[{i}].topic"), || {
                 format!("`{}` is listed twice", input.topic)
             });
+            let topics = self.kafka.topics();
+            let is_own = topics.is_own(&input.topic);
+            problems.require(!is_own, &format!("input[{i}].topic"), || {
+                format!(
+                    "`{}` is one of the monitor's own topics: what it writes there would come in again",
+                    input.topic
+                )
+            });
         }
         problems.require(self.http.listen.parse::<SocketAddr>().is_ok(), "http.listen", || {
             format!(

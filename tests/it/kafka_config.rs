@@ -19,6 +19,7 @@ security = "sasl_tls"
 "ssl.key.pasword" = "high-tide-4711"
 "fetch.wait.max.ms" = "low-tide-4711"
 "sasl.password" = 4711471147
+"enable.auto.commit" = "true"
 [kafka.tls]
 ca_file = "nowhere.pem"
 [kafka.sasl]
@@ -46,7 +47,8 @@ topc = "auth"
 "#;
 
 /// Key, and what is said of it: the value or what is allowed.
-const NAMED: [(&str, &str); 21] = [
+const NAMED: [(&str, &str); 22] = [
+    ("kafka.client.enable.auto.commit", "decided by Tidewaiter"),
     ("kafka.brokers", "broker-without-port"),
     ("kafka.brokers", "host:port"),
     ("kafka.partitions", "three"),
@@ -89,6 +91,25 @@ fn every_mistake_is_named_at_once() {
         for secret in ["low-tide-4711", "high-tide-4711", "4711471147"] {
             assert!(!said.contains(secret), "a secret is shown:\n{said}");
         }
+    }
+}
+
+/// What the monitor writes to its own topics would come in again, and what comes of that too.
+#[test]
+fn what_cannot_work_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tidewaiter.toml");
+    let text = "[kafka]\nprefix = \"tide\"\nsecurity = \"sasl_plaintext\"\n[kafka.sasl]\nmechanism = \"PLAIN\"\nusername = \"\"\npassword = {env = \"HOME\"}\n[[input]]\ntopic = \"tide.deadletter\"\n[[input]]\ntopic = \"tide.changelog.access\"\n";
+    fs::write(&path, text).unwrap();
+    let output = tidewaiter(&["config", "check", "-c", path.to_str().unwrap()]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    for wrong in [
+        "input[0].topic: `tide.deadletter`",
+        "input[1].topic: `tide.changelog.access`",
+        "kafka.sasl.username: must not be empty",
+    ] {
+        assert!(said.contains(wrong), "{said}");
     }
 }
 

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use serde_json::json;
+
 use crate::monitor::{Monitor, until};
 use crate::setup::Setup;
 use crate::stream::SharedBroker;
@@ -126,6 +128,11 @@ fn changed_files_take_effect_and_broken_ones_do_not() {
     // A broken rule beside it keeps the catalogue's change out too: all or nothing.
     watched.change("catalogue.toml", CASE_REQUIRED, "reload refused");
     assert_eq!(watched.show(), ["rule"]);
+    // What somebody sets through the API does not wait until it is mended.
+    let body = json!({"budget_per_1000_actors_day": 2.5, "reason": "too few", "by": "ann"});
+    let (status, answer) = watched.monitor.put("/api/v1/budget", &body);
+    assert_eq!(status, 200, "{answer}");
+    watched.monitor.says("what the API has set is in force");
     watched.change("rules/unmasked.yml", &rule("share"), "\"reloaded\"");
     let detectors = watched.show();
     assert!(detectors.iter().all(|d| d == "no_case") && !detectors.is_empty(), "{detectors:?}");

@@ -158,6 +158,20 @@ fn refused_by_client(key: &str, value: &str) -> Option<&'static str> {
     })
 }
 
+/// Settings of librdkafka that have one right value here, or one of our own by another name
+/// (`kafka.group`, `kafka.instance`, `kafka.start`).
+const DECIDED: [&str; 9] = [
+    "auto.offset.reset",
+    "enable.auto.commit",
+    "enable.auto.offset.store",
+    "enable.idempotence",
+    "group.id",
+    "group.instance.id",
+    "isolation.level",
+    "partition.assignment.strategy",
+    "transactional.id",
+];
+
 fn is_topic_name(name: &str) -> bool {
     let legal = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
     (1..=249).contains(&name.len()) && name.bytes().all(legal) && name != "." && name != ".."
@@ -239,6 +253,9 @@ impl KafkaConfig {
         });
         if let Some(sasl) = &self.sasl {
             sasl.password.check("kafka.sasl.password", problems);
+            problems.require(!sasl.username.is_empty(), "kafka.sasl.username", || {
+                "must not be empty".into()
+            });
         }
         let tls = &self.tls;
         for (key, path) in [
@@ -252,7 +269,11 @@ impl KafkaConfig {
             }
         }
         for (key, value) in &self.client {
-            if let Some(wrong) = refused_by_client(key, value) {
+            if DECIDED.contains(&key.as_str()) {
+                let decided =
+                    "is decided by Tidewaiter: what it delivers rests on it; leave it out";
+                problems.add(format!("kafka.client.{key}"), decided);
+            } else if let Some(wrong) = refused_by_client(key, value) {
                 problems.add(format!("kafka.client.{key}"), wrong);
             }
         }

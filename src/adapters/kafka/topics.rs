@@ -47,6 +47,12 @@ impl Topics {
         format!("{}.{input}", self.changelog)
     }
 
+    /// Whether the monitor itself writes to a topic of that name.
+    pub fn is_own(&self, topic: &str) -> bool {
+        let changelog = topic.strip_prefix(&self.changelog);
+        self.all().contains(&topic) || changelog.is_some_and(|rest| rest.starts_with('.'))
+    }
+
     pub fn all(&self) -> [&str; 9] {
         let Self { findings, evidence, watch, alerts, dead_letter, .. } = self;
         let Self { exceptions, settings, lookups, peers, .. } = self;

@@ -125,7 +125,8 @@ impl Figures {
 
     pub fn reload(&mut self, file: ReloadedFile, applied: bool, error: Option<String>) {
         self.reloads[file as usize][usize::from(!applied)] += 1;
-        if file == ReloadedFile::Rules {
+        // What is applied is applied as a whole, the rules with it.
+        if applied || file == ReloadedFile::Rules {
             self.rules_error = error;
         }
     }

@@ -184,8 +184,9 @@ fn condition_and_reloads_are_told() {
     check(&t, "tidewaiter_ready 0");
     t.ready(Vec::new());
     t.connected(true);
-    t.reload(ReloadedFile::Rules, false, Some("rule `x` has no condition".into()));
     t.reload(ReloadedFile::Catalogue, true, None);
+    t.reload(ReloadedFile::Rules, false, Some("rule `x` has no condition".into()));
+    t.reload(ReloadedFile::Exceptions, false, Some("no owner".into()));
     t.rules(&rules(), EventTime::default());
     t.published(5, 1);
     t.outbox(9);
@@ -203,7 +204,8 @@ fn condition_and_reloads_are_told() {
     assert_eq!(stats.rules.error.as_deref(), Some("rule `x` has no condition"));
     assert_eq!((stats.incidents.critical, stats.incidents.signals), (1, 4));
     assert!(stats.ready && stats.kafka == "connected");
-    t.reload(ReloadedFile::Rules, true, None);
+    // What is applied is applied whole: it may be another file that was mended last.
+    t.reload(ReloadedFile::Exceptions, true, None);
     assert_eq!(t.stats(EventTime::default()).rules.error, None);
 }
 

@@ -16,9 +16,9 @@ use super::state::Later;
 use crate::engine::model::{EventTime, Finding, Format, IdHasher, Key, KeyKind, Kind, Severity};
 
 /// A rule set with what each kind of event needs of it, worked out once.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Rules {
-    set: RuleSet,
+    set: Arc<RuleSet>,
     /// In the order of `ids`: what stands for the rule in the state.
     keys: Vec<u64>,
     /// Ids of the rules, then of the correlations: what counts are told by.
@@ -190,6 +190,7 @@ impl Rules {
             set.rules().iter().chain(correlations).map(|rule| rule.id.clone()).collect();
         let keys = ids.iter().map(key).collect();
         let shadow = vec![false; ids.len()];
+        let set = Arc::new(set);
         Self { set, keys, ids, shadow, exceptions: Exceptions::default(), scopes }
     }
 

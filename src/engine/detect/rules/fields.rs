@@ -74,13 +74,7 @@ pub(super) fn find<'v>(json: &'v Json, path: &str) -> Value<'v> {
     }
 }
 
-/// Places one path may lead to, through lists; more are not looked at.
-const PLACES_MAX: usize = 4_096;
-
 fn collect<'v>(json: &'v Json, path: &str, places: &mut SmallVec<[&'v Json; 4]>) {
-    if places.len() >= PLACES_MAX {
-        return;
-    }
     match json {
         Json::Array(items) => items.iter().for_each(|item| collect(item, path, places)),
         Json::Object(map) => {

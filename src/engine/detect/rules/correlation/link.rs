@@ -227,8 +227,10 @@ impl<'d> Linking<'d> {
                 }
                 Reference::Correlation(other) => {
                     let other = places[other]? as usize;
+                    let is_first = plan.of_correlation[other].is_empty();
                     plan.of_correlation[other].push(link);
-                    plan.correlation_tells[other] = draft.generate;
+                    let tells = &mut plan.correlation_tells[other];
+                    *tells = draft.generate || (*tells && !is_first);
                 }
             }
         }

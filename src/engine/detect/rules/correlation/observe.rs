@@ -22,8 +22,6 @@ use crate::engine::model::{EventTime, Finding};
 /// Firings of one event that chains go on from. What rests on one rule is bounded at load: only an
 /// event that very many rules match comes near.
 const FIRINGS_MAX: usize = 4_096;
-/// Values of one list in an event that are counted.
-const VALUES_MAX: usize = 1_024;
 /// A longer key of a group is kept as a hash: shorter ones stand in the table's row itself.
 const KEY_BYTES_MAX: usize = 30;
 /// Bytes of the grouping's name, before the hash.
@@ -321,7 +319,7 @@ pub(super) fn read_notes<F: Fields + ?Sized>(
     seed: u64,
     scratch: &mut GroupScratch,
 ) {
-    let GroupScratch { number, text: buffer, notes, .. } = scratch;
+    let GroupScratch { number, notes, .. } = scratch;
     notes.clear();
     match correlation.kind {
         Kind::EventCount => notes.push(Note::Event),
@@ -332,16 +330,22 @@ pub(super) fn read_notes<F: Fields + ?Sized>(
                 fields.value(field).any(&mut |leaf| {
                     let text = leaf.as_text(number);
                     notes.extend(text.map(|text| Note::Value(hasher.hash_one(text))));
-                    notes.len() >= VALUES_MAX
+                    false
                 });
                 return;
             }
             let mut tuple = SmallVec::<[u64; 4]>::new();
             for field in &link.fields {
-                if !text(&fields.value(field), number, buffer) {
+                // A list is none of the texts that its parts make when they are joined.
+                let mut parts = SmallVec::<[u64; 4]>::new();
+                fields.value(field).any(&mut |leaf| {
+                    parts.extend(leaf.as_text(number).map(|text| hasher.hash_one(text)));
+                    false
+                });
+                if parts.is_empty() {
                     return;
                 }
-                tuple.push(hasher.hash_one(buffer.as_str()));
+                tuple.push(hasher.hash_one(parts.as_slice()));
             }
             notes.push(Note::Value(hasher.hash_one(tuple.as_slice())));
         }
@@ -350,7 +354,7 @@ pub(super) fn read_notes<F: Fields + ?Sized>(
             fields.value(field).any(&mut |leaf| {
                 let number = leaf.as_number().map(|number| number.float());
                 notes.extend(number.filter(|number| number.is_finite()).map(Note::Number));
-                notes.len() >= VALUES_MAX
+                false
             });
         }
     }

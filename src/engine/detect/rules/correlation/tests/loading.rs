@@ -33,6 +33,51 @@ correlation: {type: temporal_ordered, rules: [burst, c], aliases: {person: {burs
     assert_eq!(told, [("x".to_owned(), 3), ("y".to_owned(), 5)]);
 }
 
+/// Whoever names it first or last: one that says so is enough.
+#[test]
+fn a_correlation_that_one_of_two_generates_tells() {
+    let over = |id: &str, generate: bool| {
+        format!(
+            "title: {id}\nid: {id}\ncorrelation: {{type: event_count, rules: [burst], timespan: 1m, condition: {{gte: 9}}, generate: {generate}}}"
+        )
+    };
+    for generate in [[true, false], [false, true], [false, false]] {
+        let text = format!(
+            "{{type: event_count, rules: [a], timespan: 10s, condition: {{gte: 3}}}}\nname: burst\n---\n{}\n---\n{}",
+            over("y", generate[0]),
+            over("z", generate[1]),
+        );
+        let told = Engine::new(&text).set.correlation_tells(0);
+        assert_eq!(told, generate.contains(&true), "{generate:?}");
+    }
+}
+
+#[test]
+fn every_value_of_a_long_list_is_counted() {
+    let values: Vec<u32> = (0..2_000).collect();
+    for kind in ["value_count", "value_sum"] {
+        let text =
+            format!("{{type: {kind}, rules: a, timespan: 1m, condition: {{field: n, gte: 1900}}}}");
+        let mut engine = Engine::new(&text);
+        let told = engine.take(&json!({"k": "a", "n": values}), at(0), None);
+        assert_eq!(told.len(), 1, "{kind}");
+    }
+    let deep: Vec<_> = (0..6_000).map(|n| json!({"n": n})).collect();
+    let mut engine = Engine::new(
+        "{type: value_count, rules: a, timespan: 1m, condition: {field: list.n, gte: 5900}}",
+    );
+    assert_eq!(engine.take(&json!({"k": "a", "list": deep}), at(0), None).len(), 1);
+}
+
+#[test]
+fn a_list_is_not_the_text_of_its_parts() {
+    let text = "{type: value_count, rules: a, timespan: 1m, condition: {field: [x, y], gte: 2}}";
+    let mut engine = Engine::new(text);
+    assert!(engine.take(&json!({"k": "a", "x": ["a", "b"], "y": 1}), at(0), None).is_empty());
+    assert!(engine.take(&json!({"k": "a", "x": ["a", "b"], "y": 1}), at(1), None).is_empty());
+    assert_eq!(engine.take(&json!({"k": "a", "x": "a,b", "y": 1}), at(2), None).len(), 1);
+}
+
 #[test]
 fn temporal_takes_a_count_or_an_expression() {
     for (condition, expected) in [("{gte: 2}", [1, 21]), ("'a and not b'", [0, 20])] {
