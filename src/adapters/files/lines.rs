@@ -1,10 +1,14 @@
 //! The lines of one file, whatever it is packed with.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 /// Room for reading ahead.
 const BUFFER_BYTES: usize = 1 << 18;
@@ -26,6 +30,19 @@ pub struct Lines {
     reader: Box<dyn BufRead + Send>,
     line: Vec<u8>,
     number: u64,
+    /// Records of a line that holds many, still to be given.
+    wrapped: VecDeque<Vec<u8>>,
+}
+
+/// A file as CloudTrail puts it into S3: all its records in one line.
+#[derive(Deserialize)]
+struct Wrapped {
+    #[serde(rename = "Records")]
+    records: VecDeque<Box<RawValue>>,
+}
+
+impl Wrapped {
+    const BEGINNING: &[u8] = b"{\"Records\"";
 }
 
 impl Lines {
@@ -46,11 +63,39 @@ impl Lines {
             }
             _ => Box::new(counted),
         };
-        Ok(Self { path: path.to_owned(), reader, line: Vec::new(), number: 0 })
+        let (line, wrapped) = (Vec::new(), VecDeque::new());
+        Ok(Self { path: path.to_owned(), reader, line, number: 0, wrapped })
+    }
+
+    /// Goes to the next line; false at the end. Of a file as CloudTrail puts it into S3 each record
+    /// is a line.
+    pub fn advance(&mut self) -> Result<bool, FileError> {
+        loop {
+            if let Some(record) = self.wrapped.pop_front() {
+                self.line = record;
+                self.number += 1;
+                return Ok(true);
+            }
+            if !self.read()? {
+                return Ok(false);
+            }
+            let wrapped = self.line.starts_with(Wrapped::BEGINNING);
+            match wrapped.then(|| serde_json::from_slice::<Wrapped>(&self.line)) {
+                Some(Ok(Wrapped { records })) => {
+                    self.number -= 1;
+                    self.wrapped = records
+                        .into_iter()
+                        .map(|record| String::from(Box::<str>::from(record)).into_bytes())
+                        .collect();
+                }
+                // Told as what does not decode.
+                Some(Err(_)) | None => return Ok(true),
+            }
+        }
     }
 
     /// Reads the next line; false at the end.
-    pub fn advance(&mut self) -> Result<bool, FileError> {
+    fn read(&mut self) -> Result<bool, FileError> {
         self.line.clear();
         let mut limited = (&mut self.reader).take(LINE_BYTES_MAX);
         let read = limited.read_until(b'\n', &mut self.line);
@@ -106,5 +151,33 @@ impl<R: Read> Read for Counted<R> {
         let n = self.inner.read(buffer)?;
         self.read.fetch_add(n as u64, Ordering::Relaxed);
         Ok(n)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(text: &str) -> Vec<(u64, String)> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("log.json");
+        std::fs::write(&path, text).expect("a file");
+        let mut lines = Lines::open(&path, Arc::default()).expect("an open file");
+        let mut read = Vec::new();
+        while lines.advance().expect("a line") {
+            read.push((lines.number(), String::from_utf8_lossy(lines.line()).into_owned()));
+        }
+        read
+    }
+
+    #[test]
+    fn records_of_a_file_from_s3_are_its_lines() {
+        let line = |number: u64, text: &str| (number, text.to_owned());
+        assert_eq!(lines("a\r\nb"), [line(1, "a"), line(2, "b")]);
+        assert_eq!(
+            lines("{\"Records\":[{\"n\":1.50},{\"n\":2}]}\n{\"Records\":[]}\n{\"n\":3}\n"),
+            [line(1, "{\"n\":1.50}"), line(2, "{\"n\":2}"), line(3, "{\"n\":3}")]
+        );
+        assert_eq!(lines("{\"Records\":[{]}\n"), [line(1, "{\"Records\":[{]}")]);
     }
 }
