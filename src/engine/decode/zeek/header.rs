@@ -1,5 +1,7 @@
 //! Tab-separated Zeek logs: what the `#` lines say, and lines read by it.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -108,7 +110,7 @@ impl Header {
 
     /// Reads one line of values.
     pub fn decode_line<'a>(&self, line: &'a str) -> Result<Event<'a>, Refusal> {
-        if self.path.as_deref().is_some_and(|path| path != "conn") {
+        if self.is_of_another_log() && !is_flow(line) {
             return Err(Refusal::NotConn);
         }
         let mut conn = Conn { tab_separated: true, ..Conn::default() };
@@ -123,6 +125,10 @@ impl Header {
             return Err(Refusal::NotConn);
         }
         conn.event()
+    }
+
+    fn is_of_another_log(&self) -> bool {
+        self.path.as_deref().is_some_and(|path| path != "conn")
     }
 
     /// One line as an object of its named columns; unset ones are left out.
@@ -151,7 +157,12 @@ impl Header {
         if self.columns.is_empty() {
             return each_default(line, visit);
         }
-        if values.clone().count() != self.columns.len() {
+        // One record on a topic that says something else must not spoil all that follow it.
+        let fits = values.clone().count() == self.columns.len();
+        if (!fits || self.is_of_another_log()) && is_flow(line) {
+            return each_default(line, visit);
+        }
+        if !fits {
             return Err(Refusal::ColumnCount);
         }
         for (column, value) in self.columns.iter().zip(values) {
@@ -192,6 +203,22 @@ impl Header {
             _ => Value::Null,
         }
     }
+}
+
+/// States of a connection, as `conn.log` and no other log has them.
+const STATES: [&str; 13] =
+    ["S0", "S1", "SF", "REJ", "S2", "S3", "RSTO", "RSTR", "RSTOS0", "RSTRH", "SH", "SHR", "OTH"];
+
+/// True of a line that can only be one of a `conn.log` with the default columns, whatever a header
+/// said.
+fn is_flow(line: &str) -> bool {
+    let (mut addresses, mut state) = (0, false);
+    let read = each_default(line.trim_end_matches(['\r', '\n']), |name, _, _, value| match name {
+        "id.orig_h" | "id.resp_h" => addresses += u8::from(value.parse::<IpAddr>().is_ok()),
+        "conn_state" => state = STATES.contains(&value),
+        _ => {}
+    });
+    read.is_ok() && addresses == 2 && state
 }
 
 /// Without a header the columns are taken to be the default ones, behind at most one column that

@@ -100,6 +100,20 @@ fn a_new_header_replaces_the_old() {
     check(&["#fields\tts\tid.orig_h\tid.resp_h\tquery", "1\ta\tb\tD"], "not_conn");
 }
 
+/// On a topic anybody's record may come between.
+#[test]
+fn a_stray_header_spoils_no_flow_with_the_default_columns() {
+    let flow = "network 2024-04-29T18:58:57.321Z id=CLQ from=10.0.0.11/60570 action=flow \
+         outcome=denied to=10.0.0.9/80 protocol=tcp flow=3013ms out 700B/4p in 9B/1p \
+         ip_out=812 ip_in=40";
+    for stray in ["#path\tdns", "#fields\tts", "#fields\tts\tid.orig_h\tid.resp_h\tquery"] {
+        check(&[LINE, stray, LINE], flow);
+    }
+    let dns = LINE.replace("REJ", "query");
+    check(&["#path\tdns", &dns], "not_conn");
+    check(&["#fields\tts", &dns], "column_count");
+}
+
 #[test]
 fn undoes_zeek_s_escapes() {
     check(
