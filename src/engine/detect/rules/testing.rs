@@ -23,14 +23,16 @@ use serde_json::Value as Json;
 use super::{
     correlation::{Firing, GroupScratch, Groups, Held},
     error::{Fault, Problem, RuleError},
+    fields,
     logsource::LogSource,
     rule::Rule,
     scratch::Scratch,
     set::{RuleIndex, RuleSet},
+    value::Value,
     yaml::{self, Data, Node},
 };
 use crate::engine::detect::state::Table;
-use crate::engine::model::EventTime;
+use crate::engine::model::{ActorType, EventTime, Outcome};
 
 /// How often one event of a sequence may be repeated.
 const TIMES_MAX: u32 = 100_000;
@@ -150,6 +152,7 @@ impl Runner<'_> {
     fn matched(&mut self, event: &Json, rule: &Rule, index: RuleIndex) -> bool {
         let mut matched = Vec::new();
         let scope = self.set.scope(&[source(rule)]);
+        let event = if rule.logsource.is_ours() { &normalised(event) } else { event };
         self.set.matches(&scope, event, &mut self.scratch, &mut matched);
         matched.contains(&index)
     }
@@ -212,17 +215,19 @@ impl Runner<'_> {
         let (mut firings, mut matched) = (Vec::new(), Vec::new());
         let mut watermark: Option<EventTime> = None;
         let mut held = Held::default();
+        let beside = |rule: &&Rule| *rule.file == *self.beside;
+        let is_ours = set.rules().iter().filter(beside).all(|rule| rule.logsource.is_ours());
         for step in steps {
+            let event = if is_ours { &normalised(&step.event) } else { &step.event };
             let at = start().plus_ms(step.at_ms);
             watermark = watermark.max(Some(at));
             for _ in 0..step.times {
                 matched.clear();
-                set.matches(&scope, &step.event, &mut self.scratch, &mut matched);
+                set.matches(&scope, event, &mut self.scratch, &mut matched);
                 let table = &mut table;
                 let held = Some(&mut held);
                 let mut groups =
                     Groups { table, at, watermark, lateness_ms: LATENESS_MS, seed: 0, held };
-                let event = &step.event;
                 set.correlate(&matched, event, &(), &mut groups, &mut scratch, &mut firings);
             }
         }
@@ -234,6 +239,21 @@ impl Runner<'_> {
         firings.extend(released.into_iter().map(|released| released.firing));
         firings
     }
+}
+
+/// An event as decoding gives it to rules that go by our names: who says nothing of it was let in,
+/// and is a person.
+fn normalised(event: &Json) -> Json {
+    let mut event = event.clone();
+    for (name, word) in
+        [("outcome", Outcome::default().name()), ("actor.type", ActorType::default().name())]
+    {
+        let is_absent = matches!(fields::find(&event, name), Value::Absent);
+        if let Some(map) = event.as_object_mut().filter(|_| is_absent) {
+            map.insert(name.to_owned(), word.into());
+        }
+    }
+    event
 }
 
 /// When sequences start: a Monday, for rules that ask for the time.
