@@ -101,7 +101,7 @@ fn what_cannot_work_is_refused() {
     let path = folder.path().join("tidewaiter.toml");
     let text = "[kafka]\nprefix = \"tide\"\nsecurity = \"sasl_plaintext\"\n[kafka.sasl]\nmechanism = \"PLAIN\"\nusername = \"\"\npassword = {env = \"HOME\"}\n[[input]]\ntopic = \"tide.deadletter\"\n[[input]]\ntopic = \"tide.changelog.access\"\n";
     fs::write(&path, text).unwrap();
-    let output = tidewaiter(&["config", "check", "-c", path.to_str().unwrap()]);
+    let output = tidewaiter(["config", "check", "-c", path.to_str().unwrap()]);
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(3), "{said}");
     for wrong in [
