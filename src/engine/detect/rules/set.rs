@@ -368,7 +368,10 @@ impl<'p> Loading<'p> {
         };
         let nodes = match yaml::parse(text) {
             Ok(nodes) => nodes,
-            Err(fault) => return self.errors.push(fault.within(name, "")),
+            Err(fault) => {
+                let title = yaml::title_near(text, fault.line);
+                return self.errors.push(fault.within(name, title));
+            }
         };
         for node in nodes.iter().filter(|node| node.scalar() != Some(yaml::Scalar::Null)) {
             let mut faults = Vec::new();

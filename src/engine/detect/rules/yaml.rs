@@ -294,3 +294,22 @@ fn refuse_tag(tag: Option<&Tag>, line: u32) -> Result<(), Fault> {
         }
     }
 }
+
+/// Longer titles are not shown.
+const TITLE_BYTES_MAX: usize = 256;
+
+/// The title of the rule that a line lies in, where its document does not read as YAML; empty where
+/// it is not to be seen.
+pub fn title_near(text: &str, line: u32) -> &str {
+    let at = (line as usize).saturating_sub(1);
+    let is_end = |line: &&str| line.trim_end() == "---";
+    let lines: Vec<&str> = text.lines().collect();
+    let (before, after) = lines.split_at(at.min(lines.len()));
+    let above = before.iter().rev().take_while(|line| !is_end(line));
+    let below = after.iter().take_while(|line| !is_end(line));
+    let title = above.chain(below).find_map(|line| line.strip_prefix("title:"));
+    let title = title.map(|title| title.trim().trim_matches(['"', '\'']));
+    let is_text =
+        |title: &&str| title.len() <= TITLE_BYTES_MAX && title.starts_with(char::is_alphanumeric);
+    title.filter(is_text).unwrap_or_default()
+}

@@ -19,6 +19,20 @@ fn rule(selection: &str) -> String {
     )
 }
 
+/// What is no YAML has no rule that could be read; its title is looked for around it.
+#[test]
+fn names_the_rule_of_a_document_that_does_not_read() {
+    let first = rule("a: 1");
+    let told = |second: &str| {
+        let text = format!("{first}---\n{second}");
+        let errors = RuleSet::load([("f.yml", text)], &Placeholders::new()).err();
+        errors.into_iter().flatten().map(|error| error.rule).collect::<Vec<_>>()
+    };
+    assert_eq!(told("title: 'second'\nid: [\n"), ["second"]);
+    assert_eq!(told("a: 1\na: 2\ntitle: below\n"), ["below"]);
+    assert_eq!(told("a: 1\na: 2\n"), [""]);
+}
+
 #[test]
 fn names_file_line_rule_and_construct() {
     check(
@@ -93,8 +107,8 @@ fn refuses_what_it_cannot_do() {
         "'|cidr': 10.0.0.0/8",
         "f.yml:6: rule `t`: `|cidr`: must be a field before this modifier",
     );
-    check_item("a: 1\na: 2", "f.yml:7: `a`: appears twice");
-    check_item("a: !!binary x", "f.yml:6: `binary`: YAML tags are not supported");
+    check_item("a: 1\na: 2", "f.yml:7: rule `t`: `a`: appears twice");
+    check_item("a: !!binary x", "f.yml:6: rule `t`: `binary`: YAML tags are not supported");
     check(
         "title: t\naction: global\n",
         &[
