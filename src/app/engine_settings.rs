@@ -102,10 +102,15 @@ pub fn load_settings_with(
         work_items: work_items.filter(|items| !items.is_empty()),
     };
     let (roster, rules) = (Arc::new(Roster::new(&config.detect)), Arc::new(rules));
-    let budget = over.budget.unwrap_or(config.detect.budget_per_1000_actors_day);
-    let suite = Suite::new(config.detect.baseline.clone(), budget);
+    let suite = suite(config, over.budget);
     let (time, learned) = (config.time.clone(), over.learned);
     Ok((Settings { enricher, roster, suite, rules, time, learned }, loaded))
+}
+
+/// The detectors that learn, with the API's budget or else the configuration's.
+pub(super) fn suite(config: &Config, budget: Option<f64>) -> Suite {
+    let budget = budget.unwrap_or(config.detect.budget_per_1000_actors_day);
+    Suite::new(config.detect.baseline.clone(), budget)
 }
 
 /// The file's exceptions and the API's.

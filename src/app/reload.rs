@@ -6,14 +6,13 @@ use std::sync::{Arc, PoisonError};
 use std::thread;
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::engine_settings::{all_exceptions, files_below, load_settings_with};
+use super::engine_settings::{all_exceptions, files_below, load_settings_with, suite};
 use super::live::{LiveSettings, Overrides};
 use crate::adapters::kafka::SharedSettings;
 use crate::adapters::secrets::Secret;
 use crate::adapters::telemetry::{ReloadedFile, Telemetry, now as now_on_the_wall};
 use crate::config::Config;
 use crate::engine::detect::Rules;
-use crate::engine::detect::baseline::Suite;
 use crate::engine::model::IdHasher;
 use crate::engine::shard::Settings;
 
@@ -35,9 +34,8 @@ fn with_overrides(
     let excepted = all_exceptions(config, over.exceptions.clone()).ok()?;
     let mut rules = Rules::clone(&in_force.rules);
     rules.except(excepted);
-    let budget = over.budget.unwrap_or(config.detect.budget_per_1000_actors_day);
-    let suite = Suite::new(config.detect.baseline.clone(), budget);
-    Some(Settings { rules: Arc::new(rules), suite, ..Settings::clone(&in_force) })
+    let (rules, suite) = (Arc::new(rules), suite(config, over.budget));
+    Some(Settings { rules, suite, ..Settings::clone(&in_force) })
 }
 
 /// Reads catalogue, directory and rules again when they or what the API sets change, all or
@@ -79,13 +77,14 @@ pub fn reload(
         let over = live.overrides();
         let mut changed: Vec<ReloadedFile> =
             (0..files.len()).filter(|&i| now[i] != seen[i]).map(|i| files[i].0).collect();
-        if over.budget != before.budget {
+        let budget = over.budget != before.budget;
+        let exceptions = over.exceptions != before.exceptions;
+        if budget {
             changed.push(ReloadedFile::Budget);
         }
-        if over.exceptions != before.exceptions && !changed.contains(&ReloadedFile::Exceptions) {
+        if exceptions && !changed.contains(&ReloadedFile::Exceptions) {
             changed.push(ReloadedFile::Exceptions);
         }
-        let by_api = over.budget != before.budget || over.exceptions != before.exceptions;
         (seen, version, before) = (now, live_now, over.clone());
         match load_settings_with(config, key, over.clone()) {
             Ok((loaded, counts)) => {
@@ -97,8 +96,9 @@ pub fn reload(
             }
             Err(error) => {
                 tracing::error!(?changed, error = %error, "reload refused; the settings before stay in force");
-                let kept = by_api.then(|| with_overrides(config, settings, &over)).flatten();
-                if let Some(kept) = kept {
+                if (budget || exceptions)
+                    && let Some(kept) = with_overrides(config, settings, &over)
+                {
                     telemetry.rules(&kept.rules, now_on_the_wall());
                     telemetry.budget(kept.suite.budget());
                     *settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(kept);
