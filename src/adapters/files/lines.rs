@@ -31,7 +31,7 @@ pub struct Lines {
     line: Vec<u8>,
     number: u64,
     /// Records of a line that holds many, still to be given.
-    wrapped: VecDeque<Vec<u8>>,
+    wrapped: VecDeque<Box<RawValue>>,
 }
 
 /// A file as CloudTrail puts it into S3: all its records in one line.
@@ -72,7 +72,7 @@ impl Lines {
     pub fn advance(&mut self) -> Result<bool, FileError> {
         loop {
             if let Some(record) = self.wrapped.pop_front() {
-                self.line = record;
+                self.line = Box::<str>::from(record).into_boxed_bytes().into_vec();
                 self.number += 1;
                 return Ok(true);
             }
@@ -83,10 +83,7 @@ impl Lines {
             match wrapped.then(|| serde_json::from_slice::<Wrapped>(&self.line)) {
                 Some(Ok(Wrapped { records })) => {
                     self.number -= 1;
-                    self.wrapped = records
-                        .into_iter()
-                        .map(|record| String::from(Box::<str>::from(record)).into_bytes())
-                        .collect();
+                    self.wrapped = records;
                 }
                 // Told as what does not decode.
                 Some(Err(_)) | None => return Ok(true),
