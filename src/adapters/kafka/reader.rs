@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::BorrowedMessage;
+use rdkafka::metadata::Metadata;
 use rdkafka::statistics::Statistics;
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{ClientConfig, ClientContext, Message, Offset, TopicPartitionList};
@@ -124,9 +125,9 @@ impl Reader {
         let mut added = TopicPartitionList::new();
         for topic in &self.topics {
             let metadata = self.consumer.fetch_metadata(Some(topic), LOOK)?;
-            for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
-                if self.assigned.insert((topic.clone(), partition.id())) {
-                    added.add_partition_offset(topic, partition.id(), Offset::Beginning)?;
+            for partition in numbers(&metadata) {
+                if self.assigned.insert((topic.clone(), partition)) {
+                    added.add_partition_offset(topic, partition, Offset::Beginning)?;
                 }
             }
         }
@@ -165,12 +166,16 @@ impl Reader {
     }
 }
 
+fn numbers(metadata: &Metadata) -> impl Iterator<Item = i32> {
+    let partitions = metadata.topics().iter().flat_map(|topic| topic.partitions());
+    partitions.map(|partition| partition.id())
+}
+
 /// Every partition of a topic; the error is that there is none.
 fn partitions(consumer: &BaseConsumer<Context>, topic: &str) -> KafkaResult<Vec<i32>> {
     patiently(|| {
         let metadata = consumer.fetch_metadata(Some(topic), METADATA)?;
-        let found = metadata.topics().iter().flat_map(|topic| topic.partitions());
-        let found: Vec<i32> = found.map(|partition| partition.id()).collect();
+        let found: Vec<i32> = numbers(&metadata).collect();
         if found.is_empty() {
             return Err(KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownTopicOrPartition));
         }
