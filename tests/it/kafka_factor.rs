@@ -7,7 +7,7 @@ use std::fs;
 use serde_json::Value;
 
 use crate::monitor::{Monitor, until};
-use crate::replayed::scenarios;
+use crate::replayed::{scenarios, scenarios_data};
 use crate::setup::{Setup, assert_same_findings};
 use crate::stream::{Sent, SharedBroker};
 
@@ -33,13 +33,7 @@ fn check(first: &str, then: &str) {
     let broker = SharedBroker::get();
     let setup =
         Setup::new(&broker.lock(), &format!("factor-{first}"), &[("access", 2), ("auth", 2)]);
-    let shared = |file: &str| scenarios().join(file).display().to_string();
-    let data = format!(
-        "[data]\ncatalogue = \"{}\"\ndirectory = \"{}\"\n",
-        shared("catalogue.toml"),
-        shared("directory.toml")
-    );
-    setup.configure(broker.lock().bootstrap(), "", &data);
+    setup.configure(broker.lock().bootstrap(), "", &scenarios_data());
     let monitor = Monitor::start(&setup.config());
     for kind in [first, then] {
         setup.stream.produce(&setup.input(kind), events(kind));

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use crate::monitor::{Monitor, until};
-use crate::replayed::scenarios;
+use crate::replayed::scenarios_data;
 use crate::setup::Setup;
 use crate::shared_subjects::reads;
 use crate::stream::{Sent, SharedBroker};
@@ -40,13 +40,7 @@ fn incidents(monitor: &mut Monitor) -> Vec<(String, String)> {
 fn who_read_one_list_is_one_incident_before_and_after_a_restart() {
     let broker = SharedBroker::get();
     let setup = Setup::new(&broker.lock(), "shared-subjects", &[("access", 3)]);
-    let shared = |file: &str| scenarios().join(file).display().to_string();
-    let data = format!(
-        "[data]\ncatalogue = \"{}\"\ndirectory = \"{}\"\n",
-        shared("catalogue.toml"),
-        shared("directory.toml")
-    );
-    setup.configure(broker.lock().bootstrap(), "", &data);
+    setup.configure(broker.lock().bootstrap(), "", &scenarios_data());
     let mut monitor = Monitor::start(&setup.config());
     let names = |monitor: &mut Monitor| -> Vec<String> {
         incidents(monitor).into_iter().map(|(actors, _)| actors).collect()

@@ -117,6 +117,21 @@ pub fn scenarios() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios")
 }
 
+/// `[data]` of a configuration with these catalogue and directory.
+pub fn data_section(catalogue: &Path, directory: &Path) -> String {
+    format!(
+        "[data]\ncatalogue = \"{}\"\ndirectory = \"{}\"\n",
+        catalogue.display(),
+        directory.display()
+    )
+}
+
+/// The same with those that the scenarios share.
+pub fn scenarios_data() -> String {
+    let folder = scenarios();
+    data_section(&folder.join("catalogue.toml"), &folder.join("directory.toml"))
+}
+
 /// The configuration in a scenario's folder, or the one all scenarios share.
 pub fn config_of(folder: &Path) -> Config {
     let own = folder.join("tidewaiter.toml");

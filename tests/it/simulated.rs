@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::monitor::succeed;
+use crate::replayed::data_section;
 use crate::setup::Setup;
 use crate::stream::Sent;
 
@@ -52,11 +53,7 @@ impl Simulated {
 
     /// `[data]` of the configuration.
     pub fn data_section(&self) -> String {
-        format!(
-            "[data]\ncatalogue = \"{}\"\ndirectory = \"{}\"\n",
-            self.catalogue.display(),
-            self.directory.display()
-        )
+        data_section(&self.catalogue, &self.directory)
     }
 
     /// The events in order, each with its input, keyed by actor, flows by source address.
