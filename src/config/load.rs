@@ -126,6 +126,14 @@ fn parse(text: &str, problems: &mut Problems) -> Result<(Config, Dropped), Probl
                 } else {
                     problems.add(key.clone(), plain(error.message().trim()));
                 }
+                // What else the table lacks, or has wrong, is to be told too.
+                if let Some(field) = missing
+                    && let Some(filled) = filled(&kept, &path, field)
+                {
+                    kept = filled;
+                    dropped.keys.push(format!("{key}.{field}"));
+                    continue;
+                }
                 let removed = drop_key(&mut kept, &path, first_allowed(error.message()));
                 dropped.keys.push(key);
                 if !removed {
@@ -173,6 +181,43 @@ fn first_allowed(said: &str) -> Option<toml::Value> {
     Some(toml::Value::String(allowed.split('`').nth(1)?.to_owned()))
 }
 
+/// The table with a value for `field`, which the one at `path` lacks, of whatever kind goes there;
+/// `None` where none of these does.
+fn filled(table: &toml::Table, path: &str, field: &str) -> Option<toml::Table> {
+    let place = if path == "." { field.to_owned() } else { format!("{path}.{field}") };
+    let with = |value: toml::Value| {
+        let mut filled = table.clone();
+        drop_key(&mut filled, &place, Some(value)).then_some(filled)
+    };
+    let refused = |table: &toml::Table| {
+        let value = toml::Value::Table(table.clone());
+        serde_path_to_error::deserialize::<_, Config>(value).err()
+    };
+    let number = toml::Value::Integer(1);
+    let secret = [("env".to_owned(), toml::Value::String(String::new()))];
+    let kinds = [
+        toml::Value::String(String::new()),
+        number.clone(),
+        vec![number; 3].into(),
+        toml::Value::Table(secret.into_iter().collect()),
+    ];
+    let missing = format!("missing field `{field}`");
+    kinds.into_iter().find_map(|kind| {
+        let mut filled = with(kind)?;
+        if let Some(error) = refused(&filled).filter(|error| error.path().to_string() == place)
+            && let Some(word) = first_allowed(error.inner().message())
+        {
+            filled = with(word)?;
+        }
+        let goes = refused(&filled).is_none_or(|error| {
+            let at = error.path().to_string();
+            let lacks = at == path && error.inner().message().trim() == missing;
+            !lacks && !at.starts_with(&place)
+        });
+        goes.then_some(filled)
+    })
+}
+
 /// Removes the key at a path like `input[0].topc`, or puts something else there; for an unknown
 /// field the path is its own.
 fn drop_key(table: &mut toml::Table, path: &str, instead: Option<toml::Value>) -> bool {
@@ -193,7 +238,7 @@ fn remove(at: &mut toml::Value, steps: &[&str], last: &str, instead: Option<toml
     let Some((step, rest)) = steps.split_first() else {
         return match at {
             toml::Value::Table(table) if instead.is_some() => {
-                table.get_mut(last).zip(instead).map(|(value, new)| *value = new).is_some()
+                instead.map(|new| table.insert(last.to_owned(), new)).is_some()
             }
             toml::Value::Table(table) => table.remove(last).is_some(),
             toml::Value::Array(list) => last.parse::<usize>().is_ok_and(|i| {

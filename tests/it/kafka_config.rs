@@ -99,7 +99,7 @@ fn every_mistake_is_named_at_once() {
 fn what_cannot_work_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tidewaiter.toml");
-    let text = "[kafka]\nprefix = \"tide\"\nsecurity = \"sasl_plaintext\"\n[kafka.sasl]\nmechanism = \"PLAIN\"\nusername = \"\"\npassword = {env = \"HOME\"}\n[[input]]\ntopic = \"tide.deadletter\"\n[[input]]\ntopic = \"tide.changelog.access\"\n";
+    let text = "[kafka]\nprefix = \"tide\"\nsecurity = \"sasl_plaintext\"\n[kafka.sasl]\nmechanism = \"PLAIN\"\nusername = \"\"\npassword = {env = \"HOME\"}\n[detect.bulk_read.roles.clerk]\nsubjects = [5, 4, 3]\n[[notify.sink]]\n[[input]]\ntopic = \"tide.deadletter\"\n[[input]]\ntopic = \"tide.changelog.access\"\n";
     fs::write(&path, text).unwrap();
     let output = tidewaiter(["config", "check", "-c", path.to_str().unwrap()]);
     let said = String::from_utf8(output.stderr).unwrap();
@@ -108,6 +108,10 @@ fn what_cannot_work_is_refused() {
         "input[0].topic: `tide.deadletter`",
         "input[1].topic: `tide.changelog.access`",
         "kafka.sasl.username: must not be empty",
+        "detect.bulk_read.roles.clerk: missing field `records`",
+        "detect.bulk_read.roles.clerk: missing field `bytes`",
+        "notify.sink[0]: missing field `name`",
+        "notify.sink[0]: missing field `kind`",
     ] {
         assert!(said.contains(wrong), "{said}");
     }
@@ -202,7 +206,15 @@ fn what_is_wrong_is_not_called_missing_too() {
         "{said:#?}"
     );
     let said = said_of("[kafka.sasl]\nmechanism = 7\n");
-    assert_eq!(said, ["kafka.sasl.mechanism: must be text between quotes"]);
+    assert_eq!(
+        said,
+        [
+            "kafka.sasl.mechanism: must be text between quotes",
+            "kafka.sasl: missing field `username`",
+            "kafka.sasl: missing field `password`",
+            "kafka.security: must be sasl_plaintext or sasl_tls where [kafka.sasl] is given",
+        ]
+    );
     let said = said_of("[kafka.sasl]\nmechanism = \"MD5\"\nusername = \"tidewaiter\"\n");
     assert!(said[0].starts_with("kafka.sasl.mechanism: unknown variant `MD5`"), "{said:#?}");
     assert!(said.contains(&"kafka.sasl: missing field `password`".into()), "{said:#?}");
