@@ -105,9 +105,14 @@ impl CorrelateRole {
         let office = parts.runtime.block_on(parts.store.take_office())?;
         let mut correlator = Correlator::new(parts.correlate.clone());
         let keep_ms = (i64::from(parts.correlate.keep_s) * 1_000).max(FactorReads::WITHIN_MS);
+        let goes_on_ms = parts.correlate.goes_on_ms() + parts.correlate.quiet_gap_ms();
         let restored = parts.runtime.block_on(async {
             match parts.store.newest().await? {
-                Some(newest) => parts.store.restorable(newest.minus_ms(keep_ms)).await,
+                Some(newest) => {
+                    let [since, opened_since] =
+                        [keep_ms, goes_on_ms].map(|before| newest.minus_ms(before));
+                    parts.store.restorable(since, opened_since).await
+                }
                 None => Ok(Vec::new()),
             }
         })?;

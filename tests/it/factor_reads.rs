@@ -190,7 +190,7 @@ fn a_correlator_that_begins_anew_still_waits_and_tells_nothing_twice() {
 
 #[test]
 fn an_incident_with_a_removal_is_at_hand_for_a_day_however_short_others_are_kept() {
-    let config = CorrelateConfig { keep_s: 60, ..CorrelateConfig::default() };
+    let config = CorrelateConfig { keep_s: 60, goes_on_s: 0, ..CorrelateConfig::default() };
     let mut correlator = Correlator::new(config);
     let mut out = Correlated::default();
     correlator.take_finding(removal(), &mut out);

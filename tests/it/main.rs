@@ -24,6 +24,7 @@ mod evidence;
 mod explain_cli;
 mod factor_reads;
 mod flood;
+mod goes_on;
 mod golden;
 mod kafka_backtest;
 mod kafka_broker_away;

@@ -6,7 +6,7 @@ use tidewaiter::app::load_settings;
 use tidewaiter::engine::correlate::{Correlated, Correlator};
 use tidewaiter::engine::decode::{Decoder, Expected};
 use tidewaiter::engine::detect::Stream;
-use tidewaiter::engine::model::{Entry, Incident, Origin};
+use tidewaiter::engine::model::{Entry, EventTime, Incident, Origin};
 use tidewaiter::engine::shard::{Incoming, Output, Shard};
 
 use crate::determinism::{Agency, agency};
@@ -61,7 +61,7 @@ async fn run(agency: &Agency, stops: &[usize]) -> Stored {
         }
     }
     let mut stored = Stored { incidents: Vec::new(), stories: Vec::new() };
-    for kept in store.restorable(tidewaiter::engine::model::EventTime::MIN).await.unwrap() {
+    for kept in store.restorable(EventTime::MIN, EventTime::MIN).await.unwrap() {
         stored.incidents.push(kept.incident);
     }
     stored.incidents.sort_by(|a, b| a.id.cmp(&b.id));
@@ -89,7 +89,7 @@ async fn restored(store: &Store, agency: &Agency) -> Correlator {
     let mut correlator = Correlator::new(agency.config.correlate.clone());
     if let Some(newest) = store.newest().await.unwrap() {
         let since = newest.minus_ms(i64::from(agency.config.correlate.keep_s) * 1_000);
-        for kept in store.restorable(since).await.unwrap() {
+        for kept in store.restorable(since, since).await.unwrap() {
             correlator.restore(kept.incident, &kept.findings, &kept.entries);
         }
     }

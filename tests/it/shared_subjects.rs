@@ -137,27 +137,23 @@ fn it_can_be_switched_off_and_set() {
     check_under(&config, steps, "ann; bob");
 }
 
-/// One account's finding and reads, in their order: what Kafka delivers of one partition.
-fn delivered(actor: &str, subjects: Range<u64>) -> (Finding, Vec<Evidence>) {
-    let at = |n: u64| start().plus_ms(n as i64 * 2_000);
-    let key = Key { kind: KeyKind::Actor, value: actor.to_owned() };
-    let source = |n: u64| Source::File { file: actor.to_owned(), line: n + 1 };
-    let time = at(10);
-    let finding = Finding {
-        id: format!("{actor}-finding"),
+/// A finding that is high by itself, on the account alone.
+pub fn finding(actor: &str, time: EventTime) -> Finding {
+    Finding {
+        id: format!("{actor}-{}", time.millis()),
         time,
         detector: "bulk_read".into(),
         rule: None,
         severity: Severity::High,
         score: 70,
-        key: key.clone(),
+        key: Key { kind: KeyKind::Actor, value: actor.to_owned() },
         actor: Some(actor.to_owned()),
         source_ip: None,
         session: None,
         dataset: None,
         category: None,
         tier: 2,
-        window: Window { start: start(), end: time },
+        window: Window { start: time.minus_ms(20_000), end: time },
         observed: 1.0,
         expected: 0.0,
         unit: "records".into(),
@@ -167,10 +163,18 @@ fn delivered(actor: &str, subjects: Range<u64>) -> (Finding, Vec<Evidence>) {
         attack: Vec::new(),
         why: "read".into(),
         evidence: Vec::new(),
-        source: source(10),
+        source: Source::File { file: actor.to_owned(), line: 11 },
         usual: Vec::new(),
         source_actors: 0,
-    };
+    }
+}
+
+/// One account's finding and reads, in their order: what Kafka delivers of one partition.
+fn delivered(actor: &str, subjects: Range<u64>) -> (Finding, Vec<Evidence>) {
+    let at = |n: u64| start().plus_ms(n as i64 * 2_000);
+    let key = Key { kind: KeyKind::Actor, value: actor.to_owned() };
+    let source = |n: u64| Source::File { file: actor.to_owned(), line: n + 1 };
+    let finding = finding(actor, at(10));
     let evidence = subjects.enumerate().map(|(n, subject)| {
         let entry = Entry {
             time: at(n as u64),

@@ -16,13 +16,20 @@ pub struct Restored {
 }
 
 impl Store {
-    /// Incidents with anything after `since` that were not absorbed, oldest first.
-    pub async fn restorable(&self, since: EventTime) -> Result<Vec<Restored>, StoreError> {
+    /// Incidents with a finding after `since` that were not absorbed, and those that had opened with
+    /// one after `opened_since`, oldest first.
+    pub async fn restorable(
+        &self,
+        since: EventTime,
+        opened_since: EventTime,
+    ) -> Result<Vec<Restored>, StoreError> {
         let rows = sqlx::query(
             "SELECT id, body FROM incidents
-             WHERE last_finding >= $1 AND status <> 'merged' ORDER BY updated, id",
+             WHERE (last_finding >= $1 OR (last_finding >= $2 AND opened IS NOT NULL))
+               AND status <> 'merged' ORDER BY updated, id",
         )
         .bind(since.millis())
+        .bind(opened_since.millis())
         .fetch_all(&self.pool)
         .await?;
         let mut restored = Vec::with_capacity(rows.len());

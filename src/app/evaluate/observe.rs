@@ -5,7 +5,7 @@ use std::io;
 
 use super::calibration::ByRole;
 use crate::app::replay::Listener;
-use crate::engine::correlate::{Correlated, Correlator};
+use crate::engine::correlate::{Correlated, Correlator, NoticeKind};
 use crate::engine::detect::baseline::WindowP;
 use crate::engine::model::{EventTime, Finding, Incident, KeyKind};
 use crate::simulate::{Told, Truth, event_id};
@@ -38,6 +38,8 @@ pub struct Naming {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Observed {
     pub openings: Vec<Opening>,
+    /// Incidents that had opened and were told of again, since they went on on another day.
+    pub again: Vec<Opening>,
     pub namings: Vec<Naming>,
     /// Findings on accounts that are part of no entry, by detector.
     pub findings_elsewhere: BTreeMap<String, u64>,
@@ -118,6 +120,20 @@ impl Observer {
         }
     }
 
+    /// Somebody is told anew of an incident because of what this finding is about.
+    fn note_again(&mut self, incident: &str, finding: &Finding) {
+        let by = finding.rule.as_deref().unwrap_or(&finding.detector).to_owned();
+        let (about, actor) = (self.about.get(incident).copied(), finding.actor.clone());
+        let of_actor = actor.as_ref().and_then(|actor| self.entry_of.get(actor).copied());
+        if let Some(entry) = of_actor.or(about) {
+            let records = self.records.get(usize::from(entry)).copied().unwrap_or(0);
+            let actor = actor.clone().filter(|_| of_actor.is_some());
+            self.observed.namings.push(Naming { time: self.now, entry, actor, records });
+        }
+        let actors = actor.into_iter().collect();
+        self.observed.again.push(Opening { time: self.now, actors, about, by });
+    }
+
     /// The entry that most of a finding's evidence belongs to.
     fn entry_of_evidence(&self, finding: &Finding) -> Option<u16> {
         let mut counts = BTreeMap::<u16, usize>::new();
@@ -152,6 +168,12 @@ impl Listener for Observer {
                 && let Some(entry) = self.entry_of_evidence(finding)
             {
                 self.about.insert(incident.clone(), entry);
+            }
+        }
+        for notice in out.notices.iter().filter(|notice| notice.kind == NoticeKind::GoesOn) {
+            let mut said = out.findings.iter().filter(|(to, _)| *to == notice.incident);
+            if let Some((incident, finding)) = said.next_back() {
+                self.note_again(incident, finding);
             }
         }
         for id in &out.changed {

@@ -29,6 +29,8 @@ pub struct BudgetReport {
     /// Mean of the kinds' shares found, 0 to 1.
     pub recall_mean: f64,
     pub false_incidents: FalseRate,
+    /// How often such an incident was told of again on another day, per 1,000 actors and day.
+    pub false_again: f64,
     /// The same over all months by what opened them: a detector, or a rule's id.
     pub false_by: Vec<DetectorCount>,
     /// Incidents that reached medium, on anybody.
@@ -94,6 +96,7 @@ impl BudgetReport {
             budget,
             recall_mean,
             false_incidents: FalseRate::of(actors, months),
+            false_again: again(actors, months),
             false_by: by_detector(months, |month| &month.false_by),
             incidents: sum(|month| month.incidents),
             findings_on_honest: by_detector(months, |month| &month.findings),
@@ -104,6 +107,12 @@ impl BudgetReport {
             kinds,
         }
     }
+}
+
+fn again(actors: u32, months: &[(u64, MonthScore)]) -> f64 {
+    let days: usize = months.iter().map(|(_, month)| month.false_by_day.len()).sum();
+    let told: u32 = months.iter().map(|(_, month)| month.false_again).sum();
+    f64::from(told) * 1_000.0 / (f64::from(actors.max(1)) * days.max(1) as f64)
 }
 
 fn by_detector(

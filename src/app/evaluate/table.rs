@@ -64,6 +64,7 @@ fn summary(budget: &BudgetReport) -> String {
             budget.false_incidents.mean, budget.false_incidents.worst_day
         ),
     );
+    line("  told again on another day", format!("{:.2}", budget.false_again));
     line("  opened by", counts(&budget.false_by));
     line("incidents at medium or above", budget.incidents.to_string());
     line("oddities that stayed quiet", format!("{} of {}", budget.oddities_quiet, budget.oddities));

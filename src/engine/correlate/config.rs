@@ -15,6 +15,10 @@ use crate::engine::model::Problems;
 pub struct CorrelateConfig {
     /// Findings further apart than this in event time belong to different incidents.
     pub quiet_gap_s: u32,
+    /// An incident takes in what is found on the same account, or on the same subject or block of ids,
+    /// within this time after its own last finding: a breach that takes days is one story. 0 has each
+    /// day for itself.
+    pub goes_on_s: u32,
     /// How long before a finding its timeline starts at the latest.
     pub lookback_s: u32,
     /// A read and an outflow from the same address within this time are one chain.
@@ -51,6 +55,7 @@ impl Default for CorrelateConfig {
     fn default() -> Self {
         Self {
             quiet_gap_s: 1_800,
+            goes_on_s: 259_200,
             lookback_s: 1_800,
             chain_s: 1_800,
             read_then_outflow: Mode::On,
@@ -100,6 +105,13 @@ impl CorrelateConfig {
                 format!("must be 1 to 604800 seconds, got {value}")
             });
         }
+        let most = 30 * 86_400;
+        problems.require(self.goes_on_s <= most, "correlate.goes_on_s", || {
+            format!(
+                "must be at most {most} seconds, or 0 to join nothing by days, got {}",
+                self.goes_on_s
+            )
+        });
         let share = self.shared_subjects_share;
         problems.require(share > 0.0 && share <= 1.0, "correlate.shared_subjects_share", || {
             format!("must be above 0 and at most 1, got {share}")
@@ -133,6 +145,10 @@ impl CorrelateConfig {
             FactorReads::NAME => Some(self.factor_removed_then_read),
             _ => None,
         }
+    }
+
+    pub fn goes_on_ms(&self) -> i64 {
+        i64::from(self.goes_on_s) * 1_000
     }
 
     pub fn quiet_gap_ms(&self) -> i64 {

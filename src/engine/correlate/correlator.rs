@@ -1,9 +1,11 @@
 //! Grouping, and everything an incident sets in motion.
 
+use std::collections::BTreeSet;
+
 use hashbrown::{HashMap, HashSet};
 
 use super::entries::{finding_entry, is_evidence, severity_entry};
-use super::group::{Group, key_of};
+use super::group::{Asked, Group, key_of};
 use super::shared_subjects::SharedSubjects;
 use super::sharing::Sharing;
 use super::{Chains, CorrelateConfig, Correlated, FactorReads, Involved, Notice, NoticeKind};
@@ -32,6 +34,8 @@ pub struct Correlator {
     factor_reads: FactorReads,
     /// Incidents whose scope has grown since their numbers were last brought up to date.
     stale: Vec<IncidentId>,
+    /// Incidents that may be one story with those of other days.
+    pub(super) due_days: BTreeSet<IncidentId>,
     /// Event time as far as the shards' watermarks have said. A finding's own time does not move
     /// it: one clock in the future would end every incident.
     now: EventTime,
@@ -53,6 +57,7 @@ impl Correlator {
             chains,
             factor_reads,
             stale: Vec::new(),
+            due_days: BTreeSet::new(),
             now: EventTime::MIN,
         }
     }
@@ -113,6 +118,7 @@ impl Correlator {
             out.entries.push((id.clone(), entry));
             if due {
                 self.settle(&id, time, &source, out);
+                self.join_days(out);
             } else if !self.stale.contains(&id) {
                 self.stale.push(id);
             }
@@ -145,6 +151,7 @@ impl Correlator {
         self.now = self.now.max(time);
         let gap_ms = self.config.quiet_gap_ms();
         let keep_ms = i64::from(self.config.keep_s) * 1_000 + gap_ms;
+        let goes_on_ms = self.config.goes_on_ms() + gap_ms;
         let now = self.now;
         let mut gone = Vec::new();
         let mut ids: Vec<&IncidentId> = self.groups.keys().collect();
@@ -162,10 +169,22 @@ impl Correlator {
                 out.notices.push(notice(incident, NoticeKind::Quiet, now));
                 out.change(&id);
             }
-            if quiet && now.since(group.last_finding) > keep_ms && now > group.waits_until(gap_ms) {
+            if quiet && group.incident.opened.is_none() && !group.is_placed {
+                group.is_placed = true;
+                self.due_days.insert(id.clone());
+            }
+            let may_go_on = group.incident.opened.is_some()
+                && now.since(group.incident.scored_at) <= goes_on_ms;
+            if quiet
+                && !may_go_on
+                && now.since(group.last_finding) > keep_ms
+                && now > group.waits_until(gap_ms)
+            {
                 gone.push(id);
             }
         }
+        self.join_days(out);
+        gone.retain(|id| self.groups.contains_key(id));
         self.shed(&mut gone);
         for id in gone {
             self.forget(&id, out);
@@ -177,19 +196,16 @@ impl Correlator {
         let Some(first) = findings.first() else { return };
         let id = incident.id.clone();
         let mut group = Group::new(id.clone(), first, &self.config);
+        group.take_back(&incident, findings);
         for finding in findings {
             self.remember(&finding.id);
             self.sharing.note(finding);
             self.chains.take(finding);
             self.factor_reads.resume(finding);
-            group.take_finding(finding);
             self.readers.alert(&id, finding);
             self.index(finding, &id);
-            for key in self.keys(finding) {
-                let until = finding.time.plus_ms(self.config.quiet_gap_ms());
-                let asked = group.watched.entry(key).or_insert(until);
-                *asked = until.max(*asked);
-            }
+            let asked = self.asked(finding);
+            self.keys(finding).into_iter().for_each(|key| group.ask(key, asked));
         }
         for entry in entries {
             if let Some(key) = key_of(entry).filter(|_| is_evidence(entry)) {
@@ -208,15 +224,12 @@ impl Correlator {
 
     /// What is still to be asked of the shards, all at once: for shards that have started anew.
     pub fn watches(&self) -> Vec<Watch> {
-        let lookback_ms = i64::from(self.config.lookback_s) * 1_000;
         let open = self
             .groups
             .values()
             .filter(|group| group.last_finding.plus_ms(self.config.quiet_gap_ms()) > self.now);
         open.flat_map(|group| {
-            let since = group.incident.first_finding.minus_ms(lookback_ms);
-            let watched = group.watched.iter();
-            watched.map(move |(key, &until)| Watch {
+            group.watched.iter().map(|(key, &Asked { since, until })| Watch {
                 key: key.clone(),
                 since,
                 until,
@@ -269,6 +282,7 @@ impl Correlator {
         let (time, source) = (finding.time, finding.source.clone());
         out.findings.push((id.clone(), finding));
         self.settle(&id, time, &source, out);
+        self.join_days(out);
     }
 
     /// The incident a finding belongs to: the one it shares a key with, several of them made one,
@@ -314,12 +328,16 @@ impl Correlator {
     }
 
     pub(super) fn merge(&mut self, from: &IncidentId, into: &IncidentId, out: &mut Correlated) {
-        let Some(mut absorbed) = self.groups.remove(from) else { return };
-        absorbed.incident.status = Status::Merged;
-        absorbed.incident.merged_into = Some(into.clone());
+        let Some(absorbed) = self.groups.remove(from) else { return };
         if let Some(group) = self.groups.get_mut(into) {
             group.absorb(absorbed);
         }
+        self.follow(from, into, out);
+    }
+
+    /// Whatever led to an incident leads to the one that has absorbed it.
+    pub(super) fn follow(&mut self, from: &IncidentId, into: &IncidentId, out: &mut Correlated) {
+        self.due_days.insert(into.clone());
         self.readers.follow(from, into);
         self.follow_origin(from, into);
         for ids in self.by_key.values_mut().chain(self.by_session.values_mut()) {
@@ -363,9 +381,11 @@ impl Correlator {
     /// Whether what came from `ip` may join the group by `key`: not by an account that several
     /// use, unless it came from one of the group's addresses.
     fn joins(&self, key: &Key, ip: Option<&String>, group: &Group) -> bool {
-        key.kind != KeyKind::Actor
-            || !self.sharing.is_shared(&key.value)
-            || ip.is_none_or(|ip| group.has_source(ip))
+        !self.is_shared_account(key) || ip.is_none_or(|ip| group.has_source(ip))
+    }
+
+    pub(super) fn is_shared_account(&self, key: &Key) -> bool {
+        key.kind == KeyKind::Actor && self.sharing.is_shared(&key.value)
     }
 
     pub(super) fn index(&mut self, finding: &Finding, id: &IncidentId) {
@@ -379,17 +399,24 @@ impl Correlator {
 
     /// Asks the shards for the evidence around a finding, unless they already send it.
     fn request(&mut self, finding: &Finding, id: &IncidentId, out: &mut Correlated) {
-        let lookback_ms = i64::from(self.config.lookback_s) * 1_000;
-        let until = finding.time.plus_ms(self.config.quiet_gap_ms());
-        let since = finding.window.start.min(finding.time.minus_ms(lookback_ms));
+        let asked @ Asked { since, until } = self.asked(finding);
         let keys = self.keys(finding);
         let Some(group) = self.groups.get_mut(id) else { return };
         for key in keys {
-            let asked = group.watched.get(&key).copied();
-            if asked.is_none_or(|asked| until.since(asked) > 60_000) {
-                group.watched.insert(key.clone(), until);
+            let before = group.watched.get(&key).copied();
+            if before.is_none_or(|before| until.since(before.until) > 60_000) {
+                group.ask(key.clone(), asked);
                 out.watches.push(Watch { key, since, until, first_read: None });
             }
+        }
+    }
+
+    /// What is asked of the shards because of a finding.
+    fn asked(&self, finding: &Finding) -> Asked {
+        let lookback_ms = i64::from(self.config.lookback_s) * 1_000;
+        Asked {
+            since: finding.window.start.min(finding.time.minus_ms(lookback_ms)),
+            until: finding.time.plus_ms(self.config.quiet_gap_ms()),
         }
     }
 
@@ -408,6 +435,7 @@ impl Correlator {
         let after = incident.severity;
         if !was_open && incident.opened.is_some() {
             self.readers.opened(id);
+            self.due_days.insert(id.clone());
         }
         if before != after {
             let entry = severity_entry(incident, before, time, source.clone());

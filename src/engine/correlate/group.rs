@@ -24,8 +24,10 @@ pub struct Group {
     /// The correlator's own time when the last finding was taken, however old that was.
     pub heard: EventTime,
     pub scope: Scope,
-    /// Best finding by detector.
+    /// Best finding by detector, of those up to `scored_at`.
     best: BTreeMap<String, Best>,
+    /// Of those after it, which came along as signals: they count once it is later than they are.
+    best_later: BTreeMap<String, Best>,
     /// The farthest that a finding of at least low speaks of.
     stage: Option<Stage>,
     strongest: Option<Finding>,
@@ -40,12 +42,21 @@ pub struct Group {
     /// Pieces of evidence, and at how many of them the score is next looked at.
     evidence: u64,
     settles_at: u64,
-    /// What was asked of the shards, by key: until when.
-    pub watched: HashMap<Key, EventTime>,
+    /// What was asked of the shards, by key.
+    pub watched: HashMap<Key, Asked>,
     /// Second factors removed: whose, and when.
     removals: BTreeSet<(String, EventTime)>,
+    /// A signal that has gone quiet and was looked at for whose story it belongs to.
+    pub is_placed: bool,
     /// The incident somebody took this one out of: what both could take is the other's.
     pub split_from: Option<IncidentId>,
+}
+
+/// A span of time in which the shards are asked for what somebody did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked {
+    pub since: EventTime,
+    pub until: EventTime,
 }
 
 /// What an incident is named after: the same finding in whatever order they arrive. A read that was
@@ -88,6 +99,7 @@ impl Group {
                 first_event: first.time,
                 last_event: first.time,
                 first_finding: first.time,
+                scored_at: first.time,
                 attack: Vec::new(),
                 findings: Vec::new(),
                 timeline_length: 0,
@@ -98,6 +110,7 @@ impl Group {
             heard: EventTime::MIN,
             scope: Scope::new(config.subjects_exact_max),
             best: BTreeMap::new(),
+            best_later: BTreeMap::new(),
             stage: None,
             strongest: None,
             findings_total: 0,
@@ -110,6 +123,7 @@ impl Group {
             settles_at: 1,
             watched: HashMap::new(),
             removals: BTreeSet::new(),
+            is_placed: false,
             split_from: None,
         }
     }
@@ -156,12 +170,26 @@ impl Group {
 
     /// Takes a finding's facts; scores are brought up to date by [`Group::settle`].
     pub fn take_finding(&mut self, finding: &Finding) {
+        self.score_as_of(finding.time);
+        self.note_finding(finding);
+    }
+
+    /// The score is as of `time` at least.
+    fn score_as_of(&mut self, time: EventTime) {
+        self.incident.scored_at = self.incident.scored_at.max(time);
+        for (detector, best) in std::mem::take(&mut self.best_later) {
+            self.note_best(detector, best);
+        }
+    }
+
+    fn note_finding(&mut self, finding: &Finding) {
         let incident = &mut self.incident;
         incident.first_finding = incident.first_finding.min(finding.time);
         incident.first_event = incident.first_event.min(finding.time);
         incident.last_event = incident.last_event.max(finding.time);
         self.last_finding = self.last_finding.max(finding.time);
         self.findings_total += 1;
+        self.is_placed = false;
         if incident.status == Status::Quiet {
             incident.status = Status::Open;
         }
@@ -215,13 +243,22 @@ impl Group {
     }
 
     fn note_best(&mut self, detector: String, found: Best) {
-        let best = self.best.get(&detector).map_or(found, |best| best.or(found));
-        self.best.insert(detector, best);
+        let is_later = found.is_after(self.incident.scored_at);
+        let known = if is_later { &mut self.best_later } else { &mut self.best };
+        let best = known.get(&detector).map_or(found, |best| best.or(found));
+        known.insert(detector, best);
     }
 
+    /// Takes in another's findings and evidence.
     pub fn absorb(&mut self, other: Self) {
+        self.score_as_of(other.incident.scored_at);
+        self.take_along(other);
+    }
+
+    /// Takes in a signal's, which does not make what was told before it fade.
+    pub fn take_along(&mut self, other: Self) {
         self.scope.merge(&other.scope);
-        for (detector, best) in other.best {
+        for (detector, best) in other.best.into_iter().chain(other.best_later) {
             self.note_best(detector, best);
         }
         let stronger = match (&self.strongest, &other.strongest) {
@@ -243,7 +280,9 @@ impl Group {
             *highest = position.max(*highest);
         }
         self.evidence += other.evidence;
-        self.watched.extend(other.watched);
+        for (key, asked) in other.watched {
+            self.ask(key, asked);
+        }
         self.removals.extend(other.removals);
         let (ours, theirs) = (&mut self.incident, other.incident);
         ours.findings.extend(theirs.findings);
@@ -269,6 +308,21 @@ impl Group {
         incident.score = score;
         incident.severity = severity;
         incident.score_terms = terms;
+        self.refresh_words();
+        let incident = &mut self.incident;
+        if incident.opened.is_none() && severity >= Severity::Medium {
+            incident.opened = Some(time);
+        }
+        // Evidence alone does not wake an incident that has gone quiet.
+        if incident.status != Status::Quiet {
+            incident.status = if incident.opened.is_some() { Status::Open } else { Status::Signal };
+        }
+        self.refresh_scope();
+        before
+    }
+
+    fn refresh_words(&mut self) {
+        let incident = &mut self.incident;
         incident.actors = self.actors.iter().take(LISTED_MAX).cloned().collect();
         incident.sources = self.sources.iter().take(LISTED_MAX).cloned().collect();
         incident.attack = self.attack.iter().cloned().collect();
@@ -281,24 +335,37 @@ impl Group {
                 _ => format!("{}; and {others} more findings", strongest.why),
             };
         }
-        if incident.opened.is_none() && severity >= Severity::Medium {
-            incident.opened = Some(time);
-        }
-        // Evidence alone does not wake an incident that has gone quiet.
-        if incident.status != Status::Quiet {
-            incident.status = if incident.opened.is_some() { Status::Open } else { Status::Signal };
-        }
-        self.refresh_scope();
-        before
     }
 
     fn score(&self) -> (u8, Severity, Vec<ScoreTerm>) {
-        risk::score(&self.best, self.last_finding, &self.scope, self.stage)
+        risk::score(&self.best, self.incident.scored_at, &self.scope, self.stage)
+    }
+
+    /// Takes back the findings of an incident that was stored, oldest first.
+    pub fn take_back(&mut self, incident: &Incident, findings: &[Finding]) {
+        // Those stored before it was kept were scored as of their last finding.
+        let last = findings.iter().map(|finding| finding.time).max();
+        let kept = Some(incident.scored_at).filter(|&time| time > EventTime::default());
+        self.score_as_of(kept.or(last).unwrap_or(incident.scored_at));
+        findings.iter().for_each(|finding| self.note_finding(finding));
     }
 
     /// Goes on from how the incident was stored, once its findings and evidence are taken.
     pub fn resume(&mut self, incident: Incident) {
+        let scored_at = self.incident.scored_at;
         self.incident = incident;
+        self.incident.scored_at = scored_at;
+    }
+
+    /// Notes what is asked of the shards about a key: what was asked before goes on where the two
+    /// meet, and otherwise the later one stands.
+    pub fn ask(&mut self, key: Key, asked: Asked) {
+        let known = self.watched.entry(key).or_insert(asked);
+        let (earlier, later) =
+            if known.until <= asked.until { (*known, asked) } else { (asked, *known) };
+        let since =
+            if later.since <= earlier.until { later.since.min(earlier.since) } else { later.since };
+        *known = Asked { since, until: later.until };
     }
 
     /// Brings the scope's numbers up to date, and the score's terms with them. A severity that
@@ -310,6 +377,12 @@ impl Group {
             self.incident.score_terms = terms;
         }
         self.refresh_scope();
+    }
+
+    /// The same after a signal has come along: what it adds to the words, and never to the severity.
+    pub fn refresh_all(&mut self) {
+        self.refresh_words();
+        self.refresh();
     }
 
     fn refresh_scope(&mut self) {

@@ -11,6 +11,7 @@ mod config;
 mod correlator;
 mod entries;
 mod factor_reads;
+mod goes_on;
 mod group;
 mod output;
 mod reached;

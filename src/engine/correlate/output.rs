@@ -91,6 +91,8 @@ pub struct Notice {
 pub enum NoticeKind {
     Opened,
     SeverityRaised,
+    /// Opened before, it has taken in what opened by itself on another day.
+    GoesOn,
     Quiet,
 }
 
@@ -99,6 +101,7 @@ impl NoticeKind {
         match self {
             Self::Opened => "opened",
             Self::SeverityRaised => "severity_raised",
+            Self::GoesOn => "goes_on",
             Self::Quiet => "quiet",
         }
     }
@@ -111,7 +114,8 @@ mod tests {
     /// Notices as `incident kind severity`.
     #[track_caller]
     fn check(notices: &str, expected: &str) {
-        let kinds = [NoticeKind::Opened, NoticeKind::SeverityRaised, NoticeKind::Quiet];
+        let kinds =
+            [NoticeKind::Opened, NoticeKind::SeverityRaised, NoticeKind::GoesOn, NoticeKind::Quiet];
         let notice = |text: &str| {
             let [incident, kind, severity] = text.split(' ').collect::<Vec<_>>()[..] else {
                 panic!("three words, got `{text}`");

@@ -44,6 +44,10 @@ impl Best {
         if earlier.at(later.time) > later.score { earlier } else { later }
     }
 
+    pub fn is_after(self, time: EventTime) -> bool {
+        self.time > time
+    }
+
     /// Its score as of `time`.
     fn at(self, time: EventTime) -> u8 {
         let faded_ms = time.since(self.time) - FULL_MS;

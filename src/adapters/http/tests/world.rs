@@ -163,6 +163,7 @@ pub fn incident(n: u32, status: Status, severity: Severity, actor: &str) -> Inci
         first_event: at(0),
         last_event: at(600),
         first_finding: at(300),
+        scored_at: at(300),
         attack: vec!["T1213".into()],
         findings: vec![format!("f{n}")],
         timeline_length: 0,

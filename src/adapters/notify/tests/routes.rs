@@ -125,6 +125,7 @@ pub(super) fn just_opened() -> Incident {
         first_event: time,
         last_event: time,
         first_finding: time,
+        scored_at: time,
         attack: Vec::new(),
         findings: Vec::new(),
         timeline_length: 1,
