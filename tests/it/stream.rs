@@ -248,12 +248,27 @@ pub fn is_passing(error: &KafkaError) -> bool {
     matches!(error, KafkaError::MessageConsumption(AllBrokersDown | BrokerTransportFailure))
 }
 
-/// First and next offset of each partition; none where the topic does not exist.
+/// First and next offset of each partition; none where the topic does not exist. Asked again while
+/// a partition's lead is passing to another broker.
 fn ends(consumer: &BaseConsumer, topic: &str) -> Result<Vec<(i64, i64)>, String> {
-    let said = |error: KafkaError| error.to_string();
-    let metadata = consumer.fetch_metadata(Some(topic), TIMEOUT).map_err(said)?;
+    use RDKafkaErrorCode::{LeaderNotAvailable, NotLeaderForPartition};
+    let deadline = Instant::now() + TIMEOUT;
+    loop {
+        match ends_once(consumer, topic) {
+            Err(KafkaError::MetadataFetch(LeaderNotAvailable | NotLeaderForPartition))
+                if Instant::now() < deadline =>
+            {
+                std::thread::park_timeout(POLL);
+            }
+            ends => return ends.map_err(|error| error.to_string()),
+        }
+    }
+}
+
+fn ends_once(consumer: &BaseConsumer, topic: &str) -> Result<Vec<(i64, i64)>, KafkaError> {
+    let metadata = consumer.fetch_metadata(Some(topic), TIMEOUT)?;
     let partitions = metadata.topics().iter().map(|topic| topic.partitions().len()).sum::<usize>();
     (0..partitions)
-        .map(|partition| consumer.fetch_watermarks(topic, partition as i32, TIMEOUT).map_err(said))
+        .map(|partition| consumer.fetch_watermarks(topic, partition as i32, TIMEOUT))
         .collect()
 }
