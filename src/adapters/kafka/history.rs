@@ -12,6 +12,7 @@ use rdkafka::{Message, Offset, TopicPartitionList};
 
 use super::KafkaConfig;
 use super::link::{Link, Linked, appended_ms};
+use super::patience::patiently;
 use crate::adapters::secrets::SecretError;
 use crate::engine::model::EventTime;
 
@@ -99,7 +100,8 @@ impl History {
         if !partitions.into_iter().any(|found| found.id() == partition) {
             return Ok((history, None));
         }
-        let watermarks = history.consumer.fetch_watermarks(topic, partition, LOOK);
+        let watermarks =
+            patiently(LOOK, || history.consumer.fetch_watermarks(topic, partition, LOOK));
         let (low, end) = watermarks.map_err(failed)?;
         let held = Stretch { partition, start: low.max(first), end };
         history.topics.insert(topic.to_owned(), vec![held]);
@@ -128,7 +130,8 @@ impl History {
         let mut stretches = Vec::new();
         for partition in found.into_iter().flat_map(|found| found.partitions()) {
             let id = partition.id();
-            let (low, high) = self.consumer.fetch_watermarks(topic, id, LOOK)?;
+            let ends = || self.consumer.fetch_watermarks(topic, id, LOOK);
+            let (low, high) = patiently(LOOK, ends)?;
             let start = match from {
                 Some(from) => self.offset_at(topic, id, from.millis())?.unwrap_or(high),
                 None => low,
@@ -143,7 +146,7 @@ impl History {
     fn offset_at(&self, topic: &str, id: i32, time: i64) -> Result<Option<i64>, KafkaError> {
         let mut wanted = TopicPartitionList::new();
         wanted.add_partition_offset(topic, id, Offset::Offset(time.max(0)))?;
-        let found = self.consumer.offsets_for_times(wanted, LOOK)?;
+        let found = patiently(LOOK, || self.consumer.offsets_for_times(wanted.clone(), LOOK))?;
         let offset = found.find_partition(topic, id).map(|found| found.offset());
         Ok(offset.and_then(|offset| match offset {
             Offset::Offset(offset) if offset >= 0 => Some(offset),

@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::KafkaConfig;
 use super::changelog::{self, ChangelogError};
 use super::link::{Link, Linked};
+use super::patience::patiently;
 use crate::adapters::secrets::SecretError;
 
 #[derive(Debug, thiserror::Error)]
@@ -74,7 +75,8 @@ pub fn ledger(
         let client = kafka.client("ledger")?;
         let mut kept = changelog::read(client, link, &changelog, &wanted, &AtomicBool::new(false))?;
         for partition in 0..partitions(topic).map_err(failed)? {
-            let (low, end) = consumer.fetch_watermarks(topic, partition, LOOK).map_err(failed)?;
+            let ends = || consumer.fetch_watermarks(topic, partition, LOOK);
+            let (low, end) = patiently(LOOK, ends).map_err(failed)?;
             let mark = kept.remove(&partition).and_then(|kept| kept.mark);
             let imbalance = mark.as_ref().map_or(0, |mark| mark.imbalance());
             let mark = mark.unwrap_or_default();

@@ -18,6 +18,7 @@ mod intake;
 mod lane;
 mod ledger;
 mod link;
+mod patience;
 mod peers;
 mod reader;
 mod rekey;

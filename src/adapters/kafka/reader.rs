@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult};
@@ -14,10 +14,9 @@ use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{ClientConfig, ClientContext, Message, Offset, TopicPartitionList};
 
 use super::link::Link;
+use super::patience::patiently;
 
 const METADATA: Duration = Duration::from_secs(10);
-/// Until a partition without a leader is asked about again.
-const AGAIN: Duration = Duration::from_millis(100);
 /// How long a look for added partitions may take.
 const LOOK: Duration = Duration::from_secs(2);
 
@@ -152,7 +151,7 @@ impl Reader {
 
     /// Where a partition begins and ends.
     fn watermarks(&self, topic: &str, partition: i32) -> KafkaResult<(i64, i64)> {
-        patiently(|| self.consumer.fetch_watermarks(topic, partition, METADATA))
+        patiently(METADATA, || self.consumer.fetch_watermarks(topic, partition, METADATA))
     }
 
     pub fn poll(&self, timeout: Duration) -> Option<KafkaResult<BorrowedMessage<'_>>> {
@@ -173,7 +172,7 @@ fn numbers(metadata: &Metadata) -> impl Iterator<Item = i32> {
 
 /// Every partition of a topic; the error is that there is none.
 fn partitions(consumer: &BaseConsumer<Context>, topic: &str) -> KafkaResult<Vec<i32>> {
-    patiently(|| {
+    patiently(METADATA, || {
         let metadata = consumer.fetch_metadata(Some(topic), METADATA)?;
         let found: Vec<i32> = numbers(&metadata).collect();
         if found.is_empty() {
@@ -181,23 +180,4 @@ fn partitions(consumer: &BaseConsumer<Context>, topic: &str) -> KafkaResult<Vec<
         }
         Ok(found)
     })
-}
-
-/// A topic that was made a moment ago may not be known yet to the broker that is asked, or have no
-/// leader: it is asked again for a while.
-fn patiently<T>(ask: impl Fn() -> KafkaResult<T>) -> KafkaResult<T> {
-    use RDKafkaErrorCode::{LeaderNotAvailable, NotLeaderForPartition, UnknownTopicOrPartition};
-    let until = Instant::now() + METADATA;
-    loop {
-        let asked = ask();
-        let code = asked.as_ref().err().and_then(KafkaError::rdkafka_error_code);
-        let is_new = matches!(
-            code,
-            Some(LeaderNotAvailable | NotLeaderForPartition | UnknownTopicOrPartition)
-        );
-        if !is_new || Instant::now() >= until {
-            return asked;
-        }
-        std::thread::sleep(AGAIN);
-    }
 }
