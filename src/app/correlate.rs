@@ -105,7 +105,7 @@ impl CorrelateRole {
         let office = parts.runtime.block_on(parts.store.take_office())?;
         let mut correlator = Correlator::new(parts.correlate.clone());
         let keep_ms = (i64::from(parts.correlate.keep_s) * 1_000).max(FactorReads::WITHIN_MS);
-        let goes_on_ms = parts.correlate.goes_on_ms() + parts.correlate.quiet_gap_ms();
+        let goes_on_ms = parts.correlate.kept_open_ms();
         let restored = parts.runtime.block_on(async {
             match parts.store.newest().await? {
                 Some(newest) => {

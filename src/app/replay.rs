@@ -70,6 +70,8 @@ pub enum ReplayError {
 const UNREADABLE: &str = "unreadable";
 /// Records between two calls of `Listener::progress`.
 const PROGRESS_RECORDS: u64 = 4_096;
+/// Event time that passes at most until incidents are looked at for having gone quiet.
+const LOOK_MS: i64 = 600_000;
 
 /// One line of one file.
 #[derive(Clone, Copy, Debug)]
@@ -113,6 +115,8 @@ pub struct Replay {
     correlator: Correlator,
     out: Output,
     correlated: Correlated,
+    /// Event time at which incidents were last looked at.
+    looked_at: EventTime,
     /// Incidents absorbed or no longer at hand, as they last were.
     settled: BTreeMap<IncidentId, Incident>,
     worst: Option<Severity>,
@@ -135,6 +139,7 @@ impl Replay {
             correlator: Correlator::new(correlate),
             out: Output::default(),
             correlated: Correlated::default(),
+            looked_at: EventTime::MIN,
             settled: BTreeMap::new(),
             worst: None,
             measures: false,
@@ -263,9 +268,9 @@ impl Replay {
         if !self.out.is_empty() {
             self.correlate(listener)?;
         }
-        let time_begins =
-            self.correlator.now() == EventTime::MIN && self.shard.watermark().is_some();
-        if time_begins || self.summary.records.is_multiple_of(PROGRESS_RECORDS) {
+        let is_due =
+            self.shard.watermark().is_some_and(|mark| mark.since(self.looked_at) >= LOOK_MS);
+        if is_due || self.summary.records.is_multiple_of(PROGRESS_RECORDS) {
             self.tick(listener)?;
         }
         Ok(())
@@ -338,6 +343,7 @@ impl Replay {
     fn tick(&mut self, listener: &mut dyn Listener) -> Result<(), ReplayError> {
         self.correlator.flush(&mut self.correlated);
         if let Some(mark) = self.shard.watermark() {
+            self.looked_at = mark;
             self.correlator.advance(mark, &mut self.correlated);
         }
         self.hand_on(listener)?;

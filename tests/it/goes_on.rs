@@ -1,5 +1,5 @@
 //! A breach that takes days is one incident: an account's takes in what is found on it within three
-//! days, and what was found of it that pages nobody by itself.
+//! days, once that is over, unless it is graver; and what was found of it that pages nobody by itself.
 
 use tidewaiter::engine::correlate::{CorrelateConfig, Correlated, Correlator, NoticeKind};
 use tidewaiter::engine::model::{
@@ -26,8 +26,8 @@ const THREE_DAYS: u32 = 259_200;
 
 #[test]
 fn two_days_of_one_account_are_one_incident_with_both_days_in_its_timeline() {
-    let steps = "ann 10.0.0.1 0 1-40; bob 10.0.0.2 30 201-240; ann 10.0.0.9 1380 101-140";
-    let said = check_reads(THREE_DAYS, steps, "ann; bob");
+    let steps = "bob 10.0.0.2 0 201-240; ann 10.0.0.1 30 1-40; ann 10.0.0.9 1440 101-140; cas 10.0.0.3 1560 301-500";
+    let said = check_reads(THREE_DAYS, steps, "bob; ann; cas");
     let incident = said.incidents.iter().find(|i| i.actors == ["ann"]).unwrap();
     assert_eq!((incident.subjects, incident.records), (80, 80));
     assert!(incident.opened.unwrap() < at(1), "the first day's");
@@ -45,26 +45,31 @@ fn days_too_far_apart_stay_apart_and_those_between_join_them() {
     let incidents = |hours: &[i64]| {
         let mut world = World::new();
         hours.iter().for_each(|&hour| world.take(finding("ann", at(hour))));
+        world.advance(hours.iter().max().unwrap() + 2);
         world.incidents().len()
     };
     assert_eq!(incidents(&[0, 72]), 1);
     assert_eq!(incidents(&[0, 73]), 2);
     assert_eq!(incidents(&[0, 71, 120]), 1);
-    check_reads(0, "ann 10.0.0.1 0 1-40; ann 10.0.0.1 600 101-140", "ann; ann");
-    check_reads(86_400, "ann 10.0.0.1 0 1-40; ann 10.0.0.1 600 101-140", "ann");
+    let steps = "cas 10.0.0.3 0 301-340; ann 10.0.0.1 30 1-40; ann 10.0.0.1 800 101-140; bob 10.0.0.2 900 201-400";
+    check_reads(0, steps, "cas; ann; ann; bob");
+    check_reads(86_400, steps, "cas; ann; bob");
+    check_reads(28_800, steps, "cas; ann; ann; bob");
 }
 
 /// Somebody else at the same address the next day, and an account that several use.
 #[test]
 fn an_address_and_a_shared_account_alone_join_no_days() {
-    check_reads(THREE_DAYS, "ann 10.0.0.1 0 1-40; bob 10.0.0.1 1440 101-140", "ann; bob");
+    let steps = "dan 10.0.0.4 0 401-440; ann 10.0.0.1 30 1-40; bob 10.0.0.1 1440 101-140; cas 10.0.0.3 1560 301-500";
+    check_reads(THREE_DAYS, steps, "dan; ann; bob; cas");
     let mut config = config();
     config.correlate.shared_accounts = vec!["desk".into()];
     let of = |ip: &str| {
-        let steps = format!("desk 10.0.0.1 0 1-40; desk {ip} 1440 101-140");
+        let (before, later) = ("dan 10.0.0.4 0 401-440", "cas 10.0.0.3 1560 301-500");
+        let steps = format!("{before}; desk 10.0.0.1 30 1-40; desk {ip} 1440 101-140; {later}");
         replay_lines(&config, &reads(&steps)).incidents.len()
     };
-    assert_eq!((of("10.0.0.2"), of("10.0.0.1")), (2, 1));
+    assert_eq!((of("10.0.0.2"), of("10.0.0.1")), (4, 3));
 }
 
 /// What the correlator makes of findings, and what a store beside it would hold.
@@ -147,19 +152,45 @@ fn low(actor: &str, hour: i64) -> Finding {
 }
 
 #[test]
-fn a_day_that_goes_on_is_told_anew_and_opens_nothing() {
+fn each_day_is_told_by_itself_and_joins_once_it_is_quiet() {
     let mut world = World::new();
     world.take(finding("ann", at(0)));
     world.advance(2);
     world.take(finding("ann", at(24)));
-    let kinds: Vec<NoticeKind> = world.told.iter().map(|(kind, _)| *kind).collect();
-    assert_eq!(kinds, [NoticeKind::Opened, NoticeKind::Quiet, NoticeKind::GoesOn]);
-    assert_eq!(world.told[2].1, Severity::High);
-    let incidents = world.incidents();
-    assert_eq!(incidents.len(), 1);
-    assert_eq!(incidents[0].status, Status::Open);
+    let (opened, quiet) = (NoticeKind::Opened, NoticeKind::Quiet);
+    assert_eq!(
+        world.told,
+        [(opened, Severity::High), (quiet, Severity::High), (opened, Severity::High)]
+    );
+    assert_eq!(world.incidents().len(), 2);
     world.advance(26);
-    assert_eq!(world.told.last().unwrap().0, NoticeKind::Quiet);
+    assert_eq!(world.told.last().unwrap().0, quiet);
+    let [incident] = world.incidents().try_into().unwrap();
+    assert_eq!(
+        (incident.status, incident.opened, incident.findings.len()),
+        (Status::Quiet, Some(at(0)), 2)
+    );
+    assert_eq!((incident.severity, incident.score), (Severity::High, 70));
+}
+
+/// What is graver than the incident before it is not hidden in that.
+#[test]
+fn what_is_graver_on_the_same_day_is_an_incident_of_its_own() {
+    let medium =
+        |hour| Finding { severity: Severity::Medium, score: 45, ..finding("ann", at(hour)) };
+    let sizes = |hour| {
+        let mut world = World::new();
+        world.take(medium(0));
+        world.take(finding("ann", at(hour)));
+        world.take(medium(40));
+        world.advance(50);
+        let mut sizes: Vec<(Severity, usize)> =
+            world.incidents().iter().map(|i| (i.severity, i.findings.len())).collect();
+        sizes.sort_unstable();
+        sizes
+    };
+    assert_eq!(sizes(5), [(Severity::Medium, 2), (Severity::High, 1)]);
+    assert_eq!(sizes(24), [(Severity::High, 3)]);
 }
 
 #[test]
@@ -167,7 +198,7 @@ fn what_pages_nobody_comes_along_and_changes_no_score() {
     let mut world = World::new();
     world.take(low("ann", 0));
     world.take(low("bob", 1));
-    world.take(finding("ann", at(20)));
+    world.take(finding("ann", at(10)));
     let before = world.incidents().into_iter().find(|i| i.opened.is_some()).unwrap();
     world.take(low("ann", 44));
     world.advance(50);
@@ -198,6 +229,7 @@ fn days_of_one_subject_are_one_incident() {
         world.take(Finding { key: key.clone(), ..finding(actor, at(hour)) });
     }
     world.take(finding("ann", at(31)));
+    world.advance(34);
     let mut sizes: Vec<usize> = world.incidents().iter().map(|i| i.findings.len()).collect();
     sizes.sort_unstable();
     assert_eq!(sizes, [1, 2], "what ann did beside it is a story of its own");
@@ -255,6 +287,7 @@ fn what_somebody_took_out_stays_out() {
     let mut world = World::new();
     world.take(finding("ann", at(0)));
     world.take(finding("ann", at(24)));
+    world.advance(26);
     let id = world.incidents()[0].id.clone();
     let findings: Vec<Finding> = world.findings.iter().map(|(_, f)| f.clone()).collect();
     let mut out = Correlated::default();
@@ -265,6 +298,7 @@ fn what_somebody_took_out_stays_out() {
     assert_eq!(world.incidents().len(), 2);
     world.advance(40);
     world.take(finding("ann", at(48)));
+    world.advance(50);
     let sizes: Vec<(bool, usize)> =
         world.incidents().iter().map(|i| (i.id == id, i.findings.len())).collect();
     assert_eq!(sizes.len(), 2, "{sizes:?}");

@@ -14,7 +14,7 @@ use crate::engine::model::{EventTime, IdHasher, Incident, Severity};
 /// Field order is the wire order. Fields that came later have defaults, for notices stored before.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Facts {
-    /// `opened`, `severity_raised`, `goes_on`, `quiet`, `still_open`, `clock_warned`, `clock_ran_out`, `backlog`
+    /// `opened`, `severity_raised`, `quiet`, `still_open`, `clock_warned`, `clock_ran_out`, `backlog`
     /// or `test`.
     pub kind: String,
     /// Empty where it is about none, or several.
@@ -178,9 +178,7 @@ impl Facts {
 
     /// Whether it says that an incident opened or became worse.
     pub fn begins(&self) -> bool {
-        [NoticeKind::Opened, NoticeKind::SeverityRaised, NoticeKind::GoesOn]
-            .iter()
-            .any(|kind| self.kind == kind.name())
+        [NoticeKind::Opened, NoticeKind::SeverityRaised].iter().any(|kind| self.kind == kind.name())
     }
 
     /// The kind in words.
@@ -188,7 +186,6 @@ impl Facts {
         match self.kind.as_str() {
             "opened" => "Incident opened",
             "severity_raised" => "Severity raised",
-            "goes_on" => "Goes on",
             "quiet" => "Gone quiet",
             "still_open" => "Still open",
             "backlog" => "Found in the backlog",
@@ -249,8 +246,7 @@ pub fn notices(
     let is_old =
         config.fold_older_than_s > 0 && age_ms > i64::from(config.fold_older_than_s) * 1_000;
     let state = match notice.kind {
-        NoticeKind::Quiet => NoticeState::Waiting,
-        _ if is_old => NoticeState::Folding,
+        NoticeKind::Opened | NoticeKind::SeverityRaised if is_old => NoticeState::Folding,
         _ => NoticeState::Waiting,
     };
     wanting

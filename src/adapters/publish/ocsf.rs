@@ -57,7 +57,7 @@ pub fn detection_finding(finding: &Finding, incident: &str) -> Value {
 pub fn incident_finding(incident: &Incident, notice: &Notice) -> Value {
     let activity = match notice.kind {
         NoticeKind::Opened => 1,
-        NoticeKind::SeverityRaised | NoticeKind::GoesOn | NoticeKind::Quiet => 2,
+        NoticeKind::SeverityRaised | NoticeKind::Quiet => 2,
     };
     let uid = IdHasher::new("alert")
         .part(incident.id.as_bytes())

@@ -5,7 +5,7 @@ use std::io;
 
 use super::calibration::ByRole;
 use crate::app::replay::Listener;
-use crate::engine::correlate::{Correlated, Correlator, NoticeKind};
+use crate::engine::correlate::{Correlated, Correlator};
 use crate::engine::detect::baseline::WindowP;
 use crate::engine::model::{EventTime, Finding, Incident, KeyKind};
 use crate::simulate::{Told, Truth, event_id};
@@ -20,6 +20,8 @@ pub struct Opening {
     pub about: Option<u16>,
     /// The detector that spoke last before, or the rule's id.
     pub by: String,
+    /// Whether an incident that had opened before took it in: it went on on another day.
+    pub taken_in: bool,
 }
 
 /// An incident of medium or above first names an account that is part of an entry.
@@ -38,8 +40,6 @@ pub struct Naming {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Observed {
     pub openings: Vec<Opening>,
-    /// Incidents that had opened and were told of again, since they went on on another day.
-    pub again: Vec<Opening>,
     pub namings: Vec<Naming>,
     /// Findings on accounts that are part of no entry, by detector.
     pub findings_elsewhere: BTreeMap<String, u64>,
@@ -59,7 +59,8 @@ pub(super) struct Observer {
     shared: HashMap<String, u16>,
     is_shared: Vec<bool>,
     records: Vec<u64>,
-    opened: HashSet<String>,
+    /// Places among the openings.
+    opened: HashMap<String, usize>,
     named: HashSet<(String, String)>,
     /// Incidents about something shared: the entry, by incident.
     about: HashMap<String, u16>,
@@ -81,7 +82,7 @@ impl Observer {
             shared: HashMap::new(),
             is_shared: truth.entries.iter().map(|entry| entry.actors.len() > 1).collect(),
             records: vec![0; truth.entries.len()],
-            opened: HashSet::new(),
+            opened: HashMap::new(),
             named: HashSet::new(),
             about: HashMap::new(),
             counts_from: (half.millis() / 60_000).clamp(0, i64::from(u32::MAX)) as u32,
@@ -103,9 +104,11 @@ impl Observer {
 
     fn note_incident(&mut self, incident: &Incident, by: &str) {
         let about = self.about.get(&incident.id).copied();
-        if self.opened.insert(incident.id.clone()) {
+        if !self.opened.contains_key(&incident.id) {
+            self.opened.insert(incident.id.clone(), self.observed.openings.len());
             let (actors, by) = (incident.actors.clone(), by.to_owned());
-            self.observed.openings.push(Opening { time: self.now, actors, about, by });
+            let opening = Opening { time: self.now, actors, about, by, taken_in: false };
+            self.observed.openings.push(opening);
         }
         let named = incident.actors.iter().filter_map(|actor| {
             let entry = *self.entry_of.get(actor)?;
@@ -118,20 +121,6 @@ impl Observer {
             let records = self.records.get(usize::from(entry)).copied().unwrap_or(0);
             self.observed.namings.push(Naming { time: self.now, entry, actor, records });
         }
-    }
-
-    /// Somebody is told anew of an incident because of what this finding is about.
-    fn note_again(&mut self, incident: &str, finding: &Finding) {
-        let by = finding.rule.as_deref().unwrap_or(&finding.detector).to_owned();
-        let (about, actor) = (self.about.get(incident).copied(), finding.actor.clone());
-        let of_actor = actor.as_ref().and_then(|actor| self.entry_of.get(actor).copied());
-        if let Some(entry) = of_actor.or(about) {
-            let records = self.records.get(usize::from(entry)).copied().unwrap_or(0);
-            let actor = actor.clone().filter(|_| of_actor.is_some());
-            self.observed.namings.push(Naming { time: self.now, entry, actor, records });
-        }
-        let actors = actor.into_iter().collect();
-        self.observed.again.push(Opening { time: self.now, actors, about, by });
     }
 
     /// The entry that most of a finding's evidence belongs to.
@@ -170,10 +159,13 @@ impl Listener for Observer {
                 self.about.insert(incident.clone(), entry);
             }
         }
-        for notice in out.notices.iter().filter(|notice| notice.kind == NoticeKind::GoesOn) {
-            let mut said = out.findings.iter().filter(|(to, _)| *to == notice.incident);
-            if let Some((incident, finding)) = said.next_back() {
-                self.note_again(incident, finding);
+        for (absorbed, by) in &out.merged {
+            let places = [absorbed, by].map(|id| self.opened.get(id).copied());
+            if let [Some(place), Some(before)] = places
+                && before < place
+                && let Some(opening) = self.observed.openings.get_mut(place)
+            {
+                opening.taken_in = true;
             }
         }
         for id in &out.changed {

@@ -6,7 +6,7 @@ use crate::engine::model::EventTime;
 use crate::simulate::{Truth, TruthEntry};
 
 use super::calibration::ByRole;
-use super::observe::{Naming, Observed, Opening};
+use super::observe::{Naming, Observed};
 
 const DAY_MS: i64 = 86_400_000;
 /// An attack may be named this long after its last read, and an incident on its account counts as
@@ -31,7 +31,7 @@ pub struct MonthScore {
     pub outcomes: BTreeMap<&'static str, Vec<Outcome>>,
     /// Incidents on nobody under attack, on each day that counts.
     pub false_by_day: Vec<u32>,
-    /// Incidents on nobody under attack that had opened before and were told of again.
+    /// Those that an incident took in which had opened before: it was told of again.
     pub false_again: u32,
     /// Those of `false_by_day` by what opened them: a detector, or a rule's id.
     pub false_by: BTreeMap<String, u64>,
@@ -63,18 +63,19 @@ pub fn score(truth: &Truth, observed: &Observed) -> MonthScore {
         .filter(|entry| entry.attack)
         .flat_map(|entry| entry.actors.iter().map(move |actor| (actor.as_str(), entry)))
         .collect();
-    let false_day = |opening: &Opening| {
+    for opening in &observed.openings {
         let mut attacks = opening.actors.iter().filter_map(|a| attack_of.get(a.as_str()).copied());
         let about = opening.about.and_then(|n| truth.entries.get(usize::from(n)));
         let just = about.is_some_and(|entry| entry.attack)
             || attacks.any(|entry| is_under_way(entry, opening.time));
         let day = opening.time.since(truth.start).div_euclid(DAY_MS) - i64::from(first_day);
-        usize::try_from(day).ok().filter(|&day| !just && day < score.false_by_day.len())
-    };
-    let days: Vec<Option<usize>> = observed.openings.iter().map(false_day).collect();
-    score.false_again = observed.again.iter().filter_map(false_day).count() as u32;
-    for (opening, day) in observed.openings.iter().zip(days) {
-        if let Some(count) = day.and_then(|day| score.false_by_day.get_mut(day)) {
+        if let Some(count) = usize::try_from(day).ok().and_then(|d| score.false_by_day.get_mut(d))
+            && !just
+        {
+            if opening.taken_in {
+                score.false_again += 1;
+                continue;
+            }
             *count += 1;
             *score.false_by.entry(opening.by.clone()).or_default() += 1;
         }

@@ -40,7 +40,7 @@ fn said(incidents: &[(i64, &[Named<'_>])]) -> Observed {
     for (seconds, named) in incidents {
         let time = at(14 * DAY_S + seconds);
         let actors = named.iter().map(|(actor, ..)| (*actor).into()).collect();
-        observed.openings.push(Opening { time, actors, about: None, by: String::new() });
+        observed.openings.push(Opening { time, actors, ..Opening::default() });
         for &(actor, entry, records) in *named {
             let Some(entry) = entry else { continue };
             observed.namings.push(Naming { time, entry, actor: Some(actor.into()), records });
@@ -95,7 +95,7 @@ fn a_group_is_found_by_three_of_its_accounts_or_by_what_they_share() {
     check_found(group(), &said(&[(10, one), (30, second), (40, third)]), Some((40, 8)));
     let mut observed = said(&[]);
     let time = at(14 * DAY_S + 15);
-    observed.openings.push(Opening { time, actors: Vec::new(), about: Some(0), by: String::new() });
+    observed.openings.push(Opening { time, about: Some(0), ..Opening::default() });
     observed.namings.push(Naming { time, entry: 0, actor: None, records: 3 });
     check_found(group(), &observed, Some((15, 3)));
     assert_eq!(score(&truth(vec![group()]), &observed).false_by_day.iter().sum::<u32>(), 0);
@@ -125,6 +125,14 @@ fn incidents_on_nobody_under_attack_are_false_and_count_on_the_day_they_opened()
     assert_eq!(score.false_by_day.len(), 14);
     assert_eq!(score.incidents, 8);
     assert_eq!((score.oddities, &score.loud[..]), (1, &["odd-1".to_owned()][..]));
+}
+
+#[test]
+fn what_an_earlier_incident_took_in_is_told_again_and_no_incident() {
+    let mut observed = said(&[(5, &[]), (DAY_S, &[])]);
+    observed.openings[1].taken_in = true;
+    let score = score(&truth(vec![]), &observed);
+    assert_eq!((&score.false_by_day[..2], score.false_again), (&[1, 0][..], 1));
 }
 
 #[test]

@@ -77,7 +77,7 @@ impl Correlator {
 
         let mut left = Group::new(id.clone(), first_left, &self.config);
         let mut split = Group::new(to.clone(), first, &self.config);
-        rest.iter().for_each(|finding| left.take_finding(finding));
+        left.take_back(&before, rest.iter().copied());
         taken.iter().for_each(|finding| split.take_finding(finding));
         let mut evidence: Vec<(Key, usize)> = Vec::new();
         for (place, entry) in entries.iter().enumerate().filter(|(_, entry)| is_evidence(entry)) {
@@ -93,6 +93,7 @@ impl Correlator {
         split.heard = old.heard;
         left.watched.clone_from(&old.watched);
         left.split_from.clone_from(&old.split_from);
+        left.went_on = old.went_on;
         left.incident.opened = before.opened;
         left.incident.status = before.status;
         left.incident.severity = before.severity;

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use serde::Deserialize;
 
+use super::goes_on::HALF_DAY_MS;
 use super::{Chains, FactorReads};
 use crate::engine::detect::Mode;
 use crate::engine::model::Problems;
@@ -149,6 +150,14 @@ impl CorrelateConfig {
 
     pub fn goes_on_ms(&self) -> i64 {
         i64::from(self.goes_on_s) * 1_000
+    }
+
+    /// How far back opened incidents are taken from the store after a restart.
+    pub fn kept_open_ms(&self) -> i64 {
+        match self.goes_on_ms() {
+            0 => 0,
+            goes_on_ms => goes_on_ms + HALF_DAY_MS + self.quiet_gap_ms(),
+        }
     }
 
     pub fn quiet_gap_ms(&self) -> i64 {

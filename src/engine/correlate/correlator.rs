@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use hashbrown::{HashMap, HashSet};
 
 use super::entries::{finding_entry, is_evidence, severity_entry};
+use super::goes_on::went_on;
 use super::group::{Asked, Group, key_of};
 use super::shared_subjects::SharedSubjects;
 use super::sharing::Sharing;
@@ -118,7 +119,6 @@ impl Correlator {
             out.entries.push((id.clone(), entry));
             if due {
                 self.settle(&id, time, &source, out);
-                self.join_days(out);
             } else if !self.stale.contains(&id) {
                 self.stale.push(id);
             }
@@ -151,40 +151,37 @@ impl Correlator {
         self.now = self.now.max(time);
         let gap_ms = self.config.quiet_gap_ms();
         let keep_ms = i64::from(self.config.keep_s) * 1_000 + gap_ms;
-        let goes_on_ms = self.config.goes_on_ms() + gap_ms;
         let now = self.now;
-        let mut gone = Vec::new();
-        let mut ids: Vec<&IncidentId> = self.groups.keys().collect();
-        ids.sort();
-        for id in ids.into_iter().cloned().collect::<Vec<_>>() {
-            let Some(group) = self.groups.get_mut(&id) else { continue };
+        let mut quiet = Vec::new();
+        for (id, group) in &mut self.groups {
             // Heard of before there was any time.
             if group.heard == EventTime::MIN {
                 group.heard = now;
             }
-            let quiet = group.is_quiet(now, gap_ms);
-            if group.incident.status == Status::Open && quiet {
-                group.incident.status = Status::Quiet;
-                let incident = &group.incident;
-                out.notices.push(notice(incident, NoticeKind::Quiet, now));
-                out.change(&id);
-            }
-            if quiet && group.incident.opened.is_none() && !group.is_placed {
-                group.is_placed = true;
-                self.due_days.insert(id.clone());
-            }
-            let may_go_on = group.incident.opened.is_some()
-                && now.since(group.incident.scored_at) <= goes_on_ms;
-            if quiet
-                && !may_go_on
-                && now.since(group.last_finding) > keep_ms
-                && now > group.waits_until(gap_ms)
-            {
-                gone.push(id);
+            if !group.is_placed && group.is_quiet(now, gap_ms) {
+                quiet.push(id.clone());
             }
         }
+        quiet.sort();
+        for id in quiet {
+            let Some(group) = self.groups.get_mut(&id) else { continue };
+            group.is_placed = true;
+            if group.incident.status == Status::Open {
+                group.incident.status = Status::Quiet;
+                out.notices.push(notice(&group.incident, NoticeKind::Quiet, now));
+                out.change(&id);
+            }
+            self.due_days.insert(id);
+        }
         self.join_days(out);
-        gone.retain(|id| self.groups.contains_key(id));
+        let over = self.groups.iter().filter(|(_, group)| {
+            group.is_placed
+                && now.since(group.last_finding) > keep_ms
+                && now > group.waits_until(gap_ms)
+                && now > self.may_go_on_until(group)
+        });
+        let mut gone: Vec<IncidentId> = over.map(|(id, _)| id.clone()).collect();
+        gone.sort();
         self.shed(&mut gone);
         for id in gone {
             self.forget(&id, out);
@@ -196,7 +193,7 @@ impl Correlator {
         let Some(first) = findings.first() else { return };
         let id = incident.id.clone();
         let mut group = Group::new(id.clone(), first, &self.config);
-        group.take_back(&incident, findings);
+        group.take_back(&incident, findings.iter());
         for finding in findings {
             self.remember(&finding.id);
             self.sharing.note(finding);
@@ -208,6 +205,7 @@ impl Correlator {
             self.keys(finding).into_iter().for_each(|key| group.ask(key, asked));
         }
         for entry in entries {
+            group.went_on = group.went_on.max(went_on(entry));
             if let Some(key) = key_of(entry).filter(|_| is_evidence(entry)) {
                 group.take_entry(&key, entry);
                 self.readers.take(&id, &key, entry);
@@ -282,7 +280,6 @@ impl Correlator {
         let (time, source) = (finding.time, finding.source.clone());
         out.findings.push((id.clone(), finding));
         self.settle(&id, time, &source, out);
-        self.join_days(out);
     }
 
     /// The incident a finding belongs to: the one it shares a key with, several of them made one,
@@ -337,7 +334,6 @@ impl Correlator {
 
     /// Whatever led to an incident leads to the one that has absorbed it.
     pub(super) fn follow(&mut self, from: &IncidentId, into: &IncidentId, out: &mut Correlated) {
-        self.due_days.insert(into.clone());
         self.readers.follow(from, into);
         self.follow_origin(from, into);
         for ids in self.by_key.values_mut().chain(self.by_session.values_mut()) {
@@ -435,7 +431,6 @@ impl Correlator {
         let after = incident.severity;
         if !was_open && incident.opened.is_some() {
             self.readers.opened(id);
-            self.due_days.insert(id.clone());
         }
         if before != after {
             let entry = severity_entry(incident, before, time, source.clone());

@@ -1,23 +1,28 @@
 //! A breach that takes days is one story: an account's incident takes in what is found on it within days.
 //!
-//! Each day's findings are grouped and scored by themselves first, so that a day pages nobody for
-//! what was found before it. What has opened, or has gone quiet as a signal, is then taken in by the
-//! incident that was open on the same account or the same shared thing. Whether two are
-//! joined depends on their times and on whether they opened, not on what came in first.
+//! Each day's findings are grouped, scored and told by themselves, as if there had been no yesterday.
+//! Once they have gone quiet they are taken in by the incident that had opened on the same account or
+//! the same shared thing. What is graver than an incident of the same day stays one of its own: it is
+//! what people have to look at. Whether two are joined depends on their times and severities, not on
+//! what came in first.
 
 use std::collections::BTreeSet;
 
+use super::entries::severity_entry;
 use super::group::Group;
-use super::{Correlated, Correlator, NoticeKind};
-use crate::engine::model::{Entry, EntryKind, EventTime, IncidentId, Key, KeyKind, Source, Status};
+use super::{Correlated, Correlator};
+use crate::engine::model::{Entry, EntryKind, EventTime, IncidentId, Key, KeyKind, Source};
 
-/// A signal goes along with an incident that opens within this time after it.
-const LEAD_IN_MS: i64 = 86_400_000;
+/// A signal goes along with an incident that opens within this time after it; and within it, what is
+/// graver than the incident before it stays apart.
+pub(super) const HALF_DAY_MS: i64 = 43_200_000;
 const HOUR_MS: i64 = 3_600_000;
+const JOINED: &str = "joined";
+const GOES_ON: &str = "goes_on";
 
 impl Correlator {
     /// Makes incidents one that are the same story on different days. To be called where some have
-    /// opened, were joined, or have gone quiet as signals.
+    /// gone quiet.
     pub(super) fn join_days(&mut self, out: &mut Correlated) {
         while let Some(id) = self.due_days.pop_first() {
             while let Some((from, into)) = self.same_story(&id) {
@@ -67,22 +72,32 @@ impl Correlator {
     }
 
     fn is_one_story(&self, a: &Group, b: &Group) -> bool {
-        let is_first = a.incident.first_finding <= b.incident.first_finding;
-        let (earlier, later) = if is_first { (a, b) } else { (b, a) };
         let goes_on_ms = self.config.goes_on_ms();
-        if goes_on_ms == 0 {
+        let ended = |group: &Group| group.is_quiet(self.now(), self.config.quiet_gap_ms());
+        if goes_on_ms == 0 || !ended(a) || !ended(b) {
             return false;
         }
+        let is_first = a.incident.first_finding <= b.incident.first_finding;
+        let (earlier, later) = if is_first { (a, b) } else { (b, a) };
         let apart_ms = |from: EventTime| later.incident.first_finding.since(from);
-        let [opened, also] = [earlier, later].map(|group| group.incident.opened.is_some());
-        let ended = |group: &Group| group.is_quiet(self.now(), self.config.quiet_gap_ms());
-        match (opened, also) {
-            (true, true) => apart_ms(earlier.incident.scored_at) <= goes_on_ms,
-            (true, false) => ended(later) && apart_ms(earlier.incident.scored_at) <= goes_on_ms,
-            (false, true) => {
-                ended(earlier) && apart_ms(earlier.last_finding) <= LEAD_IN_MS.min(goes_on_ms)
+        let goes_on = || apart_ms(earlier.told_until()) <= goes_on_ms;
+        match (earlier.incident.opened, later.incident.opened) {
+            (Some(_), Some(_)) => {
+                let is_graver = later.incident.severity > earlier.incident.severity;
+                goes_on() && !(is_graver && apart_ms(earlier.last_finding) < HALF_DAY_MS)
             }
-            (false, false) => false,
+            (Some(_), None) => goes_on(),
+            (None, Some(_)) => apart_ms(earlier.last_finding) <= HALF_DAY_MS.min(goes_on_ms),
+            (None, None) => false,
+        }
+    }
+
+    /// Until when an incident is kept at hand for what it may go on with. What has begun by then may
+    /// take half a day itself.
+    pub(super) fn may_go_on_until(&self, group: &Group) -> EventTime {
+        match (self.config.goes_on_ms(), group.incident.opened) {
+            (0, _) | (_, None) => EventTime::MIN,
+            (goes_on_ms, Some(_)) => group.told_until().plus_ms(goes_on_ms + HALF_DAY_MS),
         }
     }
 
@@ -99,48 +114,37 @@ impl Correlator {
     }
 
     fn join_day(&mut self, from: &IncidentId, into: &IncidentId, out: &mut Correlated) {
-        let (Some(theirs), Some(mine)) = (self.groups.get(from), self.groups.get(into)) else {
-            return;
-        };
-        let Some(opened) = theirs.incident.opened else { return self.take_along(from, into, out) };
-        let entry = goes_on_entry(mine, theirs, opened);
-        let is_open = [mine, theirs].iter().any(|group| group.incident.status == Status::Open);
-        let mut is_told = false;
-        for notice in out.notices.iter_mut().filter(|notice| notice.incident == *from) {
-            if notice.kind == NoticeKind::Opened {
-                notice.kind = NoticeKind::GoesOn;
-                is_told = true;
+        let Some(theirs) = self.groups.remove(from) else { return };
+        let Some(mine) = self.groups.get_mut(into) else { return };
+        if let Some(opened) = theirs.incident.opened {
+            out.entries.push((into.clone(), goes_on_entry(mine, &theirs, opened)));
+            mine.incident.timeline_length += 1;
+            mine.went_on = mine.went_on.max(opened);
+        }
+        if theirs.incident.severity > mine.incident.severity {
+            // People were told of it as it happened.
+            let (time, source) = (theirs.incident.scored_at, by_monitor(from));
+            mine.absorb(theirs);
+            let before = mine.settle(time);
+            if mine.incident.severity != before {
+                let entry = severity_entry(&mine.incident, before, time, source);
+                mine.incident.timeline_length += 1;
+                out.entries.push((into.clone(), entry));
             }
-        }
-        self.merge(from, into, out);
-        let Some(group) = self.groups.get_mut(into) else { return };
-        if is_open {
-            group.incident.status = Status::Open;
-        }
-        group.incident.timeline_length += 1;
-        let (time, source) = (group.incident.scored_at, entry.source.clone());
-        out.entries.push((into.clone(), entry));
-        self.settle(into, time, &source, out);
-        // What was told of a day by itself is told of the whole.
-        if let (true, Some(group)) = (is_told, self.groups.get(into)) {
-            let severity = group.incident.severity;
-            let ours = out.notices.iter_mut().filter(|n| n.incident == *into);
-            for notice in ours.filter(|n| n.kind == NoticeKind::GoesOn) {
-                notice.severity = severity;
-            }
-        }
-    }
-
-    /// A signal goes along with an incident: it wakes nobody, and is in the timeline.
-    fn take_along(&mut self, from: &IncidentId, into: &IncidentId, out: &mut Correlated) {
-        let Some(signal) = self.groups.remove(from) else { return };
-        if let Some(group) = self.groups.get_mut(into) {
-            group.take_along(signal);
-            group.refresh_all();
+        } else {
+            mine.take_along(theirs);
+            mine.refresh_all();
         }
         self.follow(from, into, out);
         out.change(into);
     }
+}
+
+/// Of an entry that says a story went on: when what it took in had opened.
+pub(super) fn went_on(entry: &Entry) -> EventTime {
+    let is_told =
+        entry.kind == EntryKind::Act && entry.action == JOINED && entry.outcome == GOES_ON;
+    if is_told { entry.time } else { EventTime::MIN }
 }
 
 /// Says in the timeline that a story goes on.
@@ -156,10 +160,14 @@ fn goes_on_entry(mine: &Group, theirs: &Group, opened: EventTime) -> Entry {
     Entry {
         time: opened,
         kind: EntryKind::Act,
-        action: "joined".into(),
-        outcome: "goes_on".into(),
+        action: JOINED.into(),
+        outcome: GOES_ON.into(),
         severity: Some(theirs.incident.severity),
         text: format!("goes on {later}: took in incident {short}, at {}", theirs.incident.severity),
-        ..Entry::at(Source::Monitor { monitor: format!("joined {id}") })
+        ..Entry::at(by_monitor(id))
     }
+}
+
+fn by_monitor(joined: &IncidentId) -> Source {
+    Source::Monitor { monitor: format!("joined {joined}") }
 }

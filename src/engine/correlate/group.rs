@@ -21,12 +21,14 @@ const LISTED_MAX: usize = 1_000;
 pub struct Group {
     pub incident: Incident,
     pub last_finding: EventTime,
+    /// When the last of those opened that it took in from later days.
+    pub went_on: EventTime,
     /// The correlator's own time when the last finding was taken, however old that was.
     pub heard: EventTime,
     pub scope: Scope,
     /// Best finding by detector, of those up to `scored_at`.
     best: BTreeMap<String, Best>,
-    /// Of those after it, which came along as signals: they count once it is later than they are.
+    /// Of those after it, which came along from other days: they count once it is later than they are.
     best_later: BTreeMap<String, Best>,
     /// The farthest that a finding of at least low speaks of.
     stage: Option<Stage>,
@@ -46,7 +48,7 @@ pub struct Group {
     pub watched: HashMap<Key, Asked>,
     /// Second factors removed: whose, and when.
     removals: BTreeSet<(String, EventTime)>,
-    /// A signal that has gone quiet and was looked at for whose story it belongs to.
+    /// It has gone quiet and was looked at for whose story it belongs to.
     pub is_placed: bool,
     /// The incident somebody took this one out of: what both could take is the other's.
     pub split_from: Option<IncidentId>,
@@ -107,6 +109,7 @@ impl Group {
                 merged_into: None,
             },
             last_finding: first.time,
+            went_on: EventTime::MIN,
             heard: EventTime::MIN,
             scope: Scope::new(config.subjects_exact_max),
             best: BTreeMap::new(),
@@ -126,6 +129,11 @@ impl Group {
             is_placed: false,
             split_from: None,
         }
+    }
+
+    /// Until when it was told of: from then on counts how long it may go on.
+    pub fn told_until(&self) -> EventTime {
+        self.incident.scored_at.max(self.went_on)
     }
 
     /// True where `time` lies in the incident's span or within `gap_ms` of it.
@@ -255,7 +263,7 @@ impl Group {
         self.take_along(other);
     }
 
-    /// Takes in a signal's, which does not make what was told before it fade.
+    /// Takes in another's of another day, which does not make what was told before it fade.
     pub fn take_along(&mut self, other: Self) {
         self.scope.merge(&other.scope);
         for (detector, best) in other.best.into_iter().chain(other.best_later) {
@@ -284,6 +292,8 @@ impl Group {
             self.ask(key, asked);
         }
         self.removals.extend(other.removals);
+        self.went_on = self.went_on.max(other.went_on);
+        self.is_placed &= other.is_placed;
         let (ours, theirs) = (&mut self.incident, other.incident);
         ours.findings.extend(theirs.findings);
         ours.findings.truncate(LISTED_MAX);
@@ -342,12 +352,16 @@ impl Group {
     }
 
     /// Takes back the findings of an incident that was stored, oldest first.
-    pub fn take_back(&mut self, incident: &Incident, findings: &[Finding]) {
+    pub fn take_back<'f, I: Iterator<Item = &'f Finding> + Clone>(
+        &mut self,
+        incident: &Incident,
+        findings: I,
+    ) {
         // Those stored before it was kept were scored as of their last finding.
-        let last = findings.iter().map(|finding| finding.time).max();
+        let last = findings.clone().map(|finding| finding.time).max();
         let kept = Some(incident.scored_at).filter(|&time| time > EventTime::default());
         self.score_as_of(kept.or(last).unwrap_or(incident.scored_at));
-        findings.iter().for_each(|finding| self.note_finding(finding));
+        findings.for_each(|finding| self.note_finding(finding));
     }
 
     /// Goes on from how the incident was stored, once its findings and evidence are taken.
@@ -379,7 +393,7 @@ impl Group {
         self.refresh_scope();
     }
 
-    /// The same after a signal has come along: what it adds to the words, and never to the severity.
+    /// The same after another day's has come along: what it adds to the words, and never to the severity.
     pub fn refresh_all(&mut self) {
         self.refresh_words();
         self.refresh();

@@ -91,8 +91,6 @@ pub struct Notice {
 pub enum NoticeKind {
     Opened,
     SeverityRaised,
-    /// Opened before, it has taken in what opened by itself on another day.
-    GoesOn,
     Quiet,
 }
 
@@ -101,7 +99,6 @@ impl NoticeKind {
         match self {
             Self::Opened => "opened",
             Self::SeverityRaised => "severity_raised",
-            Self::GoesOn => "goes_on",
             Self::Quiet => "quiet",
         }
     }
@@ -114,8 +111,7 @@ mod tests {
     /// Notices as `incident kind severity`.
     #[track_caller]
     fn check(notices: &str, expected: &str) {
-        let kinds =
-            [NoticeKind::Opened, NoticeKind::SeverityRaised, NoticeKind::GoesOn, NoticeKind::Quiet];
+        let kinds = [NoticeKind::Opened, NoticeKind::SeverityRaised, NoticeKind::Quiet];
         let notice = |text: &str| {
             let [incident, kind, severity] = text.split(' ').collect::<Vec<_>>()[..] else {
                 panic!("three words, got `{text}`");

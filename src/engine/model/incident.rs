@@ -80,8 +80,7 @@ pub struct Incident {
     pub first_event: EventTime,
     pub last_event: EventTime,
     pub first_finding: EventTime,
-    /// The score is as of this time: that of the last finding which did not merely come along from a
-    /// story that never opened.
+    /// The score is as of this time: that of the last finding which was not taken in from another day.
     #[serde(default)]
     pub scored_at: EventTime,
     /// ATT&CK technique ids.
