@@ -37,6 +37,35 @@ pub async fn in_a_file(folder: &tempfile::TempDir) -> Store {
     Store::open(&folder.path().join("store.db")).await.unwrap()
 }
 
+/// An incident that had opened may go on for days, a signal only for hours.
+#[tokio::test]
+async fn opened_incidents_are_taken_back_for_longer_than_signals() {
+    let folder = tempfile::tempdir().unwrap();
+    taken_back(in_a_file(&folder).await).await;
+    taken_back(Database::new().open().await).await;
+}
+
+async fn taken_back(store: Store) {
+    let mut batch = StoreBatch::default();
+    put(&mut batch, "opened", EventTime::default());
+    put(&mut batch, "signal", EventTime::default());
+    batch.incidents[1].opened = None;
+    let office = store.take_office().await.unwrap();
+    store.apply(&batch, office).await.unwrap();
+    let last = EventTime::default();
+    let later = last.plus_ms(1);
+    let ids = async |since, opened_since| -> Vec<String> {
+        let kept = store.restorable(since, opened_since).await.unwrap();
+        let mut ids: Vec<String> = kept.into_iter().map(|kept| kept.incident.id).collect();
+        ids.sort();
+        ids
+    };
+    assert_eq!(ids(last, later).await, ["opened", "signal"]);
+    assert_eq!(ids(later, last).await, ["opened"]);
+    assert_eq!(ids(later, later).await, [""; 0]);
+    store.close().await;
+}
+
 /// Reads of a few seconds, stored in no order, more than a page of them in one of the milliseconds.
 #[tokio::test]
 async fn a_story_comes_in_its_order_whole_and_by_spans() {
