@@ -1,10 +1,13 @@
 //! A breach that takes days is one incident: an account's takes in what is found on it within three
 //! days, once that is over, unless it is graver; and what was found of it that pages nobody by itself.
 
-use tidewaiter::engine::correlate::{CorrelateConfig, Correlated, Correlator, NoticeKind};
-use tidewaiter::engine::model::{
-    Entry, EventTime, Finding, Incident, Key, KeyKind, Severity, Status,
+use tidewaiter::engine::correlate::{
+    CorrelateConfig, Correlated, Correlator, NoticeKind, split_id,
 };
+use tidewaiter::engine::model::{
+    Entry, EntryKind, EventTime, Finding, Incident, Key, KeyKind, Severity, Source, Status,
+};
+use tidewaiter::engine::shard::Evidence;
 
 use crate::replayed::{Replayed, config, replay_lines};
 use crate::shared_subjects::{finding, reads};
@@ -292,7 +295,7 @@ fn what_somebody_took_out_stays_out() {
     let findings: Vec<Finding> = world.findings.iter().map(|(_, f)| f.clone()).collect();
     let mut out = Correlated::default();
     let taken = findings[1].id.clone();
-    let to = tidewaiter::engine::correlate::split_id(1);
+    let to = split_id(1);
     world.correlator.split_by_hand(&id, &taken, to, &findings, &[], &mut out).unwrap();
     world.store(out);
     assert_eq!(world.incidents().len(), 2);
@@ -306,4 +309,77 @@ fn what_somebody_took_out_stays_out() {
         sizes.contains(&(true, 2)),
         "what goes on goes to the one it was taken out of: {sizes:?}"
     );
+}
+
+/// Two accounts that each had a day of their own meet in one session: all of it is one story.
+#[test]
+fn who_meet_on_a_later_day_bring_their_earlier_days_along() {
+    let findings = [finding("max", at(0)), finding("ned", at(1)), finding("max", at(24))];
+    let meets = Finding { session: Some("both".into()), ..finding("ned", at(24).plus_ms(1)) };
+    let mut findings: Vec<Finding> = findings.into_iter().chain([meets]).collect();
+    findings[2].session = Some("both".into());
+    for order in [[0, 1, 2, 3], [1, 0, 3, 2], [2, 3, 0, 1], [3, 1, 2, 0]] {
+        let mut world = World::new();
+        order.iter().for_each(|&place| world.take(findings[place].clone()));
+        world.advance(26);
+        let incidents = world.incidents();
+        assert_eq!(incidents.len(), 1, "{order:?}");
+        assert_eq!(
+            (incidents[0].findings.len(), &incidents[0].actors[..]),
+            (4, &["max".to_owned(), "ned".to_owned()][..])
+        );
+    }
+}
+
+fn read(actor: &str, time: EventTime, line: u64) -> Evidence {
+    let entry = Entry {
+        time,
+        kind: EntryKind::Access,
+        action: "read".into(),
+        outcome: "allowed".into(),
+        actor: Some(actor.to_owned()),
+        dataset: Some("pnr".into()),
+        tier: 2,
+        records: 1,
+        ..Entry::at(Source::File { file: actor.to_owned(), line })
+    };
+    let key = Key { kind: KeyKind::Actor, value: actor.to_owned() };
+    Evidence { key, entry, alone: false }
+}
+
+/// Where a backlog is read, the findings of all days are there before the first day's reads.
+#[test]
+fn each_days_reads_go_to_the_incident_that_asked_for_them() {
+    let mut world = World::new();
+    world.take(finding("ann", at(0)));
+    world.take(low("ann", 24));
+    for (hour, line) in [(0, 1), (24, 2), (24, 3)] {
+        let mut out = Correlated::default();
+        world.correlator.take_evidence(read("ann", at(hour).plus_ms(line as i64), line), &mut out);
+        world.store(out);
+    }
+    let records: Vec<(bool, u64)> =
+        world.incidents().iter().map(|i| (i.opened.is_some(), i.records)).collect();
+    assert!(records.contains(&(true, 1)) && records.contains(&(false, 2)), "{records:?}");
+}
+
+#[test]
+fn a_day_that_is_taken_out_takes_its_reads_along() {
+    let mut world = World::new();
+    for day in [0, 24] {
+        world.take(finding("ann", at(day)));
+        let mut out = Correlated::default();
+        let evidence = read("ann", at(day).plus_ms(60_000), day as u64 + 1);
+        world.correlator.take_evidence(evidence, &mut out);
+        world.store(out);
+    }
+    world.advance(26);
+    let id = world.incidents()[0].id.clone();
+    let findings: Vec<Finding> = world.findings.iter().map(|(_, f)| f.clone()).collect();
+    let entries: Vec<Entry> = world.entries.iter().map(|(_, e)| e.clone()).collect();
+    let mut out = Correlated::default();
+    let (taken, to) = (findings[1].id.clone(), split_id(1));
+    world.correlator.split_by_hand(&id, &taken, to.clone(), &findings, &entries, &mut out).unwrap();
+    let records = |id| world.correlator.incident(id).unwrap().records;
+    assert_eq!((records(&id), records(&to)), (1, 1));
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::entries::is_evidence;
-use super::group::{Group, key_of};
+use super::group::{Asked, Group, key_of};
 use super::{Correlated, Correlator};
 use crate::engine::model::{
     Entry, EntryKind, Finding, IdHasher, Incident, IncidentId, Key, Source, Status,
@@ -47,7 +47,7 @@ impl Correlator {
 
     /// Takes a finding out of an incident at hand, into one of its own. `findings` and `entries`
     /// are all the incident has. What was read or sent by somebody whom only this finding is
-    /// about goes along. None where the finding is not there, or is the only one.
+    /// about goes along, and what he did on its day where the rest is about other days. None where the finding is not there, or is the only one.
     pub fn split_by_hand(
         &mut self,
         id: &IncidentId,
@@ -65,11 +65,17 @@ impl Correlator {
             all.iter().flat_map(|f| self.keys(f)).map(|key| (key.kind.name(), key.value)).collect()
         };
         let (theirs, ours) = (of(&taken), of(&rest));
+        // Of somebody the rest is about too, what he did when only this finding asked for it.
+        let asked = |finding: &Finding, time| {
+            let Asked { since, until } = self.asked(finding);
+            (since..=until).contains(&time)
+        };
+        let by_itself = |time| asked(first, time) && !rest.iter().any(|other| asked(other, time));
         let goes_along = |entry: &Entry| match entry.kind {
             EntryKind::Finding => entry.finding.as_deref() == Some(finding),
             _ => key_of(entry).filter(|_| is_evidence(entry)).is_some_and(|key| {
                 let key = (key.kind.name(), key.value);
-                theirs.contains(&key) && !ours.contains(&key)
+                theirs.contains(&key) && (!ours.contains(&key) || by_itself(entry.time))
             }),
         };
         let moved: Vec<usize> =
@@ -92,6 +98,9 @@ impl Correlator {
         left.heard = old.heard;
         split.heard = old.heard;
         left.watched.clone_from(&old.watched);
+        for key in self.keys(first) {
+            split.ask(key, self.asked(first));
+        }
         left.split_from.clone_from(&old.split_from);
         left.went_on = old.went_on;
         left.incident.opened = before.opened;

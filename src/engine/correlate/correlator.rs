@@ -95,20 +95,20 @@ impl Correlator {
     }
 
     fn take_entry(&mut self, key: Key, entry: Entry, out: &mut Correlated) {
-        let lookback_ms = i64::from(self.config.lookback_s) * 1_000;
-        let gap_ms = self.config.quiet_gap_ms();
         let Some(ids) = self.by_key.get(&key) else { return };
-        // The newest incident that can be meant: evidence belongs to one story only.
-        let near = ids.iter().rev().filter(|id| {
+        // Evidence belongs to one story only: the oldest of those that asked for what happened then. As
+        // events come that is the only one there is; where a backlog is read, later ones are known too.
+        let near = ids.iter().filter(|id| {
             self.groups.get(*id).is_some_and(|group| {
-                let earliest = group.incident.first_finding.minus_ms(lookback_ms.max(86_400_000));
-                entry.time >= earliest
-                    && entry.time <= group.last_finding.plus_ms(gap_ms)
+                group.asked_for(&key, entry.time)
                     && self.joins(&key, entry.source_ip.as_ref(), group)
             })
         });
         let near = self.without_split(near.collect(), |_| false);
-        let Some(id) = near.first().copied().cloned() else { return };
+        let oldest = near.into_iter().min_by_key(|id| {
+            (self.groups.get(*id).map(|group| group.incident.first_finding), (*id).clone())
+        });
+        let Some(id) = oldest.cloned() else { return };
         let Some(group) = self.groups.get_mut(&id) else { return };
         if group.take_entry(&key, &entry) {
             // What the past adds to the score, it adds now and not back then.
@@ -227,12 +227,11 @@ impl Correlator {
             .values()
             .filter(|group| group.last_finding.plus_ms(self.config.quiet_gap_ms()) > self.now);
         open.flat_map(|group| {
-            group.watched.iter().map(|(key, &Asked { since, until })| Watch {
-                key: key.clone(),
-                since,
-                until,
-                first_read: None,
-            })
+            let last = |(key, spans): (&Key, &Vec<Asked>)| {
+                let &Asked { since, until } = spans.last()?;
+                Some(Watch { key: key.clone(), since, until, first_read: None })
+            };
+            group.watched.iter().filter_map(last)
         })
         .chain(self.factor_reads.watches(self.now))
         .collect()
@@ -399,7 +398,7 @@ impl Correlator {
         let keys = self.keys(finding);
         let Some(group) = self.groups.get_mut(id) else { return };
         for key in keys {
-            let before = group.watched.get(&key).copied();
+            let before = group.watched.get(&key).and_then(|spans| spans.last()).copied();
             if before.is_none_or(|before| until.since(before.until) > 60_000) {
                 group.ask(key.clone(), asked);
                 out.watches.push(Watch { key, since, until, first_read: None });
@@ -408,7 +407,7 @@ impl Correlator {
     }
 
     /// What is asked of the shards because of a finding.
-    fn asked(&self, finding: &Finding) -> Asked {
+    pub(super) fn asked(&self, finding: &Finding) -> Asked {
         let lookback_ms = i64::from(self.config.lookback_s) * 1_000;
         Asked {
             since: finding.window.start.min(finding.time.minus_ms(lookback_ms)),

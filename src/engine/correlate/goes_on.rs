@@ -84,7 +84,8 @@ impl Correlator {
         match (earlier.incident.opened, later.incident.opened) {
             (Some(_), Some(_)) => {
                 let is_graver = later.incident.severity > earlier.incident.severity;
-                goes_on() && !(is_graver && apart_ms(earlier.last_finding) < HALF_DAY_MS)
+                let same_day = (0..HALF_DAY_MS).contains(&apart_ms(earlier.incident.scored_at));
+                goes_on() && !(is_graver && same_day)
             }
             (Some(_), None) => goes_on(),
             (None, Some(_)) => apart_ms(earlier.last_finding) <= HALF_DAY_MS.min(goes_on_ms),

@@ -16,6 +16,8 @@ use crate::engine::model::{
 
 /// Finding ids, actors and sources an incident lists; the rest are in the findings themselves.
 const LISTED_MAX: usize = 1_000;
+/// Spans of one key in which the shards were asked for what it did; the oldest are forgotten.
+const SPANS_MAX: usize = 64;
 
 /// An incident that may still grow.
 pub struct Group {
@@ -44,8 +46,8 @@ pub struct Group {
     /// Pieces of evidence, and at how many of them the score is next looked at.
     evidence: u64,
     settles_at: u64,
-    /// What was asked of the shards, by key.
-    pub watched: HashMap<Key, Asked>,
+    /// What was asked of the shards, by key: spans that do not meet, in their order.
+    pub watched: HashMap<Key, Vec<Asked>>,
     /// Second factors removed: whose, and when.
     removals: BTreeSet<(String, EventTime)>,
     /// It has gone quiet and was looked at for whose story it belongs to.
@@ -288,8 +290,8 @@ impl Group {
             *highest = position.max(*highest);
         }
         self.evidence += other.evidence;
-        for (key, asked) in other.watched {
-            self.ask(key, asked);
+        for (key, spans) in other.watched {
+            spans.into_iter().for_each(|asked| self.ask(key.clone(), asked));
         }
         self.removals.extend(other.removals);
         self.went_on = self.went_on.max(other.went_on);
@@ -371,15 +373,27 @@ impl Group {
         self.incident.scored_at = scored_at;
     }
 
-    /// Notes what is asked of the shards about a key: what was asked before goes on where the two
-    /// meet, and otherwise the later one stands.
+    /// Notes what is asked of the shards about a key.
     pub fn ask(&mut self, key: Key, asked: Asked) {
-        let known = self.watched.entry(key).or_insert(asked);
-        let (earlier, later) =
-            if known.until <= asked.until { (*known, asked) } else { (asked, *known) };
-        let since =
-            if later.since <= earlier.until { later.since.min(earlier.since) } else { later.since };
-        *known = Asked { since, until: later.until };
+        let spans = self.watched.entry(key).or_default();
+        let (meet, mut apart): (Vec<Asked>, Vec<Asked>) =
+            spans.iter().partition(|span| span.since <= asked.until && asked.since <= span.until);
+        let whole = meet.into_iter().fold(asked, |whole, span| Asked {
+            since: whole.since.min(span.since),
+            until: whole.until.max(span.until),
+        });
+        let place = apart.partition_point(|span| span.since < whole.since);
+        apart.insert(place, whole);
+        if apart.len() > SPANS_MAX {
+            apart.remove(0);
+        }
+        *spans = apart;
+    }
+
+    /// Whether the shards were asked for what was done by `key` at that time.
+    pub fn asked_for(&self, key: &Key, time: EventTime) -> bool {
+        let mut spans = self.watched.get(key).into_iter().flatten();
+        spans.any(|asked| (asked.since..=asked.until).contains(&time))
     }
 
     /// Brings the scope's numbers up to date, and the score's terms with them. A severity that

@@ -226,6 +226,10 @@ impl Recorder {
         }
     }
 
+    pub fn time(&self, at: u64) -> Option<EventTime> {
+        self.slot(at).map(|slot| slot.time)
+    }
+
     pub fn entry(&self, at: u64, streams: &[Stream]) -> Option<Entry> {
         let slot = self.slot(at)?;
         let [id, actor, session, ip, host, site, system, dataset, category, destination, action] =

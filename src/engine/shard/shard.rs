@@ -376,8 +376,16 @@ impl Shard {
             KeyKind::Dataset | KeyKind::Subject | KeyKind::System => return,
         };
         watching.until = watching.until.max(watch.until);
-        let entries = self.recorder.chain(chain, watching.sent, watch.since);
-        watching.sent = chain;
+        let mut entries = self.recorder.chain(chain, watching.sent, watch.since);
+        // What came long after, as where a backlog is read, is for whoever asks for that.
+        let after = |&at: &u64| self.recorder.time(at).is_some_and(|time| time > watch.until);
+        match entries.iter().position(after) {
+            None => watching.sent = chain,
+            Some(asked) => {
+                entries.truncate(asked);
+                watching.sent = entries.last().copied().unwrap_or(watching.sent);
+            }
+        }
         send(&self.recorder, &self.streams, watch.key.clone(), &entries, out);
     }
 
