@@ -383,3 +383,25 @@ fn a_day_that_is_taken_out_takes_its_reads_along() {
     let records = |id| world.correlator.incident(id).unwrap().records;
     assert_eq!((records(&id), records(&to)), (1, 1));
 }
+
+/// A read each thirty seconds for ten hours, of which only the first are found: all were read.
+#[test]
+fn what_somebody_reads_on_is_in_the_scope() {
+    let line = |n: i64| {
+        let time = at(0).plus_ms(n * 30_000);
+        let action = if n == 40 { "unmask" } else { "read" };
+        format!(
+            r#"{{"kind":"access","id":"r{n}","time":"{time}","actor":{{"id":"ann"}},"source":{{"ip":"10.0.0.1"}},"action":"{action}","resource":{{"dataset":"pnr","subject":"T-{n}"}}}}"#
+        )
+    };
+    let of = |gap_at: i64| {
+        let lines: Vec<String> =
+            (0..1_200).map(|n| line(if n < gap_at { n } else { n + 80 })).collect();
+        let said = replay_lines(&config(), &lines);
+        let subjects: Vec<u64> = said.incidents.iter().map(|i| i.subjects).collect();
+        subjects
+    };
+    assert_eq!(of(2_000), [1_200]);
+    // A pause longer than the quiet gap ends it.
+    assert_eq!(of(300), [300]);
+}

@@ -6,7 +6,7 @@ use hashbrown::{HashMap, HashSet};
 
 use super::entries::{finding_entry, is_evidence, severity_entry};
 use super::goes_on::went_on;
-use super::group::{Asked, Group, key_of};
+use super::group::{Group, key_of};
 use super::shared_subjects::SharedSubjects;
 use super::sharing::Sharing;
 use super::{Chains, CorrelateConfig, Correlated, FactorReads, Involved, Notice, NoticeKind};
@@ -14,7 +14,7 @@ use crate::engine::model::{
     Entry, EventTime, Finding, FindingId, IdHasher, Incident, IncidentId, Key, KeyKind, Source,
     Status,
 };
-use crate::engine::shard::{Evidence, Watch};
+use crate::engine::shard::Evidence;
 
 /// Findings remembered against repeats: at least the last so many.
 const FINDINGS_KNOWN_MAX: usize = 500_000;
@@ -32,14 +32,14 @@ pub struct Correlator {
     known: HashSet<FindingId>,
     known_before: HashSet<FindingId>,
     chains: Chains,
-    factor_reads: FactorReads,
+    pub(super) factor_reads: FactorReads,
     /// Incidents whose scope has grown since their numbers were last brought up to date.
-    stale: Vec<IncidentId>,
+    pub(super) stale: Vec<IncidentId>,
     /// Incidents that may be one story with those of other days.
     pub(super) due_days: BTreeSet<IncidentId>,
     /// Event time as far as the shards' watermarks have said. A finding's own time does not move
     /// it: one clock in the future would end every incident.
-    now: EventTime,
+    pub(super) now: EventTime,
 }
 
 impl Correlator {
@@ -91,40 +91,6 @@ impl Correlator {
         }
         if let Some(chain) = chain {
             self.place_chain(chain, out);
-        }
-    }
-
-    fn take_entry(&mut self, key: Key, entry: Entry, out: &mut Correlated) {
-        let Some(ids) = self.by_key.get(&key) else { return };
-        // Evidence belongs to one story only: the oldest of those that asked for what happened then. As
-        // events come that is the only one there is; where a backlog is read, later ones are known too.
-        let near = ids.iter().filter(|id| {
-            self.groups.get(*id).is_some_and(|group| {
-                group.asked_for(&key, entry.time)
-                    && self.joins(&key, entry.source_ip.as_ref(), group)
-            })
-        });
-        let near = self.without_split(near.collect(), |_| false);
-        let oldest = near.into_iter().min_by_key(|id| {
-            (self.groups.get(*id).map(|group| group.incident.first_finding), (*id).clone())
-        });
-        let Some(id) = oldest.cloned() else { return };
-        let Some(group) = self.groups.get_mut(&id) else { return };
-        if group.take_entry(&key, &entry) {
-            // What the past adds to the score, it adds now and not back then.
-            let time = entry.time.max(group.last_finding);
-            let source = entry.source.clone();
-            let due = group.settles_on_evidence();
-            let compare = self.readers.take(&id, &key, &entry);
-            out.entries.push((id.clone(), entry));
-            if due {
-                self.settle(&id, time, &source, out);
-            } else if !self.stale.contains(&id) {
-                self.stale.push(id);
-            }
-            if compare {
-                self.join_readers(out);
-            }
         }
     }
 
@@ -215,26 +181,14 @@ impl Correlator {
             }
         }
         group.resume(incident);
+        for entry in entries.iter().filter(|entry| is_evidence(entry)) {
+            if let Some(key) = key_of(entry) {
+                group.follow(&key, entry, self.config.quiet_gap_ms());
+            }
+        }
         // When it was heard of is not stored; for honest clocks it was then.
         group.heard = group.last_finding;
         self.groups.insert(id, group);
-    }
-
-    /// What is still to be asked of the shards, all at once: for shards that have started anew.
-    pub fn watches(&self) -> Vec<Watch> {
-        let open = self
-            .groups
-            .values()
-            .filter(|group| group.last_finding.plus_ms(self.config.quiet_gap_ms()) > self.now);
-        open.flat_map(|group| {
-            let last = |(key, spans): (&Key, &Vec<Asked>)| {
-                let &Asked { since, until } = spans.last()?;
-                Some(Watch { key: key.clone(), since, until, first_read: None })
-            };
-            group.watched.iter().filter_map(last)
-        })
-        .chain(self.factor_reads.watches(self.now))
-        .collect()
     }
 
     pub fn incident(&self, id: &str) -> Option<&Incident> {
@@ -375,7 +329,7 @@ impl Correlator {
 
     /// Whether what came from `ip` may join the group by `key`: not by an account that several
     /// use, unless it came from one of the group's addresses.
-    fn joins(&self, key: &Key, ip: Option<&String>, group: &Group) -> bool {
+    pub(super) fn joins(&self, key: &Key, ip: Option<&String>, group: &Group) -> bool {
         !self.is_shared_account(key) || ip.is_none_or(|ip| group.has_source(ip))
     }
 
@@ -389,29 +343,6 @@ impl Correlator {
         }
         if let Some(session) = finding.session.as_ref().filter(|_| !is_shared(finding)) {
             push(self.by_session.entry(session.clone()).or_default(), id);
-        }
-    }
-
-    /// Asks the shards for the evidence around a finding, unless they already send it.
-    fn request(&mut self, finding: &Finding, id: &IncidentId, out: &mut Correlated) {
-        let asked @ Asked { since, until } = self.asked(finding);
-        let keys = self.keys(finding);
-        let Some(group) = self.groups.get_mut(id) else { return };
-        for key in keys {
-            let before = group.watched.get(&key).and_then(|spans| spans.last()).copied();
-            if before.is_none_or(|before| until.since(before.until) > 60_000) {
-                group.ask(key.clone(), asked);
-                out.watches.push(Watch { key, since, until, first_read: None });
-            }
-        }
-    }
-
-    /// What is asked of the shards because of a finding.
-    pub(super) fn asked(&self, finding: &Finding) -> Asked {
-        let lookback_ms = i64::from(self.config.lookback_s) * 1_000;
-        Asked {
-            since: finding.window.start.min(finding.time.minus_ms(lookback_ms)),
-            until: finding.time.plus_ms(self.config.quiet_gap_ms()),
         }
     }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hashbrown::HashMap;
 
+use super::goes_on::HALF_DAY_MS;
 use super::reached::{Stage, stage};
 use super::risk::{self, Best};
 use super::scope::Scope;
@@ -18,6 +19,8 @@ use crate::engine::model::{
 const LISTED_MAX: usize = 1_000;
 /// Spans of one key in which the shards were asked for what it did; the oldest are forgotten.
 const SPANS_MAX: usize = 64;
+/// Reads an incident takes only because somebody reads on: a service's never end.
+const FOLLOWED_MAX: u64 = 20_000;
 
 /// An incident that may still grow.
 pub struct Group {
@@ -48,6 +51,10 @@ pub struct Group {
     settles_at: u64,
     /// What was asked of the shards, by key: spans that do not meet, in their order.
     pub watched: HashMap<Key, Vec<Asked>>,
+    /// Who went on reading after what was asked for: until when that is followed.
+    followed: HashMap<Key, EventTime>,
+    /// Reads that were taken because of that alone.
+    followed_reads: u64,
     /// Second factors removed: whose, and when.
     removals: BTreeSet<(String, EventTime)>,
     /// It has gone quiet and was looked at for whose story it belongs to.
@@ -127,6 +134,8 @@ impl Group {
             evidence: 0,
             settles_at: 1,
             watched: HashMap::new(),
+            followed: HashMap::new(),
+            followed_reads: 0,
             removals: BTreeSet::new(),
             is_placed: false,
             split_from: None,
@@ -290,6 +299,11 @@ impl Group {
             *highest = position.max(*highest);
         }
         self.evidence += other.evidence;
+        self.followed_reads += other.followed_reads;
+        for (key, until) in other.followed {
+            let known = self.followed.entry(key).or_insert(until);
+            *known = until.max(*known);
+        }
         for (key, spans) in other.watched {
             spans.into_iter().for_each(|asked| self.ask(key.clone(), asked));
         }
@@ -388,6 +402,39 @@ impl Group {
             apart.remove(0);
         }
         *spans = apart;
+    }
+
+    /// Somebody reads on: for as long as the pauses are shorter than the quiet gap, and for half a day at
+    /// most, what an open incident is about is what was read, and not only what was found. Until when
+    /// the shards are to be asked for that, where it is worth asking.
+    pub fn follow(&mut self, key: &Key, entry: &Entry, gap_ms: i64) -> Option<EventTime> {
+        let known = self.followed_until(key)?;
+        if entry.time > known || self.incident.opened.is_none() || !Scope::is_read(entry) {
+            return None;
+        }
+        if !self.asked_for(key, entry.time) {
+            self.followed_reads += 1;
+        }
+        let last = self.last_finding.plus_ms(HALF_DAY_MS);
+        let until = entry.time.plus_ms(gap_ms).min(last);
+        if until.since(known) < gap_ms / 2 || self.followed_reads >= FOLLOWED_MAX {
+            return None;
+        }
+        self.followed.insert(key.clone(), until);
+        Some(until)
+    }
+
+    /// Until when what is done by `key` is evidence, whether it was asked for or is followed.
+    pub fn followed_until(&self, key: &Key) -> Option<EventTime> {
+        let asked = self.watched.get(key)?.last()?.until;
+        Some(self.followed.get(key).map_or(asked, |&until| until.max(asked)))
+    }
+
+    /// Whether it is what somebody read on.
+    pub fn follows(&self, key: &Key, time: EventTime) -> bool {
+        let asked = self.watched.get(key).and_then(|spans| spans.last());
+        asked.is_some_and(|asked| time > asked.until)
+            && self.followed_until(key).is_some_and(|until| time <= until)
     }
 
     /// Whether the shards were asked for what was done by `key` at that time.

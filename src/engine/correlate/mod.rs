@@ -10,6 +10,7 @@ mod chain;
 mod config;
 mod correlator;
 mod entries;
+mod evidence;
 mod factor_reads;
 mod goes_on;
 mod group;
