@@ -260,7 +260,7 @@ impl<'s> Retrace<'s> {
         let earliest = self.places.values().flatten().map(|(_, time)| *time).min();
         let since = earliest.unwrap_or(finding.window.start).min(finding.window.start);
         for key in [Some(finding.key.clone()), actor, source].into_iter().flatten() {
-            let watch = Watch { key, since, until: EventTime::MIN, first_read: None };
+            let watch = Watch { key, since, until: EventTime::MAX, first_read: None };
             shard.watch(&watch, &mut self.out);
         }
         let shown = std::mem::take(&mut self.out.evidence);
