@@ -17,6 +17,7 @@ use super::saving::{PartKey, PartKind, PartSink, Parts};
 use crate::engine::detect::Judged;
 use crate::engine::detect::state::cut;
 use crate::engine::model::{EventTime, Source};
+use crate::engine::terse::FormError;
 
 /// One account's first read of one subject on a day, and what a finding says of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -330,7 +331,7 @@ impl Gathered {
         self.gone.extend(saving.gone);
     }
 
-    pub fn read(parts: &Parts) -> Result<Self, postcard::Error> {
+    pub fn read(parts: &Parts) -> Result<Self, FormError> {
         type Sources = Vec<((Box<str>, i32), Heard)>;
         type Head = (u32, (u32, EventTime), u16, u32, Sources);
         let head: Option<Head> = parts.one(PartKey::new(HEAD, 0))?;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::pages::Pages;
 use super::saving::{PartKind, PartSink, Parts, Slot, read_pages, save_pages};
 use super::sequence::Place;
+use crate::engine::terse::FormError;
 
 /// Ids in a region: sixteen blocks.
 const REGION_SHIFT: u32 = 12;
@@ -143,7 +144,7 @@ impl Regions {
         self.prefixes.save_again(saving.prefixes);
     }
 
-    pub fn read(parts: &Parts) -> Result<Self, postcard::Error> {
+    pub fn read(parts: &Parts) -> Result<Self, FormError> {
         Ok(Self {
             regions: read_pages(parts, PartKind::RegionsPage, REGIONS as u32)?,
             prefixes: read_pages(parts, PartKind::PrefixesPage, PREFIXES as u32)?,
