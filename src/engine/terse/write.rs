@@ -66,6 +66,11 @@ impl Writer<'_> {
 
     #[inline]
     fn number(&mut self, number: u64, sizes: &Sizes) {
+        // Most are.
+        if number == 0 && self.used < FULL - 1 {
+            self.used += 2;
+            return;
+        }
         let bytes = (71 - number.leading_zeros()) / 8;
         let form = sizes.form[bytes as usize];
         self.two_bits(form);

@@ -177,8 +177,10 @@ impl Distinct {
     /// Every tag with its minute.
     fn entries(&self) -> impl Iterator<Item = (u32, u32)> {
         let places = self.places();
-        let taken = (0..places).filter(move |&place| self.since(places, place) != 0);
-        taken.map(|place| (self.words[place], self.time(place)))
+        (0..places).filter_map(move |place| {
+            let since = self.since(places, place);
+            (since != 0).then(|| (self.words[place], self.base + since))
+        })
     }
 
     fn make_room(&mut self, minute: u32, horizon: u32, dropped: &mut impl FnMut(u32)) {
@@ -241,9 +243,10 @@ const FROM_THE_FIRST: u32 = PLACES_MAX as u32 + 1;
 /// first, in as many bytes as the most of them takes. Nothing hangs on their order.
 impl Serialize for Distinct {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let minutes = || self.entries().map(|entry| entry.1);
-        let base = minutes().min().unwrap_or(1) - 1;
-        let width = match minutes().max().unwrap_or(base) - base {
+        let minutes = self.entries().map(|entry| entry.1);
+        let (first, last) = minutes.fold((u32::MAX, 0), |(a, b), at| (a.min(at), b.max(at)));
+        let base = first.min(last.max(1)) - 1;
+        let width = match last.saturating_sub(base) {
             0..=0xFF => 1,
             0x100..=0xFFFF => 2,
             _ => 4_u8,
