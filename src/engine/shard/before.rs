@@ -4,7 +4,7 @@
 //! shape in versions 2 and 3, what actors have in common had another in version 4, and in versions 5
 //! and 6 the lanes alerts are told by were others. In version 7 all was as it is but for who looks up
 //! one subject, in version 8 but for what correlations had told. Everything else is kept. Version 9 wrote
-//! everything as `postcard` does, and who looks up one subject in pages of other keys: earlier ones are made
+//! everything as `postcard` does, and two tables in pages of other keys: earlier ones are made
 //! one of it, and it is read as it is.
 
 use serde::{Deserialize, Serialize};
@@ -80,9 +80,10 @@ fn peers_of_7(name: &[u8], content: &[u8]) -> Option<Vec<u8>> {
     Some([&[AS_NUMBERS], content, group].concat())
 }
 
-/// Whether it is a page of who looks up one subject, which has had other keys since version 9.
+/// Whether it is a page of a table that has been saved under other keys since version 9.
 pub(super) fn is_page_of_9(kept: Kept, name: &[u8]) -> bool {
-    kept == Kept::Peers && name.first() == Some(&(PartKind::FanInPage as u8))
+    let of = |kind: PartKind| name.first() == Some(&(kind as u8));
+    kept == Kept::Peers && (of(PartKind::FanInPage) || of(PartKind::RegionsPage))
 }
 
 /// Keys under which what actors have in common was saved up to version 4: to be withdrawn.

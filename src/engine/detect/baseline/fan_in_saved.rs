@@ -57,10 +57,6 @@ impl Slot for Subject {
 
 impl Kept for Subject {
     type Form = KeptSubject;
-
-    fn is_free(&self) -> bool {
-        self.tag == 0
-    }
 }
 
 /// A subject: tag, day, how many days before it was first read, when it is judged next, who read it

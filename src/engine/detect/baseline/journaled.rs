@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde::ser::SerializeSeq;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::saving::{PartKey, PartKind, PartSink, Parts};
+use super::saving::{PartKey, PartKind, PartSink, Parts, Slot};
 use crate::engine::terse::{FormError, TerseError};
 
 /// Entries of a page.
@@ -24,10 +24,8 @@ const JOURNAL_TIMES: usize = 4;
 const JOURNAL_SAVES: usize = 256;
 
 /// An entry, and the form it is kept in.
-pub trait Kept: Copy + Default {
+pub trait Kept: Slot + Copy {
     type Form: Serialize + DeserializeOwned + From<Self> + Into<Self>;
-
-    fn is_free(&self) -> bool;
 }
 
 /// The kinds of a table's parts: its journal's, and its pages.
@@ -316,12 +314,14 @@ mod tests {
 
     use super::*;
 
-    impl Kept for u16 {
-        type Form = u16;
-
+    impl Slot for u16 {
         fn is_free(&self) -> bool {
             *self == 0
         }
+    }
+
+    impl Kept for u16 {
+        type Form = u16;
     }
 
     const KINDS: Kinds = Kinds { journal: PartKind::FanInJournal, page: PartKind::FanInSubjects };

@@ -35,7 +35,11 @@ pub enum PartKind {
     BlocksPage = b'K',
     BlocksBefore = b'y',
     BlocksReaders = b'Y',
+    /// As it was saved up to version 9 of the state.
     RegionsPage = b'R',
+    RegionsHead = b'a',
+    RegionsJournal = b'c',
+    RegionsTable = b'C',
     PrefixesPage = b'P',
     FanInHead = b'f',
     /// As it was saved up to version 9 of the state.
