@@ -206,9 +206,9 @@ pub struct Gathered {
     horizon: EventTime,
     /// Held back, in the order they will count in; each with the number it is saved under.
     held: BTreeMap<(EventTime, Box<str>, u64), (u32, Lookup)>,
-    /// Numbers to be saved, and to be withdrawn.
-    fresh: Vec<u32>,
-    gone: Vec<u32>,
+    /// Up to which number they have been handed out to be saved, and those to be withdrawn.
+    handed_out: u32,
+    gone: Vec<PartKey>,
 }
 
 /// A source that is not heard of for so long is not waited for.
@@ -238,7 +238,6 @@ impl Gathered {
             lookup.stream = Some((topic.clone(), partition));
             if !self.held.contains_key(&key_of(&lookup)) {
                 self.next = self.next.wrapping_add(1);
-                self.fresh.push(self.next);
                 self.hold(self.next, lookup);
             }
         }
@@ -277,7 +276,9 @@ impl Gathered {
             return None;
         }
         let (_, (number, lookup)) = self.held.pop_first()?;
-        self.gone.push(number);
+        if !self.is_fresh(number) {
+            self.gone.push(key_of_part(number, lookup.place.is_some()));
+        }
         let turns = lookup.day > self.day;
         self.day = self.day.max(lookup.day);
         Some((lookup, turns))
@@ -299,10 +300,8 @@ impl Gathered {
 
     /// Hands out what has changed.
     pub fn save(&mut self, sink: &mut impl PartSink) -> GatheredSaving {
-        let saving = GatheredSaving {
-            fresh: std::mem::take(&mut self.fresh),
-            gone: std::mem::take(&mut self.gone),
-        };
+        let saving =
+            GatheredSaving { handed_out: self.handed_out, gone: std::mem::take(&mut self.gone) };
         if self.sources.is_empty() {
             return saving;
         }
@@ -311,24 +310,26 @@ impl Gathered {
             PartKey::new(HEAD, 0),
             &(self.shards, self.expected, self.day, self.next, sources),
         );
-        for &number in &saving.gone {
-            sink.withdraw(PartKey::new(HELD, number));
-            sink.withdraw(PartKey::new(PLACED, number));
-        }
-        if !saving.fresh.is_empty() {
-            let fresh: std::collections::BTreeSet<u32> = saving.fresh.iter().copied().collect();
-            let held = self.held.values().filter(|(number, _)| fresh.contains(number));
-            held.for_each(|(number, lookup)| match lookup.place {
+        saving.gone.iter().for_each(|&key| sink.withdraw(key));
+        if self.next != self.handed_out {
+            let fresh = self.held.values().filter(|(number, _)| self.is_fresh(*number));
+            fresh.for_each(|(number, lookup)| match lookup.place {
                 None => sink.put(PartKey::new(HELD, *number), &(lookup, lookup.group)),
                 place => sink.put(PartKey::new(PLACED, *number), &(lookup, lookup.group, place)),
             });
         }
+        self.handed_out = self.next;
         saving
     }
 
     pub fn save_again(&mut self, saving: GatheredSaving) {
-        self.fresh.extend(saving.fresh);
+        self.handed_out = saving.handed_out;
         self.gone.extend(saving.gone);
+    }
+
+    /// Whether it came since the last save: one that comes and goes between two is never saved.
+    fn is_fresh(&self, number: u32) -> bool {
+        number.wrapping_sub(self.handed_out).cast_signed() > 0
     }
 
     pub fn read(parts: &Parts) -> Result<Self, FormError> {
@@ -342,6 +343,7 @@ impl Gathered {
             expected,
             day,
             next,
+            handed_out: next,
             ..Self::default()
         };
         for held in parts.all::<(Lookup, u32)>(HELD) {
@@ -359,120 +361,13 @@ impl Gathered {
 /// What a save has handed out.
 #[derive(Debug)]
 pub struct GatheredSaving {
-    fresh: Vec<u32>,
-    gone: Vec<u32>,
+    handed_out: u32,
+    gone: Vec<PartKey>,
+}
+
+fn key_of_part(number: u32, has_place: bool) -> PartKey {
+    PartKey::new(if has_place { PLACED } else { HELD }, number)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(second: i64) -> EventTime {
-        EventTime::default().plus_ms(1_800_000_000_000 + second * 1_000)
-    }
-
-    fn lookup(second: i64) -> Lookup {
-        Lookup {
-            subject: 7,
-            name: "p1.7".into(),
-            reader: second as u32,
-            day: (at(second).millis() / 86_400_000) as u16,
-            at: at(second),
-            event_id: format!("e{second}").into(),
-            actor: Some("off-1".into()),
-            source_ip: None,
-            session: None,
-            dataset: "pnr".into(),
-            category: None,
-            tier: 1,
-            records: 1,
-            bytes: 0,
-            position: 0,
-            stream: None,
-            group: 5,
-            place: None,
-        }
-    }
-
-    fn told(partition: i32, reached: i64, idle: bool, seconds: &[i64]) -> Lookups {
-        let reached = at(reached);
-        let topic = "access".into();
-        let (actors, shards, sources) = (100.0, 2, 2);
-        let progress = Progress { topic, partition, reached, idle, actors, shards, sources };
-        Lookups { progress, lookups: seconds.iter().map(|&second| lookup(second)).collect() }
-    }
-
-    fn due(gathered: &mut Gathered) -> Vec<i64> {
-        let next = || gathered.next_due().map(|(lookup, _)| lookup.at.since(at(0)) / 1_000);
-        std::iter::from_fn(next).collect()
-    }
-
-    #[test]
-    fn lookups_count_in_the_order_of_event_time_whoever_is_read_first() {
-        let mut gathered = Gathered::default();
-        gathered.take(told(0, 0, false, &[]), at(0));
-        gathered.take(told(1, 0, false, &[]), at(0));
-        gathered.take(told(0, 900, false, &[10, 500, 900]), at(1));
-        assert_eq!(due(&mut gathered), [0_i64; 0]);
-        gathered.take(told(1, 600, false, &[20, 400]), at(2));
-        assert_eq!(due(&mut gathered), [10, 20, 400, 500]);
-        // The other has nothing more to read.
-        gathered.take(told(1, 600, true, &[]), at(3));
-        assert_eq!(due(&mut gathered), [900]);
-        assert_eq!(gathered.actors_a_day(), 200.0);
-    }
-
-    #[test]
-    fn a_source_that_stands_still_does_not_hold_back_the_others_for_ever() {
-        let mut gathered = Gathered::default();
-        gathered.take(told(1, 0, false, &[]), at(0));
-        gathered.take(told(0, 900, false, &[10]), at(30));
-        assert_eq!(due(&mut gathered), [0_i64; 0]);
-        gathered.take(told(0, 900, false, &[]), at(61));
-        assert_eq!(due(&mut gathered), [10]);
-    }
-
-    #[test]
-    fn nobody_counts_before_every_source_has_been_heard_of() {
-        let mut gathered = Gathered::default();
-        gathered.take(told(0, 900, true, &[10]), at(0));
-        assert_eq!(due(&mut gathered), [0_i64; 0]);
-        let mut late = gathered.clone();
-        late.take(told(0, 900, true, &[]), at(30));
-        late.take(told(0, 900, true, &[]), at(60));
-        assert_eq!(due(&mut late), [10]);
-        gathered.take(told(1, 500, false, &[5]), at(31));
-        assert_eq!(due(&mut gathered), [5, 10]);
-    }
-
-    #[test]
-    fn after_everything_was_down_all_are_waited_for_anew() {
-        let mut gathered = Gathered::default();
-        gathered.take(told(0, 900, true, &[]), at(0));
-        gathered.take(told(1, 900, true, &[]), at(0));
-        gathered.take(told(0, 5_000, false, &[5_000]), at(9_000));
-        assert_eq!(due(&mut gathered), [0_i64; 0]);
-        gathered.take(told(1, 4_000, false, &[3_000]), at(9_001));
-        assert_eq!(due(&mut gathered), [3_000]);
-        gathered.take(told(1, 6_000, false, &[]), at(9_002));
-        assert_eq!(due(&mut gathered), [5_000]);
-    }
-
-    #[test]
-    fn what_is_told_twice_is_held_once_and_reads_back() {
-        let mut gathered = Gathered::default();
-        gathered.take(told(1, 0, false, &[]), at(0));
-        for _ in 0..2 {
-            gathered.take(told(0, 900, false, &[10, 20]), at(1));
-        }
-        assert_eq!(gathered.held(), 2);
-        let told = told(0, 900, false, &[10]);
-        let again = Lookups::from_bytes(&told.to_bytes().unwrap()).unwrap();
-        assert_eq!(again, told);
-        let before = postcard::to_extend(&told, vec![WITHOUT_GROUPS]).unwrap();
-        let before = Lookups::from_bytes(&before).unwrap();
-        assert_eq!((before.lookups[0].group, before.progress), (0, told.progress));
-        assert!(matches!(Lookups::from_bytes(&[9, 1]), Err(LookupsError::Version { found: 9 })));
-        assert!(matches!(Lookups::from_bytes(&[]), Err(LookupsError::Empty)));
-    }
-}
+mod tests;
