@@ -13,11 +13,10 @@ use serde::{Deserialize, Serialize};
 
 use super::fan_in::Reader;
 use super::regions::Near;
-use super::saving::{PartKey, PartKind, PartSink, Parts};
+use super::saving::{PartKey, PartKind};
 use crate::engine::detect::Judged;
 use crate::engine::detect::state::cut;
 use crate::engine::model::{EventTime, Source};
-use crate::engine::terse::FormError;
 
 /// One account's first read of one subject on a day, and what a finding says of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -184,7 +183,7 @@ impl Lookups {
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-struct Heard {
+pub(super) struct Heard {
     reached: EventTime,
     idle: bool,
     actors: f32,
@@ -195,20 +194,20 @@ struct Heard {
 /// Lookups on their way into the count.
 #[derive(Clone, Debug, Default)]
 pub struct Gathered {
-    sources: BTreeMap<(Box<str>, i32), Heard>,
-    shards: u32,
+    pub(super) sources: BTreeMap<(Box<str>, i32), Heard>,
+    pub(super) shards: u32,
     /// How many sources there should be, and since when that is so.
-    expected: (u32, EventTime),
+    pub(super) expected: (u32, EventTime),
     /// Day that was last counted.
-    day: u16,
-    next: u32,
+    pub(super) day: u16,
+    pub(super) next: u32,
     /// Up to where lookups count, as of what was told last.
-    horizon: EventTime,
+    pub(super) horizon: EventTime,
     /// Held back, in the order they will count in; each with the number it is saved under.
-    held: BTreeMap<(EventTime, Box<str>, u64), (u32, Lookup)>,
+    pub(super) held: BTreeMap<(EventTime, Box<str>, u64), (u32, Lookup)>,
     /// Up to which number they have been handed out to be saved, and those to be withdrawn.
-    handed_out: u32,
-    gone: Vec<PartKey>,
+    pub(super) handed_out: u32,
+    pub(super) gone: Vec<PartKey>,
 }
 
 /// A source that is not heard of for so long is not waited for.
@@ -218,9 +217,9 @@ const HELD_MAX: usize = 262_144;
 /// Sources known; further ones are not waited for.
 const SOURCES_MAX: usize = 16_384;
 /// Kinds of saved parts: sources and numbers, a lookup held back, and one by its place.
-const HEAD: PartKind = PartKind::GatheredHead;
-const HELD: PartKind = PartKind::GatheredHeld;
-const PLACED: PartKind = PartKind::GatheredPlaced;
+pub(super) const HEAD: PartKind = PartKind::GatheredHead;
+pub(super) const HELD: PartKind = PartKind::GatheredHeld;
+pub(super) const PLACED: PartKind = PartKind::GatheredPlaced;
 
 /// The order lookups count in.
 fn key_of(lookup: &Lookup) -> (EventTime, Box<str>, u64) {
@@ -254,7 +253,7 @@ impl Gathered {
         self.horizon = self.horizon(now);
     }
 
-    fn hold(&mut self, number: u32, lookup: Lookup) {
+    pub(super) fn hold(&mut self, number: u32, lookup: Lookup) {
         self.held.insert(key_of(&lookup), (number, lookup));
     }
 
@@ -298,76 +297,168 @@ impl Gathered {
         self.held.len()
     }
 
-    /// Hands out what has changed.
-    pub fn save(&mut self, sink: &mut impl PartSink) -> GatheredSaving {
-        let saving =
-            GatheredSaving { handed_out: self.handed_out, gone: std::mem::take(&mut self.gone) };
-        if self.sources.is_empty() {
-            return saving;
-        }
-        let sources: Vec<_> = self.sources.iter().collect();
-        sink.put(
-            PartKey::new(HEAD, 0),
-            &(self.shards, self.expected, self.day, self.next, sources),
-        );
-        saving.gone.iter().for_each(|&key| sink.withdraw(key));
-        if self.next != self.handed_out {
-            let fresh = self.held.values().filter(|(number, _)| self.is_fresh(*number));
-            fresh.for_each(|(number, lookup)| match lookup.place {
-                None => sink.put(PartKey::new(HELD, *number), &(lookup, lookup.group)),
-                place => sink.put(PartKey::new(PLACED, *number), &(lookup, lookup.group, place)),
-            });
-        }
-        self.handed_out = self.next;
-        saving
-    }
-
-    pub fn save_again(&mut self, saving: GatheredSaving) {
-        self.handed_out = saving.handed_out;
-        self.gone.extend(saving.gone);
-    }
-
     /// Whether it came since the last save: one that comes and goes between two is never saved.
-    fn is_fresh(&self, number: u32) -> bool {
+    pub(super) fn is_fresh(&self, number: u32) -> bool {
         number.wrapping_sub(self.handed_out).cast_signed() > 0
     }
-
-    pub fn read(parts: &Parts) -> Result<Self, FormError> {
-        type Sources = Vec<((Box<str>, i32), Heard)>;
-        type Head = (u32, (u32, EventTime), u16, u32, Sources);
-        let head: Option<Head> = parts.one(PartKey::new(HEAD, 0))?;
-        let Some((shards, expected, day, next, sources)) = head else { return Ok(Self::default()) };
-        let mut read = Self {
-            sources: sources.into_iter().collect(),
-            shards,
-            expected,
-            day,
-            next,
-            handed_out: next,
-            ..Self::default()
-        };
-        for held in parts.all::<(Lookup, u32)>(HELD) {
-            let (number, (lookup, group)) = held?;
-            read.hold(number, Lookup { group, ..lookup });
-        }
-        for held in parts.all::<(Lookup, u32, Option<Near>)>(PLACED) {
-            let (number, (lookup, group, place)) = held?;
-            read.hold(number, Lookup { group, place, ..lookup });
-        }
-        Ok(read)
-    }
 }
 
-/// What a save has handed out.
-#[derive(Debug)]
-pub struct GatheredSaving {
-    handed_out: u32,
-    gone: Vec<PartKey>,
-}
-
-fn key_of_part(number: u32, has_place: bool) -> PartKey {
+pub(super) fn key_of_part(number: u32, has_place: bool) -> PartKey {
     PartKey::new(if has_place { PLACED } else { HELD }, number)
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+    use crate::engine::detect::baseline::saving::PartSink;
+
+    fn at(second: i64) -> EventTime {
+        EventTime::default().plus_ms(1_800_000_000_000 + second * 1_000)
+    }
+
+    fn lookup(second: i64) -> Lookup {
+        Lookup {
+            subject: 7,
+            name: "p1.7".into(),
+            reader: second as u32,
+            day: (at(second).millis() / 86_400_000) as u16,
+            at: at(second),
+            event_id: format!("e{second}").into(),
+            actor: Some("off-1".into()),
+            source_ip: None,
+            session: None,
+            dataset: "pnr".into(),
+            category: None,
+            tier: 1,
+            records: 1,
+            bytes: 0,
+            position: 0,
+            stream: None,
+            group: 5,
+            place: None,
+        }
+    }
+
+    fn told(partition: i32, reached: i64, idle: bool, seconds: &[i64]) -> Lookups {
+        let reached = at(reached);
+        let topic = "access".into();
+        let (actors, shards, sources) = (100.0, 2, 2);
+        let progress = Progress { topic, partition, reached, idle, actors, shards, sources };
+        Lookups { progress, lookups: seconds.iter().map(|&second| lookup(second)).collect() }
+    }
+
+    fn due(gathered: &mut Gathered) -> Vec<i64> {
+        let next = || gathered.next_due().map(|(lookup, _)| lookup.at.since(at(0)) / 1_000);
+        std::iter::from_fn(next).collect()
+    }
+
+    #[test]
+    fn lookups_count_in_the_order_of_event_time_whoever_is_read_first() {
+        let mut gathered = Gathered::default();
+        gathered.take(told(0, 0, false, &[]), at(0));
+        gathered.take(told(1, 0, false, &[]), at(0));
+        gathered.take(told(0, 900, false, &[10, 500, 900]), at(1));
+        assert_eq!(due(&mut gathered), [0_i64; 0]);
+        gathered.take(told(1, 600, false, &[20, 400]), at(2));
+        assert_eq!(due(&mut gathered), [10, 20, 400, 500]);
+        // The other has nothing more to read.
+        gathered.take(told(1, 600, true, &[]), at(3));
+        assert_eq!(due(&mut gathered), [900]);
+        assert_eq!(gathered.actors_a_day(), 200.0);
+    }
+
+    #[test]
+    fn a_source_that_stands_still_does_not_hold_back_the_others_for_ever() {
+        let mut gathered = Gathered::default();
+        gathered.take(told(1, 0, false, &[]), at(0));
+        gathered.take(told(0, 900, false, &[10]), at(30));
+        assert_eq!(due(&mut gathered), [0_i64; 0]);
+        gathered.take(told(0, 900, false, &[]), at(61));
+        assert_eq!(due(&mut gathered), [10]);
+    }
+
+    #[test]
+    fn nobody_counts_before_every_source_has_been_heard_of() {
+        let mut gathered = Gathered::default();
+        gathered.take(told(0, 900, true, &[10]), at(0));
+        assert_eq!(due(&mut gathered), [0_i64; 0]);
+        let mut late = gathered.clone();
+        late.take(told(0, 900, true, &[]), at(30));
+        late.take(told(0, 900, true, &[]), at(60));
+        assert_eq!(due(&mut late), [10]);
+        gathered.take(told(1, 500, false, &[5]), at(31));
+        assert_eq!(due(&mut gathered), [5, 10]);
+    }
+
+    #[test]
+    fn after_everything_was_down_all_are_waited_for_anew() {
+        let mut gathered = Gathered::default();
+        gathered.take(told(0, 900, true, &[]), at(0));
+        gathered.take(told(1, 900, true, &[]), at(0));
+        gathered.take(told(0, 5_000, false, &[5_000]), at(9_000));
+        assert_eq!(due(&mut gathered), [0_i64; 0]);
+        gathered.take(told(1, 4_000, false, &[3_000]), at(9_001));
+        assert_eq!(due(&mut gathered), [3_000]);
+        gathered.take(told(1, 6_000, false, &[]), at(9_002));
+        assert_eq!(due(&mut gathered), [5_000]);
+    }
+
+    /// Put, and withdrawn.
+    #[derive(Default)]
+    struct Counted(usize, usize);
+
+    impl PartSink for Counted {
+        fn put<T: Serialize + ?Sized>(&mut self, part: PartKey, _: &T) {
+            self.0 += usize::from(part != PartKey::new(HEAD, 0));
+        }
+
+        fn withdraw(&mut self, _: PartKey) {
+            self.1 += 1;
+        }
+    }
+
+    fn saved(gathered: &mut Gathered, arrives: bool) -> (usize, usize) {
+        let mut counted = Counted::default();
+        let saving = gathered.save(&mut counted);
+        if !arrives {
+            gathered.save_again(saving);
+        }
+        (counted.0, counted.1)
+    }
+
+    #[test]
+    fn a_lookup_that_comes_and_goes_between_two_saves_is_never_saved() {
+        let mut gathered = Gathered::default();
+        gathered.take(told(1, 0, true, &[]), at(0));
+        gathered.take(told(0, 15, false, &[10, 20, 30]), at(0));
+        assert_eq!(due(&mut gathered), [10]);
+        for arrives in [false, true] {
+            assert_eq!(saved(&mut gathered, arrives), (2, 0));
+        }
+        assert_eq!(saved(&mut gathered, true), (0, 0));
+        gathered.take(told(0, 25, false, &[40]), at(1));
+        assert_eq!(due(&mut gathered), [20]);
+        for arrives in [false, true] {
+            assert_eq!(saved(&mut gathered, arrives), (1, 1));
+        }
+        assert_eq!(saved(&mut gathered, true), (0, 0));
+    }
+
+    #[test]
+    fn what_is_told_twice_is_held_once_and_reads_back() {
+        let mut gathered = Gathered::default();
+        gathered.take(told(1, 0, false, &[]), at(0));
+        for _ in 0..2 {
+            gathered.take(told(0, 900, false, &[10, 20]), at(1));
+        }
+        assert_eq!(gathered.held(), 2);
+        let told = told(0, 900, false, &[10]);
+        let again = Lookups::from_bytes(&told.to_bytes().unwrap()).unwrap();
+        assert_eq!(again, told);
+        let before = postcard::to_extend(&told, vec![WITHOUT_GROUPS]).unwrap();
+        let before = Lookups::from_bytes(&before).unwrap();
+        assert_eq!((before.lookups[0].group, before.progress), (0, told.progress));
+        assert!(matches!(Lookups::from_bytes(&[9, 1]), Err(LookupsError::Version { found: 9 })));
+        assert!(matches!(Lookups::from_bytes(&[]), Err(LookupsError::Empty)));
+    }
+}

@@ -26,6 +26,7 @@ mod lane;
 mod lanes;
 mod lanes_saved;
 mod lookups;
+mod lookups_saved;
 mod mark;
 mod pages;
 mod part;
