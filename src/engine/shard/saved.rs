@@ -331,8 +331,8 @@ impl Restoring {
                 Kept::Mark => mark = Some(content(&value, "the shard's own")?),
             }
         }
-        let peers = Peers::read(&parts)
-            .map_err(|error| StateError::Read { what: COMMON, source: error.into() })?;
+        let peers =
+            Peers::read(&parts).map_err(|source| StateError::Read { what: COMMON, source })?;
         stale.extend(before.into_keys());
         stale.sort_unstable();
         let restored =
