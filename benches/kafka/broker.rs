@@ -45,6 +45,11 @@ impl Broker {
         broker
     }
 
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     pub fn client(&self) -> ClientConfig {
         client(&self.address)
     }

@@ -12,6 +12,19 @@ pub fn whole(process: &str) -> u64 {
     read(&Path::new("/proc").join(process).join("stat")).map_or(0, |(_, ns)| ns)
 }
 
+/// The same with the processes it has started.
+pub fn with_children(process: u32) -> u64 {
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let stats = processes.filter_map(|one| std::fs::read_to_string(one.path().join("stat")).ok());
+    let parent = process.to_string();
+    let is_child = |stat: &String| {
+        let tail = stat.rsplit_once(')').map_or("", |(_, tail)| tail);
+        tail.split_whitespace().nth(1) == Some(parent.as_str())
+    };
+    let children = stats.filter(is_child).filter_map(|stat| parsed(&stat));
+    whole(&parent) + children.map(|(_, ns)| ns).sum::<u64>()
+}
+
 /// What it took an event, by thread, the largest first. Threads whose names differ in digits alone
 /// are one.
 pub fn by_thread(process: &str, events: u64) -> String {
@@ -33,7 +46,10 @@ pub fn by_thread(process: &str, events: u64) -> String {
 
 /// Name and nanoseconds of one `stat`.
 fn read(stat: &Path) -> Option<(String, u64)> {
-    let stat = std::fs::read_to_string(stat).ok()?;
+    parsed(&std::fs::read_to_string(stat).ok()?)
+}
+
+fn parsed(stat: &str) -> Option<(String, u64)> {
     let (head, tail) = stat.rsplit_once(')')?;
     let (_, name) = head.split_once('(')?;
     let name = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '-').to_owned();

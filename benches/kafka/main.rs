@@ -68,11 +68,12 @@ fn main() {
     let mut times = vec![Vec::new(); ways.len()];
     for round in 0..rounds {
         for ((name, way), times) in ways.iter().zip(&mut times) {
-            let before = cpu::whole("self");
+            let before = (cpu::whole("self"), cpu::with_children(broker.id()));
             let took = way(round);
             println!("  round {round}: {name}: {:.0} events/s", events as f64 / took.as_secs_f64());
-            let ours = (cpu::whole("self") - before) / events;
-            println!("    this process: {ours} ns of processor an event");
+            let ours = (cpu::whole("self") - before.0) / events;
+            let brokers = (cpu::with_children(broker.id()) - before.1) / events;
+            println!("    this process: {ours} ns of processor an event; the broker: {brokers}");
             times.push(took);
         }
     }

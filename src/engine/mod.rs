@@ -11,4 +11,5 @@ pub mod detect;
 pub mod enrich;
 pub mod model;
 pub mod shard;
+pub mod terse;
 pub mod timeline;

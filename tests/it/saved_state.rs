@@ -6,11 +6,14 @@ use tidewaiter::adapters::secrets::Secret;
 use tidewaiter::app::load_settings;
 use tidewaiter::engine::decode::{Decoder, Expected};
 use tidewaiter::engine::detect::Stream;
-use tidewaiter::engine::detect::state::ActorState;
+use tidewaiter::engine::detect::rules::GroupState;
+use tidewaiter::engine::detect::state::{ActorState, SourceState};
 use tidewaiter::engine::model::{EventTime, Finding, Origin};
 use tidewaiter::engine::shard::{
-    Incoming, Output, Records, Restoring, Settings, Shard, ShardConfig, StateError, Verdict,
+    Incoming, Output, Records, Restoring, STATE_VERSION, Settings, Shard, ShardConfig, StateError,
+    Verdict,
 };
+use tidewaiter::engine::terse;
 
 use crate::determinism::{Agency, agency};
 use crate::replayed::{config, scenarios};
@@ -192,9 +195,10 @@ fn state_of_another_version_is_refused_and_not_misread() {
     taken(&|_| {}).unwrap();
     let error = taken(&|value| value[0] = 1).unwrap_err();
     assert!(matches!(error, StateError::Version { found: 1 }), "{error}");
-    let error = taken(&|value| value[0] = 10).unwrap_err();
-    assert!(matches!(error, StateError::Version { found: 10 }), "{error}");
-    assert!(error.to_string().contains("version 10"), "{error}");
+    let next = STATE_VERSION + 1;
+    let error = taken(&|value| value[0] = next).unwrap_err();
+    assert!(matches!(error, StateError::Version { found } if found == next), "{error}");
+    assert!(error.to_string().contains(&format!("version {next}")), "{error}");
     let error = taken(&|value| value.truncate(2)).unwrap_err();
     assert!(matches!(error, StateError::Read { .. }), "{error}");
 }
@@ -251,26 +255,56 @@ fn group_of_8(content: &[u8]) -> Option<Vec<u8>> {
     Some([&content, books].concat())
 }
 
-/// What a shard that has learned nothing of anybody saves of its actors, as `version` did.
+/// An entity's as up to version 9.
+fn entity_of_9<S: serde::Serialize + serde::de::DeserializeOwned>(
+    content: &[u8],
+    change: impl FnOnce(&mut S),
+) -> Vec<u8> {
+    let (slot, mut state): (u32, S) = terse::from_bytes(content).unwrap();
+    change(&mut state);
+    postcard::to_stdvec(&(slot, state)).unwrap()
+}
+
+/// Event ids as up to version 9: generation, part and hashes as a list of numbers.
+fn ids_of_9(content: &[u8]) -> Vec<u8> {
+    let (words, _) = content.as_chunks::<8>();
+    let words: Vec<u64> = words.iter().map(|word| u64::from_le_bytes(*word)).collect();
+    postcard::to_stdvec(&(words[0] as u32, (words[0] >> 32) as u32, &words[1..])).unwrap()
+}
+
+/// What a shard saves as `version` did: up to version 8 one that has learned nothing of anybody. What
+/// actors have in common is as today, as where it was saved since.
 fn as_version(version: u8, shard: &mut Shard) -> Changelog {
     let records = to_records(shard);
     let of = |key: &[u8], value: &[u8]| match (key[0], version) {
         (b'k', 4) => None,
         (b'a', _) => {
-            let (slot, mut state): (u32, ActorState) = postcard::from_bytes(&value[1..]).unwrap();
-            state.baseline = None;
-            let content = postcard::to_stdvec(&(slot, state)).unwrap();
+            let forget = |state: &mut ActorState| {
+                if version < 9 {
+                    state.baseline = None;
+                }
+            };
+            let content = entity_of_9(&value[1..], forget);
             let came_later = if version == 4 { 3 } else { 0 };
             Some(content[..content.len() - came_later].to_vec())
         }
-        (b's', 4) => Some(value[1..value.len() - 1].to_vec()),
-        (b'g', _) => group_of_8(&value[1..]),
-        (b'w', _) => None,
+        (b's', _) => {
+            let content = entity_of_9::<SourceState>(&value[1..], |_| {});
+            Some(content[..content.len() - usize::from(version == 4)].to_vec())
+        }
+        (b'g', 9) => Some(entity_of_9::<GroupState>(&value[1..], |_| {})),
+        (b'g', _) => group_of_8(&entity_of_9::<GroupState>(&value[1..], |_| {})),
+        (b'i', _) => Some(ids_of_9(&value[1..])),
+        (b'w', ..9) => None,
         _ => Some(value[1..].to_vec()),
     };
     let mut changelog: Changelog = records
         .iter()
-        .filter_map(|(key, value)| Some((key.to_vec(), [&[version], &*of(key, value?)?].concat())))
+        .filter_map(|(key, value)| {
+            let as_today = key[0] == b'k' && version == 9;
+            let found = if as_today { STATE_VERSION } else { version };
+            Some((key.to_vec(), [&[found], &*of(key, value?)?].concat()))
+        })
         .collect();
     if version == 4 {
         let common = postcard::to_stdvec(shard.peers()).unwrap();
@@ -288,6 +322,11 @@ fn as_version(version: u8, shard: &mut Shard) -> Changelog {
 #[test]
 fn state_of_earlier_versions_is_taken_over_but_for_what_was_learned_and_saved_anew_from_then_on() {
     [4, 6].into_iter().for_each(taken_over_from);
+}
+
+#[test]
+fn state_of_version_9_is_taken_over_with_all_that_was_learned() {
+    taken_over_from(9);
 }
 
 fn taken_over_from(version: u8) {
@@ -319,6 +358,9 @@ fn taken_over_from(version: u8) {
         out.findings
     };
     let (expected, found) = (rest(&mut shard), rest(&mut taken_over));
+    if version == 9 {
+        assert_eq!(found, expected);
+    }
     assert!(expected.len() > 10 && found.len() > 10, "{} of {}", found.len(), expected.len());
     assert_eq!(rest(&mut again), found);
 }

@@ -60,7 +60,8 @@ impl PartitionMark {
     }
 
     pub fn to_bytes(&self) -> Result<Vec<u8>, StateError> {
-        postcard::to_extend(self, vec![STATE_VERSION]).map_err(StateError::Write)
+        postcard::to_extend(self, vec![STATE_VERSION])
+            .map_err(|error| StateError::Write(error.into()))
     }
 
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, StateError> {
@@ -69,7 +70,7 @@ impl PartitionMark {
             return Err(StateError::Version { found });
         }
         let read = postcard::from_bytes(content);
-        read.map_err(|source| StateError::Read { what: "a partition's mark", source })
+        read.map_err(|error| StateError::Read { what: "a partition's mark", source: error.into() })
     }
 }
 

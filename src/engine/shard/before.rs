@@ -3,7 +3,9 @@
 //! What the learned detectors had learned is passed over and learned anew: of an actor it had another
 //! shape in versions 2 and 3, what actors have in common had another in version 4, and in versions 5
 //! and 6 the lanes alerts are told by were others. In version 7 all was as it is but for who looks up
-//! one subject, in version 8 but for what correlations had told. Everything else is kept.
+//! one subject, in version 8 but for what correlations had told. Everything else is kept. Version 9 wrote
+//! everything as `postcard` does, and two tables in pages of other keys: earlier ones are made
+//! one of it, and it is read as it is.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +16,10 @@ use crate::engine::detect::rules::{GroupOfEight, GroupState};
 use crate::engine::detect::state::Watching;
 use crate::engine::model::EventTime;
 
-/// Versions that are taken over.
+/// Up to here everything was written as `postcard` does. Since then, actors, sources, groups, event ids and
+/// what actors have in common are not.
+pub(super) const AS_NUMBERS: u8 = 9;
+/// Versions that are made one of that.
 const TAKEN_OVER: [u8; 7] = [2, 3, 4, 5, 6, 7, 8];
 /// From here on a source has what it sent, an actor where it was seen, and what actors have in common
 /// is saved in parts.
@@ -27,10 +32,10 @@ const BY_UNITS: u8 = 8;
 /// Whether what a version of this program saved is read by this one. The form of a partition's mark
 /// has been the same since version 2.
 pub fn is_read(version: u8) -> bool {
-    version == STATE_VERSION || TAKEN_OVER.contains(&version)
+    version == STATE_VERSION || version == AS_NUMBERS || TAKEN_OVER.contains(&version)
 }
 
-/// A value as today's; `None` where nothing of it is kept.
+/// A value as version 9 had it; `None` where nothing of it is kept.
 pub(super) fn migrate(
     kept: Kept,
     name: &[u8],
@@ -47,19 +52,20 @@ pub(super) fn migrate(
         Kept::Peers if version < BY_UNITS => Ok(peers_of_7(name, content)),
         Kept::Actor if version < OF_NINE_LANES => actor(version, content).map(Some),
         Kept::Source if version < IN_PARTS => {
-            Ok(Some([&[STATE_VERSION], content, &NO_EGRESS].concat()))
+            Ok(Some([&[AS_NUMBERS], content, &NO_EGRESS].concat()))
         }
         Kept::Group => group(content).map(Some),
-        _ => Ok(Some([&[STATE_VERSION], content].concat())),
+        _ => Ok(Some([&[AS_NUMBERS], content].concat())),
     }
 }
 
 /// A group of correlations, of which the two windows told last were known.
 fn group(content: &[u8]) -> Result<Vec<u8>, StateError> {
-    let (slot, before): (u32, GroupOfEight) = postcard::from_bytes(content)
-        .map_err(|source| StateError::Read { what: "a group's of an earlier version", source })?;
+    let (slot, before): (u32, GroupOfEight) = postcard::from_bytes(content).map_err(|error| {
+        StateError::Read { what: "a group's of an earlier version", source: error.into() }
+    })?;
     let now = (slot, GroupState::from(before));
-    postcard::to_extend(&now, vec![STATE_VERSION]).map_err(StateError::Write)
+    postcard::to_extend(&now, vec![AS_NUMBERS]).map_err(|error| StateError::Write(error.into()))
 }
 
 /// A part of what actors have in common, as version 7 saved it. Who looks up one subject is counted
@@ -71,7 +77,13 @@ fn peers_of_7(name: &[u8], content: &[u8]) -> Option<Vec<u8>> {
         return None;
     }
     let group = if is(PartKind::GatheredHeld) { UNKNOWN_GROUP } else { &[] };
-    Some([&[STATE_VERSION], content, group].concat())
+    Some([&[AS_NUMBERS], content, group].concat())
+}
+
+/// Whether it is a page of a table that has been saved under other keys since version 9.
+pub(super) fn is_page_of_9(kept: Kept, name: &[u8]) -> bool {
+    let of = |kind: PartKind| name.first() == Some(&(kind as u8));
+    kept == Kept::Peers && (of(PartKind::FanInPage) || of(PartKind::RegionsPage))
 }
 
 /// Keys under which what actors have in common was saved up to version 4: to be withdrawn.
@@ -101,12 +113,14 @@ fn actor(version: u8, content: &[u8]) -> Result<Vec<u8>, StateError> {
         _ => postcard::take_from_bytes::<(Head, Option<Learned>)>(content)
             .map(|((head, _), rest)| (head, rest)),
     };
-    let (mut head, rest) = read
-        .map_err(|source| StateError::Read { what: "an actor's of an earlier version", source })?;
+    let (mut head, rest) = read.map_err(|error| StateError::Read {
+        what: "an actor's of an earlier version",
+        source: error.into(),
+    })?;
     // The detectors that had come to rest stand watch again until others have learned.
     head.5 = false;
-    let mut value =
-        postcard::to_extend(&(head, None::<()>), vec![STATE_VERSION]).map_err(StateError::Write)?;
+    let mut value = postcard::to_extend(&(head, None::<()>), vec![AS_NUMBERS])
+        .map_err(|error| StateError::Write(error.into()))?;
     value.extend_from_slice(rest);
     if version == 2 {
         // Nothing was seen in free text: a `None`.
@@ -188,7 +202,7 @@ mod tests {
             let value =
                 migrate(Kept::Actor, b"", saved(version)).expect("is read").expect("is kept");
             let (found, content) = value.split_first().expect("has a version");
-            assert_eq!(*found, STATE_VERSION);
+            assert_eq!(*found, AS_NUMBERS);
             let (slot, state): (u32, ActorState) = postcard::from_bytes(content).expect("is read");
             assert_eq!((slot, state.touched.millis(), state.risk), (4, 77_000, 3));
             assert!(state.baseline.is_none() && !state.rested);
@@ -216,7 +230,7 @@ mod tests {
             let value = migrate(Kept::Actor, b"", saved).expect("is read").expect("is kept");
             let (slot, state): (u32, ActorState) =
                 postcard::from_bytes(&value[1..]).expect("is read");
-            assert_eq!((value[0], slot, state.risk), (STATE_VERSION, 7, 5));
+            assert_eq!((value[0], slot, state.risk), (AS_NUMBERS, 7, 5));
             assert!(state.baseline.is_none() && !state.rested);
             let source = SourceState { risk: 3, ..SourceState::default() };
             let saved = of(postcard::to_stdvec(&(8_u32, &source)).expect("fits"), NO_EGRESS.len());
@@ -231,12 +245,12 @@ mod tests {
     #[test]
     fn of_version_7_all_is_kept_but_who_looks_up_one_subject() {
         let migrated = |kept, name: &[u8]| migrate(kept, name, vec![7, 1, 2]).expect("is read");
-        assert_eq!(migrated(Kept::Actor, b"off-1"), Some(vec![STATE_VERSION, 1, 2]));
+        assert_eq!(migrated(Kept::Actor, b"off-1"), Some(vec![AS_NUMBERS, 1, 2]));
         let part = |kind: PartKind| migrated(Kept::Peers, &[kind as u8, 0, 0, 0, 1]);
-        assert_eq!(part(PartKind::Role), Some(vec![STATE_VERSION, 1, 2]));
+        assert_eq!(part(PartKind::Role), Some(vec![AS_NUMBERS, 1, 2]));
         assert_eq!(part(PartKind::FanInHead), None);
         assert_eq!(part(PartKind::FanInPage), None);
-        assert_eq!(part(PartKind::GatheredHeld), Some(vec![STATE_VERSION, 1, 2, 0]));
+        assert_eq!(part(PartKind::GatheredHeld), Some(vec![AS_NUMBERS, 1, 2, 0]));
     }
 
     #[test]
@@ -254,7 +268,7 @@ mod tests {
             let slots = vec![(7_u64, base, told, book(3)), (8, base, [NEVER; 2], book(1))];
             let saved = postcard::to_extend(&(4_u32, (until, 1_u8, slots)), vec![8]);
             let slots = vec![(7_u64, base, now, book(3)), (8, base, vec![], book(1))];
-            let today = postcard::to_extend(&(4_u32, (until, 1_u8, slots)), vec![STATE_VERSION]);
+            let today = postcard::to_extend(&(4_u32, (until, 1_u8, slots)), vec![AS_NUMBERS]);
             let value = migrate(Kept::Group, b"", saved.expect("fits")).expect("is read");
             let value = value.expect("is kept");
             assert_eq!(value, today.expect("fits"));
@@ -274,7 +288,7 @@ mod tests {
         let refused = PeersBefore::default().take(b"c123".to_vec(), &[1, 1, 2]);
         assert!(matches!(refused, Err(StateError::Version { found: 1 })));
         let mark = migrate(Kept::Mark, b"", vec![3, 1, 2]).expect("is read");
-        assert_eq!(mark, Some(vec![STATE_VERSION, 1, 2]));
+        assert_eq!(mark, Some(vec![AS_NUMBERS, 1, 2]));
         let unknown = migrate(Kept::Mark, b"", vec![1, 1, 2]).expect("is read");
         assert_eq!(unknown, Some(vec![1, 1, 2]));
     }

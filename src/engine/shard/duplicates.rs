@@ -3,7 +3,7 @@
 use std::hash::BuildHasher;
 
 use hashbrown::HashSet;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 /// Two generations of ids, as 64-bit hashes under a seed that nobody outside knows. At least the
 /// last `ids_max` ids are remembered, at most twice as many. Two different ids in a window collide
@@ -27,12 +27,35 @@ struct Generation {
     saved: usize,
 }
 
-/// A part of a generation, as it is saved: the last one grows until it is full.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A part of a generation, as it is saved: the last one grows until it is full. Read as version 9
+/// of the state wrote it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct IdPart {
     pub generation: u32,
     pub part: u32,
     pub hashes: Vec<u64>,
+}
+
+/// Hashes are as good as random: in whole words they take least, and one of each event is saved.
+impl IdPart {
+    pub fn write(&self, to: &mut Vec<u8>) {
+        to.reserve(8 * (self.hashes.len() + 1));
+        to.extend_from_slice(&self.generation.to_le_bytes());
+        to.extend_from_slice(&self.part.to_le_bytes());
+        for hash in &self.hashes {
+            to.extend_from_slice(&hash.to_le_bytes());
+        }
+    }
+
+    /// None where it is no such part.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (words, []) = bytes.as_chunks() else { return None };
+        let (&[a, b, c, d, e, f, g, h], hashes) = words.split_first()?;
+        let hashes = hashes.iter().map(|word| u64::from_le_bytes(*word)).collect();
+        let (generation, part) =
+            (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]));
+        Some(Self { generation, part, hashes })
+    }
 }
 
 /// How much of the generations a save has handed out.
@@ -154,6 +177,10 @@ mod tests {
                 let saving = duplicates.save(|part| parts.push(part));
                 if arrives {
                     for part in parts {
+                        let mut bytes = Vec::new();
+                        part.write(&mut bytes);
+                        assert_eq!(IdPart::from_bytes(&bytes).as_ref(), Some(&part));
+                        assert_eq!(IdPart::from_bytes(&bytes[..bytes.len() - 1]), None);
                         kept.insert((part.generation % 2, part.part), part);
                     }
                     duplicates.saved(saving);

@@ -10,29 +10,30 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::Clock;
-use super::before::{PeersBefore, migrate};
+use super::before::{AS_NUMBERS, PeersBefore, is_page_of_9, migrate};
 use super::duplicates::IdPart;
 use super::pulse::Pulse;
 use super::sharers::SharersPart;
-use crate::engine::detect::baseline::{PartKey, PartSink, Parts, Peers};
+use crate::engine::detect::baseline::{Form, PartKey, PartSink, Parts, Peers};
 use crate::engine::detect::rules::{GroupState, Noting, Turn};
 use crate::engine::detect::state::{ActorState, Evictable, Saving, SourceState, Table, TableMark};
+use crate::engine::terse::{self, FormError, TerseError};
 
 /// Version of the form of every value. Raise it with any change to what is saved, and read or
 /// migrate the one before.
-pub const STATE_VERSION: u8 = 9;
+pub const STATE_VERSION: u8 = 10;
 
 /// Why saved state was not taken back.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
     #[error("cannot write the state of a shard: {0}")]
-    Write(postcard::Error),
+    Write(FormError),
     #[error(
         "saved state is of version {found}, and this program reads version {STATE_VERSION}: run the version that wrote it, or delete the changelog topic to begin without a past"
     )]
     Version { found: u8 },
     #[error("saved state of version {STATE_VERSION} does not read back ({what}): {source}")]
-    Read { what: &'static str, source: postcard::Error },
+    Read { what: &'static str, source: FormError },
     #[error("saved state holds a record of an unknown kind: {kind}")]
     Kind { kind: u8 },
     #[error("saved state holds an empty record")]
@@ -115,16 +116,15 @@ impl Records {
         self.bytes.len()
     }
 
-    fn put<T: Serialize + ?Sized>(
+    fn put(
         &mut self,
         kept: Kept,
         name: &[u8],
-        content: &T,
+        content: impl FnOnce(&mut Vec<u8>) -> Result<(), FormError>,
     ) -> Result<(), StateError> {
         let key = self.key(kept, name);
         self.bytes.push(STATE_VERSION);
-        let into = Into(&mut self.bytes);
-        postcard::serialize_with_flavor(content, into).map_err(StateError::Write)?;
+        content(&mut self.bytes).map_err(StateError::Write)?;
         self.ends.push((key, Some(self.bytes.len())));
         Ok(())
     }
@@ -168,7 +168,8 @@ impl<'a> Writer<'a> {
     }
 
     pub fn entity<S: Serialize>(&mut self, kept: Kept, name: &str, slot: u32, state: &S) {
-        self.put_kept(kept, name.as_bytes(), &(slot, state));
+        let put = |to: &mut Vec<u8>| Ok(terse::write(&(slot, state), to)?);
+        self.noted(|records| records.put(kept, name.as_bytes(), put));
     }
 
     pub fn withdraw_entity(&mut self, kept: Kept, name: &str) {
@@ -179,7 +180,12 @@ impl<'a> Writer<'a> {
     /// last is no longer needed.
     pub fn ids(&mut self, part: &IdPart) {
         let [a, b, c, d] = part.part.to_be_bytes();
-        self.put_kept(Kept::Ids, &[(part.generation % 2) as u8, a, b, c, d], part);
+        let name = [(part.generation % 2) as u8, a, b, c, d];
+        let put = |to: &mut Vec<u8>| {
+            part.write(to);
+            Ok(())
+        };
+        self.noted(|records| records.put(Kept::Ids, &name, put));
     }
 
     pub fn mark(&mut self, mark: &ShardMark) {
@@ -211,7 +217,12 @@ impl<'a> Writer<'a> {
     }
 
     fn put_kept<T: Serialize + ?Sized>(&mut self, kept: Kept, name: &[u8], content: &T) {
-        if let Err(error) = self.records.put(kept, name, content) {
+        let put = |to: &mut Vec<u8>| Ok(postcard::serialize_with_flavor(content, Into(to))?);
+        self.noted(|records| records.put(kept, name, put));
+    }
+
+    fn noted(&mut self, put: impl FnOnce(&mut Records) -> Result<(), StateError>) {
+        if let Err(error) = put(self.records) {
             self.failed.get_or_insert(error);
         }
     }
@@ -219,7 +230,8 @@ impl<'a> Writer<'a> {
 
 impl PartSink for Writer<'_> {
     fn put<T: Serialize + ?Sized>(&mut self, part: PartKey, content: &T) {
-        self.put_kept(Kept::Peers, &part.to_bytes(), content);
+        let put = |to: &mut Vec<u8>| Ok(terse::write(content, to)?);
+        self.noted(|records| records.put(Kept::Peers, &part.to_bytes(), put));
     }
 
     fn withdraw(&mut self, part: PartKey) {
@@ -294,20 +306,24 @@ impl Restoring {
         let (mut mark, mut ids) = (None, Vec::new());
         let (mut actors, mut sources, mut groups) = (Vec::new(), Vec::new(), Vec::new());
         let (mut parts, mut before) = (Parts::default(), PeersBefore::default());
-        let (mut sharers, mut held) = (Vec::new(), Vec::new());
+        let (mut sharers, mut held, mut stale) = (Vec::new(), Vec::new(), Vec::new());
         for (key, value) in self.records {
             let (&kind, name) = key.split_first().ok_or(StateError::Empty)?;
             let kept = Kept::ALL.into_iter().find(|kept| *kept as u8 == kind);
             let kept = kept.ok_or(StateError::Kind { kind })?;
+            if is_page_of_9(kept, name) {
+                stale.push(key.clone());
+            }
             let Some(value) = migrate(kept, name, value)? else { continue };
             match kept {
                 Kept::Actor => actors.push(entity(name, &value)?),
                 Kept::Source => sources.push(entity(name, &value)?),
                 Kept::Group => groups.push(entity(name, &value)?),
-                Kept::Ids => ids.push(content(&value, "event ids")?),
+                Kept::Ids => ids.push(part_of_ids(&value)?),
                 Kept::Peers => {
                     let number = PartKey::from_bytes(name).ok_or(StateError::Kind { kind })?;
-                    parts.insert(number, checked(&value)?.to_vec());
+                    let form = if value[0] == STATE_VERSION { Form::Terse } else { Form::Postcard };
+                    parts.insert(number, form, checked(&value)?.to_vec());
                 }
                 Kept::PeersBefore => before.take(key, &value)?,
                 Kept::Sharers => sharers.push(content(&value, "who came from where")?),
@@ -317,7 +333,8 @@ impl Restoring {
         }
         let peers =
             Peers::read(&parts).map_err(|source| StateError::Read { what: COMMON, source })?;
-        let stale = before.into_keys();
+        stale.extend(before.into_keys());
+        stale.sort_unstable();
         let restored =
             |mark| Restored { mark, ids, actors, sources, groups, peers, sharers, held, stale };
         Ok(mark.map(restored))
@@ -330,16 +347,35 @@ fn entity<S: DeserializeOwned>(
     name: &[u8],
     value: &[u8],
 ) -> Result<(u32, Box<str>, S), StateError> {
-    let (slot, state) = content(value, "an actor's or a source's")?;
+    let (&found, content) = value.split_first().ok_or(StateError::Empty)?;
+    let read = match found {
+        STATE_VERSION => terse::from_bytes(content).map_err(FormError::from),
+        AS_NUMBERS => postcard::from_bytes(content).map_err(FormError::from),
+        _ => return Err(StateError::Version { found }),
+    };
+    let what = "an actor's or a source's";
+    let (slot, state) = read.map_err(|source| StateError::Read { what, source })?;
     Ok((slot, String::from_utf8_lossy(name).into(), state))
 }
 
+fn part_of_ids(value: &[u8]) -> Result<IdPart, StateError> {
+    const WHAT: &str = "event ids";
+    match value.split_first() {
+        Some((&STATE_VERSION, content)) => IdPart::from_bytes(content)
+            .ok_or(StateError::Read { what: WHAT, source: TerseError::Ends.into() }),
+        _ => content(value, WHAT),
+    }
+}
+
 fn content<T: DeserializeOwned>(value: &[u8], what: &'static str) -> Result<T, StateError> {
-    postcard::from_bytes(checked(value)?).map_err(|source| StateError::Read { what, source })
+    postcard::from_bytes(checked(value)?)
+        .map_err(|error| StateError::Read { what, source: error.into() })
 }
 
 /// What follows the version.
 fn checked(value: &[u8]) -> Result<&[u8], StateError> {
-    let (&found, content) = value.split_first().ok_or(StateError::Empty)?;
-    if found == STATE_VERSION { Ok(content) } else { Err(StateError::Version { found }) }
+    match value.split_first().ok_or(StateError::Empty)? {
+        (&(STATE_VERSION | AS_NUMBERS), content) => Ok(content),
+        (&found, _) => Err(StateError::Version { found }),
+    }
 }

@@ -10,6 +10,7 @@ use super::regions::Near;
 use super::saving::{PartKey, PartKind, PartSink, Parts, Slot, read_pages, save_pages};
 use super::tail::ln_at_least;
 use super::tally::Tally;
+use crate::engine::terse::FormError;
 
 /// Ids in a block.
 const BLOCK_SHIFT: u32 = 8;
@@ -129,7 +130,7 @@ impl Blocks {
         self.readers_saved &= !saving.readers;
     }
 
-    pub fn read(parts: &Parts) -> Result<Self, postcard::Error> {
+    pub fn read(parts: &Parts) -> Result<Self, FormError> {
         let Some((places, newest, tally, told)) = parts.one(PartKey::new(HEAD, 0))? else {
             return Ok(Self::default());
         };

@@ -2,34 +2,33 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::pages::Pages;
-use super::saving::{PartKey, PartKind, PartSink, Parts, Slot, read_pages, save_pages};
+use super::journaled::Journaled;
 use super::tail::ln_at_least;
 use super::tally::Tally;
 
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-struct Subject {
-    tag: u32,
+pub(super) struct Subject {
+    pub tag: u32,
     /// Day it was first read on, and the last.
-    born: u16,
-    day: u16,
+    pub born: u16,
+    pub day: u16,
     /// Looked at next when so many have read it.
-    judged_at: u16,
-    today: Crowd,
-    yesterday: Crowd,
+    pub judged_at: u16,
+    pub today: Crowd,
+    pub yesterday: Crowd,
     /// Decayed sums of the days' readers and breadth, a tenth of each.
-    usual_readers: f32,
-    usual_breadth: f32,
+    pub usual_readers: f32,
+    pub usual_breadth: f32,
     /// By readers, and by breadth.
-    scores: [f32; 2],
+    pub scores: [f32; 2],
 }
 
 /// Who read a subject on a day, each as one of 64 bits: accounts, and the groups (role and unit)
 /// they belong to.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-struct Crowd {
-    readers: u64,
-    groups: u64,
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Crowd {
+    pub readers: u64,
+    pub groups: u64,
 }
 
 /// An account that reads, and its role and unit as one mark; 0 where they are not known.
@@ -52,17 +51,12 @@ pub struct FanInHit {
 /// Readers by subject over today and yesterday, in a table of fixed size.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct FanIn {
-    subjects: Pages<Subject, SUBJECTS_A_PAGE>,
+    pub(super) subjects: Journaled<Subject>,
     /// By readers, and by breadth: where all are of one unit or two, only readers can stand out, and
     /// where a site reads the same, only breadth.
     pub tallies: [Tally; 2],
 }
 
-/// Subjects that are saved together: those of a few places.
-const SUBJECTS_A_PAGE: usize = 8;
-/// Kinds of saved parts: all but the table, and a page of it.
-const HEAD: PartKind = PartKind::FanInHead;
-const PAGE: PartKind = PartKind::FanInPage;
 /// Subjects that may share a place; the least read of them makes room.
 const WAYS: usize = 4;
 /// A subject worth more keeps its place.
@@ -150,31 +144,36 @@ impl FanIn {
         }
         let first = self.first(subject);
         let tag = (subject >> 32) as u32 | 1;
-        let ways = self.subjects.within_page(first..first + WAYS)?;
-        let entry = match ways.iter().position(|entry| entry.tag == tag) {
-            Some(place) => &mut ways[place],
-            None => {
-                let least = ways.iter_mut().min_by_key(|entry| entry.worth(day))?;
-                if least.worth(day) > WORTH_KEPT {
+        let ways = first..first + WAYS;
+        if ways.end > self.subjects.len() {
+            return None;
+        }
+        let entry_at = |place: usize| self.subjects[place];
+        let place = match ways.clone().find(|&place| entry_at(place).tag == tag) {
+            Some(place) => {
+                // Most look at what they have looked at before.
+                if !entry_at(place).is_changed_by(reader, day) {
                     return None;
                 }
-                *least = Subject { tag, born: day, day, ..Subject::default() };
+                place
+            }
+            None => {
+                let worth = |&place: &usize| entry_at(place).worth(day);
+                let least = ways.min_by_key(worth)?;
+                if worth(&least) > WORTH_KEPT {
+                    return None;
+                }
+                *self.subjects.at_mut(least) =
+                    Subject { tag, born: day, day, ..Subject::default() };
                 least
             }
         };
-        if day + 1 < entry.day {
-            return None;
-        }
+        let entry = self.subjects.at_mut(place);
         if day > entry.day {
             entry.roll(day);
         }
         let known = entry.today.with(entry.yesterday);
-        if day + 1 == entry.day {
-            // It comes from where the day has not turned yet.
-            entry.yesterday.add(reader);
-        } else {
-            entry.today.add(reader);
-        }
+        entry.crowd_of(day).add(reader);
         let crowd = entry.today.with(entry.yesterday);
         if crowd.readers == known.readers {
             return None;
@@ -219,32 +218,22 @@ impl FanIn {
     }
 }
 
-impl FanIn {
-    /// Hands out what has changed; the pages are part of the next save if this one fails.
-    pub fn save(&mut self, sink: &mut impl PartSink) -> Vec<u32> {
-        sink.put(PartKey::new(HEAD, 0), &(self.subjects.len() as u32, &self.tallies));
-        save_pages(&mut self.subjects, PAGE, sink)
-    }
-
-    pub fn save_again(&mut self, pages: Vec<u32>) {
-        self.subjects.save_again(pages);
-    }
-
-    pub fn read(parts: &Parts) -> Result<Self, postcard::Error> {
-        let Some((places, tallies)) = parts.one(PartKey::new(HEAD, 0))? else {
-            return Ok(Self::default());
-        };
-        Ok(Self { subjects: read_pages(parts, PAGE, places)?, tallies })
-    }
-}
-
-impl Slot for Subject {
-    fn is_free(&self) -> bool {
-        self.tag == 0
-    }
-}
-
 impl Subject {
+    /// Those who read on the day: it may have come from where the day has not turned yet.
+    fn crowd_of(&mut self, day: u16) -> &mut Crowd {
+        if day + 1 == self.day { &mut self.yesterday } else { &mut self.today }
+    }
+
+    /// False where one more read changes nothing.
+    fn is_changed_by(mut self, reader: Reader, day: u16) -> bool {
+        if day + 1 < self.day {
+            return false;
+        }
+        let before = *self.crowd_of(day);
+        self.crowd_of(day).add(reader);
+        day > self.day || *self.crowd_of(day) != before
+    }
+
     /// How much would be lost with it: readers of the last days, idle ones first.
     fn worth(&self, day: u16) -> u32 {
         match day.saturating_sub(self.day) {

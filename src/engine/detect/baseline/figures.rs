@@ -12,6 +12,7 @@ use super::book::RoleBook;
 use super::lane::LANES;
 use super::role::{Group, Role};
 use super::saving::{PartKey, PartKind, PartSink, Parts};
+use crate::engine::terse::FormError;
 
 /// One shard's figures, or the sum of several.
 #[derive(Clone, Default, Serialize, Deserialize)]
@@ -228,7 +229,7 @@ impl Shared {
         self.saved.next &= !saving.1;
     }
 
-    pub fn read(parts: &Parts) -> Result<Self, postcard::Error> {
+    pub fn read(parts: &Parts) -> Result<Self, FormError> {
         Ok(Self {
             in_force: get(parts, IN_FORCE)?.unwrap_or_default(),
             next: get(parts, NEXT)?.map(Box::new),
@@ -254,7 +255,7 @@ fn put(known: &Known, letters: Letters, sink: &mut impl PartSink) {
     }
 }
 
-fn get(parts: &Parts, letters: Letters) -> Result<Option<Known>, postcard::Error> {
+fn get(parts: &Parts, letters: Letters) -> Result<Option<Known>, FormError> {
     type Numbers = (u16, u16, RoleBook, [f32; LANES], f32);
     type Head = (Version, u32, [u32; 3], Numbers);
     let head: Option<Head> = parts.one(PartKey::new(letters[0], 0))?;
@@ -278,11 +279,11 @@ fn first<T: serde::de::DeserializeOwned>(
     parts: &Parts,
     letter: PartKind,
     count: u32,
-) -> Result<BTreeMap<u32, T>, postcard::Error> {
+) -> Result<BTreeMap<u32, T>, FormError> {
     (0..count)
         .map(|number| {
             let part: Option<(u32, T)> = parts.one(PartKey::new(letter, number))?;
-            part.ok_or(postcard::Error::DeserializeUnexpectedEnd)
+            part.ok_or(postcard::Error::DeserializeUnexpectedEnd.into())
         })
         .collect()
 }

@@ -7,6 +7,7 @@ use super::book::RoleBook;
 use super::lanes::Lanes;
 use super::saving::{PartKey, PartKind, PartSink, Parts};
 use super::scores::{Day, Past, Scores, Steps, Today};
+use crate::engine::terse::FormError;
 
 /// Kinds of saved parts: all roles together and each role's book, their pasts apart.
 const ALL: PartKind = PartKind::Lanes;
@@ -81,7 +82,7 @@ impl Lanes {
     }
 
     /// [`Lanes::rank`] is to follow.
-    pub fn read(parts: &Parts) -> Result<Self, postcard::Error> {
+    pub fn read(parts: &Parts) -> Result<Self, FormError> {
         let mut read = Self::default();
         let Some((numbers, (of_parts, of_lanes))) = parts.one(PartKey::new(ALL, 0))? else {
             return Ok(read);
@@ -97,7 +98,7 @@ impl Lanes {
         for part in parts.all(BOOK) {
             let (number, (numbers, (of_parts, of_lanes))) = part?;
             if number as usize != read.roles.len() {
-                return Err(postcard::Error::DeserializeBadEncoding);
+                return Err(postcard::Error::DeserializeBadEncoding.into());
             }
             let mut book = RoleBook { numbers, ..RoleBook::default() };
             set_todays(&mut book.parts, of_parts);

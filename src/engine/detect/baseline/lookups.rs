@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fan_in::Reader;
 use super::regions::Near;
-use super::saving::{PartKey, PartKind, PartSink, Parts};
+use super::saving::{PartKey, PartKind};
 use crate::engine::detect::Judged;
 use crate::engine::detect::state::cut;
 use crate::engine::model::{EventTime, Source};
@@ -183,7 +183,7 @@ impl Lookups {
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-struct Heard {
+pub(super) struct Heard {
     reached: EventTime,
     idle: bool,
     actors: f32,
@@ -194,20 +194,20 @@ struct Heard {
 /// Lookups on their way into the count.
 #[derive(Clone, Debug, Default)]
 pub struct Gathered {
-    sources: BTreeMap<(Box<str>, i32), Heard>,
-    shards: u32,
+    pub(super) sources: BTreeMap<(Box<str>, i32), Heard>,
+    pub(super) shards: u32,
     /// How many sources there should be, and since when that is so.
-    expected: (u32, EventTime),
+    pub(super) expected: (u32, EventTime),
     /// Day that was last counted.
-    day: u16,
-    next: u32,
+    pub(super) day: u16,
+    pub(super) next: u32,
     /// Up to where lookups count, as of what was told last.
-    horizon: EventTime,
+    pub(super) horizon: EventTime,
     /// Held back, in the order they will count in; each with the number it is saved under.
-    held: BTreeMap<(EventTime, Box<str>, u64), (u32, Lookup)>,
-    /// Numbers to be saved, and to be withdrawn.
-    fresh: Vec<u32>,
-    gone: Vec<u32>,
+    pub(super) held: BTreeMap<(EventTime, Box<str>, u64), (u32, Lookup)>,
+    /// Up to which number they have been handed out to be saved, and those to be withdrawn.
+    pub(super) handed_out: u32,
+    pub(super) gone: Vec<PartKey>,
 }
 
 /// A source that is not heard of for so long is not waited for.
@@ -217,9 +217,9 @@ const HELD_MAX: usize = 262_144;
 /// Sources known; further ones are not waited for.
 const SOURCES_MAX: usize = 16_384;
 /// Kinds of saved parts: sources and numbers, a lookup held back, and one by its place.
-const HEAD: PartKind = PartKind::GatheredHead;
-const HELD: PartKind = PartKind::GatheredHeld;
-const PLACED: PartKind = PartKind::GatheredPlaced;
+pub(super) const HEAD: PartKind = PartKind::GatheredHead;
+pub(super) const HELD: PartKind = PartKind::GatheredHeld;
+pub(super) const PLACED: PartKind = PartKind::GatheredPlaced;
 
 /// The order lookups count in.
 fn key_of(lookup: &Lookup) -> (EventTime, Box<str>, u64) {
@@ -237,7 +237,6 @@ impl Gathered {
             lookup.stream = Some((topic.clone(), partition));
             if !self.held.contains_key(&key_of(&lookup)) {
                 self.next = self.next.wrapping_add(1);
-                self.fresh.push(self.next);
                 self.hold(self.next, lookup);
             }
         }
@@ -254,7 +253,7 @@ impl Gathered {
         self.horizon = self.horizon(now);
     }
 
-    fn hold(&mut self, number: u32, lookup: Lookup) {
+    pub(super) fn hold(&mut self, number: u32, lookup: Lookup) {
         self.held.insert(key_of(&lookup), (number, lookup));
     }
 
@@ -276,7 +275,9 @@ impl Gathered {
             return None;
         }
         let (_, (number, lookup)) = self.held.pop_first()?;
-        self.gone.push(number);
+        if !self.is_fresh(number) {
+            self.gone.push(key_of_part(number, lookup.place.is_some()));
+        }
         let turns = lookup.day > self.day;
         self.day = self.day.max(lookup.day);
         Some((lookup, turns))
@@ -296,75 +297,20 @@ impl Gathered {
         self.held.len()
     }
 
-    /// Hands out what has changed.
-    pub fn save(&mut self, sink: &mut impl PartSink) -> GatheredSaving {
-        let saving = GatheredSaving {
-            fresh: std::mem::take(&mut self.fresh),
-            gone: std::mem::take(&mut self.gone),
-        };
-        if self.sources.is_empty() {
-            return saving;
-        }
-        let sources: Vec<_> = self.sources.iter().collect();
-        sink.put(
-            PartKey::new(HEAD, 0),
-            &(self.shards, self.expected, self.day, self.next, sources),
-        );
-        for &number in &saving.gone {
-            sink.withdraw(PartKey::new(HELD, number));
-            sink.withdraw(PartKey::new(PLACED, number));
-        }
-        if !saving.fresh.is_empty() {
-            let fresh: std::collections::BTreeSet<u32> = saving.fresh.iter().copied().collect();
-            let held = self.held.values().filter(|(number, _)| fresh.contains(number));
-            held.for_each(|(number, lookup)| match lookup.place {
-                None => sink.put(PartKey::new(HELD, *number), &(lookup, lookup.group)),
-                place => sink.put(PartKey::new(PLACED, *number), &(lookup, lookup.group, place)),
-            });
-        }
-        saving
-    }
-
-    pub fn save_again(&mut self, saving: GatheredSaving) {
-        self.fresh.extend(saving.fresh);
-        self.gone.extend(saving.gone);
-    }
-
-    pub fn read(parts: &Parts) -> Result<Self, postcard::Error> {
-        type Sources = Vec<((Box<str>, i32), Heard)>;
-        type Head = (u32, (u32, EventTime), u16, u32, Sources);
-        let head: Option<Head> = parts.one(PartKey::new(HEAD, 0))?;
-        let Some((shards, expected, day, next, sources)) = head else { return Ok(Self::default()) };
-        let mut read = Self {
-            sources: sources.into_iter().collect(),
-            shards,
-            expected,
-            day,
-            next,
-            ..Self::default()
-        };
-        for held in parts.all::<(Lookup, u32)>(HELD) {
-            let (number, (lookup, group)) = held?;
-            read.hold(number, Lookup { group, ..lookup });
-        }
-        for held in parts.all::<(Lookup, u32, Option<Near>)>(PLACED) {
-            let (number, (lookup, group, place)) = held?;
-            read.hold(number, Lookup { group, place, ..lookup });
-        }
-        Ok(read)
+    /// Whether it came since the last save: one that comes and goes between two is never saved.
+    pub(super) fn is_fresh(&self, number: u32) -> bool {
+        number.wrapping_sub(self.handed_out).cast_signed() > 0
     }
 }
 
-/// What a save has handed out.
-#[derive(Debug)]
-pub struct GatheredSaving {
-    fresh: Vec<u32>,
-    gone: Vec<u32>,
+pub(super) fn key_of_part(number: u32, has_place: bool) -> PartKey {
+    PartKey::new(if has_place { PLACED } else { HELD }, number)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::detect::baseline::saving::PartSink;
 
     fn at(second: i64) -> EventTime {
         EventTime::default().plus_ms(1_800_000_000_000 + second * 1_000)
@@ -455,6 +401,47 @@ mod tests {
         assert_eq!(due(&mut gathered), [3_000]);
         gathered.take(told(1, 6_000, false, &[]), at(9_002));
         assert_eq!(due(&mut gathered), [5_000]);
+    }
+
+    /// Put, and withdrawn.
+    #[derive(Default)]
+    struct Counted(usize, usize);
+
+    impl PartSink for Counted {
+        fn put<T: Serialize + ?Sized>(&mut self, part: PartKey, _: &T) {
+            self.0 += usize::from(part != PartKey::new(HEAD, 0));
+        }
+
+        fn withdraw(&mut self, _: PartKey) {
+            self.1 += 1;
+        }
+    }
+
+    fn saved(gathered: &mut Gathered, arrives: bool) -> (usize, usize) {
+        let mut counted = Counted::default();
+        let saving = gathered.save(&mut counted);
+        if !arrives {
+            gathered.save_again(saving);
+        }
+        (counted.0, counted.1)
+    }
+
+    #[test]
+    fn a_lookup_that_comes_and_goes_between_two_saves_is_never_saved() {
+        let mut gathered = Gathered::default();
+        gathered.take(told(1, 0, true, &[]), at(0));
+        gathered.take(told(0, 15, false, &[10, 20, 30]), at(0));
+        assert_eq!(due(&mut gathered), [10]);
+        for arrives in [false, true] {
+            assert_eq!(saved(&mut gathered, arrives), (2, 0));
+        }
+        assert_eq!(saved(&mut gathered, true), (0, 0));
+        gathered.take(told(0, 25, false, &[40]), at(1));
+        assert_eq!(due(&mut gathered), [20]);
+        for arrives in [false, true] {
+            assert_eq!(saved(&mut gathered, arrives), (1, 1));
+        }
+        assert_eq!(saved(&mut gathered, true), (0, 0));
     }
 
     #[test]

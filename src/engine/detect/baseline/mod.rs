@@ -16,14 +16,17 @@ mod calibration;
 mod cases;
 mod config;
 mod fan_in;
+mod fan_in_saved;
 mod figures;
 mod gauge;
 mod habits;
 mod hours;
+mod journaled;
 mod lane;
 mod lanes;
 mod lanes_saved;
 mod lookups;
+mod lookups_saved;
 mod mark;
 mod pages;
 mod part;
@@ -57,7 +60,7 @@ pub use gauge::{Gauge, WindowP};
 pub use lookups::{Lookup, Lookups, LookupsError, Progress};
 pub use mark::mark;
 pub use peers::{Peers, PeersSaving};
-pub use saving::{PartKey, PartKind, PartSink, Parts};
+pub use saving::{Form, PartKey, PartKind, PartSink, Parts};
 pub use suite::Suite;
 
 /// The detectors in this room: what they find rests on other shards too.

@@ -1,6 +1,6 @@
 //! A list that knows which of its pages have changed since they were last saved.
 
-use std::ops::{Index, Range};
+use std::ops::Index;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -65,15 +65,6 @@ impl<T, const N: usize> Pages<T, N> {
     pub fn at_mut(&mut self, place: usize) -> &mut T {
         self.mark(place / N);
         &mut self.entries[place]
-    }
-
-    /// Entries that lie in one page.
-    pub fn within_page(&mut self, range: Range<usize>) -> Option<&mut [T]> {
-        if range.end > self.entries.len() {
-            return None;
-        }
-        self.mark(range.start / N);
-        self.entries.get_mut(range)
     }
 
     /// To write to all of them.

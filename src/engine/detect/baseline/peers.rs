@@ -12,9 +12,11 @@ use super::calibration::Calibration;
 use super::fan_in::FanIn;
 use super::figures::{Shared, SharedSaving};
 use super::gauge::Gauge;
+use super::journaled::JournaledSaving;
 use super::lanes::Lanes;
 use super::lanes_saved::LanesSaving;
-use super::lookups::{Gathered, GatheredSaving, Lookup};
+use super::lookups::{Gathered, Lookup};
+use super::lookups_saved::GatheredSaving;
 use super::pages::Pages;
 use super::rate::Prior;
 use super::regions::{Regions, RegionsSaving};
@@ -28,6 +30,7 @@ use crate::engine::detect::dormant_system::Systems;
 use crate::engine::detect::rule_noise::RuleNoise;
 use crate::engine::detect::travel::Travel;
 use crate::engine::model::SubjectToken;
+use crate::engine::terse::FormError;
 
 /// Pseudo-windows a group's mean is shrunk by towards its role's: five actors' worth.
 const GROUP_MEAN_SHRINK: [f32; SPANS] = [300.0, 100.0, 15.0];
@@ -96,7 +99,7 @@ pub struct PeersSaving {
     systems: bool,
     lanes: LanesSaving,
     blocks: BlocksSaving,
-    fan_in: Vec<u32>,
+    fan_in: JournaledSaving,
     regions: RegionsSaving,
     gathered: GatheredSaving,
     usual_bytes: Vec<u32>,
@@ -166,7 +169,7 @@ impl Peers {
     }
 
     /// Puts the parts together again. Nothing of it counts as changed.
-    pub fn read(parts: &Parts) -> Result<Self, postcard::Error> {
+    pub fn read(parts: &Parts) -> Result<Self, FormError> {
         let head = parts.one(PartKey::new(HEAD, 0))?.unwrap_or_default();
         let (bucket, cased, budget, learned_until) = head;
         let places = parts.one(PartKey::new(PLACES, 0))?;

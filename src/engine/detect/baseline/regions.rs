@@ -4,16 +4,20 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::journaled::{Journaled, JournaledSaving, Kept, Kinds};
 use super::pages::Pages;
-use super::saving::{PartKind, PartSink, Parts, Slot, read_pages, save_pages};
+use super::saving::{Form, PartKey, PartKind, PartSink, Parts, Slot, read_pages, save_pages};
 use super::sequence::Place;
+use crate::engine::terse::FormError;
 
 /// Ids in a region: sixteen blocks.
 const REGION_SHIFT: u32 = 12;
 /// Regions remembered, of all accounts together.
 const REGIONS: usize = 1 << 16;
-/// Regions that are saved together.
-const REGIONS_A_PAGE: usize = 16;
+/// The regions as they are saved, and how many stood in a page up to version 9.
+const HEAD: PartKey = PartKey::new(PartKind::RegionsHead, 0);
+const TABLE: Kinds = Kinds { journal: PartKind::RegionsJournal, page: PartKind::RegionsTable };
+const REGIONS_A_PAGE_OF_9: usize = 16;
 /// Kinds of ids remembered, and how many are saved together.
 const PREFIXES: usize = 1 << 10;
 const PREFIXES_A_PAGE: usize = 4;
@@ -45,6 +49,10 @@ impl Slot for Region {
     }
 }
 
+impl Kept for Region {
+    type Form = Self;
+}
+
 /// A kind of ids, by what stands before their numbers: since when it is known, and how much it is
 /// read, worn by those it leaves no room.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
@@ -64,7 +72,7 @@ impl Slot for Prefix {
 /// next's.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Regions {
-    regions: Pages<Region, REGIONS_A_PAGE>,
+    regions: Journaled<Region>,
     prefixes: Pages<Prefix, PREFIXES_A_PAGE>,
 }
 
@@ -79,7 +87,7 @@ pub struct Near {
 /// Pages a save has handed out.
 #[derive(Debug)]
 pub struct RegionsSaving {
-    regions: Vec<u32>,
+    regions: JournaledSaving,
     prefixes: Vec<u32>,
 }
 
@@ -105,8 +113,12 @@ impl Regions {
         let is_new = !self.knows(place.prefix, day);
         let mark = mark_of(account, day, place);
         let tag = (mark >> 16) as u32 & !COUNT_MAX;
-        let region = self.regions.get_mut(slot_of(mark))?;
-        if region.tag() == tag && !region.is_free() {
+        let slot = slot_of(mark);
+        if slot >= self.regions.len() {
+            return None;
+        }
+        let region = self.regions.at_mut(slot);
+        if region.tag() == tag && region.count() > 0 {
             region.0 = tag | (region.count() + 1).min(COUNT_MAX);
         } else if region.count() > 1 {
             // The one more often read stays, worn down by those it displaces.
@@ -132,8 +144,10 @@ impl Regions {
 
     /// Hands out what has changed.
     pub fn save(&mut self, sink: &mut impl PartSink) -> RegionsSaving {
+        let regions = self.regions.save(TABLE, sink);
+        sink.put(HEAD, self.regions.turns());
         RegionsSaving {
-            regions: save_pages(&mut self.regions, PartKind::RegionsPage, sink),
+            regions,
             prefixes: save_pages(&mut self.prefixes, PartKind::PrefixesPage, sink),
         }
     }
@@ -143,11 +157,19 @@ impl Regions {
         self.prefixes.save_again(saving.prefixes);
     }
 
-    pub fn read(parts: &Parts) -> Result<Self, postcard::Error> {
-        Ok(Self {
-            regions: read_pages(parts, PartKind::RegionsPage, REGIONS as u32)?,
-            prefixes: read_pages(parts, PartKind::PrefixesPage, PREFIXES as u32)?,
-        })
+    pub fn read(parts: &Parts) -> Result<Self, FormError> {
+        let regions = match parts.form(HEAD) {
+            Some(Form::Terse) => {
+                let turns = parts.one(HEAD)?.unwrap_or_default();
+                Journaled::read(parts, TABLE, turns)?
+            }
+            _ => {
+                let pages: Pages<Region, REGIONS_A_PAGE_OF_9> =
+                    read_pages(parts, PartKind::RegionsPage, REGIONS as u32)?;
+                pages.iter().copied().collect::<Vec<_>>().into()
+            }
+        };
+        Ok(Self { regions, prefixes: read_pages(parts, PartKind::PrefixesPage, PREFIXES as u32)? })
     }
 }
 

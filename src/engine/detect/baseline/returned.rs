@@ -8,6 +8,7 @@ use super::saving::{PartKind, PartSink, Parts, read_each, save_each};
 use super::shares::Shares;
 use crate::engine::detect::detector::Judged;
 use crate::engine::model::Action;
+use crate::engine::terse::FormError;
 
 /// Hits of a search that are looked over as one page: they count as one look.
 const PAGE: u64 = 100;
@@ -126,7 +127,7 @@ impl UsualBytes {
         self.0.save_again(saving);
     }
 
-    pub fn read(parts: &Parts) -> Result<Self, postcard::Error> {
+    pub fn read(parts: &Parts) -> Result<Self, FormError> {
         read_each(parts, PART).map(Self)
     }
 }

@@ -10,6 +10,7 @@ use serde::ser::SerializeSeq;
 use serde::{Serialize, Serializer};
 
 use super::pages::Pages;
+use crate::engine::terse::{self, FormError};
 
 /// Every kind of part there is, by its letter: no two may have the same, which the compiler sees to.
 #[derive(Clone, Copy, Debug)]
@@ -34,10 +35,17 @@ pub enum PartKind {
     BlocksPage = b'K',
     BlocksBefore = b'y',
     BlocksReaders = b'Y',
+    /// As it was saved up to version 9 of the state.
     RegionsPage = b'R',
+    RegionsHead = b'a',
+    RegionsJournal = b'c',
+    RegionsTable = b'C',
     PrefixesPage = b'P',
     FanInHead = b'f',
+    /// As it was saved up to version 9 of the state.
     FanInPage = b'F',
+    FanInJournal = b'j',
+    FanInSubjects = b'J',
     GatheredHead = b'q',
     GatheredHeld = b'Q',
     GatheredPlaced = b'p',
@@ -81,13 +89,26 @@ pub trait PartSink {
     fn withdraw(&mut self, part: PartKey);
 }
 
+/// How a part is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    Terse,
+    /// Up to version 9 of the state.
+    Postcard,
+}
+
 /// Saved parts while they are read back.
 #[derive(Default)]
-pub struct Parts(BTreeMap<PartKey, Vec<u8>>);
+pub struct Parts(BTreeMap<PartKey, (Form, Vec<u8>)>);
 
 impl Parts {
-    pub fn insert(&mut self, key: PartKey, content: Vec<u8>) {
-        self.0.insert(key, content);
+    pub fn insert(&mut self, key: PartKey, form: Form, content: Vec<u8>) {
+        self.0.insert(key, (form, content));
+    }
+
+    /// None where there is no such part.
+    pub fn form(&self, key: PartKey) -> Option<Form> {
+        self.0.get(&key).map(|part| part.0)
     }
 
     pub fn is_empty(&self) -> bool {
@@ -95,18 +116,25 @@ impl Parts {
     }
 
     /// None where there is no such part.
-    pub fn one<T: DeserializeOwned>(&self, key: PartKey) -> Result<Option<T>, postcard::Error> {
-        self.0.get(&key).map(|content| postcard::from_bytes(content)).transpose()
+    pub fn one<T: DeserializeOwned>(&self, key: PartKey) -> Result<Option<T>, FormError> {
+        self.0.get(&key).map(read).transpose()
     }
 
     /// Parts of a kind by their numbers.
     pub fn all<T: DeserializeOwned>(
         &self,
         kind: PartKind,
-    ) -> impl Iterator<Item = Result<(u32, T), postcard::Error>> {
+    ) -> impl Iterator<Item = Result<(u32, T), FormError>> {
         let range = PartKey::new(kind, 0)..=PartKey::new(kind, u32::MAX);
-        self.0.range(range).map(|(key, content)| Ok((key.number, postcard::from_bytes(content)?)))
+        self.0.range(range).map(|(key, part)| Ok((key.number, read(part)?)))
     }
+}
+
+fn read<T: DeserializeOwned>((form, content): &(Form, Vec<u8>)) -> Result<T, FormError> {
+    Ok(match form {
+        Form::Terse => terse::from_bytes(content)?,
+        Form::Postcard => postcard::from_bytes(content)?,
+    })
 }
 
 /// An entry of a table that may hold nothing.
@@ -154,7 +182,7 @@ pub fn read_pages<T: Slot + Clone + DeserializeOwned, const N: usize>(
     parts: &Parts,
     kind: PartKind,
     places: u32,
-) -> Result<Pages<T, N>, postcard::Error> {
+) -> Result<Pages<T, N>, FormError> {
     let places = places.min(PLACES_MAX) as usize;
     let mut pages = Pages::from(vec![T::default(); places]).into_saved();
     for page in parts.all::<Vec<(u16, T)>>(kind) {
@@ -180,19 +208,19 @@ pub fn save_each<T: Serialize>(
 pub fn read_each<T: DeserializeOwned>(
     parts: &Parts,
     kind: PartKind,
-) -> Result<Pages<T, 1>, postcard::Error> {
+) -> Result<Pages<T, 1>, FormError> {
     Ok(Pages::from(in_order(parts.all(kind))?).into_saved())
 }
 
 /// Parts numbered without a gap: the places of roles and groups name them by their numbers.
 fn in_order<T>(
-    parts: impl Iterator<Item = Result<(u32, T), postcard::Error>>,
-) -> Result<Vec<T>, postcard::Error> {
+    parts: impl Iterator<Item = Result<(u32, T), FormError>>,
+) -> Result<Vec<T>, FormError> {
     let mut list = Vec::new();
     for part in parts {
         let (number, part) = part?;
         if number as usize != list.len() {
-            return Err(postcard::Error::DeserializeBadEncoding);
+            return Err(postcard::Error::DeserializeBadEncoding.into());
         }
         list.push(part);
     }

@@ -186,7 +186,7 @@ mod tests {
     use super::super::lane::{Lane, Part};
     use super::super::rate::Expected;
     use super::super::returned::Returned;
-    use super::super::saving::{PartKey, PartSink, Parts};
+    use super::super::saving::{Form, PartKey, PartSink, Parts};
     use super::*;
 
     const DAY: u32 = 144;
@@ -290,7 +290,9 @@ mod tests {
 
     impl PartSink for Kept {
         fn put<T: serde::Serialize + ?Sized>(&mut self, part: PartKey, content: &T) {
-            self.0.insert(part, postcard::to_stdvec(content).expect("serialises"));
+            let mut bytes = Vec::new();
+            crate::engine::terse::write(content, &mut bytes).expect("serialises");
+            self.0.insert(part, bytes);
         }
         fn withdraw(&mut self, part: PartKey) {
             self.0.remove(&part);
@@ -300,7 +302,9 @@ mod tests {
     impl Kept {
         fn read(&self) -> Peers {
             let mut parts = Parts::default();
-            self.0.iter().for_each(|(key, content)| parts.insert(*key, content.clone()));
+            self.0
+                .iter()
+                .for_each(|(key, content)| parts.insert(*key, Form::Terse, content.clone()));
             let mut peers = Peers::read(&parts).expect("reads back");
             peers.tell_figures();
             peers

@@ -1,6 +1,7 @@
 //! Which subjects an actor has seen lately: exact while few, a fair sample when many.
 
-use serde::{Deserialize, Serialize};
+use serde::de::{Error, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use smallvec::SmallVec;
 
 /// Subjects kept at most. Beyond it, only a share of the subjects is kept, chosen by hash.
@@ -176,8 +177,10 @@ impl Distinct {
     /// Every tag with its minute.
     fn entries(&self) -> impl Iterator<Item = (u32, u32)> {
         let places = self.places();
-        let taken = (0..places).filter(move |&place| self.since(places, place) != 0);
-        taken.map(|place| (self.words[place], self.time(place)))
+        (0..places).filter_map(move |place| {
+            let since = self.since(places, place);
+            (since != 0).then(|| (self.words[place], self.base + since))
+        })
     }
 
     fn make_room(&mut self, minute: u32, horizon: u32, dropped: &mut impl FnMut(u32)) {
@@ -233,37 +236,110 @@ impl Distinct {
 /// Tags with their minutes, on their way from one place to another.
 type Entries = SmallVec<[(u32, u32); LISTED_MAX]>;
 
-/// Kept are the sample's level and the entries, and how many places they were given when each had a
-/// word of its own, which an earlier version reads; nothing hangs on it, nor on their order.
+/// Stands where an earlier version said how many places a table had: minutes are told from the first.
+const FROM_THE_FIRST: u32 = PLACES_MAX as u32 + 1;
+
+/// Kept are the sample's level and the entries: tags, each with the minutes since the one before the
+/// first, in as many bytes as the most of them takes. Nothing hangs on their order.
 impl Serialize for Distinct {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let entry = |(tag, minute)| u64::from(tag) << 32 | u64::from(minute);
-        let entries: Vec<u64> = self.entries().map(entry).collect();
-        let size = if self.is_exact() { (entries.len() * 4).div_ceil(3) } else { PLACES_MAX };
-        (size as u32, self.level, entries).serialize(serializer)
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let minutes = self.entries().map(|entry| entry.1);
+        let (first, last) = minutes.fold((u32::MAX, 0), |(a, b), at| (a.min(at), b.max(at)));
+        let base = first.min(last.max(1)) - 1;
+        let width = match last.saturating_sub(base) {
+            0..=0xFF => 1,
+            0x100..=0xFFFF => 2,
+            _ => 4_u8,
+        };
+        let mut bytes = Vec::with_capacity(self.len() * 8);
+        for (tag, minute) in self.entries() {
+            bytes.extend_from_slice(&tag.to_le_bytes());
+            bytes.extend_from_slice(&(minute - base).to_le_bytes()[..width.into()]);
+        }
+        (FROM_THE_FIRST, self.level, base, width, Stretch(bytes)).serialize(serializer)
+    }
+}
+
+/// Bytes as they are.
+struct Stretch(Vec<u8>);
+
+impl Serialize for Stretch {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Stretch {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_bytes(ReadingBytes)
+    }
+}
+
+struct ReadingBytes;
+
+impl Visitor<'_> for ReadingBytes {
+    type Value = Stretch;
+
+    fn expecting(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        to.write_str("bytes")
+    }
+
+    fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Stretch, E> {
+        Ok(Stretch(bytes.to_vec()))
     }
 }
 
 impl<'de> Deserialize<'de> for Distinct {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        use serde::de::Error;
-        let (size, level, entries) = <(u32, u8, Vec<u64>)>::deserialize(deserializer)?;
-        let size = size as usize;
-        if size > PLACES_MAX || level > 32 {
-            return Err(D::Error::custom("a table of subjects of an impossible size"));
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_tuple(5, Reading)
+    }
+}
+
+struct Reading;
+
+impl<'de> Visitor<'de> for Reading {
+    type Value = Distinct;
+
+    fn expecting(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        to.write_str("subjects with their minutes")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<Distinct, A::Error> {
+        let places: u32 = next(&mut parts)?;
+        let level: u8 = next(&mut parts)?;
+        let (entries, most): (Entries, _) = if places == FROM_THE_FIRST {
+            let base: u32 = next(&mut parts)?;
+            let width: u8 = next(&mut parts)?;
+            let Stretch(bytes) = next(&mut parts)?;
+            let entries = bytes.chunks_exact(4 + usize::from(width.clamp(1, 4)));
+            if !entries.remainder().is_empty() {
+                return Err(A::Error::custom("a part of a subject"));
+            }
+            let number = |bytes: &[u8]| bytes.iter().rev().fold(0, |n, &b| n << 8 | u32::from(b));
+            let entry = |one: &[u8]| (number(&one[..4]), base.saturating_add(number(&one[4..])));
+            (entries.map(entry).collect(), held(PLACES_MAX))
+        } else {
+            let entries: Vec<u64> = next(&mut parts)?;
+            let entry = |entry: u64| ((entry >> 32) as u32, entry as u32);
+            (entries.into_iter().map(entry).collect(), places as usize * 3 / 4)
+        };
+        if places > FROM_THE_FIRST || level > 32 {
+            return Err(A::Error::custom("a table of subjects of an impossible size"));
         }
-        if entries.len() > size * 3 / 4 {
-            return Err(D::Error::custom("more subjects than their table holds"));
+        if entries.len() > most {
+            return Err(A::Error::custom("more subjects than their table holds"));
         }
-        let mut distinct = Self { level, ..Self::default() };
-        if size > 0 {
-            let parts = |entry: u64| ((entry >> 32) as u32, entry as u32);
-            let entries: Entries =
-                entries.into_iter().map(parts).filter(|entry| entry.1 > 0).collect();
+        let mut distinct = Distinct { level, ..Distinct::default() };
+        let entries: Entries = entries.into_iter().filter(|entry| entry.1 > 0).collect();
+        if !entries.is_empty() || level > 0 {
             distinct.fill(&entries, None);
         }
         Ok(distinct)
     }
+}
+
+fn next<'de, T: Deserialize<'de>, A: SeqAccess<'de>>(parts: &mut A) -> Result<T, A::Error> {
+    parts.next_element()?.ok_or_else(|| A::Error::custom("less than a table of subjects"))
 }
 
 /// How many entries so many places hold.
