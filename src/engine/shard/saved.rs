@@ -322,7 +322,11 @@ impl Restoring {
                 Kept::Ids => ids.push(part_of_ids(&value)?),
                 Kept::Peers => {
                     let number = PartKey::from_bytes(name).ok_or(StateError::Kind { kind })?;
-                    let form = if value[0] == STATE_VERSION { Form::Terse } else { Form::Postcard };
+                    let form = if value.first() == Some(&STATE_VERSION) {
+                        Form::Terse
+                    } else {
+                        Form::Postcard
+                    };
                     parts.insert(number, form, checked(&value)?.to_vec());
                 }
                 Kept::PeersBefore => before.take(key, &value)?,
