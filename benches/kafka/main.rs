@@ -31,9 +31,12 @@ fn main() {
     let events = numbers.next().unwrap_or(EVENTS);
     let rounds = numbers.next().map_or(ROUNDS, |rounds| rounds as usize);
     let broker = Broker::start();
+    let usual = SimulationConfig::default();
     let simulation = Simulation::new(SimulationConfig {
         breaches: BreachChoice::All,
-        ..SimulationConfig::default()
+        // The default time of the default agency is some 1.3 million events.
+        duration_ms: usual.duration_ms * (events / 1_300_000 + 1) as i64,
+        ..usual
     })
     .expect("the default agency");
     for (name, text) in [

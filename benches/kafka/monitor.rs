@@ -72,7 +72,8 @@ pub fn run(
                 let share = (judged - before) as f64 / events as f64;
                 return (now - began).div_f64(share.max(f64::MIN_POSITIVE));
             }
-            Some(judged) if judged > 0 => drop(first.get_or_insert((now, judged))),
+            // By then the workers have shared the partitions out.
+            Some(judged) if judged > events / 10 => drop(first.get_or_insert((now, judged))),
             _ => {}
         }
         sleep(LOOK);
