@@ -5,13 +5,15 @@ import { expect, incidentWithFold, test } from './guard';
 
 type Told = Record<string, unknown>;
 
-/** The incident as it is, but for what is changed of it here; its list holds it alone. */
+/** The incident as it is, but for what is changed of it here; its list holds it alone, and nothing of it comes live. */
 async function changed(page: Page, request: APIRequestContext, id: string, change: Told): Promise<void> {
   const told = (await (await request.get(`/api/v1/incidents/${id}`)).json()) as Told;
   const incident = { ...told, ...change };
   await page.route(`**/api/v1/incidents/${id}`, (route) => route.fulfill({ json: incident }));
   const list = { items: [incident], next: null, total: 1 };
   await page.route('**/api/v1/incidents?*', (route) => route.fulfill({ json: list }));
+  const silent = { contentType: 'text/event-stream', body: ': nothing\n\n' };
+  await page.route('**/api/v1/stream*', (route) => route.fulfill(silent));
 }
 
 const tooWide = (page: Page) =>
