@@ -5,15 +5,16 @@ import { expect, incidentWithFold, test } from './guard';
 
 type Told = Record<string, unknown>;
 
-/** The incident as it is, but for what is changed of it here; its list holds it alone, and nothing of it comes live. */
+/** The incident as it is, but for what is changed here; its list holds it alone, and it stays so. */
 async function changed(page: Page, request: APIRequestContext, id: string, change: Told): Promise<void> {
   const told = (await (await request.get(`/api/v1/incidents/${id}`)).json()) as Told;
   const incident = { ...told, ...change };
   await page.route(`**/api/v1/incidents/${id}`, (route) => route.fulfill({ json: incident }));
   const list = { items: [incident], next: null, total: 1 };
   await page.route('**/api/v1/incidents?*', (route) => route.fulfill({ json: list }));
-  const silent = { contentType: 'text/event-stream', body: ': nothing\n\n' };
-  await page.route('**/api/v1/stream*', (route) => route.fulfill(silent));
+  const stats = JSON.stringify(await (await request.get('/api/v1/stats')).json());
+  const once = { contentType: 'text/event-stream', body: `event: stats\ndata: ${stats}\n\n` };
+  await page.route('**/api/v1/stream*', (route) => route.fulfill(once));
 }
 
 const tooWide = (page: Page) =>
@@ -51,6 +52,12 @@ test('a name of 256 letters widens no page and stays in its column', async ({ pa
   await changed(page, request, id, { actors: [name], title: `Bulk read by ${name}` });
   await page.goto(`/incidents/${id}`);
   await expect(page.getByTestId('line').first()).toBeVisible();
+  await expect.poll(() => tooWide(page)).toBeLessThanOrEqual(0);
+  await page.goto(`/actors/${name}`);
+  await expect(page.getByTestId('about-incidents')).toContainText(name);
+  await expect.poll(() => tooWide(page)).toBeLessThanOrEqual(0);
+  await page.goto('/');
+  await expect(page.getByTestId('latest-incidents')).toContainText(name);
   await expect.poll(() => tooWide(page)).toBeLessThanOrEqual(0);
   await page.goto('/incidents');
   const title = page.getByTestId('incidents').getByRole('link', { name });
