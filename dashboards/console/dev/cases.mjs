@@ -69,6 +69,8 @@ export class Cases {
     const now = new Date().toISOString();
     if (path === '/api/v1/me') return { user: null, by_proxy: false };
     if (path === '/api/v1/regimes') return { regimes: [{ ...REGIME, phases: [PHASE] }] };
+    if (path === '/api/v1/me') return { user: null, by_proxy: false };
+    if (path === '/api/v1/silences') return { now, silences: [], file: [], maintenance: [], sinks: [] };
     if (path === '/api/v1/exceptions') return { exceptions: [], file: [] };
     if (path === '/api/v1/budget') return this.budget;
     if (path === '/api/v1/rules') return { rules: [] };

@@ -339,7 +339,8 @@ test('another incident is absorbed by hand, and a finding split off again', asyn
     expect(one.merged_into).toBe(id);
   }).toPass({ timeout: 60_000 });
   await page.goto(`/incidents/${other}`);
-  await expect(page.getByText('Absorbed by')).toBeVisible();
+  await expect(page.getByTestId('absorbed').getByRole('link', { name: id })).toBeVisible();
+  await expect(page.getByTestId('case').getByRole('button')).toHaveCount(0);
 
   await page.goto(`/incidents/${id}`);
   await page.getByRole('button', { name: /^Split off/ }).last().click();

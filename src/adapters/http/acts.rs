@@ -16,10 +16,13 @@ use super::state::App;
 use crate::adapters::store::ActError;
 use crate::adapters::telemetry::now;
 use crate::engine::cases::{Act, Case, Recorded, Resolution};
+use crate::engine::model::EventTime;
 
 /// Incidents acted on in one request.
 const BULK_MAX: usize = 200;
 const LIMIT: u32 = 100;
+/// Awareness may come before the first event we know of, from elsewhere, by at most this.
+const AHEAD_MAX_MS: i64 = 366 * 86_400_000;
 pub const AUDIT_PARAMETERS: [&str; 4] = ["by", "kind", "limit", "cursor"];
 pub const KINDS: [&str; 25] = [
     "acknowledge",
@@ -254,13 +257,27 @@ fn checked(app: &App, act: &Act, by: &str) -> Result<(), ApiError> {
 }
 
 /// What was decided or done lies behind us; a minute is left for clocks that differ.
-fn past(name: &str, at: Option<crate::engine::model::EventTime>) -> Result<(), ApiError> {
+fn past(name: &str, at: Option<EventTime>) -> Result<(), ApiError> {
     match at {
         Some(at) if at > now().plus_ms(60_000) => {
             Err(refused(name, &at.to_string(), "a time that is not in the future"))
         }
         _ => Ok(()),
     }
+}
+
+/// A slip of the hand in the year would tell every sink of clocks overdue by years.
+async fn near(app: &App, incident: &str, at: EventTime) -> Result<(), ApiError> {
+    let Some(known) = app.store.incident(incident).await? else { return Err(unknown()) };
+    let earliest = known.first_event.minus_ms(AHEAD_MAX_MS);
+    if at >= earliest {
+        return Ok(());
+    }
+    let allowed = format!(
+        "{earliest} or later, not in the future: the incident's first event is of {}, and awareness lies at most a year before it",
+        known.first_event
+    );
+    Err(refused("at", &at.to_string(), &allowed))
 }
 
 async fn perform(
@@ -271,6 +288,9 @@ async fn perform(
     seen: Option<u64>,
 ) -> Result<Acted, ApiError> {
     checked(app, &act, by)?;
+    if let Act::Aware { at: Some(at), .. } = &act {
+        near(app, incident, *at).await?;
+    }
     let done = app.store.act(incident, by, now(), act, seen).await?;
     let benign = matches!(done.act.act, Act::Resolve { resolution: Resolution::Benign, .. });
     let proposal = benign.then(|| format!("/api/v1/incidents/{incident}/exception-proposal"));

@@ -4,6 +4,7 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::error::ApiError;
 use super::guard::is_loopback;
@@ -67,7 +68,30 @@ impl<T: DeserializeOwned> FromRequest<App> for Posted<T> {
             .map_err(|_| ApiError::too_large(super::guard::BODY_BYTES_MAX))?;
         let body = serde_json::from_slice(&bytes)
             .map_err(|error| ApiError::bad_request(format!("the body: {error}")))?;
+        if let Some(field) = nul(&bytes) {
+            return Err(ApiError::bad_request(format!(
+                "`{field}` holds the character NUL (\\u0000), which no store keeps; leave it out"
+            )));
+        }
         Ok(Self { body, user, asked })
+    }
+}
+
+/// The field with a NUL in its text. JSON has one only as an escape.
+fn nul(json: &[u8]) -> Option<String> {
+    const ESCAPE: &[u8] = b"\\u0000";
+    if !json.windows(ESCAPE.len()).any(|part| part == ESCAPE) {
+        return None;
+    }
+    nul_in("", &serde_json::from_slice(json).ok()?)
+}
+
+fn nul_in(name: &str, value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => text.contains('\0').then(|| name.to_owned()),
+        Value::Array(list) => list.iter().find_map(|each| nul_in(name, each)),
+        Value::Object(fields) => fields.iter().find_map(|(field, each)| nul_in(field, each)),
+        _ => None,
     }
 }
 

@@ -1,6 +1,6 @@
 /** What an exception is about, in words. */
 
-import { detectorWord } from '../format/words';
+import { detectorWord, visible } from '../format/words';
 import type { Exception } from '../wire/cases';
 
 /** `Bulk read, of off-1 from 10.0.0.7 in pnr`. */
@@ -13,5 +13,6 @@ export function scope(exception: Exception, titleOf?: (rule: string) => string |
     dataset && `in ${dataset}`,
     key && `about ${key}`,
   ].filter(Boolean);
-  return parts.length > 0 ? `${what}, ${parts.join(' ')}` : `${what}, whatever it is about`;
+  const told = visible(parts.join(' '));
+  return parts.length > 0 ? `${what}, ${told}` : `${what}, whatever it is about`;
 }

@@ -1,6 +1,6 @@
 /** Silences in words, and what people write of them. */
 
-import { detectorWord, severityWord } from '../format/words';
+import { detectorWord, severityWord, visible } from '../format/words';
 import { parseUtc } from '../format/time';
 import type { Matcher, MatcherKey, SilenceState } from '../wire/silences';
 import type { Severity } from '../wire/types';
@@ -32,7 +32,7 @@ export function parts(match: Matcher): { key: MatcherKey; word: string; values: 
 function valuesOf(key: MatcherKey, values: readonly string[]): string {
   if (key === 'severity') return severities(values as Severity[]);
   const word = (value: string) =>
-    key === 'detector' ? detectorWord(value) : key === 'incident' ? value.slice(0, 12) : value;
+    key === 'detector' ? detectorWord(value) : key === 'incident' ? value.slice(0, 12) : visible(value);
   return values.map(word).join(' or ');
 }
 

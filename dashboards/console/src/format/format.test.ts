@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { bytes, count, estimate, milliseconds, plural, quantity, short } from './number';
 import { clock, dayAndClock, parseUtc, span, when } from './time';
-import { detectorWord, named, origin, some, termWhy, unquoted } from './words';
+import { detectorWord, named, origin, some, termWhy, unquoted, visible } from './words';
 
 function check(actual: string, expected: string) {
   expect(actual.replaceAll('\u00a0', ' ')).toBe(expected);
@@ -103,6 +103,12 @@ describe('words', () => {
     check(termWhy('read_then_outflow'), 'Read, then outflow');
     check(termWhy('canary, 80 when it was told'), 'Canary, 80 when it was told');
     check(termWhy('most sensitive data touched is T3'), 'most sensitive data touched is T3');
+  });
+  it('writes out what would turn or hide the text after it', () => {
+    check(visible('zoë 李 😀\tב'), 'zoë 李 😀\tב');
+    check(visible('zo\u202ee\u2066\x00'), 'zo\\u{202e}e\\u{2066}\\u{0}');
+    check(unquoted('by zo\u202ee, of `p\u200f`'), 'by zo\\u{202e}e, of p\\u{200f}');
+    check(some(['a\u202e', 'b']), 'a\\u{202e}, b');
   });
   it('cuts long lists of names and says so', () => {
     check(some(['a', 'b']), 'a, b');

@@ -127,8 +127,19 @@ export function origin(source: Origin): string {
 
 /** `Ann, Ben and 3 more`. */
 export function some(names: string[], shown = 2): string {
-  if (names.length <= shown) return names.join(', ');
-  return `${names.slice(0, shown).join(', ')} and ${names.length - shown} more`;
+  const all = names.map(visible);
+  if (all.length <= shown) return all.join(', ');
+  return `${all.slice(0, shown).join(', ')} and ${names.length - shown} more`;
+}
+
+/**
+ * Control characters, and those that turn the direction of what stands after them, written out: the
+ * same as the exports do. Line breaks and tabs are white space here.
+ */
+const HIDDEN = /[\0-\x08\x0b-\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
+
+export function visible(text: string): string {
+  return text.replace(HIDDEN, (c) => `\\u{${c.charCodeAt(0).toString(16)}}`);
 }
 
 const INSTANT = /\b(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?Z/g;
@@ -143,7 +154,7 @@ export function shortId(id: string): string {
  * Instants are shown as everywhere else.
  */
 export function named(text: string): { text: string; name: boolean }[] {
-  const parts = text.replace(INSTANT, '$1 $2 UTC').split(/`([^`]+)`/);
+  const parts = visible(text).replace(INSTANT, '$1 $2 UTC').split(/`([^`]+)`/);
   return parts.map((part, at) => ({ text: part, name: at % 2 === 1 })).filter((part) => part.text !== '');
 }
 

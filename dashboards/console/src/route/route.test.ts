@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import * as filters from './filters';
-import { actorPath, draftPath, incidentPath, isServers, route } from './route';
+import { aboutPath, actorPath, draftPath, incidentPath, isServers, route } from './route';
 
 describe('addresses', () => {
   function check(path: string, expected: string) {
@@ -33,6 +33,14 @@ describe('addresses', () => {
     check(incidentPath('a/b c?'), '["incident","a/b c?"]');
     check(actorPath('ann@x/y'), '["about","actor","ann@x/y"]');
     check(draftPath('a/b', 'g?'), '["draft","a/b","g?"]');
+  });
+  it('reach names that a browser would fold away', () => {
+    const browsers = (path: string) => new URL(path, 'https://tidewaiter.example').pathname;
+    for (const name of ['.', '..', '~.', '~..', '~~..', '~', '...', '%2e%2e', '~off-1']) {
+      check(browsers(actorPath(name)), `["about","actor",${JSON.stringify(name)}]`);
+      check(browsers(aboutPath('session', name)), `["about","session",${JSON.stringify(name)}]`);
+    }
+    expect(actorPath('...')).toBe('/actors/...');
   });
   it('leave the server its own', () => {
     expect(isServers('/api/v1/incidents/5f/timeline')).toBe(true);

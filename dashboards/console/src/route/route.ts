@@ -31,7 +31,7 @@ export function route(path: string): Route {
   if (name !== null && parts.length === 2) {
     if (first === 'incidents') return { page: 'incident', id: name };
     const kind = ABOUT_KINDS.find((known) => `${known}s` === first);
-    if (kind) return { page: 'about', kind, value: name };
+    if (kind) return { page: 'about', kind, value: unfolded(name) };
   }
   const regime = fourth === undefined ? null : decoded(fourth);
   if (name !== null && regime !== null && parts.length === 4) {
@@ -48,6 +48,11 @@ function decoded(part: string): string | null {
   }
 }
 
+/** Browsers fold `.` and `..` away, however they are encoded: such names stand behind a `~`. */
+const FOLDED = /^~*\.{1,2}$/;
+
+const unfolded = (part: string) => (part.startsWith('~') && FOLDED.test(part) ? part.slice(1) : part);
+
 /** Addresses the server answers itself, which the console must let through. */
 export function isServers(path: string): boolean {
   return /^\/(api|metrics|healthz|readyz)(\/|$)/.test(path);
@@ -55,7 +60,8 @@ export function isServers(path: string): boolean {
 
 export const incidentPath = (id: string) => `/incidents/${encodeURIComponent(id)}`;
 
-export const aboutPath = (kind: AboutKind, value: string) => `/${kind}s/${encodeURIComponent(value)}`;
+export const aboutPath = (kind: AboutKind, value: string) =>
+  `/${kind}s/${FOLDED.test(value) ? '~' : ''}${encodeURIComponent(value)}`;
 
 export const actorPath = (actor: string) => aboutPath('actor', actor);
 

@@ -78,6 +78,10 @@ async fn impossible_and_malformed_acts_are_refused_with_a_reason() {
     refuses(&world, by_ann(json!({"kind": "dance"})), 400, "bad_request", &["dance"]).await;
     refuses(&world, by_ann(json!({"kind": "comment", "text": " "})), 400, "bad_request", &["text"])
         .await;
+    for text in ["\0", "a\0b"] {
+        let said = by_ann(json!({"kind": "comment", "text": text}));
+        refuses(&world, said, 400, "bad_request", &["`text`", "NUL"]).await;
+    }
     refuses(
         &world,
         by_ann(json!({"kind": "resolve", "resolution": "maybe"})),
@@ -143,6 +147,9 @@ async fn impossible_and_malformed_acts_are_refused_with_a_reason() {
         &["of"],
     )
     .await;
+    let bulk = json!({"incidents": [id(1)], "act": {"kind": "acknowledge"}, "by": "an\0n"});
+    let refused = world.post("/api/v1/acts", bulk).await;
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{}", refused.text());
     let unknown =
         world.post("/api/v1/incidents/none/acts", by_ann(json!({"kind": "acknowledge"}))).await;
     assert_eq!(unknown.status, StatusCode::NOT_FOUND);

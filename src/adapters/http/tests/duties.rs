@@ -42,6 +42,20 @@ async fn clocks_run_from_the_decision_until_somebody_is_told() {
         json!({"kind": "aware", "at": "2999-01-01T00:00:00Z", "regimes": ["led"], "reason": "x"});
     let refused = world.post(&path(1, "acts"), json!({"act": future, "by": "ann"})).await;
     assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{}", refused.text());
+    let aware_at = |at: &str| {
+        let act = json!({"kind": "aware", "at": at, "regimes": ["led"], "reason": "x"});
+        json!({"act": act, "by": "ann"})
+    };
+    for at in ["1970-01-01T00:00:00Z", "2025-03-01T08:59:59Z"] {
+        let refused = world.post(&path(1, "acts"), aware_at(at)).await;
+        let said = refused.text();
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{said}");
+        for named in ["`at`", &at[..19], "2025-03-01T09:00:00", "2026-03-02T09:00:00"] {
+            assert!(said.contains(named), "{named} in {said}");
+        }
+    }
+    let early = world.post(&path(2, "acts"), aware_at("2025-03-01T09:00:00Z")).await;
+    assert_eq!(early.status, StatusCode::CREATED, "{}", early.text());
     let phase = json!({"kind": "notified", "regime": "gdpr", "phase": "final"});
     let refused = world.post(&path(1, "acts"), json!({"act": phase, "by": "ann"})).await;
     assert!(refused.text().contains("notification"), "{}", refused.text());

@@ -4,15 +4,36 @@ use std::io::{self, Write};
 
 use super::Lines;
 use super::facts::{facts, subjects};
-use crate::engine::model::Incident;
-use crate::engine::timeline::escaped;
+use crate::engine::model::{EventTime, Incident};
+use crate::engine::timeline::{Line, escaped};
 
-const STYLE: &str = "body{font:14px/1.45 system-ui,sans-serif;color:#111;background:#fff;margin:2rem auto;max-width:70rem;padding:0 1rem}\
+/// The timeline's columns are as wide as a time, a kind and an address, so that none is broken as
+/// long as it is no longer than usual; what is said takes the rest.
+const STYLE: &str = "body{font:14px/1.45 system-ui,sans-serif;color:#111;background:#fff;margin:2rem auto;max-width:70rem;padding:0 1rem;overflow-wrap:anywhere}\
 h1{font-size:1.5rem;margin:0 0 .3rem}h2{font-size:1.1rem;margin:1.6rem 0 .4rem}\
-table{border-collapse:collapse;width:100%}th,td{border-bottom:1px solid #bbb;padding:.25rem .5rem;text-align:left;vertical-align:top}\
-th{font-weight:600}code{font:0.95em ui-monospace,monospace}th.n,td.n{text-align:right}td.n{font-variant-numeric:tabular-nums}td.t{white-space:nowrap;font-variant-numeric:tabular-nums}\
-td{overflow-wrap:anywhere}tr.finding td,tr.severity td{font-weight:600}tr.act td{font-style:italic}\
-@page{margin:15mm}@media print{body{margin:0;max-width:none;font-size:10pt}thead{display:table-header-group}tr{break-inside:avoid}h2{break-after:avoid}}";
+table{border-collapse:collapse;width:100%}th,td{border-bottom:1px solid #bbb;padding:.25em .5em;text-align:left;vertical-align:top}\
+th{font-weight:600}th[scope=row]{width:8em}code{font:0.95em ui-monospace,monospace}th.n,td.n{text-align:right;white-space:nowrap}td.n{font-variant-numeric:tabular-nums}\
+.line{table-layout:fixed}.line .t{width:13.1em;white-space:nowrap}.line .k{width:4.6em}.line .a{width:7em}.line .s{width:8.8em}td.t{font-variant-numeric:tabular-nums}\
+tr.finding .w,tr.severity .w{font-weight:600}tr.act .w{font-style:italic}small{font:0.9em system-ui,sans-serif;color:#555;display:inline-block}\
+@page{margin:12mm}@media print{body{margin:0;padding:0;max-width:none;font-size:9pt}h2{margin-top:1.1rem;break-after:avoid}th,td{padding:.15em .5em}.line{font-size:8pt}thead{display:table-header-group}tr{break-inside:avoid}tr.act{break-inside:auto}}";
+
+/// `2026-03-02 09:00:00.000`, and where like lines are folded the last under it, by its day only
+/// if that is another.
+fn when(line: &Line) -> String {
+    let said = |time: EventTime| time.to_string().trim_end_matches('Z').replace('T', " ");
+    let (from, until) = (said(line.entry.time), said(line.until));
+    if line.folded < 2 {
+        return from;
+    }
+    let (day, clock) = until.split_once(' ').unwrap_or(("", &until));
+    let until = if from.starts_with(day) { clock } else { &until };
+    format!("{from}<br>\u{2013} {until}")
+}
+
+/// Text of an event's in a cell: which way it runs is its own affair.
+fn cell(text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!("<bdi>{}</bdi>", escaped(text)) }
+}
 
 /// Names between backticks in the type of code; a backtick without a second stays one.
 fn prose(text: &str) -> String {
@@ -42,12 +63,7 @@ pub fn write(incident: &Incident, lines: Lines<'_>, to: &mut dyn Write) -> io::R
         prose(&incident.why)
     )?;
     for (name, value) in facts(incident) {
-        writeln!(
-            to,
-            "<tr><th scope=\"row\">{}</th><td>{}</td></tr>",
-            escaped(name),
-            escaped(&value)
-        )?;
+        writeln!(to, "<tr><th scope=\"row\">{}</th><td>{}</td></tr>", escaped(name), cell(&value))?;
     }
     to.write_all(
         b"</tbody></table>\n<h2>Data</h2>\n<table><thead><tr><th>Dataset</th><th>Category</th><th>Tier</th>\
@@ -57,8 +73,8 @@ pub fn write(incident: &Incident, lines: Lines<'_>, to: &mut dyn Write) -> io::R
         writeln!(
             to,
             "<tr><td>{}</td><td>{}</td><td>T{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",
-            escaped(&d.dataset),
-            escaped(&d.category),
+            cell(&d.dataset),
+            cell(&d.category),
             d.tier,
             d.records,
             subjects(d.subjects, d.subjects_error)
@@ -70,22 +86,20 @@ pub fn write(incident: &Incident, lines: Lines<'_>, to: &mut dyn Write) -> io::R
         writeln!(to, "<li>{name}: {:.1} ({why})</li>", term.points)?;
     }
     to.write_all(
-        b"</ul>\n<h2>Timeline (UTC)</h2>\n<table><thead><tr><th>Time</th><th>Kind</th><th>Actor</th>\
-          <th>Source</th><th>What</th><th>Where</th></tr></thead><tbody>\n",
+        b"</ul>\n<h2>Timeline (UTC)</h2>\n<table class=\"line\"><thead><tr><th class=\"t\">Time</th>\
+          <th class=\"k\">Kind</th><th class=\"a\">Actor</th><th class=\"s\">Source</th><th>What and where</th></tr></thead><tbody>\n",
     )?;
     for line in lines {
         let line = line?;
         let e = &line.entry;
-        let until =
-            if line.folded > 1 { format!("<br>\u{2013} {}", line.until) } else { String::new() };
         writeln!(
             to,
-            "<tr class=\"{kind}\"><td class=\"t\">{}{until}</td><td>{kind}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
-            e.time,
-            escaped(e.actor.as_deref().unwrap_or("")),
-            escaped(e.source_ip.as_deref().unwrap_or("")),
+            "<tr class=\"{kind}\"><td class=\"t\">{}</td><td class=\"w\">{kind}</td><td>{}</td><td>{}</td><td><span class=\"w\">{}</span> <small>{}</small></td></tr>",
+            when(&line),
+            cell(e.actor.as_deref().unwrap_or("")),
+            cell(e.source_ip.as_deref().unwrap_or("")),
             prose(&e.text),
-            escaped(&e.source.to_string()),
+            cell(&e.source.to_string()),
             kind = e.kind.name(),
         )?;
     }
@@ -94,7 +108,36 @@ pub fn write(incident: &Incident, lines: Lines<'_>, to: &mut dyn Write) -> io::R
 
 #[cfg(test)]
 mod tests {
-    use super::prose;
+    use super::*;
+    use crate::engine::model::{Entry, Source};
+
+    fn line(from: &str, until: &str, folded: u64) -> Line {
+        let entry = Entry {
+            time: EventTime::parse(from).unwrap(),
+            ..Entry::at(Source::Monitor { monitor: "act 1".into() })
+        };
+        let until = EventTime::parse(until).unwrap();
+        Line { id: String::new(), folded, until, fold: None, entry }
+    }
+
+    #[test]
+    fn a_time_is_as_short_as_its_day_allows() {
+        let from = "2026-03-02T09:00:00Z";
+        let check = |until: &str, folded: u64, shown: &str| {
+            assert_eq!(when(&line(from, until, folded)), shown);
+        };
+        check(from, 1, "2026-03-02 09:00:00.000");
+        check("2026-03-02T09:05:00Z", 3, "2026-03-02 09:00:00.000<br>\u{2013} 09:05:00.000");
+        let other_day = "2026-03-02 09:00:00.000<br>\u{2013} 2026-03-03 01:00:00.000";
+        check("2026-03-03T01:00:00Z", 3, other_day);
+    }
+
+    #[test]
+    fn an_id_cannot_turn_what_stands_beside_it() {
+        assert_eq!(cell("zo\u{202e}e"), "<bdi>zo\\u{202e}e</bdi>");
+        assert_eq!(cell("<b>"), "<bdi>&lt;b&gt;</bdi>");
+        assert_eq!(cell(""), "");
+    }
 
     #[test]
     fn names_stand_in_the_type_of_code_and_nothing_else_is_markup() {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Kind, Line } from '../../wire/types';
 import {
-  bars, beyond, clusters, density, extent, hit, home, marks, msOf, overlaps, shifted, stretched, ticks, wide, xOf, zoomed,
+  bars, beyond, clusters, density, extent, hit, home, marks, msOf, overlaps, shifted, stretched, ticks, towards, wide, xOf, zoomed,
 } from './strip';
 
 const T0 = Date.parse('2026-03-02T09:00:00Z');
@@ -64,6 +64,22 @@ describe('ticks', () => {
 describe('looking closer', () => {
   const limits = span(0, 1000);
   it('halves around the middle', () => expect(inSeconds(zoomed(limits, 0.5, limits))).toBe('250..750'));
+  it('goes to the nearest where the middle is empty, and to what was picked', () => {
+    const ends = [line(0, 10), line(985, 990)];
+    const closer = (lines: Line[], from: number, to: number, picked: string | null = null) =>
+      inSeconds(zoomed(span(from, to), 0.5, limits, towards(lines, span(from, to), picked)));
+    expect(closer(ends, 0, 1000)).toBe('492.5..992.5');
+    expect(closer(ends, 0, 1000, 'access0')).toBe('2.5..502.5');
+    expect(closer(ends, 0, 1000, 'access77')).toBe('492.5..992.5');
+    expect(closer([...ends, line(300, 300)], 0, 1000)).toBe('250..750');
+    expect(closer([line(0, 1000)], 0, 1000)).toBe('250..750');
+    expect(closer([], 0, 1000)).toBe('250..750');
+  });
+  it('never loses the last entry, however close', () => {
+    let shown = limits;
+    for (let n = 0; n < 8; n++) shown = zoomed(shown, 0.5, limits, towards([line(5, 6), line(990, 990)], shown, null));
+    expect(overlaps(line(990, 990), shown)).toBe(true);
+  });
   it('never leaves the limits', () => {
     expect(inSeconds(zoomed(span(0, 600), 2, limits))).toBe('0..1000');
     expect(inSeconds(shifted(span(800, 1000), 0.5, limits))).toBe('800..1000');

@@ -284,6 +284,27 @@ export function zoomed(span: Span, factor: number, limits: Span, atMs?: number):
   return clamped({ fromMs: at - share * wanted, toMs: at + (1 - share) * wanted }, limits);
 }
 
+/**
+ * What looking closer goes towards: the line that was picked, or else the middle, or else, where
+ * half the span around the middle holds nothing, what lies nearest to it.
+ */
+export function towards(lines: readonly Line[], span: Span, picked: string | null): number {
+  const middle = (span.fromMs + span.toMs) / 2;
+  const half = (span.toMs - span.fromMs) / 4;
+  let nearest: { ms: number; away: number } | null = null;
+  for (const line of lines) {
+    if (!overlaps(line, span)) continue;
+    const own = timesOf(line);
+    const from = Math.max(own.fromMs, span.fromMs);
+    const to = Math.min(own.toMs, span.toMs);
+    if (line.id === picked) return (from + to) / 2;
+    const ms = Math.min(Math.max(middle, from), to);
+    const away = Math.abs(ms - middle);
+    if (nearest === null || away < nearest.away) nearest = { ms, away };
+  }
+  return nearest === null || nearest.away < half ? middle : nearest.ms;
+}
+
 /** One end of the span moved to `ms`; the ends do not pass each other. */
 export function stretched(span: Span, end: 'from' | 'to', ms: number, limits: Span): Span {
   if (end === 'from') {
