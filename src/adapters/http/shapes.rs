@@ -75,6 +75,9 @@ pub struct Incident {
     pub last_event: String,
     #[schema(format = DateTime)]
     pub first_finding: String,
+    /// As of when the score is: the last finding that was not taken in from another day.
+    #[schema(format = DateTime)]
+    pub scored_at: String,
     /// ATT&CK technique ids.
     pub attack: Vec<String>,
     pub findings: Vec<String>,
