@@ -164,6 +164,9 @@ impl From<PathRejection> for ApiError {
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
+        if error.is_busy() {
+            return Self::unavailable("the store is busy with other writers; try again");
+        }
         Self::internal("reading the store", &error)
     }
 }

@@ -27,6 +27,19 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether SQLite's one writer had its turn for longer than anybody waits for it.
+    pub fn is_busy(&self) -> bool {
+        // SQLITE_BUSY, and extended: 5 in the lower byte.
+        let is_busy = |code: &str| code.parse::<u32>().is_ok_and(|code| code & 0xFF == 5);
+        match self {
+            Self::Sql(sqlx::Error::Database(error)) => {
+                error.message().contains("locked")
+                    && error.code().is_some_and(|code| is_busy(&code))
+            }
+            _ => false,
+        }
+    }
+
     /// Whether the database is away, rather than wrong: it may be back at the next attempt.
     pub fn is_away(&self) -> bool {
         let source = match self {

@@ -360,6 +360,10 @@ impl Group {
                 1 => format!("{}; and 1 more finding", strongest.why),
                 _ => format!("{}; and {others} more findings", strongest.why),
             };
+            let days = self.last_finding.since(incident.first_finding) / (2 * HALF_DAY_MS);
+            if days > 0 {
+                incident.why += &format!(" within {} days", days + 1);
+            }
         }
     }
 
