@@ -47,7 +47,8 @@ pub struct MonthScore {
 
 /// False incidents count from the middle of the month on, where attacks begin.
 pub fn score(truth: &Truth, observed: &Observed) -> MonthScore {
-    let (incidents, calibration) = (observed.openings.len(), observed.calibration.clone());
+    let incidents = observed.openings.iter().filter(|opening| !opening.taken_in).count();
+    let calibration = observed.calibration.clone();
     let mut score = MonthScore { incidents, calibration, ..MonthScore::default() };
     for (n, entry) in truth.entries.iter().enumerate().filter(|(_, e)| e.attack) {
         let namings = || observed.namings.iter().filter(|naming| usize::from(naming.entry) == n);
