@@ -1,4 +1,4 @@
-//! A breach that takes days is one incident: an account's takes in what is found on it within three
+//! A breach that takes days is one incident: an account's takes in what is found on it within seven
 //! days, once that is over, unless it is graver; and what was found of it that pages nobody by itself.
 
 use tidewaiter::engine::correlate::{
@@ -6,6 +6,7 @@ use tidewaiter::engine::correlate::{
 };
 use tidewaiter::engine::model::{
     Entry, EntryKind, EventTime, Finding, Incident, Key, KeyKind, Severity, Source, Status,
+    SubjectToken,
 };
 use tidewaiter::engine::shard::Evidence;
 
@@ -25,12 +26,12 @@ fn check_reads(goes_on_s: u32, steps: &str, expected: &str) -> Replayed {
     said
 }
 
-const THREE_DAYS: u32 = 259_200;
+const WEEK: u32 = 604_800;
 
 #[test]
 fn two_days_of_one_account_are_one_incident_with_both_days_in_its_timeline() {
     let steps = "bob 10.0.0.2 0 201-240; ann 10.0.0.1 30 1-40; ann 10.0.0.9 1440 101-140; cas 10.0.0.3 1560 301-500";
-    let said = check_reads(THREE_DAYS, steps, "bob; ann; cas");
+    let said = check_reads(WEEK, steps, "bob; ann; cas");
     let incident = said.incidents.iter().find(|i| i.actors == ["ann"]).unwrap();
     assert_eq!((incident.subjects, incident.records), (80, 80));
     assert!(incident.opened.unwrap() < at(1), "the first day's");
@@ -51,9 +52,9 @@ fn days_too_far_apart_stay_apart_and_those_between_join_them() {
         world.advance(hours.iter().max().unwrap() + 2);
         world.incidents().len()
     };
-    assert_eq!(incidents(&[0, 72]), 1);
-    assert_eq!(incidents(&[0, 73]), 2);
-    assert_eq!(incidents(&[0, 71, 120]), 1);
+    assert_eq!(incidents(&[0, 168]), 1);
+    assert_eq!(incidents(&[0, 169]), 2);
+    assert_eq!(incidents(&[0, 150, 250]), 1);
     let steps = "cas 10.0.0.3 0 301-340; ann 10.0.0.1 30 1-40; ann 10.0.0.1 800 101-140; bob 10.0.0.2 900 201-400";
     check_reads(0, steps, "cas; ann; ann; bob");
     check_reads(86_400, steps, "cas; ann; bob");
@@ -64,7 +65,7 @@ fn days_too_far_apart_stay_apart_and_those_between_join_them() {
 #[test]
 fn an_address_and_a_shared_account_alone_join_no_days() {
     let steps = "dan 10.0.0.4 0 401-440; ann 10.0.0.1 30 1-40; bob 10.0.0.1 1440 101-140; cas 10.0.0.3 1560 301-500";
-    check_reads(THREE_DAYS, steps, "dan; ann; bob; cas");
+    check_reads(WEEK, steps, "dan; ann; bob; cas");
     let mut config = config();
     config.correlate.shared_accounts = vec!["desk".into()];
     let of = |ip: &str| {
@@ -213,6 +214,27 @@ fn what_pages_nobody_comes_along_and_changes_no_score() {
     assert_eq!((after.first_finding, after.status), (at(0), Status::Quiet));
     let kinds: Vec<NoticeKind> = world.told.iter().map(|(kind, _)| *kind).collect();
     assert_eq!(kinds, [NoticeKind::Opened, NoticeKind::Quiet]);
+}
+
+/// A dump a few days after a small one is what people have to look at.
+#[test]
+fn what_is_far_larger_is_an_incident_of_its_own() {
+    let incidents = |subjects: u64| {
+        let mut world = World::new();
+        world.take(finding("ann", at(0)));
+        world.take(finding("ann", at(48)));
+        for line in 0..subjects {
+            let mut evidence = read("ann", at(48).plus_ms(line as i64), line);
+            let token = line.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            evidence.entry.tokens = vec![SubjectToken(u128::from(token).to_le_bytes())];
+            let mut out = Correlated::default();
+            world.correlator.take_evidence(evidence, &mut out);
+            world.store(out);
+        }
+        world.advance(50);
+        world.incidents().len()
+    };
+    assert_eq!((incidents(900), incidents(1_100)), (1, 2));
 }
 
 #[test]

@@ -56,7 +56,7 @@ impl Default for CorrelateConfig {
     fn default() -> Self {
         Self {
             quiet_gap_s: 1_800,
-            goes_on_s: 259_200,
+            goes_on_s: 604_800,
             lookback_s: 1_800,
             chain_s: 1_800,
             read_then_outflow: Mode::On,

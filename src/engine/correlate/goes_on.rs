@@ -2,8 +2,8 @@
 //!
 //! Each day's findings are grouped, scored and told by themselves, as if there had been no yesterday.
 //! Once they have gone quiet they are taken in by the incident that had opened on the same account or
-//! the same shared thing. What is graver than an incident of the same day stays one of its own: it is
-//! what people have to look at. Whether two are joined depends on their times and severities, not on
+//! the same shared thing. What is graver than an incident of the same day, or far larger than that of
+//! any, stays one of its own: it is what people have to look at. Whether two are joined depends on their times and severities, not on
 //! what came in first.
 
 use std::collections::BTreeSet;
@@ -17,6 +17,9 @@ use crate::engine::model::{Entry, EntryKind, EventTime, IncidentId, Key, KeyKind
 /// graver than the incident before it stays apart.
 pub(super) const HALF_DAY_MS: i64 = 43_200_000;
 const HOUR_MS: i64 = 3_600_000;
+/// So many times the subjects of the incident before it, and so many at least, make an incident of its own.
+const FAR_LARGER: u64 = 5;
+const LARGE_MIN: u64 = 1_000;
 const JOINED: &str = "joined";
 const GOES_ON: &str = "goes_on";
 
@@ -85,7 +88,7 @@ impl Correlator {
             (Some(_), Some(_)) => {
                 let is_graver = later.incident.severity > earlier.incident.severity;
                 let same_day = (0..HALF_DAY_MS).contains(&apart_ms(earlier.incident.scored_at));
-                goes_on() && !(is_graver && same_day)
+                goes_on() && !(is_graver && same_day) && !is_far_larger(earlier, later)
             }
             (Some(_), None) => goes_on(),
             (None, Some(_)) => apart_ms(earlier.last_finding) <= HALF_DAY_MS.min(goes_on_ms),
@@ -139,6 +142,12 @@ impl Correlator {
         self.follow(from, into, out);
         out.change(into);
     }
+}
+
+/// A dump is no further day of what was read by the dozen.
+fn is_far_larger(earlier: &Group, later: &Group) -> bool {
+    let [before, after] = [earlier, later].map(|group| group.scope.subjects());
+    after >= LARGE_MIN && after >= FAR_LARGER * before
 }
 
 /// Of an entry that says a story went on: when what it took in had opened.
