@@ -35,8 +35,6 @@ pub struct Correlator {
     pub(super) factor_reads: FactorReads,
     /// Incidents whose scope has grown since their numbers were last brought up to date.
     pub(super) stale: Vec<IncidentId>,
-    /// Incidents that may be one story with those of other days.
-    pub(super) due_days: BTreeSet<IncidentId>,
     /// Event time as far as the shards' watermarks have said. A finding's own time does not move
     /// it: one clock in the future would end every incident.
     pub(super) now: EventTime,
@@ -58,7 +56,6 @@ impl Correlator {
             chains,
             factor_reads,
             stale: Vec::new(),
-            due_days: BTreeSet::new(),
             now: EventTime::MIN,
         }
     }
@@ -118,28 +115,26 @@ impl Correlator {
         let gap_ms = self.config.quiet_gap_ms();
         let keep_ms = i64::from(self.config.keep_s) * 1_000 + gap_ms;
         let now = self.now;
-        let mut quiet = Vec::new();
+        let mut quiet = BTreeSet::new();
         for (id, group) in &mut self.groups {
             // Heard of before there was any time.
             if group.heard == EventTime::MIN {
                 group.heard = now;
             }
             if !group.is_placed && group.is_quiet(now, gap_ms) {
-                quiet.push(id.clone());
+                quiet.insert(id.clone());
             }
         }
-        quiet.sort();
-        for id in quiet {
-            let Some(group) = self.groups.get_mut(&id) else { continue };
+        for id in &quiet {
+            let Some(group) = self.groups.get_mut(id) else { continue };
             group.is_placed = true;
             if group.incident.status == Status::Open {
                 group.incident.status = Status::Quiet;
                 out.notices.push(notice(&group.incident, NoticeKind::Quiet, now));
-                out.change(&id);
+                out.change(id);
             }
-            self.due_days.insert(id);
         }
-        self.join_days(out);
+        self.join_days(quiet, out);
         let over = self.groups.iter().filter(|(_, group)| {
             group.is_placed
                 && now.since(group.last_finding) > keep_ms

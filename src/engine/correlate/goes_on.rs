@@ -24,14 +24,13 @@ const JOINED: &str = "joined";
 const GOES_ON: &str = "goes_on";
 
 impl Correlator {
-    /// Makes incidents one that are the same story on different days. To be called where some have
-    /// gone quiet.
-    pub(super) fn join_days(&mut self, out: &mut Correlated) {
-        while let Some(id) = self.due_days.pop_first() {
+    /// Makes incidents that have just gone quiet one with those that are the same story on other days.
+    pub(super) fn join_days(&mut self, mut quiet: BTreeSet<IncidentId>, out: &mut Correlated) {
+        while let Some(id) = quiet.pop_first() {
             while let Some((from, into)) = self.same_story(&id) {
                 self.join_day(&from, &into, out);
                 if from == id {
-                    self.due_days.insert(into);
+                    quiet.insert(into);
                     break;
                 }
             }

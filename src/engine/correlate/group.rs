@@ -412,13 +412,14 @@ impl Group {
     /// most, what an open incident is about is what was read, and not only what was found. Until when
     /// the shards are to be asked for that, where it is worth asking.
     pub fn follow(&mut self, key: &Key, entry: &Entry, gap_ms: i64) -> Option<EventTime> {
-        let known = self.followed_until(key)?;
-        if entry.time > known || self.incident.opened.is_none() || !Scope::is_read(entry) {
+        if self.incident.opened.is_none() || !Scope::is_read(entry) {
             return None;
         }
-        if !self.asked_for(key, entry.time) {
-            self.followed_reads += 1;
+        let (asked, known) = self.heard_until(key)?;
+        if entry.time > known {
+            return None;
         }
+        self.followed_reads += u64::from(entry.time > asked);
         let last = self.last_finding.plus_ms(HALF_DAY_MS);
         let until = entry.time.plus_ms(gap_ms).min(last);
         if until.since(known) < gap_ms / 2 || self.followed_reads >= FOLLOWED_MAX {
@@ -428,17 +429,20 @@ impl Group {
         Some(until)
     }
 
+    /// Until when what is done by `key` was asked for, and until when it is evidence.
+    fn heard_until(&self, key: &Key) -> Option<(EventTime, EventTime)> {
+        let asked = self.watched.get(key)?.last()?.until;
+        Some((asked, self.followed.get(key).map_or(asked, |&until| until.max(asked))))
+    }
+
     /// Until when what is done by `key` is evidence, whether it was asked for or is followed.
     pub fn followed_until(&self, key: &Key) -> Option<EventTime> {
-        let asked = self.watched.get(key)?.last()?.until;
-        Some(self.followed.get(key).map_or(asked, |&until| until.max(asked)))
+        self.heard_until(key).map(|(_, until)| until)
     }
 
     /// Whether it is what somebody read on.
     pub fn follows(&self, key: &Key, time: EventTime) -> bool {
-        let asked = self.watched.get(key).and_then(|spans| spans.last());
-        asked.is_some_and(|asked| time > asked.until)
-            && self.followed_until(key).is_some_and(|until| time <= until)
+        self.heard_until(key).is_some_and(|(asked, until)| asked < time && time <= until)
     }
 
     /// Whether the shards were asked for what was done by `key` at that time.
