@@ -5,13 +5,11 @@ use tidewaiter::engine::correlate::{
     CorrelateConfig, Correlated, Correlator, NoticeKind, split_id,
 };
 use tidewaiter::engine::model::{
-    Entry, EntryKind, EventTime, Finding, Incident, Key, KeyKind, Severity, Source, Status,
-    SubjectToken,
+    Entry, EventTime, Finding, Incident, Key, KeyKind, Severity, Status,
 };
-use tidewaiter::engine::shard::Evidence;
 
 use crate::replayed::{Replayed, config, replay_lines};
-use crate::shared_subjects::{finding, reads};
+use crate::shared_subjects::{finding, read, reads};
 
 const HOUR_MS: i64 = 3_600_000;
 
@@ -224,9 +222,7 @@ fn what_is_far_larger_is_an_incident_of_its_own() {
         world.take(finding("ann", at(0)));
         world.take(finding("ann", at(48)));
         for line in 0..subjects {
-            let mut evidence = read("ann", at(48).plus_ms(line as i64), line);
-            let token = line.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-            evidence.entry.tokens = vec![SubjectToken(u128::from(token).to_le_bytes())];
+            let evidence = read("ann", at(48).plus_ms(line as i64), line, line);
             let mut out = Correlated::default();
             world.correlator.take_evidence(evidence, &mut out);
             world.store(out);
@@ -353,22 +349,6 @@ fn who_meet_on_a_later_day_bring_their_earlier_days_along() {
     }
 }
 
-fn read(actor: &str, time: EventTime, line: u64) -> Evidence {
-    let entry = Entry {
-        time,
-        kind: EntryKind::Access,
-        action: "read".into(),
-        outcome: "allowed".into(),
-        actor: Some(actor.to_owned()),
-        dataset: Some("pnr".into()),
-        tier: 2,
-        records: 1,
-        ..Entry::at(Source::File { file: actor.to_owned(), line })
-    };
-    let key = Key { kind: KeyKind::Actor, value: actor.to_owned() };
-    Evidence { key, entry, alone: false }
-}
-
 /// Where a backlog is read, the findings of all days are there before the first day's reads.
 #[test]
 fn each_days_reads_go_to_the_incident_that_asked_for_them() {
@@ -377,7 +357,9 @@ fn each_days_reads_go_to_the_incident_that_asked_for_them() {
     world.take(low("ann", 24));
     for (hour, line) in [(0, 1), (24, 2), (24, 3)] {
         let mut out = Correlated::default();
-        world.correlator.take_evidence(read("ann", at(hour).plus_ms(line as i64), line), &mut out);
+        world
+            .correlator
+            .take_evidence(read("ann", at(hour).plus_ms(line as i64), line, line), &mut out);
         world.store(out);
     }
     let records: Vec<(bool, u64)> =
@@ -391,7 +373,7 @@ fn a_day_that_is_taken_out_takes_its_reads_along() {
     for day in [0, 24] {
         world.take(finding("ann", at(day)));
         let mut out = Correlated::default();
-        let evidence = read("ann", at(day).plus_ms(60_000), day as u64 + 1);
+        let evidence = read("ann", at(day).plus_ms(60_000), day as u64 + 1, 7);
         world.correlator.take_evidence(evidence, &mut out);
         world.store(out);
     }

@@ -169,32 +169,33 @@ pub fn finding(actor: &str, time: EventTime) -> Finding {
     }
 }
 
+/// A read of one subject, as a shard tells it.
+pub fn read(actor: &str, time: EventTime, line: u64, subject: u64) -> Evidence {
+    // Spread as the bits of a hash are.
+    let token = u128::from(subject.wrapping_mul(0x9E37_79B9_7F4A_7C15)).to_le_bytes();
+    let entry = Entry {
+        time,
+        kind: EntryKind::Access,
+        action: "read".into(),
+        outcome: "allowed".into(),
+        actor: Some(actor.to_owned()),
+        dataset: Some("pnr".into()),
+        tier: 2,
+        records: 1,
+        subjects: 1,
+        tokens: vec![SubjectToken(token)],
+        ..Entry::at(Source::File { file: actor.to_owned(), line })
+    };
+    let key = Key { kind: KeyKind::Actor, value: actor.to_owned() };
+    Evidence { key, entry, alone: false }
+}
+
 /// One account's finding and reads, in their order: what Kafka delivers of one partition.
 fn delivered(actor: &str, subjects: Range<u64>) -> (Finding, Vec<Evidence>) {
     let at = |n: u64| start().plus_ms(n as i64 * 2_000);
-    let key = Key { kind: KeyKind::Actor, value: actor.to_owned() };
-    let source = |n: u64| Source::File { file: actor.to_owned(), line: n + 1 };
     let finding = finding(actor, at(10));
-    let evidence = subjects.enumerate().map(|(n, subject)| {
-        let entry = Entry {
-            time: at(n as u64),
-            kind: EntryKind::Access,
-            action: "read".into(),
-            outcome: "allowed".into(),
-            actor: Some(actor.to_owned()),
-            dataset: Some("pnr".into()),
-            tier: 2,
-            records: 1,
-            subjects: 1,
-            // Spread as the bits of a hash are.
-            tokens: vec![SubjectToken(
-                u128::from(subject.wrapping_mul(0x9E37_79B9_7F4A_7C15)).to_le_bytes(),
-            )],
-            ..Entry::at(source(n as u64))
-        };
-        Evidence { key: key.clone(), entry, alone: false }
-    });
-    (finding, evidence.collect())
+    let reads = subjects.zip(0..).map(|(subject, n)| read(actor, at(n), n + 1, subject));
+    (finding, reads.collect())
 }
 
 /// Groups of actors, however the accounts' records are mixed and however often what changed is stored.
