@@ -6,13 +6,14 @@
 
 #![allow(clippy::expect_used, reason = "a bench that cannot be set up has nothing to measure")]
 
+mod simulated;
+
 use std::time::{Duration, Instant};
 
 use tidewaiter::app::replay::{Line, Listener, Replay};
 use tidewaiter::app::{load_settings, pseudonym_key};
 use tidewaiter::config::Config;
 use tidewaiter::engine::decode::{Decoder, Expected};
-use tidewaiter::simulate::{BreachChoice, Simulation, SimulationConfig};
 
 const EVENTS: usize = 400_000;
 const ROUNDS: usize = 5;
@@ -40,20 +41,7 @@ fn main() {
 }
 
 fn prepare(folder: &std::path::Path) -> (Vec<Vec<u8>>, Config) {
-    std::fs::create_dir_all(folder).expect("a temporary folder");
-    let simulation = Simulation::new(SimulationConfig {
-        breaches: BreachChoice::All,
-        ..SimulationConfig::default()
-    })
-    .expect("the default agency");
-    let mut config = Config::default();
-    for (name, text, path) in [
-        ("catalogue.toml", simulation.catalogue_toml(), &mut config.data.catalogue),
-        ("directory.toml", simulation.directory_toml(), &mut config.data.directory),
-    ] {
-        std::fs::write(folder.join(name), text).expect("a file");
-        *path = Some(folder.join(name));
-    }
+    let (simulation, config) = simulated::prepare(folder);
     let lines = simulation
         .take(EVENTS)
         .map(|event| {

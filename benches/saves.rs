@@ -6,8 +6,9 @@
 
 #![allow(clippy::expect_used, reason = "a bench that cannot be set up has nothing to measure")]
 
+mod simulated;
+
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use tidewaiter::app::{load_settings, pseudonym_key};
@@ -16,7 +17,6 @@ use tidewaiter::engine::decode::{Decoder, Expected};
 use tidewaiter::engine::detect::Stream;
 use tidewaiter::engine::model::{Event, Origin};
 use tidewaiter::engine::shard::{AHEAD, Incoming, Output, Records, Restoring, Settings, Shard};
-use tidewaiter::simulate::{BreachChoice, Simulation, SimulationConfig};
 
 const EVENTS: usize = 1_200_000;
 /// What two seconds bring when everything is busy.
@@ -27,7 +27,7 @@ fn main() {
     let events = numbers.next().unwrap_or(EVENTS);
     let every = numbers.next().unwrap_or(EVENTS_A_SAVE);
     let folder = std::env::temp_dir().join(format!("tidewaiter-saves-{}", std::process::id()));
-    let (simulation, config) = prepare(&folder);
+    let (simulation, config) = simulated::prepare(&folder);
     let key = pseudonym_key(&config, false).expect("a key");
     let (settings, _) = load_settings(&config, &key).expect("settings");
     let mut bench = Bench {
@@ -83,24 +83,6 @@ fn main() {
     let took = timed(|| again.restore(restoring).expect("it was just saved"));
     println!("{kept} records restored in {took:.1?}");
     let _ = std::fs::remove_dir_all(folder);
-}
-
-fn prepare(folder: &Path) -> (Simulation, Config) {
-    std::fs::create_dir_all(folder).expect("a temporary folder");
-    let simulation = Simulation::new(SimulationConfig {
-        breaches: BreachChoice::All,
-        ..SimulationConfig::default()
-    })
-    .expect("the default agency");
-    let mut config = Config::default();
-    for (name, text, path) in [
-        ("catalogue.toml", simulation.catalogue_toml(), &mut config.data.catalogue),
-        ("directory.toml", simulation.directory_toml(), &mut config.data.directory),
-    ] {
-        std::fs::write(folder.join(name), text).expect("a file");
-        *path = Some(folder.join(name));
-    }
-    (simulation, config)
 }
 
 fn fresh(config: &Config) -> Shard {
