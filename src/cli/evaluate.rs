@@ -39,6 +39,9 @@ pub struct Arguments {
     /// Share of an attacker's reads that cite a case.
     #[arg(long, value_name = "SHARE", default_value_t = 0.1)]
     attack_case_share: f64,
+    /// Share of honest reads whose case the stream has lost.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.12)]
+    lost_case_share: f64,
     /// Kinds of attack with commas, core or all; see --list-kinds.
     #[arg(long, value_name = "NAMES", default_value = "core")]
     kinds: String,
@@ -125,6 +128,7 @@ fn evaluation(arguments: &Arguments) -> Result<Evaluation, Failure> {
         scale: arguments.scale,
         cases: !arguments.no_cases,
         attack_case_share: arguments.attack_case_share,
+        lost_case_share: arguments.lost_case_share,
         kinds,
         each: arguments.each,
         ..defaults

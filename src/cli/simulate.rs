@@ -45,6 +45,9 @@ pub struct Arguments {
     /// Of a month: share of an attacker's reads that cite a case.
     #[arg(long, value_name = "SHARE", default_value_t = 0.1)]
     attack_case_share: f64,
+    /// Of a month: share of honest reads whose case the stream has lost.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.12)]
+    lost_case_share: f64,
     /// none, all, or names with commas; see --list-breaches. A month's default are the seventeen
     /// kinds that methods are compared by.
     #[arg(long, value_name = "NAMES")]
@@ -241,6 +244,7 @@ fn month_config(arguments: &Arguments) -> Result<MonthConfig, Failure> {
         scale: arguments.scale,
         cases: !arguments.no_cases,
         attack_case_share: arguments.attack_case_share,
+        lost_case_share: arguments.lost_case_share,
         kinds,
         ..defaults
     })

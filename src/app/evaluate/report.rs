@@ -16,6 +16,7 @@ pub struct Report {
     /// False where no event carried a case.
     pub cases: bool,
     pub attack_case_share: f64,
+    pub lost_case_share: f64,
     /// Of all months.
     pub events: u64,
     pub budgets: Vec<BudgetReport>,

@@ -106,6 +106,7 @@ pub fn evaluate(
         scale: month.scale,
         cases: month.cases,
         attack_case_share: month.attack_case_share,
+        lost_case_share: month.lost_case_share,
         events,
         budgets,
     })

@@ -15,7 +15,7 @@ pub fn table(report: &Report) -> String {
         report.actors,
         report.days,
         report.events,
-        if report.cases { "most reads cite a case" } else { "no read cites a case" }
+        cases(report)
     );
     let _ = write!(text, "\n{:18}", "");
     for budget in &report.budgets {
@@ -38,6 +38,15 @@ pub fn table(report: &Report) -> String {
         let _ = write!(text, "\n{}", summary(budget));
     }
     text
+}
+
+fn cases(report: &Report) -> String {
+    match report.cases {
+        true => {
+            format!("most reads cite a case, {:.0}% have lost it", 100.0 * report.lost_case_share)
+        }
+        false => "no read cites a case".to_owned(),
+    }
 }
 
 fn row(kind: &KindReport) -> String {

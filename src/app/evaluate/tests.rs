@@ -179,6 +179,7 @@ fn report() -> Report {
         scale: 1.0,
         cases: true,
         attack_case_share: 0.1,
+        lost_case_share: 0.12,
         events: 77,
         budgets: vec![BudgetReport::of(5.0, &["dump", "slow", "never"], 2_000, &months)],
     }

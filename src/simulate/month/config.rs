@@ -92,7 +92,7 @@ impl MonthConfig {
         for (key, value, low, high) in [
             ("--scale", self.scale, 0.001, 20.0),
             ("--attack-case-share", self.attack_case_share, 0.0, 1.0),
-            ("lost_case_share", self.lost_case_share, 0.0, 1.0),
+            ("--lost-case-share", self.lost_case_share, 0.0, 1.0),
         ] {
             if !(low..=high).contains(&value) {
                 problems.push(format!("{key} must be {low} to {high}, got {value}"));
