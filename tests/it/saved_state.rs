@@ -277,6 +277,7 @@ fn ids_of_9(content: &[u8]) -> Vec<u8> {
 fn as_version(version: u8, shard: &mut Shard) -> Changelog {
     let records = to_records(shard);
     let of = |key: &[u8], value: &[u8]| match (key[0], version) {
+        (_, 10) => Some(value[1..].to_vec()),
         (b'k', 4) => None,
         (b'a', _) => {
             let forget = |state: &mut ActorState| {
@@ -325,8 +326,8 @@ fn state_of_earlier_versions_is_taken_over_but_for_what_was_learned_and_saved_an
 }
 
 #[test]
-fn state_of_version_9_is_taken_over_with_all_that_was_learned() {
-    taken_over_from(9);
+fn state_of_versions_9_and_10_is_taken_over_with_all_that_was_learned() {
+    [9, 10].into_iter().for_each(taken_over_from);
 }
 
 fn taken_over_from(version: u8) {
@@ -358,7 +359,7 @@ fn taken_over_from(version: u8) {
         out.findings
     };
     let (expected, found) = (rest(&mut shard), rest(&mut taken_over));
-    if version == 9 {
+    if version >= 9 {
         assert_eq!(found, expected);
     }
     assert!(expected.len() > 10 && found.len() > 10, "{} of {}", found.len(), expected.len());

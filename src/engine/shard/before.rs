@@ -5,7 +5,7 @@
 //! and 6 the lanes alerts are told by were others. In version 7 all was as it is but for who looks up
 //! one subject, in version 8 but for what correlations had told. Everything else is kept. Version 9 wrote
 //! everything as `postcard` does, and two tables in pages of other keys: earlier ones are made
-//! one of it, and it is read as it is.
+//! one of it, and it is read as it is. Version 10 had a record for each lookup held back.
 
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +19,8 @@ use crate::engine::model::EventTime;
 /// Up to here everything was written as `postcard` does. Since then, actors, sources, groups, event ids and
 /// what actors have in common are not.
 pub(super) const AS_NUMBERS: u8 = 9;
+/// As today's, but for lookups held back.
+pub(super) const ONE_BY_ONE: u8 = 10;
 /// Versions that are made one of that.
 const TAKEN_OVER: [u8; 7] = [2, 3, 4, 5, 6, 7, 8];
 /// From here on a source has what it sent, an actor where it was seen, and what actors have in common
@@ -32,7 +34,11 @@ const BY_UNITS: u8 = 8;
 /// Whether what a version of this program saved is read by this one. The form of a partition's mark
 /// has been the same since version 2.
 pub fn is_read(version: u8) -> bool {
-    version == STATE_VERSION || version == AS_NUMBERS || TAKEN_OVER.contains(&version)
+    is_terse(version) || version == AS_NUMBERS || TAKEN_OVER.contains(&version)
+}
+
+pub(super) fn is_terse(version: u8) -> bool {
+    matches!(version, STATE_VERSION | ONE_BY_ONE)
 }
 
 /// A value as version 9 had it; `None` where nothing of it is kept.

@@ -9,7 +9,7 @@
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
-use super::before::AS_NUMBERS;
+use super::before::{AS_NUMBERS, is_terse};
 use super::{STATE_VERSION, Shard};
 use crate::engine::detect::Egress;
 use crate::engine::detect::baseline::{Baseline, Peers};
@@ -17,7 +17,7 @@ use crate::engine::detect::state::{ActorState, SourceState, cut};
 use crate::engine::model::{EventTime, IdHasher};
 
 const MAGIC: &[u8] = b"tidewaiter learned\n";
-/// Version of what follows the magic. State is of [`STATE_VERSION`] besides, or of the one before, which
+/// Version of what follows the magic. State is of [`STATE_VERSION`] besides, or of one before, which
 /// wrote this in the same way.
 const FORM: u8 = 2;
 /// What was learned of somebody who appears so long after it says nothing any more.
@@ -125,7 +125,7 @@ impl Learned {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, LearnedError> {
         let rest = bytes.strip_prefix(MAGIC).ok_or(LearnedError::NotLearned)?;
         let [form, state, content @ ..] = rest else { return Err(LearnedError::NotLearned) };
-        if *form != FORM || !matches!(*state, STATE_VERSION | AS_NUMBERS) {
+        if *form != FORM || !(is_terse(*state) || *state == AS_NUMBERS) {
             return Err(LearnedError::Version { form: *form, state: *state });
         }
         let read: Form = postcard::from_bytes(content).map_err(LearnedError::Read)?;

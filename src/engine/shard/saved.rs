@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::Clock;
-use super::before::{AS_NUMBERS, PeersBefore, is_page_of_9, migrate};
+use super::before::{AS_NUMBERS, PeersBefore, is_page_of_9, is_terse, migrate};
 use super::duplicates::IdPart;
 use super::pulse::Pulse;
 use super::sharers::SharersPart;
@@ -21,7 +21,7 @@ use crate::engine::terse::{self, FormError, TerseError};
 
 /// Version of the form of every value. Raise it with any change to what is saved, and read or
 /// migrate the one before.
-pub const STATE_VERSION: u8 = 10;
+pub const STATE_VERSION: u8 = 11;
 
 /// Why saved state was not taken back.
 #[derive(Debug, thiserror::Error)]
@@ -322,11 +322,8 @@ impl Restoring {
                 Kept::Ids => ids.push(part_of_ids(&value)?),
                 Kept::Peers => {
                     let number = PartKey::from_bytes(name).ok_or(StateError::Kind { kind })?;
-                    let form = if value.first() == Some(&STATE_VERSION) {
-                        Form::Terse
-                    } else {
-                        Form::Postcard
-                    };
+                    let is_terse = value.first().is_some_and(|&version| is_terse(version));
+                    let form = if is_terse { Form::Terse } else { Form::Postcard };
                     parts.insert(number, form, checked(&value)?.to_vec());
                 }
                 Kept::PeersBefore => before.take(key, &value)?,
@@ -353,7 +350,7 @@ fn entity<S: DeserializeOwned>(
 ) -> Result<(u32, Box<str>, S), StateError> {
     let (&found, content) = value.split_first().ok_or(StateError::Empty)?;
     let read = match found {
-        STATE_VERSION => terse::from_bytes(content).map_err(FormError::from),
+        _ if is_terse(found) => terse::from_bytes(content).map_err(FormError::from),
         AS_NUMBERS => postcard::from_bytes(content).map_err(FormError::from),
         _ => return Err(StateError::Version { found }),
     };
@@ -365,7 +362,7 @@ fn entity<S: DeserializeOwned>(
 fn part_of_ids(value: &[u8]) -> Result<IdPart, StateError> {
     const WHAT: &str = "event ids";
     match value.split_first() {
-        Some((&STATE_VERSION, content)) => IdPart::from_bytes(content)
+        Some((&version, content)) if is_terse(version) => IdPart::from_bytes(content)
             .ok_or(StateError::Read { what: WHAT, source: TerseError::Ends.into() }),
         _ => content(value, WHAT),
     }
@@ -379,7 +376,7 @@ fn content<T: DeserializeOwned>(value: &[u8], what: &'static str) -> Result<T, S
 /// What follows the version.
 fn checked(value: &[u8]) -> Result<&[u8], StateError> {
     match value.split_first().ok_or(StateError::Empty)? {
-        (&(STATE_VERSION | AS_NUMBERS), content) => Ok(content),
+        (&version, content) if is_terse(version) || version == AS_NUMBERS => Ok(content),
         (&found, _) => Err(StateError::Version { found }),
     }
 }

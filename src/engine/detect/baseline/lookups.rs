@@ -7,13 +7,13 @@
 //! event time once every source has got so far, so that what is found does not rest on who was
 //! read first; a source with nothing more to read, or unheard for a minute, is not waited for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::fan_in::Reader;
 use super::regions::Near;
-use super::saving::{PartKey, PartKind};
+use super::saving::PartKey;
 use crate::engine::detect::Judged;
 use crate::engine::detect::state::cut;
 use crate::engine::model::{EventTime, Source};
@@ -200,14 +200,18 @@ pub struct Gathered {
     pub(super) expected: (u32, EventTime),
     /// Day that was last counted.
     pub(super) day: u16,
-    pub(super) next: u32,
     /// Up to where lookups count, as of what was told last.
     pub(super) horizon: EventTime,
-    /// Held back, in the order they will count in; each with the number it is saved under.
+    /// Held back, in the order they will count in; each with the number of the list it is saved in,
+    /// [`UNSAVED`] before.
     pub(super) held: BTreeMap<(EventTime, Box<str>, u64), (u32, Lookup)>,
-    /// Up to which number they have been handed out to be saved, and those to be withdrawn.
-    pub(super) handed_out: u32,
-    pub(super) gone: Vec<PartKey>,
+    pub(super) unsaved: usize,
+    /// Number of the last list.
+    pub(super) last_list: u32,
+    /// Lists of which a lookup has gone since they were saved.
+    pub(super) worn: BTreeSet<u32>,
+    /// Keys of what an earlier version saved: to be withdrawn.
+    pub(super) stale: Vec<PartKey>,
 }
 
 /// A source that is not heard of for so long is not waited for.
@@ -216,10 +220,8 @@ const WAIT_MS: i64 = 60_000;
 const HELD_MAX: usize = 262_144;
 /// Sources known; further ones are not waited for.
 const SOURCES_MAX: usize = 16_384;
-/// Kinds of saved parts: sources and numbers, a lookup held back, and one by its place.
-pub(super) const HEAD: PartKind = PartKind::GatheredHead;
-pub(super) const HELD: PartKind = PartKind::GatheredHeld;
-pub(super) const PLACED: PartKind = PartKind::GatheredPlaced;
+/// In no list yet: one that comes and goes between two saves is never saved.
+pub(super) const UNSAVED: u32 = 0;
 
 /// The order lookups count in.
 fn key_of(lookup: &Lookup) -> (EventTime, Box<str>, u64) {
@@ -236,8 +238,7 @@ impl Gathered {
         for mut lookup in told.lookups {
             lookup.stream = Some((topic.clone(), partition));
             if !self.held.contains_key(&key_of(&lookup)) {
-                self.next = self.next.wrapping_add(1);
-                self.hold(self.next, lookup);
+                self.hold(UNSAVED, lookup);
             }
         }
         let source = (topic, partition);
@@ -253,8 +254,9 @@ impl Gathered {
         self.horizon = self.horizon(now);
     }
 
-    pub(super) fn hold(&mut self, number: u32, lookup: Lookup) {
-        self.held.insert(key_of(&lookup), (number, lookup));
+    pub(super) fn hold(&mut self, list: u32, lookup: Lookup) {
+        self.unsaved += usize::from(list == UNSAVED);
+        self.held.insert(key_of(&lookup), (list, lookup));
     }
 
     /// Event time up to which everybody has told everything.
@@ -274,9 +276,11 @@ impl Gathered {
         if entry.key().0 > self.horizon && self.held.len() <= HELD_MAX {
             return None;
         }
-        let (_, (number, lookup)) = self.held.pop_first()?;
-        if !self.is_fresh(number) {
-            self.gone.push(key_of_part(number, lookup.place.is_some()));
+        let (_, (list, lookup)) = self.held.pop_first()?;
+        if list == UNSAVED {
+            self.unsaved -= 1;
+        } else {
+            self.worn.insert(list);
         }
         let turns = lookup.day > self.day;
         self.day = self.day.max(lookup.day);
@@ -296,21 +300,12 @@ impl Gathered {
     pub fn held(&self) -> usize {
         self.held.len()
     }
-
-    /// Whether it came since the last save: one that comes and goes between two is never saved.
-    pub(super) fn is_fresh(&self, number: u32) -> bool {
-        number.wrapping_sub(self.handed_out).cast_signed() > 0
-    }
-}
-
-pub(super) fn key_of_part(number: u32, has_place: bool) -> PartKey {
-    PartKey::new(if has_place { PLACED } else { HELD }, number)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::detect::baseline::saving::PartSink;
+    use crate::engine::detect::baseline::saving::{PartKind, PartSink};
 
     fn at(second: i64) -> EventTime {
         EventTime::default().plus_ms(1_800_000_000_000 + second * 1_000)
@@ -409,7 +404,7 @@ mod tests {
 
     impl PartSink for Counted {
         fn put<T: Serialize + ?Sized>(&mut self, part: PartKey, _: &T) {
-            self.0 += usize::from(part != PartKey::new(HEAD, 0));
+            self.0 += usize::from(part != PartKey::new(PartKind::GatheredHead, 0));
         }
 
         fn withdraw(&mut self, _: PartKey) {
@@ -433,15 +428,28 @@ mod tests {
         gathered.take(told(0, 15, false, &[10, 20, 30]), at(0));
         assert_eq!(due(&mut gathered), [10]);
         for arrives in [false, true] {
-            assert_eq!(saved(&mut gathered, arrives), (2, 0));
+            assert_eq!(saved(&mut gathered, arrives), (1, 0));
         }
         assert_eq!(saved(&mut gathered, true), (0, 0));
         gathered.take(told(0, 25, false, &[40]), at(1));
         assert_eq!(due(&mut gathered), [20]);
         for arrives in [false, true] {
-            assert_eq!(saved(&mut gathered, arrives), (1, 1));
+            assert_eq!(saved(&mut gathered, arrives), (2, 0), "the list without it, and a new one");
         }
         assert_eq!(saved(&mut gathered, true), (0, 0));
+        gathered.take(told(0, 50, true, &[]), at(2));
+        assert_eq!(due(&mut gathered), [30, 40]);
+        for arrives in [false, true] {
+            assert_eq!(saved(&mut gathered, arrives), (0, 2));
+        }
+    }
+
+    #[test]
+    fn many_are_saved_in_few_lists() {
+        let mut gathered = Gathered::default();
+        gathered.take(told(1, 0, true, &[]), at(0));
+        gathered.take(told(0, 100, false, &(1_000..2_000).collect::<Vec<_>>()), at(0));
+        assert_eq!(saved(&mut gathered, true), (4, 0));
     }
 
     #[test]

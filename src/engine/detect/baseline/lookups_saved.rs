@@ -1,62 +1,112 @@
-//! Lookups held back, as they are saved.
+//! Lookups held back, as they are saved: in lists. Most of what one save holds has been counted by the
+//! next, so a record for each would be two records for each.
 
-use super::lookups::{Gathered, HEAD, HELD, Heard, Lookup, PLACED};
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::lookups::{Gathered, Heard, Lookup, UNSAVED};
 use super::regions::Near;
-use super::saving::{PartKey, PartSink, Parts};
+use super::saving::{PartKey, PartKind, PartSink, Parts};
 use crate::engine::model::EventTime;
 use crate::engine::terse::FormError;
+
+const HEAD: PartKind = PartKind::GatheredHead;
+const LIST: PartKind = PartKind::GatheredList;
+/// Each by itself, with and without a place.
+const HELD: PartKind = PartKind::GatheredHeld;
+const PLACED: PartKind = PartKind::GatheredPlaced;
+/// Lookups of a list, at most: some forty thousand bytes.
+const LENGTH: usize = 256;
+
+/// What a lookup does not serialise itself stands beside it: its group, and its place.
+type Listed<L> = (L, u32, Option<Near>);
 
 impl Gathered {
     /// Hands out what has changed.
     pub fn save(&mut self, sink: &mut impl PartSink) -> GatheredSaving {
-        let saving =
-            GatheredSaving { handed_out: self.handed_out, gone: std::mem::take(&mut self.gone) };
+        let saving = GatheredSaving {
+            last_list: self.last_list,
+            worn: std::mem::take(&mut self.worn),
+            stale: std::mem::take(&mut self.stale),
+        };
         if self.sources.is_empty() {
             return saving;
         }
-        let sources: Vec<_> = self.sources.iter().collect();
-        sink.put(
-            PartKey::new(HEAD, 0),
-            &(self.shards, self.expected, self.day, self.next, sources),
-        );
-        saving.gone.iter().for_each(|&key| sink.withdraw(key));
-        if self.next != self.handed_out {
-            let fresh = self.held.values().filter(|(number, _)| self.is_fresh(*number));
-            fresh.for_each(|(number, lookup)| match lookup.place {
-                None => sink.put(PartKey::new(HELD, *number), &(lookup, lookup.group)),
-                place => sink.put(PartKey::new(PLACED, *number), &(lookup, lookup.group, place)),
-            });
+        saving.stale.iter().for_each(|&key| sink.withdraw(key));
+        if self.unsaved > 0 || !saving.worn.is_empty() {
+            self.save_lists(&saving.worn, sink);
         }
-        self.handed_out = self.next;
+        let sources: Vec<_> = self.sources.iter().collect();
+        let head = (self.shards, self.expected, self.day, self.last_list, sources);
+        sink.put(PartKey::new(HEAD, 0), &head);
         saving
     }
 
+    /// Those that are in no list go into new ones; of those that are worn what is left is written again.
+    fn save_lists(&mut self, worn: &BTreeSet<u32>, sink: &mut impl PartSink) {
+        let mut lists: BTreeMap<u32, Vec<Listed<&Lookup>>> =
+            worn.iter().map(|&list| (list, Vec::new())).collect();
+        let mut room = 0;
+        for (list, lookup) in self.held.values_mut() {
+            if *list == UNSAVED {
+                if room == 0 {
+                    (self.last_list, room) = (self.last_list + 1, LENGTH);
+                }
+                (*list, room) = (self.last_list, room - 1);
+                lists.entry(*list).or_default();
+            }
+            if let Some(held) = lists.get_mut(list) {
+                held.push((lookup, lookup.group, lookup.place));
+            }
+        }
+        self.unsaved = 0;
+        for (list, held) in lists {
+            match held.is_empty() {
+                true => sink.withdraw(PartKey::new(LIST, list)),
+                false => sink.put(PartKey::new(LIST, list), &held),
+            }
+        }
+    }
+
     pub fn save_again(&mut self, saving: GatheredSaving) {
-        self.handed_out = saving.handed_out;
-        self.gone.extend(saving.gone);
+        for (list, _) in self.held.values_mut().filter(|(list, _)| *list > saving.last_list) {
+            (*list, self.unsaved) = (UNSAVED, self.unsaved + 1);
+        }
+        self.last_list = saving.last_list;
+        self.worn.retain(|list| *list <= saving.last_list);
+        self.worn.extend(saving.worn);
+        self.stale.extend(saving.stale);
     }
 
     pub fn read(parts: &Parts) -> Result<Self, FormError> {
         type Sources = Vec<((Box<str>, i32), Heard)>;
         type Head = (u32, (u32, EventTime), u16, u32, Sources);
         let head: Option<Head> = parts.one(PartKey::new(HEAD, 0))?;
-        let Some((shards, expected, day, next, sources)) = head else { return Ok(Self::default()) };
+        let Some((shards, expected, day, last_list, sources)) = head else {
+            return Ok(Self::default());
+        };
         let mut read = Self {
             sources: sources.into_iter().collect(),
             shards,
             expected,
             day,
-            next,
-            handed_out: next,
+            last_list,
             ..Self::default()
         };
+        for list in parts.all::<Vec<Listed<Lookup>>>(LIST) {
+            let (list, held) = list?;
+            for (lookup, group, place) in held {
+                read.hold(list, Lookup { group, place, ..lookup });
+            }
+        }
         for held in parts.all::<(Lookup, u32)>(HELD) {
             let (number, (lookup, group)) = held?;
-            read.hold(number, Lookup { group, ..lookup });
+            read.stale.push(PartKey::new(HELD, number));
+            read.hold(UNSAVED, Lookup { group, ..lookup });
         }
-        for held in parts.all::<(Lookup, u32, Option<Near>)>(PLACED) {
+        for held in parts.all::<Listed<Lookup>>(PLACED) {
             let (number, (lookup, group, place)) = held?;
-            read.hold(number, Lookup { group, place, ..lookup });
+            read.stale.push(PartKey::new(PLACED, number));
+            read.hold(UNSAVED, Lookup { group, place, ..lookup });
         }
         Ok(read)
     }
@@ -65,6 +115,122 @@ impl Gathered {
 /// What a save has handed out.
 #[derive(Debug)]
 pub struct GatheredSaving {
-    handed_out: u32,
-    gone: Vec<PartKey>,
+    last_list: u32,
+    worn: BTreeSet<u32>,
+    stale: Vec<PartKey>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::lookups::{Lookups, Progress};
+    use super::super::saving::Form;
+    use super::super::sequence::Place;
+    use super::*;
+
+    #[derive(Default)]
+    struct Kept(BTreeMap<PartKey, Vec<u8>>);
+
+    impl PartSink for Kept {
+        fn put<T: serde::Serialize + ?Sized>(&mut self, part: PartKey, content: &T) {
+            let mut bytes = Vec::new();
+            crate::engine::terse::write(content, &mut bytes).expect("is written");
+            self.0.insert(part, bytes);
+        }
+
+        fn withdraw(&mut self, part: PartKey) {
+            self.0.remove(&part).expect("was put");
+        }
+    }
+
+    impl Kept {
+        fn read(&self) -> Gathered {
+            let mut parts = Parts::default();
+            self.0.iter().for_each(|(&key, bytes)| parts.insert(key, Form::Terse, bytes.clone()));
+            Gathered::read(&parts).expect("reads back")
+        }
+    }
+
+    fn at(second: i64) -> EventTime {
+        EventTime::default().plus_ms(1_800_000_000_000 + second * 1_000)
+    }
+
+    /// One of two sources has come to `reached`, the other to the last of `seconds`.
+    fn tell(gathered: &mut Gathered, reached: i64, seconds: std::ops::Range<i64>) {
+        let lookups = seconds.clone().map(|second| Lookup {
+            subject: 7,
+            name: "p1.7".into(),
+            reader: second as u32,
+            day: 1,
+            at: at(second),
+            event_id: format!("e{second}").into(),
+            actor: None,
+            source_ip: None,
+            session: None,
+            dataset: "pnr".into(),
+            category: None,
+            tier: 1,
+            records: 1,
+            bytes: 0,
+            position: 0,
+            stream: None,
+            group: second as u32,
+            place: (second % 2 == 0).then(|| Near { place: Place::default(), is_new: true }),
+        });
+        let progress = |partition, second| Progress {
+            topic: "access".into(),
+            partition,
+            reached: at(second),
+            idle: false,
+            actors: 10.0,
+            shards: 1,
+            sources: 2,
+        };
+        let lookups = lookups.collect();
+        gathered.take(Lookups { progress: progress(0, seconds.end), lookups }, at(0));
+        gathered.take(Lookups { progress: progress(1, reached), lookups: Vec::new() }, at(0));
+    }
+
+    fn all(mut gathered: Gathered) -> Vec<Lookup> {
+        tell(&mut gathered, 1_000_000, 1_000_000..1_000_000);
+        std::iter::from_fn(|| gathered.next_due()).map(|(lookup, _)| lookup).collect()
+    }
+
+    #[test]
+    fn what_is_held_reads_back_save_after_save() {
+        let (mut gathered, mut kept) = (Gathered::default(), Kept::default());
+        for round in 0..40_i64 {
+            let begin = round * 400;
+            tell(&mut gathered, begin - 300, begin..begin + 400);
+            while gathered.next_due().is_some() {}
+            if round % 3 == 0 {
+                let saving = gathered.save(&mut Kept(kept.0.clone()));
+                gathered.save_again(saving);
+            }
+            let _ = gathered.save(&mut kept);
+            let read = all(kept.read());
+            let (records, lookups) = if round == 0 { (1 + 2, 400) } else { (1 + 2 + 2, 699) };
+            assert_eq!((kept.0.len(), read.len()), (records, lookups), "round {round}");
+            assert_eq!(read, all(gathered.clone()));
+        }
+    }
+
+    #[test]
+    fn what_was_saved_one_by_one_reads_back_and_is_withdrawn() {
+        let mut before = Gathered::default();
+        tell(&mut before, 0, 1..9);
+        let mut kept = Kept::default();
+        let _ = before.save(&mut kept);
+        kept.0.retain(|key, _| *key == PartKey::new(HEAD, 0));
+        for (number, (_, lookup)) in (1..).zip(before.held.values()) {
+            match lookup.place {
+                None => kept.put(PartKey::new(HELD, number), &(lookup, lookup.group)),
+                place => kept.put(PartKey::new(PLACED, number), &(lookup, lookup.group, place)),
+            }
+        }
+        let mut taken_over = kept.read();
+        assert_eq!(all(taken_over.clone()), all(before));
+        let _ = taken_over.save(&mut kept);
+        assert_eq!(kept.0.len(), 2);
+        assert_eq!(all(kept.read()), all(taken_over));
+    }
 }

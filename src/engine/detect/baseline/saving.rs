@@ -47,8 +47,10 @@ pub enum PartKind {
     FanInJournal = b'j',
     FanInSubjects = b'J',
     GatheredHead = b'q',
+    /// As they were saved up to version 10 of the state.
     GatheredHeld = b'Q',
     GatheredPlaced = b'p',
+    GatheredList = b'H',
     InForceHead = b'o',
     InForceRole = b'u',
     InForceGroup = b'v',
