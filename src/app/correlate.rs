@@ -61,6 +61,9 @@ pub struct CorrelateParts {
 
 const BATCH_MAX: usize = 2_000;
 const POLL: Duration = Duration::from_millis(20);
+/// Least time from one writing to the store to the next. What comes alone is written at once; in a
+/// rush an incident that changes with every finding is written ten times a second and not fifty.
+const SETTLE_EVERY: Duration = Duration::from_millis(100);
 /// How often incidents are looked at for having gone quiet.
 const ADVANCE_EVERY: Duration = Duration::from_secs(1);
 /// How often open incidents' requests for evidence are told again: a shard that has moved or
@@ -87,6 +90,7 @@ pub struct CorrelateRole {
     /// Told by the detectors, not stored yet.
     reads: Vec<ReadsTold>,
     pub(super) out: Correlated,
+    settled_at: Option<Instant>,
     advanced_at: Instant,
     reminded_at: Option<Instant>,
     looked_at: Instant,
@@ -165,6 +169,7 @@ impl CorrelateRole {
             moved: false,
             reads: Vec::new(),
             out: Correlated::default(),
+            settled_at: None,
             advanced_at: Instant::now(),
             reminded_at: None,
             looked_at: Instant::now(),
@@ -202,8 +207,11 @@ impl CorrelateRole {
                 self.remind()?;
                 self.tidy()?;
             }
-            self.settle()?;
-            self.publish()?;
+            if self.settled_at.is_none_or(|at| at.elapsed() >= SETTLE_EVERY) {
+                self.settled_at = Some(Instant::now());
+                self.settle()?;
+                self.publish()?;
+            }
         }
         self.settle()?;
         self.publish()?;
