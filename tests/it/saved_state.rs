@@ -296,7 +296,7 @@ fn as_version(version: u8, shard: &mut Shard) -> Changelog {
         (b'g', 9) => Some(entity_of_9::<GroupState>(&value[1..], |_| {})),
         (b'g', _) => group_of_8(&entity_of_9::<GroupState>(&value[1..], |_| {})),
         (b'i', _) => Some(ids_of_9(&value[1..])),
-        (b'w', ..9) => None,
+        (b'w', ..=8) => None,
         _ => Some(value[1..].to_vec()),
     };
     let mut changelog: Changelog = records

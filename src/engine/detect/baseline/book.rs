@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::doubt::Doubts;
 use super::lane::{LANES, Lane, PARTS, Part};
 use super::lanes::Settled;
 use super::scores::Scores;
@@ -15,6 +16,8 @@ pub struct RoleBook {
     /// A day has turned since it was begun: until then nothing is ranked by it.
     #[serde(skip)]
     pub turned: bool,
+    #[serde(skip)]
+    pub(super) doubts: Doubts,
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
@@ -33,6 +36,7 @@ impl Default for RoleBook {
             lanes: vec![Scores::default(); LANES],
             numbers,
             turned: false,
+            doubts: Doubts::default(),
         }
     }
 }
@@ -51,7 +55,8 @@ impl RoleBook {
     pub fn past_alone(&self) -> Self {
         let past = |scores: &[Scores]| scores.iter().map(Scores::past_alone).collect();
         let numbers = BookNumbers { thresholds: [0.0; LANES], actor_days_today: 0, ..self.numbers };
-        Self { parts: past(&self.parts), lanes: past(&self.lanes), numbers, turned: false }
+        let (parts, lanes) = (past(&self.parts), past(&self.lanes));
+        Self { parts, lanes, numbers, ..Self::default() }
     }
 
     /// Keeps that part of the past: of scores, and of lanes' strengths.

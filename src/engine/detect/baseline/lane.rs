@@ -126,6 +126,7 @@ impl Lane {
         match self {
             Self::OffHours => Tail::Steep,
             Self::SlowUnexplained => Tail::Straight,
+            Self::Newcomer => Tail::Rarity,
             _ => Tail::Heavy,
         }
     }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::actor_day::{ActorDay, Peak};
 use super::book::RoleBook;
+use super::doubt::Doubts;
 use super::lane::{LANES, Lane, PARTS, Part, is_straight, threshold};
 use super::pages::Pages;
 use super::scores::{Scores, score_of, step_of};
@@ -34,7 +35,7 @@ const OVERLAP: f64 = 0.55;
 const OVERLAP_UNCASED: f64 = 0.8;
 /// Batches and lists have tails heavier than they are continued: below this budget the lanes that know
 /// them get less than in proportion, by that power.
-const PROPORTIONATE: f64 = 5.0;
+pub(super) const PROPORTIONATE: f64 = 5.0;
 const BELOW: f64 = 0.5;
 /// An actor-day this many decades rarer than the threshold says nothing of honest work.
 const BEYOND_DOUBT: f32 = 1.0;
@@ -53,6 +54,9 @@ pub struct Lanes {
     /// The pasts are saved as they are: they change as the day turns.
     #[serde(skip)]
     pub(super) pasts_saved: bool,
+    /// By lane: what is doubtful. Follows from the past.
+    #[serde(skip)]
+    pub(super) doubts: Doubts,
 }
 
 /// All but the histograms.
@@ -101,6 +105,7 @@ impl Default for Lanes {
                 has_cases: false,
             },
             pasts_saved: false,
+            doubts: Doubts::default(),
         }
     }
 }
@@ -190,20 +195,29 @@ impl Lanes {
         }
     }
 
-    fn set_thresholds(&mut self, budget: f64) {
-        let has_cases = self.numbers.has_cases;
-        let lanes = Lane::ALL.iter().filter(|lane| has_cases || !lane.needs_cases());
-        let overlap = if has_cases { OVERLAP } else { OVERLAP_UNCASED };
+    /// Whether the lane has anything to go by.
+    pub(super) fn speaks(&self, lane: Lane) -> bool {
+        self.numbers.has_cases || !lane.needs_cases()
+    }
+
+    /// The lane's share of the budget: a part of the actor-days.
+    pub(super) fn share(&self, lane: Lane, budget: f64) -> f64 {
+        let overlap = if self.numbers.has_cases { OVERLAP } else { OVERLAP_UNCASED };
+        let weights = Lane::ALL.into_iter().filter(|lane| self.speaks(*lane));
+        let even = overlap * budget / 1_000.0 / weights.map(Lane::weight).sum::<f64>();
         let lower = (budget / PROPORTIONATE).min(1.0).powf(BELOW);
-        let even = overlap * budget / 1_000.0 / lanes.map(|lane| lane.weight()).sum::<f64>();
+        lane.weight() * even * if lane.is_of_batches() { lower } else { 1.0 }
+    }
+
+    fn set_thresholds(&mut self, budget: f64) {
         for lane in Lane::ALL {
-            let share = if lane.is_of_batches() { lower * even } else { even };
+            let share = self.share(lane, budget);
             // A lane that tells far more than its share has a past unlike the present: it is
             // made stricter until they agree.
             let told = f64::from(self.numbers.told[lane as usize])
                 / f64::from(self.numbers.actor_days.max(1.0));
-            let excess = (told / share / EXCESS_LET_PASS).clamp(1.0, 5.0);
-            let share = (lane.weight() * share / excess).min(0.5);
+            let excess = (lane.weight() * told / share / EXCESS_LET_PASS).clamp(1.0, 5.0);
+            let share = (share / excess).min(0.5);
             self.numbers.thresholds[lane as usize] = threshold(lane, share, &self.lanes);
             for book in self.roles.iter_mut() {
                 book.numbers.thresholds[lane as usize] = threshold(lane, share, &book.lanes);
@@ -260,6 +274,7 @@ impl Lanes {
         for book in self.roles.iter_mut().filter(|book| book.turned) {
             book.rank((&self.parts, &self.lanes), days, settled);
         }
+        self.set_doubts();
     }
 
     /// The first event of a day of an actor of the role at `role`. `counted` leaves out who is
@@ -294,7 +309,7 @@ impl Lanes {
             return false;
         }
         actor.parts[part as usize] = step;
-        if actor.counted && actor.day == self.numbers.today {
+        if self.counts(actor) {
             self.parts[part as usize].rise(before, step);
             if let Some(book) = self.roles.get_mut(usize::from(actor.role)) {
                 book.parts[part as usize].rise(before, step);
@@ -313,7 +328,7 @@ impl Lanes {
         if !self.is_learned() {
             return (0.0, false);
         }
-        if lane.needs_cases() && !self.numbers.has_cases {
+        if !self.speaks(lane) {
             return (0.0, false);
         }
         let threshold = self.threshold(actor.role, lane);
@@ -333,12 +348,8 @@ impl Lanes {
     }
 
     fn lane_rarity(&self, role: u16, lane: Lane, strength: f32) -> f32 {
-        if is_straight(lane) {
-            return strength;
-        }
         let book = self.roles.get(usize::from(role)).filter(|_| lane.is_by_role());
-        let lanes = book.map_or(&self.lanes, |book| &book.lanes);
-        lanes[lane as usize].rarity(step_of(strength)).unwrap_or(0.0)
+        rarity(lane, strength, book.map_or(&self.lanes, |book| &book.lanes))
     }
 
     /// The rarity at which actors of the role are told of.
@@ -356,20 +367,30 @@ impl Lanes {
         self.numbers.told_today[lane as usize] += 1;
         self.numbers.alerted_today += u32::from(first_of_day);
         // What is beyond doubt would only teach that breaches are ordinary.
-        if beyond > BEYOND_DOUBT && actor.counted && actor.day == self.numbers.today {
-            let role = self.roles.get_mut(usize::from(actor.role));
-            let books = role.into_iter().map(|book| &mut book.parts).chain([&mut self.parts]);
-            for (scores, &step) in books.flat_map(|book| book.iter_mut().zip(&actor.parts)) {
-                scores.leave(step);
-            }
-            let role = self.roles.get_mut(usize::from(actor.role));
-            let books = role.into_iter().map(|book| &mut book.lanes).chain([&mut self.lanes]);
-            for (scores, lane) in books.flat_map(|book| book.iter_mut().zip(Lane::ALL)) {
-                scores.leave(actor.fresh(lane, actor.lanes[lane as usize]));
-            }
-            self.count(actor, -1);
-            actor.counted = false;
+        if beyond > BEYOND_DOUBT && self.counts(actor) {
+            self.set_apart(actor);
         }
+    }
+
+    /// Whether the actor's day is among those of today.
+    pub(super) fn counts(&self, actor: &ActorDay) -> bool {
+        actor.counted && actor.day == self.numbers.today
+    }
+
+    /// It is no longer.
+    pub(super) fn set_apart(&mut self, actor: &mut ActorDay) {
+        let role = self.roles.get_mut(usize::from(actor.role));
+        let books = role.into_iter().map(|book| &mut book.parts).chain([&mut self.parts]);
+        for (scores, &step) in books.flat_map(|book| book.iter_mut().zip(&actor.parts)) {
+            scores.leave(step);
+        }
+        let role = self.roles.get_mut(usize::from(actor.role));
+        let books = role.into_iter().map(|book| &mut book.lanes).chain([&mut self.lanes]);
+        for (scores, lane) in books.flat_map(|book| book.iter_mut().zip(Lane::ALL)) {
+            scores.leave(actor.fresh(lane, actor.lanes[lane as usize]));
+        }
+        self.count(actor, -1);
+        actor.counted = false;
     }
 
     /// Alerts told by the lane, over the remembered past.
@@ -403,7 +424,7 @@ impl Lanes {
         if step > before {
             actor.lanes[lane as usize] = step;
             let (from, to) = (actor.fresh(lane, before), actor.fresh(lane, step));
-            if actor.counted && actor.day == self.numbers.today && to > from {
+            if self.counts(actor) && to > from {
                 self.lanes[lane as usize].rise(from, to);
                 if let Some(book) = self.roles.get_mut(usize::from(actor.role)) {
                     book.lanes[lane as usize].rise(from, to);
@@ -411,4 +432,12 @@ impl Lanes {
             }
         }
     }
+}
+
+/// How rare a lane's strength is among those it is ranked with.
+pub(super) fn rarity(lane: Lane, strength: f32, ranked: &[Scores]) -> f32 {
+    if is_straight(lane) {
+        return strength;
+    }
+    ranked[lane as usize].rarity(step_of(strength)).unwrap_or(0.0)
 }

@@ -15,6 +15,7 @@ mod book;
 mod calibration;
 mod cases;
 mod config;
+mod doubt;
 mod fan_in;
 mod fan_in_saved;
 mod figures;

@@ -20,6 +20,9 @@ pub enum Tail {
     /// As its body. What stands out of it is not believed to be honest, so breaches that nobody
     /// noticed do not make the next ones ordinary.
     Straight,
+    /// Of so few actors that breaches among them would be most of what stands out, and of strengths that
+    /// are rarities already: from one decade on it goes on nearly so, whatever was seen.
+    Rarity,
 }
 
 impl Tail {
@@ -28,7 +31,7 @@ impl Tail {
     const fn shares(self) -> (f64, f64) {
         match self {
             Self::Heavy | Self::Steep => (0.02, 0.002),
-            Self::Straight => (0.1, 0.01),
+            Self::Straight | Self::Rarity => (0.1, 0.01),
         }
     }
 
@@ -36,7 +39,7 @@ impl Tail {
     const fn days_min(self) -> f64 {
         match self {
             Self::Heavy | Self::Steep => 30.0,
-            Self::Straight => 15.0,
+            Self::Straight | Self::Rarity => 15.0,
         }
     }
 
@@ -45,6 +48,7 @@ impl Tail {
         match self {
             Self::Heavy | Self::Steep => (0.3, 1.2),
             Self::Straight => (0.25, 2.0),
+            Self::Rarity => (STEEP, STEEP),
         }
     }
 }
@@ -274,7 +278,10 @@ impl Reached {
         let (body_share, wanted) = tail.shares();
         let tail_share = wanted.max(tail.days_min() / self.days).min(0.2);
         let body_share = body_share.max(tail_share * 8.0).min(0.9);
-        let (body, end) = (find(body_share), find(tail_share));
+        let (body, end) = match tail {
+            Tail::Rarity => (1, RARE),
+            _ => (find(body_share), find(tail_share)),
+        };
         let (least, most) = tail.slopes();
         let slope = (self.at(end) - self.at(body)) / (end - body).max(1) as f64;
         let slope = slope.clamp(least / f64::from(PER_DECADE), most / f64::from(PER_DECADE));
@@ -285,6 +292,9 @@ impl Reached {
 /// Times the share where a tail should begin at which its slope is still taken for its own.
 const SOUND: f64 = 1.5;
 
+/// The step of one decade.
+const RARE: usize = 20;
+
 /// Decades of share a decade of a steep score, while nothing better is known.
 const STEEP: f64 = 0.75;
 
@@ -293,7 +303,7 @@ const STEEP: f64 = 0.75;
 fn rarity(past: &[f32], days: f32, tail: Tail, like: Option<(&[f32], f64)>) -> Vec<f32> {
     let reached = Reached::new(past, f64::from(days.max(1.0)));
     let Begin { end, mut slope, sound } = reached.tail(tail);
-    if !sound && tail != Tail::Straight {
+    if !sound && matches!(tail, Tail::Heavy | Tail::Steep) {
         let all = like.map(|(all, all_days)| Reached::new(all, all_days).tail(tail));
         slope = slope.max(match all {
             Some(all) if all.sound => (slope + all.slope) / 2.0,
@@ -306,10 +316,11 @@ fn rarity(past: &[f32], days: f32, tail: Tail, like: Option<(&[f32], f64)>) -> V
             let seen = reached.at(step);
             let continued = reached.at(end) + slope * step.saturating_sub(end) as f64;
             // Where there are actor-days to count, a heavy tail's count is believed.
-            let counted = tail != Tail::Straight && reached.above[step] >= 5.0;
+            let believed = matches!(tail, Tail::Heavy | Tail::Steep);
+            let counted = believed && reached.above[step] >= 5.0;
             (match step <= end || counted {
                 true => seen,
-                false if tail != Tail::Straight => seen.max(continued).min(continued + 0.5),
+                false if believed => seen.max(continued).min(continued + 0.5),
                 false => continued,
             }) as f32
         })
@@ -358,6 +369,23 @@ mod tests {
         };
         assert!(rarity(Tail::Straight) > 5.0, "{}", rarity(Tail::Straight));
         assert!(rarity(Tail::Heavy) < 3.0);
+    }
+
+    #[test]
+    fn a_rarity_goes_on_as_one_whatever_stands_out() {
+        let mut scores = Scores::default();
+        // Two hundred newcomers among 20,000, and a tenth as many who do as a breach does.
+        day(&mut scores, 200);
+        (0..20).for_each(|_| scores.rise(0, step_of(6.0)));
+        scores.turn(0.9, 0);
+        scores.rank(20_000.0, Tail::Rarity);
+        // A tenth of them, and the twenty, are beyond a decade.
+        let beyond_one = -(40.0_f32 / 20_000.0).log10();
+        for decades in [2.0_f32, 4.0, 6.0] {
+            let rarity = scores.rarity(step_of(decades)).expect("known");
+            let expected = beyond_one + 0.75 * (decades - 1.0);
+            assert!((rarity - expected).abs() < 0.1, "{decades}: {rarity} {expected}");
+        }
     }
 
     #[test]

@@ -80,6 +80,7 @@ impl Suite {
         let read = self.count(judged, actor, peers, places);
         let raised = self.score(judged, actor, peers, places, &read);
         if raised {
+            peers.lanes.doubt(&mut actor.day);
             self.tell(judged, actor, peers, places, findings);
         }
         if read.unseen {

@@ -1,0 +1,112 @@
+//! Who stays out of the past although nobody is told of them.
+//!
+//! A breach that nobody is told of teaches that it is ordinary. At a small budget these are most
+//! of them: thresholds come to stand among them, and the next ones go untold as well. So whoever is plainly
+//! above where a lane's threshold would be at an ordinary budget is left out, whatever the budget. The lanes
+//! that know batches and lists are not asked: their honest tails are heavy, and would be cut off too.
+
+use super::actor_day::ActorDay;
+use super::lane::{LANES, Lane, threshold};
+use super::lanes::{Lanes, PROPORTIONATE};
+use super::scores::{Scores, score_of};
+
+/// Decades beyond that threshold.
+const PLAINLY: f32 = 0.3;
+
+/// A strength of each lane, and how rare it is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Doubts([(f32, f32); LANES]);
+
+impl Default for Doubts {
+    fn default() -> Self {
+        Self([(f32::MAX, f32::MAX); LANES])
+    }
+}
+
+impl Doubts {
+    fn of(lanes: &[Scores], share: impl Fn(Lane) -> f64) -> Self {
+        let mut doubts = Self::default();
+        for lane in Lane::ALL {
+            let strength = threshold(lane, share(lane), lanes);
+            let rarity = super::lanes::rarity(lane, strength, lanes);
+            doubts.0[lane as usize] = (strength, rarity);
+        }
+        doubts
+    }
+
+    fn exceeds(&self, lane: Lane, strength: f32, rarity: impl FnOnce() -> f32) -> bool {
+        let (at, at_rarity) = self.0[lane as usize];
+        strength > at && rarity() > at_rarity + PLAINLY
+    }
+}
+
+impl Lanes {
+    /// Follows from the past, as the ranks do.
+    pub(super) fn set_doubts(&mut self) {
+        let shares = Lane::ALL.map(|lane| self.share(lane, PROPORTIONATE));
+        let share = |lane: Lane| shares[lane as usize];
+        self.doubts = Doubts::of(&self.lanes, share);
+        for book in self.roles.iter_mut() {
+            book.doubts = Doubts::of(&book.lanes, share);
+        }
+    }
+
+    /// Leaves the actor's day out of the past where it is doubtful.
+    pub fn doubt(&mut self, actor: &mut ActorDay) {
+        if !self.counts(actor) || !self.is_learned() {
+            return;
+        }
+        let book = self.roles.get(usize::from(actor.role));
+        let is_doubtful = |lane: Lane| {
+            let own = book.filter(|_| lane.is_by_role());
+            let strength = score_of(actor.lanes[lane as usize]);
+            let doubts = own.map_or(&self.doubts, |book| &book.doubts);
+            doubts.exceeds(lane, strength, || self.rarity(actor, lane))
+        };
+        let mut asked = Lane::ALL.into_iter().filter(|lane| !lane.is_of_batches());
+        if asked.any(|lane| self.speaks(lane) && is_doubtful(lane)) {
+            self.set_apart(actor);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::lane::Part;
+    use super::*;
+
+    const HONEST: u32 = 4_000;
+
+    /// After days of so many honest actors, and of `breaches` whose reads are of wholly new kinds, at a
+    /// budget so small that nobody is told of any.
+    fn after(breaches: u32, asked: bool) -> Lanes {
+        let mut lanes = Lanes::default();
+        for day in 20_000..20_016 {
+            lanes.turn(day, 1.0, true);
+            for n in 0..HONEST + breaches {
+                let mut actor = ActorDay::default();
+                lanes.begin(&mut actor, day, 0, true);
+                let honest = -((n as f32 + 0.5) / HONEST as f32).log10();
+                lanes.raise(&mut actor, Part::Novelty, if n < HONEST { honest } else { 7.0 });
+                if asked {
+                    lanes.doubt(&mut actor);
+                }
+            }
+        }
+        lanes
+    }
+
+    #[test]
+    fn breaches_that_nobody_is_told_of_do_not_become_ordinary() {
+        let threshold =
+            |asked: bool| after(3, asked).threshold_rarity(&ActorDay::default(), Lane::Novelty);
+        let (asked, unasked) = (threshold(true), threshold(false));
+        assert!(asked < 4.5 && unasked > 6.0, "{asked} {unasked}");
+    }
+
+    #[test]
+    fn honest_work_stays_in_the_past() {
+        let (asked, unasked) = (after(0, true).actor_days(), after(0, false).actor_days());
+        assert!(asked > 0.999 * unasked && asked < unasked, "{asked} {unasked}");
+    }
+}
