@@ -36,7 +36,7 @@ const OVERLAP_UNCASED: f64 = 0.8;
 /// Batches and lists have tails heavier than they are continued: below this budget the lanes that know
 /// them get less than in proportion, by that power.
 pub(super) const PROPORTIONATE: f64 = 5.0;
-const BELOW: f64 = 0.5;
+const BELOW: f64 = 0.8;
 /// An actor-day this many decades rarer than the threshold says nothing of honest work.
 const BEYOND_DOUBT: f32 = 1.0;
 
