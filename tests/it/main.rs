@@ -49,6 +49,7 @@ mod kafka_restart;
 mod kafka_scale;
 mod kafka_security;
 mod kafka_shared;
+mod kafka_silence;
 mod kafka_work_items;
 mod late_rules;
 mod layers;
