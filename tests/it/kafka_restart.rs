@@ -98,6 +98,35 @@ fn loses_and_doubles_nothing_when_killed() {
     check_undisturbed(&setup, &simulated);
 }
 
+#[test]
+fn state_of_an_unknown_version_is_refused_by_name_and_stays_as_it_is() {
+    let broker = SharedBroker::get();
+    let (setup, simulated) = installation(&broker, "version");
+    let monitor = Monitor::start(&setup.config());
+    simulated.produce(&setup);
+    setup.settled();
+    monitor.stop_well();
+    let changelog = setup.own(&format!("changelog.{}", setup.input("access")));
+    let write = |value: Option<&[u8]>| {
+        let record = (Some("a-from-another-version".to_owned()), value.map(<[u8]>::to_vec));
+        setup.stream.produce(&changelog, [record]);
+    };
+    write(Some(&[99, 1, 2, 3]));
+    let mut monitor = Monitor::start(&setup.config());
+    let line = monitor.says("saved state is of version 99");
+    assert!(line.contains(&format!("{changelog}, partition")), "{line}");
+    let (status, body) = monitor.get("/readyz");
+    assert_eq!(status, 503, "{body}");
+    // Once that record is gone it goes on by itself, where it was.
+    write(None);
+    until("readiness", || match monitor.get("/readyz") {
+        (200, _) => Ok(()),
+        (status, body) => Err(format!("{status} {body}")),
+    });
+    monitor.stop_well();
+    check_undisturbed(&setup, &simulated);
+}
+
 /// Three shares of the whole, in order, none near the end.
 fn moments(seed: u64) -> [i64; 3] {
     let mut chance = Pcg64Mcg::seed_from_u64(seed);
