@@ -58,7 +58,7 @@ fn goes_on_after_sigterm_where_it_left_off() {
     let broker = SharedBroker::get();
     let (setup, simulated) = installation(&broker, "sigterm");
     let monitor = Monitor::start(&setup.config());
-    let traffic = simulated.play_held(&setup, 60);
+    let traffic = simulated.play_held(&setup, &[60]);
     until_committed(&setup, &traffic, 40);
     let log = monitor.stop_well();
     traffic.go_on();

@@ -5,6 +5,7 @@
 // What the tests stand on.
 #[path = "../broker/mod.rs"]
 mod broker;
+mod crowd;
 mod monitor;
 mod postgres;
 mod replayed;
