@@ -16,7 +16,7 @@ demo: ## build, then play an agency's day with breaches in it; prints the consol
 test: ## everything: format, lints, unit, end to end on Apache Kafka, console, promtool
 	@scripts/test
 
-chaos: ## kill, freeze and rebalance at random while breaches go on: 100 rounds, or ROUNDS=n from SEED=n
+chaos: ## kill, freeze and rebalance at random while breaches go on: 100 rounds, or ROUNDS=n from SEED=n, with ACTORS=n remembered
 	@scripts/chaos
 
 bench: ## the benchmarks, optimised as a release is

@@ -439,6 +439,7 @@ impl CorrelateRole {
             let counts = store.open_counts().await?;
             Ok::<_, StoreError>((counts, store.to_do().await?, store.outbox_length().await?))
         })?;
+        self.parts.telemetry.incidents_shed(self.correlator.shed_total());
         self.parts.telemetry.incidents_open(counts);
         self.parts.telemetry.incidents_to_do(to_do.all, to_do.new);
         self.parts.telemetry.outbox(pending);

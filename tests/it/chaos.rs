@@ -2,7 +2,8 @@
 //! is as if nothing had happened.
 //!
 //! `make chaos` plays a hundred rounds, or `ROUNDS=n`, from `SEED=n` on: a round that failed is
-//! played again with its own seed. `make test` plays two.
+//! played again with its own seed. With `ACTORS=n` so many more actors have read before the blows, so
+//! that there is state to take back. `make test` plays two.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg64Mcg;
 
 use crate::broker::{Broker, BrokerOptions};
+use crate::crowd::Crowd;
 use crate::monitor::{Monitor, until};
 use crate::setup::{Setup, assert_same_findings, check_ledger, titles};
 use crate::simulated::{Simulated, Traffic};
@@ -20,12 +22,15 @@ use crate::simulated::{Simulated, Traffic};
 const INPUTS: [(&str, i32); 3] = [("access", 6), ("auth", 3), ("network", 3)];
 const ROUNDS: u64 = 2;
 const SEED: u64 = 1;
+const ACTORS: u64 = 0;
 const NODES: usize = 3;
 /// Longer than the group waits for a member that is silent.
 const FROZEN: Duration = Duration::from_secs(8);
+/// Long enough for records to come in on every partition.
+const MOMENT: Duration = Duration::from_millis(500);
 
 /// What may happen to an installation.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Blow {
     KillDetector,
     KillCorrelator,
@@ -50,6 +55,7 @@ struct Round<'b> {
     broker: &'b mut Broker,
     setup: Setup,
     simulated: Simulated,
+    crowd: Crowd,
     chance: Pcg64Mcg,
     detect: [PathBuf; 2],
     correlate: PathBuf,
@@ -58,7 +64,7 @@ struct Round<'b> {
 }
 
 impl<'b> Round<'b> {
-    fn new(broker: &'b mut Broker, seed: u64) -> Self {
+    fn new(broker: &'b mut Broker, seed: u64, crowd: Crowd) -> Self {
         let setup = Setup::new(broker, &format!("chaos-{seed}"), &INPUTS);
         let simulated = Simulated::hour(&setup.folder, seed, 300);
         let data = simulated.data_section();
@@ -78,29 +84,35 @@ impl<'b> Round<'b> {
         let detectors = detect.iter().map(|path| Monitor::start(path)).collect();
         let correlators = (0..2).map(|_| Monitor::start(&correlate)).collect();
         let chance = Pcg64Mcg::seed_from_u64(seed);
-        Self { broker, setup, simulated, chance, detect, correlate, detectors, correlators }
+        Self { broker, setup, simulated, crowd, chance, detect, correlate, detectors, correlators }
     }
 
-    /// Plays the hour with blows at moments of chance; how long the detectors took after each.
-    fn play(&mut self) -> Vec<Duration> {
+    /// Plays the hour with blows at moments of chance; how long it took after each until verdicts
+    /// came again.
+    fn play(&mut self) -> Vec<(Blow, Duration)> {
         until("readiness", || self.ready());
-        let traffic = self.simulated.play(&self.setup);
-        let mut moments: Vec<i64> = (0..3).map(|_| self.chance.random_range(5..85)).collect();
+        self.crowd.enter(&self.setup, "access");
+        let mut moments: Vec<usize> = (0..3).map(|_| self.chance.random_range(5..85)).collect();
         moments.sort_unstable();
+        // Events come while the blow falls, and not more before the next than there is time for.
+        let traffic = self.simulated.play_held(&self.setup, &moments);
         let mut recoveries = Vec::new();
         for moment in moments {
-            self.until_committed(&traffic, moment);
+            self.until_committed(&traffic, moment as i64 - 1);
+            traffic.go_on();
             let blow = BLOWS[self.chance.random_range(0..BLOWS.len())];
-            println!("  at {moment} %: {blow:?}");
-            self.strike(blow);
-            recoveries.push(self.recovered());
+            let took = self.strike(blow);
+            println!("  at {moment} %: {blow:?}, {:.1} s", took.as_secs_f64());
+            recoveries.push((blow, took));
         }
         traffic.sent();
         recoveries
     }
 
-    fn strike(&mut self, blow: Blow) {
+    /// How long it took from the blow until verdicts came again.
+    fn strike(&mut self, blow: Blow) -> Duration {
         let which = self.chance.random_range(0..2);
+        let struck = Instant::now();
         match blow {
             Blow::KillDetector => {
                 self.detectors.remove(which).kill();
@@ -115,8 +127,8 @@ impl<'b> Round<'b> {
                 self.broker.stop_node(node);
                 self.broker.restart_node(node).unwrap();
             }
-            Blow::FreezeDetector => freeze(&self.detectors[which]),
-            Blow::FreezeCorrelator => freeze(&self.correlators[which]),
+            Blow::FreezeDetector => return self.recovered_without(&self.detectors[which]),
+            Blow::FreezeCorrelator => return self.recovered_without(&self.correlators[which]),
             Blow::Rebalance => {
                 let text = std::fs::read_to_string(&self.detect[0]).unwrap();
                 let path = self.setup.path("more.toml");
@@ -127,11 +139,22 @@ impl<'b> Round<'b> {
                 more.stop_well();
             }
         }
+        self.recovered(struck)
     }
 
-    /// Waits until everything that was there at the blow has been judged and saved.
-    fn recovered(&self) -> Duration {
-        let started = Instant::now();
+    /// Cuts one off for long enough that the group gives its partitions to others.
+    fn recovered_without(&self, frozen: &Monitor) -> Duration {
+        let struck = Instant::now();
+        frozen.freeze(true);
+        let took = self.recovered(struck);
+        std::thread::sleep(FROZEN.saturating_sub(struck.elapsed()));
+        frozen.freeze(false);
+        took
+    }
+
+    /// Waits until what came in the first moment after the blow has been judged and saved, too.
+    fn recovered(&self, struck: Instant) -> Duration {
+        std::thread::sleep(MOMENT.saturating_sub(struck.elapsed()));
         let progress = || self.setup.stream.progress(&self.setup.name, self.setup.inputs());
         let ends: Vec<i64> = until("the ends", progress).into_iter().map(|(_, end)| end).collect();
         until("verdicts again", || {
@@ -142,7 +165,7 @@ impl<'b> Round<'b> {
                 .sum();
             if behind == 0 { Ok(()) } else { Err(format!("{behind} behind\n{}", self.warnings())) }
         });
-        started.elapsed()
+        struck.elapsed()
     }
 
     /// What the detectors have complained of, for whoever reads why a round failed.
@@ -161,7 +184,7 @@ impl<'b> Round<'b> {
     fn until_committed(&self, traffic: &Traffic, share: i64) {
         until(&format!("{share} % committed"), || {
             let done = self.setup.stream.committed(&self.setup.name, self.setup.inputs())?;
-            let total = traffic.records_total;
+            let (done, total) = (done - self.crowd.records() as i64, traffic.records_total);
             if done * 100 >= total * share { Ok(()) } else { Err(format!("{done} of {total}")) }
         });
     }
@@ -182,7 +205,8 @@ impl<'b> Round<'b> {
         for monitor in self.detectors.into_iter().chain(self.correlators) {
             monitor.stop_well();
         }
-        let replayed = self.setup.replay(std::slice::from_ref(&self.simulated.events));
+        let files = [self.crowd.write(&self.setup), self.simulated.events.clone()];
+        let replayed = self.setup.replay(&files);
         assert!(!replayed.incidents.is_empty(), "a round without incidents proves nothing");
         assert_same_findings(&self.setup.findings(), &replayed.findings);
         let opened = self.setup.opened();
@@ -196,13 +220,6 @@ impl<'b> Round<'b> {
     }
 }
 
-/// Long enough for the group to give its partitions to others.
-fn freeze(monitor: &Monitor) {
-    monitor.freeze(true);
-    std::thread::park_timeout(FROZEN);
-    monitor.freeze(false);
-}
-
 fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().map_or(default, |text| text.parse().unwrap())
 }
@@ -211,18 +228,28 @@ fn number(name: &str, default: u64) -> u64 {
 fn whatever_dies_nothing_is_lost_and_nothing_doubled() {
     let (rounds, seed) =
         (number("TIDEWAITER_CHAOS_ROUNDS", ROUNDS), number("TIDEWAITER_CHAOS_SEED", SEED));
+    let actors = number("TIDEWAITER_CHAOS_ACTORS", ACTORS) as usize;
     let mut broker = Broker::start(BrokerOptions { nodes: NODES, ..Default::default() }).unwrap();
     let mut recoveries = Vec::new();
     for seed in seed..seed + rounds {
         println!("round with seed {seed}");
-        let mut round = Round::new(&mut broker, seed);
+        let mut round = Round::new(&mut broker, seed, Crowd::new(actors));
         recoveries.extend(round.play());
         round.check();
     }
+    tell("all", recoveries.iter().map(|(_, took)| *took).collect());
+    for blow in BLOWS {
+        let of = recoveries.iter().filter(|(struck, _)| *struck == blow);
+        tell(&format!("{blow:?}"), of.map(|(_, took)| *took).collect());
+    }
+}
+
+fn tell(what: &str, mut recoveries: Vec<Duration>) {
     recoveries.sort_unstable();
-    let at = |share: usize| recoveries[(recoveries.len() - 1) * share / 100].as_secs_f64();
+    let Some(last) = recoveries.len().checked_sub(1) else { return };
+    let at = |share: usize| recoveries[(last * share).div_ceil(100)].as_secs_f64();
     println!(
-        "{rounds} rounds: {} recoveries, median {:.1} s, p95 {:.1} s, longest {:.1} s",
+        "{what}: {} recoveries, median {:.1} s, p95 {:.1} s, longest {:.1} s",
         recoveries.len(),
         at(50),
         at(95),

@@ -11,7 +11,7 @@ use tidewaiter::engine::shard::{
     Incoming, Output, Records, Settings, Shard, ShardConfig, StateSize,
 };
 
-use crate::replayed::config;
+use crate::replayed::{config, replay_lines};
 
 /// Entries of each table.
 const ROOM: usize = 500;
@@ -154,6 +154,32 @@ fn made_up_actors_that_look_risky_do_not_hide_a_dump() {
     let risky = flooded.findings.iter().filter(|f| f.severity > Severity::Informational);
     assert!(risky.count() > STEPS * FLOOD / 2, "the flood was not found risky");
     assert!(flooded.size.actors_evicted > (STEPS * FLOOD - ROOM) as u64);
+}
+
+/// Each made-up actor opens an incident of its own, graver at first than that of the dump.
+#[test]
+fn incidents_of_made_up_actors_do_not_push_out_that_of_a_dump() {
+    let mut config = config();
+    config.correlate.incidents_max = ROOM;
+    let told = |flood: usize| {
+        let lines = (0..STEPS).flat_map(|step| {
+            let dump = read(&format!("dump-{step}"), at(step, 0), r#""dumper""#, "pnr", step, "");
+            let made_up = (0..flood).map(move |i| {
+                let (id, actor) = (format!("f-{step}-{i}"), format!(r#""made-up-{step}-{i}""#));
+                let line = read(&id, at(step, 1 + i), &actor, "pnr", i, "");
+                line.replace(r#""read""#, r#""unmask""#).replace(r#","case":"C-7""#, "")
+            });
+            [dump.replace("10.9.0.1", "10.9.7.7")].into_iter().chain(made_up)
+        });
+        let said = replay_lines(&config, &lines.collect::<Vec<_>>());
+        let of = said.incidents.iter().filter(|i| i.actors.iter().any(|actor| actor == "dumper"));
+        (of.map(|i| (i.severity, i.findings.len())).collect::<Vec<_>>(), said.incidents.len())
+    };
+    let (alone, _) = told(0);
+    assert!(matches!(alone.as_slice(), [(_, 3..)]), "{alone:?}");
+    let (flooded, all) = told(FLOOD);
+    assert_eq!(flooded, alone);
+    assert!(all > STEPS * FLOOD / 2, "only {all} incidents: no flood");
 }
 
 #[test]

@@ -58,7 +58,7 @@ fn goes_on_after_sigterm_where_it_left_off() {
     let broker = SharedBroker::get();
     let (setup, simulated) = installation(&broker, "sigterm");
     let monitor = Monitor::start(&setup.config());
-    let traffic = simulated.play_held(&setup, 60);
+    let traffic = simulated.play_held(&setup, &[60]);
     until_committed(&setup, &traffic, 40);
     let log = monitor.stop_well();
     traffic.go_on();
@@ -95,6 +95,35 @@ fn loses_and_doubles_nothing_when_killed() {
     monitor.stop_well();
     println!("killed when {moments:?} % were committed");
     assert_eq!(setup.lag(), Ok(0));
+    check_undisturbed(&setup, &simulated);
+}
+
+#[test]
+fn state_of_an_unknown_version_is_refused_by_name_and_stays_as_it_is() {
+    let broker = SharedBroker::get();
+    let (setup, simulated) = installation(&broker, "version");
+    let monitor = Monitor::start(&setup.config());
+    simulated.produce(&setup);
+    setup.settled();
+    monitor.stop_well();
+    let changelog = setup.own(&format!("changelog.{}", setup.input("access")));
+    let write = |value: Option<&[u8]>| {
+        let record = (Some("a-from-another-version".to_owned()), value.map(<[u8]>::to_vec));
+        setup.stream.produce(&changelog, [record]);
+    };
+    write(Some(&[99, 1, 2, 3]));
+    let mut monitor = Monitor::start(&setup.config());
+    let line = monitor.says("saved state is of version 99");
+    assert!(line.contains(&format!("{changelog}, partition")), "{line}");
+    let (status, body) = monitor.get("/readyz");
+    assert_eq!(status, 503, "{body}");
+    // Once that record is gone it goes on by itself, where it was.
+    write(None);
+    until("readiness", || match monitor.get("/readyz") {
+        (200, _) => Ok(()),
+        (status, body) => Err(format!("{status} {body}")),
+    });
+    monitor.stop_well();
     check_undisturbed(&setup, &simulated);
 }
 

@@ -5,6 +5,7 @@
 // What the tests stand on.
 #[path = "../broker/mod.rs"]
 mod broker;
+mod crowd;
 mod monitor;
 mod postgres;
 mod replayed;
@@ -49,6 +50,7 @@ mod kafka_restart;
 mod kafka_scale;
 mod kafka_security;
 mod kafka_shared;
+mod kafka_silence;
 mod kafka_work_items;
 mod late_rules;
 mod layers;

@@ -84,11 +84,12 @@ impl Simulated {
 
     /// Everything, spread over some seconds, by a thread of its own.
     pub fn play(&self, setup: &Setup) -> Traffic {
-        self.play_held(setup, 100)
+        self.play_held(setup, &[])
     }
 
-    /// The same, but after so many percent it waits for [`Traffic::go_on`].
-    pub fn play_held(&self, setup: &Setup, percent: usize) -> Traffic {
+    /// The same, but after each of so many percent it waits for [`Traffic::go_on`].
+    pub fn play_held(&self, setup: &Setup, percents: &[usize]) -> Traffic {
+        let mut holds: Vec<usize> = percents.iter().map(|share| BURSTS * share / 100).collect();
         let feed = setup.stream.feed();
         let records: Vec<(String, Sent)> = self
             .in_order()
@@ -99,7 +100,8 @@ impl Simulated {
         let (go_on, gate) = std::sync::mpsc::channel();
         let thread = thread::spawn(move || {
             for (number, burst) in records.chunks(records.len() / BURSTS + 1).enumerate() {
-                if number == BURSTS * percent / 100 {
+                while let Some(place) = holds.iter().position(|hold| *hold == number) {
+                    holds.swap_remove(place);
                     feed.flush();
                     // An error says that nobody holds the traffic any more.
                     let _ = gate.recv();

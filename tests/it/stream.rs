@@ -81,6 +81,7 @@ impl Stream {
         config
             .set("enable.idempotence", "true")
             .set("linger.ms", "20")
+            .set("compression.type", "lz4")
             .set("message.max.bytes", "16000000")
             .set("message.timeout.ms", "120000")
             // Java's way, so that a key lands where a Java producer would put it.

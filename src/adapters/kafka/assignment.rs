@@ -28,12 +28,20 @@ pub enum Change {
     Lost(TopicPartitionList),
 }
 
+/// How far a partition has been read.
+#[derive(Clone, Copy)]
+struct Place {
+    /// Offset of the next record.
+    next: i64,
+    /// Where the partition ended when the broker last said.
+    end: Option<i64>,
+}
+
 /// The consumer's context.
 pub struct Assignment {
     link: Arc<Link>,
     telemetry: Arc<Telemetry>,
-    /// Offset of the next record of each partition, for the lag.
-    next: Mutex<BTreeMap<Partition, i64>>,
+    places: Mutex<BTreeMap<Partition, Place>>,
     changes: Mutex<Vec<Change>>,
     /// The worker is gone: the group is answered here.
     closing: AtomicBool,
@@ -44,7 +52,7 @@ impl Assignment {
         Self {
             link,
             telemetry,
-            next: Mutex::default(),
+            places: Mutex::default(),
             changes: Mutex::default(),
             closing: AtomicBool::new(false),
         }
@@ -61,15 +69,21 @@ impl Assignment {
 
     /// Notes how far a partition has been read.
     pub fn advance(&self, partition: &Partition, next: i64) {
-        let mut places = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         match places.get_mut(partition) {
-            Some(place) => *place = next,
-            None => drop(places.insert(partition.clone(), next)),
+            Some(place) => place.next = next,
+            None => drop(places.insert(partition.clone(), Place { next, end: None })),
         }
     }
 
+    /// Whether everything a partition was last known to hold has been judged.
+    pub fn is_read_out(&self, partition: &Partition) -> bool {
+        let places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        places.get(partition).is_some_and(|place| place.end.is_some_and(|end| end <= place.next))
+    }
+
     pub fn forget(&self, partition: &Partition) {
-        self.next.lock().unwrap_or_else(PoisonError::into_inner).remove(partition);
+        self.places.lock().unwrap_or_else(PoisonError::into_inner).remove(partition);
         self.telemetry.forget_partition(&partition.0, partition.1);
     }
 
@@ -116,8 +130,8 @@ impl ClientContext for Assignment {
     }
 
     fn stats(&self, statistics: Statistics) {
-        let places = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-        for ((topic, partition), &next) in places.iter() {
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        for ((topic, partition), place) in places.iter_mut() {
             let end = statistics
                 .topics
                 .get(topic)
@@ -125,7 +139,8 @@ impl ClientContext for Assignment {
                 .map(|partition| partition.hi_offset)
                 .filter(|&end| end >= 0);
             if let Some(end) = end {
-                self.telemetry.lag(topic, *partition, (end - next).max(0));
+                place.end = Some(end);
+                self.telemetry.lag(topic, *partition, (end - place.next).max(0));
             }
         }
     }

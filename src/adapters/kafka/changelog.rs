@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
+use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +23,8 @@ pub enum ChangelogError {
     Kafka { topic: String, source: KafkaError },
     #[error("changelog {topic}, partition {partition}: {source}")]
     State { topic: String, partition: i32, source: StateError },
+    #[error("the changelog {topic} has gone while it was read, as after a deletion")]
+    Gone { topic: String },
     #[error("the process is to stop")]
     Stopped,
 }
@@ -87,6 +90,7 @@ const POLL: Duration = Duration::from_millis(100);
 /// How long records are waited for whose offsets are committed: a transaction that a dead worker
 /// left open is ended by the broker within twenty seconds.
 const SHORT_MAX: Duration = Duration::from_secs(30);
+const LOOK: Duration = Duration::from_secs(2);
 /// How often a long restore is told of.
 const TELL_EVERY: Duration = Duration::from_secs(2);
 
@@ -119,7 +123,7 @@ pub fn read(
     let mut kept: BTreeMap<i32, Kept> =
         committed.keys().map(|&partition| (partition, Kept::default())).collect();
     let mut waiting: BTreeSet<i32> = committed.keys().copied().collect();
-    let mut told = Instant::now();
+    let mut told = (Instant::now(), 0);
     let mut short_since = None;
     while !waiting.is_empty() {
         if stop.load(Ordering::Relaxed) {
@@ -151,13 +155,25 @@ pub fn read(
         if short_since.is_some_and(|since: Instant| since.elapsed() >= SHORT_MAX) {
             break;
         }
-        if told.elapsed() >= TELL_EVERY {
-            told = Instant::now();
+        if told.0.elapsed() >= TELL_EVERY {
             let records: u64 = kept.values().map(|kept| kept.records).sum();
             tracing::info!(topic, partitions = waiting.len(), records, "restoring state");
+            if records == told.1 && is_gone(&consumer, topic) {
+                return Err(ChangelogError::Gone { topic: topic.to_owned() });
+            }
+            told = (Instant::now(), records);
         }
     }
     Ok(kept)
+}
+
+/// The client waits for ever for a topic that is not there. A broker that does not answer is another
+/// matter.
+fn is_gone(consumer: &BaseConsumer<Linked>, topic: &str) -> bool {
+    let unknown = RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+    consumer
+        .fetch_metadata(Some(topic), LOOK)
+        .is_ok_and(|metadata| metadata.topics().iter().any(|topic| topic.error() == Some(unknown)))
 }
 
 fn take(kept: &mut Kept, key: &[u8], value: Option<&[u8]>) -> Result<(), StateError> {

@@ -12,7 +12,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::admin::ensure_changelog;
 use super::assignment::{Change, Partition, answer};
-use super::changelog::{self, Kept, MARK_KEY, PartitionMark};
+use super::changelog::{self, ChangelogError, Kept, MARK_KEY, PartitionMark};
 use super::lane::Lane;
 use super::saver::{Ended, Save, SaveError, SaverError};
 use super::sender::SendError;
@@ -344,7 +344,10 @@ impl Worker {
                         );
                         first = Some(next);
                     }
-                    Err(error) => return Err(error.into()),
+                    Err(source) => {
+                        let (topic, partition) = (self.topics.changelog(topic), *number);
+                        return Err(ChangelogError::State { topic, partition, source }.into());
+                    }
                 }
             }
             Some(mark) => {
@@ -354,6 +357,15 @@ impl Worker {
                     committed,
                     state = mark.next,
                     "the group's offset is not the one the state was saved at, as after a reset: the state is set aside"
+                );
+            }
+            None if committed.is_some() => {
+                tracing::warn!(
+                    topic,
+                    partition = number,
+                    committed,
+                    changelog = self.topics.changelog(topic),
+                    "the group has an offset and the changelog no state, as after a deletion: it goes on there without a past"
                 );
             }
             None => {}

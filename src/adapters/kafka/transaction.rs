@@ -69,7 +69,7 @@ impl ProducerContext for Context {
 pub struct Pulse(AtomicU64);
 
 /// A call that is to take [`ATTEMPT`] at most, and has not come back for so long, is lost.
-const LOST_AFTER: Duration = Duration::from_secs(15);
+const LOST_AFTER: Duration = Duration::from_secs(8);
 
 impl Pulse {
     fn during<T>(&self, call: impl FnOnce() -> T) -> T {

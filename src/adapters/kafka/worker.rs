@@ -346,14 +346,19 @@ impl Worker {
         self.parts.telemetry.calibration(self.parts.number, all);
     }
 
-    /// Tells of partitions and systems that have fallen silent, when there is nothing left to judge.
+    /// Tells of partitions and systems that have fallen silent, of each where there is nothing left
+    /// to judge: others that are behind do not hide it.
     fn look_for_silence(&mut self) -> Result<(), WorkerError> {
         let Ok(now) = EventTime::from_millis(wall_clock_ms()) else { return Ok(()) };
-        if self.idle && self.parts.link.is_connected() {
+        if self.parts.link.is_connected() {
+            let context = self.consumer.context();
             let settings = self.parts.settings.read().unwrap_or_else(PoisonError::into_inner);
             let mode = settings.roster.silence;
             let complete = settings.time.complete(now);
-            for lane in self.lanes.values_mut() {
+            for (partition, lane) in &mut self.lanes {
+                if !self.idle && !context.is_read_out(partition) {
+                    continue;
+                }
                 let told = self.out.findings.len();
                 lane.shard.look_for_silence(now, mode, &mut self.out);
                 // What waits for a watermark that nothing moves waits by the clock.

@@ -167,6 +167,8 @@ pub struct Evicted {
     pub sources: Follower,
     pub groups: Follower,
     pub held: Follower,
+    /// Incidents the correlator let go.
+    pub incidents: Follower,
 }
 
 /// A counter that follows a total which falls back when a shard is handed over.
@@ -177,7 +179,7 @@ pub struct Follower {
 }
 
 impl Follower {
-    fn follow(&mut self, total: u64) {
+    pub fn follow(&mut self, total: u64) {
         self.total += total.saturating_sub(self.last);
         self.last = total;
     }

@@ -236,12 +236,13 @@ fn state(figures: &Figures, to: &mut Exposition) {
         .put(&[("kind", "recorder")], size.recorder_bytes as f64);
     to.counters(
         "tidewaiter_evictions_total",
-        "Entries forgotten, or events counted before their turn, to make room.",
+        "Entries forgotten, incidents no longer followed, or events counted before their turn, to make room.",
     )
     .put(&[("kind", "actor")], figures.evicted.actors.total as f64)
     .put(&[("kind", "source")], figures.evicted.sources.total as f64)
     .put(&[("kind", "group")], figures.evicted.groups.total as f64)
-    .put(&[("kind", "held")], figures.evicted.held.total as f64);
+    .put(&[("kind", "held")], figures.evicted.held.total as f64)
+    .put(&[("kind", "incident")], figures.evicted.incidents.total as f64);
     figures.rules.render(to);
 }
 

@@ -154,6 +154,11 @@ impl Telemetry {
         figures.restore_last_s = took.as_secs_f64();
     }
 
+    /// How many incidents the correlator has let go for want of room.
+    pub fn incidents_shed(&self, total: u64) {
+        self.figures().evicted.incidents.follow(total);
+    }
+
     /// `[signals, medium, high, critical]`, as the store counts them.
     pub fn incidents_open(&self, counts: [u64; 4]) {
         self.figures().incidents_open = counts;

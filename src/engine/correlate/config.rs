@@ -46,7 +46,7 @@ pub struct CorrelateConfig {
     /// Subjects of an incident counted exactly; beyond, they are estimated. Each takes 9 to 18 bytes
     /// for the incident and as much for each dataset it was read in.
     pub subjects_exact_max: usize,
-    /// Incidents kept at hand; the oldest quiet ones go first.
+    /// Incidents kept at hand; quiet ones go first, then the least severe, and are counted.
     pub incidents_max: usize,
     /// How long a quiet incident is kept at hand for late findings and evidence.
     pub keep_s: u32,

@@ -38,6 +38,8 @@ pub struct Correlator {
     /// Event time as far as the shards' watermarks have said. A finding's own time does not move
     /// it: one clock in the future would end every incident.
     pub(super) now: EventTime,
+    /// Incidents let go for want of room.
+    pub(super) shed: u64,
 }
 
 impl Correlator {
@@ -57,6 +59,7 @@ impl Correlator {
             factor_reads,
             stale: Vec::new(),
             now: EventTime::MIN,
+            shed: 0,
         }
     }
 
@@ -141,12 +144,9 @@ impl Correlator {
                 && now > group.waits_until(gap_ms)
                 && now > self.may_go_on_until(group)
         });
-        let mut gone: Vec<IncidentId> = over.map(|(id, _)| id.clone()).collect();
-        gone.sort();
+        let mut gone: BTreeSet<IncidentId> = over.map(|(id, _)| id.clone()).collect();
         self.shed(&mut gone);
-        for id in gone {
-            self.forget(&id, out);
-        }
+        self.forget(&gone, out);
     }
 
     /// Takes an incident back from the store, with its findings and evidence, oldest first.
@@ -369,30 +369,6 @@ impl Correlator {
             }
         }
         out.change(id);
-    }
-
-    /// Adds to `gone` the oldest incidents beyond the cap.
-    fn shed(&self, gone: &mut Vec<IncidentId>) {
-        let over = self.groups.len().saturating_sub(self.config.incidents_max);
-        if over == 0 {
-            return;
-        }
-        let mut by_age: Vec<(EventTime, &IncidentId)> =
-            self.groups.iter().map(|(id, group)| (group.last_finding, id)).collect();
-        by_age.sort();
-        gone.extend(by_age.into_iter().take(over).map(|(_, id)| id.clone()));
-    }
-
-    fn forget(&mut self, id: &IncidentId, out: &mut Correlated) {
-        let Some(group) = self.groups.remove(id) else { return };
-        out.let_go.push(group.incident);
-        self.readers.forget(id);
-        let drop_from = |ids: &mut Vec<IncidentId>| {
-            ids.retain(|other| other != id);
-            !ids.is_empty()
-        };
-        self.by_key.retain(|_, ids| drop_from(ids));
-        self.by_session.retain(|_, ids| drop_from(ids));
     }
 }
 

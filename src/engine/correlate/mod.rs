@@ -17,6 +17,7 @@ mod group;
 mod output;
 mod reached;
 mod risk;
+mod room;
 mod scope;
 mod shared_subjects;
 mod sharing;

@@ -158,6 +158,14 @@ impl SharedSubjects {
         }
     }
 
+    pub fn forget_all(&mut self, incidents: &BTreeSet<IncidentId>) {
+        let theirs = self.readers.iter().filter(|(_, of)| incidents.contains(&of.incident));
+        let theirs: Vec<u32> = theirs.map(|(number, _)| *number).collect();
+        for number in theirs {
+            self.remove(number);
+        }
+    }
+
     fn of(&self, incident: &IncidentId) -> Vec<u32> {
         let theirs = self.readers.iter().filter(|(_, reader)| reader.incident == *incident);
         theirs.map(|(number, _)| *number).collect()

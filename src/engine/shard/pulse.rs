@@ -1,7 +1,8 @@
 //! What comes regularly, and no longer does.
 //!
 //! Judged by when records arrive (the broker's clock), not by what they say of their own time, so
-//! that a source which delivers late is not called silent.
+//! that a source which delivers late is not called silent. Often that clock is the producer's, or the
+//! time of the event once more: it is believed as far as it fits between two looks.
 
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
@@ -35,11 +36,18 @@ struct Beat {
     records: u32,
     /// Its present silence has been told.
     told: bool,
+    /// When its last record came, as the looks have it.
+    #[serde(skip)]
+    heard: Option<EventTime>,
+    /// It has sent something since the last look.
+    #[serde(skip)]
+    news: bool,
 }
 
 impl Beat {
     fn new(at: EventTime) -> Self {
-        Self { first: at, last: at, usual_ms: 0.0, records: 1, told: false }
+        let (heard, news) = (None, true);
+        Self { first: at, last: at, usual_ms: 0.0, records: 1, told: false, heard, news }
     }
 
     fn take(&mut self, at: EventTime) {
@@ -53,6 +61,20 @@ impl Beat {
             self.last = at;
         }
         self.told = false;
+        self.news = true;
+    }
+
+    /// When its last record came: not before the look before this one, if that did not know of it,
+    /// and not after this one.
+    fn hear(&mut self, before: Option<EventTime>, now: EventTime) -> EventTime {
+        let news = std::mem::take(&mut self.news);
+        let heard = match (self.heard, before) {
+            (Some(heard), _) if !news => heard,
+            (_, Some(before)) if news => self.last.max(before).min(now),
+            _ => self.last.min(now),
+        };
+        self.heard = Some(heard);
+        heard
     }
 
     /// How long it may be silent: five minutes, or twice its usual gap.
@@ -60,13 +82,14 @@ impl Beat {
         SILENCE_MS_MIN.max((2.0 * self.usual_ms) as i64)
     }
 
-    /// True once for a silence that is longer than usual.
-    fn falls_silent(&mut self, now: EventTime) -> bool {
+    /// Since when it is silent, once for a silence that is longer than usual.
+    fn falls_silent(&mut self, before: Option<EventTime>, now: EventTime) -> Option<EventTime> {
+        let since = self.hear(before, now);
         let regular = self.records >= RECORDS_MIN && self.last.since(self.first) >= KNOWN_MS;
-        let silent = regular && now.since(self.last) > self.allowed_ms();
-        let news = silent && !self.told;
-        self.told |= news;
-        news
+        let silent = regular && now.since(since) > self.allowed_ms();
+        let first = silent && !self.told;
+        self.told |= first;
+        first.then_some(since)
     }
 }
 
@@ -75,6 +98,9 @@ impl Beat {
 pub struct Pulse {
     partition: Option<Beat>,
     systems: HashMap<Box<str>, Beat>,
+    /// When it was last looked at.
+    #[serde(skip)]
+    looked: Option<EventTime>,
 }
 
 impl Pulse {
@@ -96,24 +122,29 @@ impl Pulse {
     /// that had arrived by then has been taken.
     pub fn look(&mut self, now: EventTime, stream: &Stream, findings: &mut Vec<Finding>) {
         let place = stream.name();
+        let before = self.looked.replace(now);
+        let mut silent: Vec<(&str, Beat, EventTime)> = self
+            .systems
+            .iter_mut()
+            .filter_map(|(name, beat)| {
+                beat.falls_silent(before, now).map(|since| (&**name, *beat, since))
+            })
+            .collect();
         if let Some(beat) = &mut self.partition
-            && beat.falls_silent(now)
+            && let Some(since) = beat.falls_silent(before, now)
         {
             let key = format!("topic {}", stream.topic());
-            findings.push(finding(key, &place, PARTITION_SCORE, beat, now, stream));
+            let window = Window { start: since, end: now };
+            findings.push(finding(key, &place, PARTITION_SCORE, beat, window, stream));
             // Whatever wrote into it is silent with it, and that is said.
             self.systems.values_mut().for_each(|beat| beat.told = true);
             return;
         }
-        let mut silent: Vec<(&str, Beat)> = self
-            .systems
-            .iter_mut()
-            .filter_map(|(name, beat)| beat.falls_silent(now).then_some((&**name, *beat)))
-            .collect();
-        silent.sort_unstable_by_key(|(name, _)| *name);
-        for (name, beat) in silent {
+        silent.sort_unstable_by_key(|(name, ..)| *name);
+        for (name, beat, since) in silent {
             let key = format!("system {name}");
-            findings.push(finding(key, &place, SYSTEM_SCORE, &beat, now, stream));
+            let window = Window { start: since, end: now };
+            findings.push(finding(key, &place, SYSTEM_SCORE, &beat, window, stream));
         }
     }
 
@@ -128,10 +159,11 @@ fn finding(
     place: &str,
     score: u8,
     beat: &Beat,
-    now: EventTime,
+    window: Window,
     stream: &Stream,
 ) -> Finding {
-    let silent_s = now.since(beat.last) / 1_000;
+    let now = window.end;
+    let silent_s = now.since(window.start) / 1_000;
     let usual_s = (beat.usual_ms / 1e3).ceil();
     let id = IdHasher::new("finding")
         .part(b"silent_source")
@@ -158,7 +190,7 @@ fn finding(
         dataset: None,
         category: None,
         tier: 0,
-        window: Window { start: beat.last, end: now },
+        window,
         observed: silent_s as f64,
         expected: usual_s,
         unit: "seconds of silence".into(),
@@ -227,6 +259,22 @@ mod tests {
         let last = 199 * 600;
         assert_eq!(told(&mut pulse, last..last + 1_200), []);
         assert_eq!(told(&mut pulse, last + 1_200..last + 9_000).len(), 1);
+    }
+
+    #[test]
+    fn who_stamps_its_records_late_or_early_is_silent_when_nothing_comes() {
+        for stamped_s in [-900, 900] {
+            let mut pulse = Pulse::default();
+            let mut told_s = Vec::new();
+            for second in 0..6_000 {
+                if second < 4_000 {
+                    pulse.take(Some("pnr"), at(second + stamped_s));
+                }
+                told_s.extend(told(&mut pulse, second..second + 1).into_iter().map(|(at, _)| at));
+            }
+            assert_eq!(told_s.len(), 1, "stamped by {stamped_s} s: {told_s:?}");
+            assert!((4_295..4_305).contains(&told_s[0]), "stamped by {stamped_s} s: {told_s:?}");
+        }
     }
 
     #[test]
