@@ -157,7 +157,7 @@ pub fn read(
         }
         if told.0.elapsed() >= TELL_EVERY {
             let records: u64 = kept.values().map(|kept| kept.records).sum();
-            tracing::info!(topic, partitions = waiting.len(), records, "restoring state");
+            tracing::info!(topic, partitions = waiting.len(), records, "reading saved state");
             if records == told.1 && is_gone(&consumer, topic) {
                 return Err(ChangelogError::Gone { topic: topic.to_owned() });
             }
