@@ -18,6 +18,7 @@ use super::mode::Mode;
 use super::no_actor::{NoActor, NoActorConfig};
 use super::no_case::{NoCase, NoCaseConfig};
 use super::outbound_bytes::{OutboundBytes, OutboundConfig};
+use super::port_scan::{PortScan, PortScanConfig};
 use super::rule_noise::RuleNoise;
 use super::sensitive::{SensitiveIdentifier, SensitiveIdentifierConfig};
 use super::state::{ActorState, SourceState};
@@ -45,6 +46,7 @@ pub struct DetectConfig {
     pub outbound_bytes: OutboundConfig,
     pub egress: EgressConfig,
     pub beacon: BeaconConfig,
+    pub port_scan: PortScanConfig,
     pub impossible_travel: ImpossibleTravelConfig,
     pub dormant_system: DormantSystemConfig,
     pub silent_source: SilentSourceConfig,
@@ -76,6 +78,7 @@ impl Default for DetectConfig {
             outbound_bytes: Default::default(),
             egress: Default::default(),
             beacon: Default::default(),
+            port_scan: Default::default(),
             impossible_travel: Default::default(),
             dormant_system: Default::default(),
             silent_source: Default::default(),
@@ -97,6 +100,7 @@ impl DetectConfig {
         self.outbound_bytes.check(problems);
         self.egress.check(problems);
         self.beacon.check(problems);
+        self.port_scan.check(problems);
         self.impossible_travel.check(problems);
         self.dormant_system.check(problems);
     }
@@ -127,6 +131,7 @@ impl DetectConfig {
             OutboundBytes::NAME => self.outbound_bytes.mode,
             EgressDetector::NAME => self.egress.mode,
             BeaconDetector::NAME => self.beacon.mode,
+            PortScan::NAME => self.port_scan.mode,
             ImpossibleTravel::NAME => self.impossible_travel.mode,
             DormantSystem::NAME => self.dormant_system.mode,
             SILENT_SOURCE => self.silent_source.mode,
@@ -152,6 +157,7 @@ pub struct Roster {
     travel: Option<(Mode, ImpossibleTravel)>,
     egress: Option<(Mode, EgressDetector)>,
     beacon: Option<(Mode, BeaconDetector)>,
+    scan: Option<(Mode, PortScan)>,
     dormant: Option<(Mode, DormantSystem)>,
     /// Which of bulk_read, no_case, enumeration and first_seen rest once others have learned.
     rest: [bool; 4],
@@ -160,7 +166,7 @@ pub struct Roster {
 }
 
 /// Every detector's name, with the chain's and the rules': the closed set of metric labels.
-pub const DETECTOR_NAMES: [&str; 28] = [
+pub const DETECTOR_NAMES: [&str; 29] = [
     baseline::VOLUME,
     baseline::UNEXPLAINED_READS,
     baseline::SLOW_DRIFT,
@@ -182,6 +188,7 @@ pub const DETECTOR_NAMES: [&str; 28] = [
     OutboundBytes::NAME,
     EgressDetector::NAME,
     BeaconDetector::NAME,
+    PortScan::NAME,
     ImpossibleTravel::NAME,
     DormantSystem::NAME,
     SensitiveIdentifier::NAME,
@@ -200,6 +207,7 @@ impl Roster {
             travel: None,
             egress: None,
             beacon: None,
+            scan: None,
             dormant: None,
             rest: [false; 4],
             silence: Mode::On,
@@ -237,6 +245,7 @@ impl Roster {
             }),
             egress: unless_off(c.egress.mode, || EgressDetector::new(c.egress)),
             beacon: unless_off(c.beacon.mode, || BeaconDetector::new(c.beacon)),
+            scan: unless_off(c.port_scan.mode, || PortScan::new(c.port_scan)),
             dormant: unless_off(c.dormant_system.mode, || DormantSystem::new(c.dormant_system)),
             rest,
             silence: c.silent_source.mode,
@@ -291,6 +300,11 @@ impl Roster {
         observe(&self.source, judged, state, false, None, findings);
         if self.egress.is_some() || self.beacon.is_some() {
             self.observe_outflow(judged, state, destinations, findings);
+        }
+        if let Some((mode, detector)) = &self.scan {
+            let before = findings.len();
+            detector.observe(judged, state, destinations, findings);
+            shade(*mode, &mut findings[before..]);
         }
     }
 
