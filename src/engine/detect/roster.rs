@@ -24,7 +24,7 @@ use super::sensitive::{SensitiveIdentifier, SensitiveIdentifierConfig};
 use super::state::{ActorState, SourceState};
 use super::travel::Travel;
 use super::watched_subject::{WatchedSubject, WatchedSubjectConfig};
-use crate::engine::model::{Finding, Problems};
+use crate::engine::model::{ActorType, Finding, Problems};
 
 /// `[detect]`: one section a detector.
 #[derive(Clone, Debug, Deserialize)]
@@ -89,6 +89,11 @@ impl Default for DetectConfig {
 impl DetectConfig {
     pub fn check(&self, problems: &mut Problems) {
         check_budget(self.budget_per_1000_actors_day, problems);
+        for (key, detector) in NOTHING_TAKES_THE_PLACE_OF {
+            problems.require(self.mode_of(detector) != Mode::UntilLearned, key, || {
+                "must be on, shadow or off: nothing that learns takes its place".into()
+            });
+        }
         self.baseline.check(problems);
         self.bulk_read.check(problems);
         self.no_case.check(problems);
@@ -139,6 +144,26 @@ impl DetectConfig {
         }
     }
 }
+
+/// Those that learn, and those of what no other looks at, with the settings of their modes.
+const NOTHING_TAKES_THE_PLACE_OF: [(&str, &str); 16] = [
+    ("detect.baseline.unusual_volume", baseline::VOLUME),
+    ("detect.baseline.unusual_unexplained", baseline::UNEXPLAINED_READS),
+    ("detect.baseline.slow_drift", baseline::SLOW_DRIFT),
+    ("detect.baseline.novelty", baseline::NOVELTY),
+    ("detect.baseline.session_start", baseline::SESSION_START),
+    ("detect.baseline.sequence", baseline::SEQUENCE),
+    ("detect.baseline.id_block", baseline::ID_BLOCK),
+    ("detect.baseline.subject_fan_in", baseline::SUBJECT_FAN_IN),
+    ("detect.no_actor.mode", NoActor::NAME),
+    ("detect.outbound_bytes.mode", OutboundBytes::NAME),
+    ("detect.egress.mode", EgressDetector::NAME),
+    ("detect.beacon.mode", BeaconDetector::NAME),
+    ("detect.port_scan.mode", PortScan::NAME),
+    ("detect.impossible_travel.mode", ImpossibleTravel::NAME),
+    ("detect.dormant_system.mode", DormantSystem::NAME),
+    ("detect.silent_source.mode", SILENT_SOURCE),
+];
 
 /// What an alert budget may be, wherever it comes from.
 pub fn check_budget(budget: f64, problems: &mut Problems) {
@@ -262,7 +287,7 @@ impl Roster {
         findings: &mut Vec<Finding>,
     ) {
         if learned && !state.rested {
-            self.rest(state);
+            self.rest(state, judged.facts.actor_type == ActorType::Service);
         }
         observe(&self.actor, judged, state, learned, Some(noise), findings);
         if let Some((mode, detector)) = &self.travel {
@@ -272,8 +297,8 @@ impl Roster {
         }
     }
 
-    /// Frees what resting detectors remember of an actor.
-    fn rest(&self, state: &mut ActorState) {
+    /// Frees what resting detectors remember of an actor. A machine's habits are few, and stay.
+    fn rest(&self, state: &mut ActorState, is_service: bool) {
         let [bulk, no_case, sequence, seen] = self.rest;
         if bulk {
             state.bulk = Default::default();
@@ -284,7 +309,7 @@ impl Roster {
         if sequence {
             state.sequence = Default::default();
         }
-        if seen {
+        if seen && !is_service {
             state.seen = Default::default();
         }
         state.rested = true;
@@ -357,7 +382,9 @@ fn observe<S>(
     findings: &mut Vec<Finding>,
 ) {
     for (mode, detector) in detectors {
-        if !mode.judges(learned) || judged.late && !detector.judges_late() {
+        let stays = *mode == Mode::UntilLearned && learned && detector.watches_on(judged);
+        let judges = mode.judges(learned) || stays;
+        if !judges || judged.late && !detector.judges_late() {
             continue;
         }
         let before = findings.len();
