@@ -49,7 +49,8 @@ mod tests {
             ("Novelty", Some("novelty")),
             ("sessionstart", Some("session_start")),
             ("sequenec", Some("sequence")),
-            ("block", None),
+            ("block", Some("id_block")),
+            ("volume", None),
             ("novelty", None),
         ] {
             assert_eq!(near(name, known.into_iter()), meant, "{name}");

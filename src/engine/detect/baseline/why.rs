@@ -9,6 +9,7 @@ use super::fan_in::FanInHit;
 use super::lane::{Lane, Part, parts_of};
 use super::lanes::Lanes;
 use super::lookups::Lookup;
+use super::novelty;
 use super::peers::Peers;
 use super::rate::{Expected, Rate};
 use super::returned::{Returned, kind_of};
@@ -88,7 +89,7 @@ pub fn finding(
         Part::HourUnexplained => counted(judged, actor, peers, places, HOUR, UNEXPLAINED),
         Part::DayAll => counted(judged, actor, peers, places, SHIFT, ALL),
         Part::DayUnexplained => counted(judged, actor, peers, places, SHIFT, UNEXPLAINED),
-        Part::Novelty => novel(judged, actor),
+        Part::Novelty => novel(judged, actor, peers, places),
         Part::Sequence => walked(judged, actor),
         Part::SlowAll => crept(judged, actor, ALL),
         Part::SlowUnexplained | Part::SlowShare => crept(judged, actor, UNEXPLAINED),
@@ -231,12 +232,13 @@ fn start_words(actor: &Baseline) -> String {
     actor.session.words()
 }
 
-fn novel(judged: &Judged<'_>, actor: &Baseline) -> Told {
+fn novel(judged: &Judged<'_>, actor: &Baseline, peers: &Peers, places: (u16, u16)) -> Told {
     let text = format!(
-        "reads this {} does not make: `{}` by {}, and {:.0} decades of surprise in this shift; such shifts were {:.1} of its last {}",
+        "reads this {} does not make: `{}` by {}{}, and {:.0} decades of surprise in this shift; such shifts were {:.1} of its last {}",
         judged.role_words(),
         judged.facts.dataset,
         judged.event.action.name(),
+        novelty::elsewhere(judged, peers, places),
         actor.novelty,
         actor.novel_shifts,
         actor.shifts.min(30),
