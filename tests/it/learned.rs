@@ -253,6 +253,21 @@ fn the_sentences_name_what_was_seen_and_what_is_usual() {
     for part in ["distinct subjects in 10 min", "border_officer's usual", "stays under", "lane "] {
         assert!(volume.contains(part), "{volume}");
     }
+    // Median and one in a hundred, of the officer and of the unit; and nothing is said by halves: each of
+    // the fifty has no case.
+    let unexplained = why(&said, "unusual_unexplained", NO_CASE);
+    for part in [" subjects without a case in ", " and stays under ", " and under ", " in all"] {
+        assert!(unexplained.contains(part), "{unexplained}");
+    }
+    let last = said.findings.iter().rfind(|f| {
+        f.detector == "unusual_unexplained" && f.actor.as_deref() == Some(&format!("o{NO_CASE}"))
+    });
+    let (told, of) = last.map(|f| (f.observed, f.subjects as f64)).unwrap();
+    assert!(told > 0.8 * of && told <= of, "{told} of {of}");
+    for (detector, officer) in [("novelty", NEW), ("sequence", WALKER), ("slow_drift", CREEPER)] {
+        let why = why(&said, detector, officer);
+        assert!(why.contains("% without a case") || why.contains(" in all"), "{why}");
+    }
     // And what would have been usual in each hour of the day before.
     let found = said.findings.iter().find(|f| f.why == volume).unwrap();
     assert_eq!(found.usual.len(), 24);

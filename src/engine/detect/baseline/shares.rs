@@ -116,7 +116,7 @@ impl Shares {
         self.kinds.retain_mut(|kind| {
             kind.weight *= keep;
             kind.part *= keep;
-            kind.weight.max(kind.part) > 0.05
+            kind.weight > 0.05 || kind.weight == 0.0 && kind.part > 0.05
         });
     }
 }
