@@ -133,7 +133,9 @@ mod tests {
     fn what_was_told_of_becomes_a_habit_more_slowly() {
         let surprise = |weight: f32| {
             let mut habits = worked(10);
-            (0..40).for_each(|_| drop(habits.take(2, 110, 0.0)));
+            for _ in 0..40 {
+                habits.take(2, 110, 0.0);
+            }
             habits.close(110, weight, |_, _| {});
             habits.take(2, 117, 0.0)
         };
