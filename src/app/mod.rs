@@ -35,7 +35,7 @@ pub use explain::{
     Difference, ExplainKafkaError, FromKafka, Retrace, Retraced, Seen, differences, explain_files,
     explain_kafka,
 };
-pub use key::{KeyError, has_pseudonym_key, pseudonym_key};
+pub use key::{KeyError, has_pseudonym_key, key_for_files, pseudonym_key};
 pub use learn::{LearnError, Learner, learn_files, learn_kafka, load_learned};
 pub use live::Overrides;
 pub use open_store::{OpenStoreError, open_store};

@@ -78,7 +78,11 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Some(path) => from_file(path, &arguments.id).or_exit(Exit::BadInput)?,
         None => from_store(&config, &arguments.id)?,
     };
-    let key = app::pseudonym_key(&config, false).or_exit(Exit::BadConfig)?;
+    let key = match from_kafka {
+        true => app::pseudonym_key(&config, false),
+        false => app::key_for_files(&config, &arguments.files),
+    };
+    let key = key.or_exit(Exit::BadConfig)?;
     let (mut settings, _) = app::load_settings(&config, &key)?;
     let retrace = Retrace::new(&recorded.finding, &mut settings, &config.correlate);
     let again = match from_kafka {
@@ -97,7 +101,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let same = again.traced.again.is_some() && differ.is_empty();
     if !same && !app::has_pseudonym_key(&config) {
         eprintln!(
-            "tidewaiter: no pseudonym key is configured or kept, so this run names subjects otherwise: give -c FILE with privacy.pseudonym_key"
+            "tidewaiter: no pseudonym key is configured or kept, so other files name subjects otherwise: give -c FILE with privacy.pseudonym_key"
         );
     }
     Ok(if same { Exit::Fine } else { Exit::Found })

@@ -67,7 +67,11 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let to = to.context("where is what was learned to go? Give --output, or set data.learned");
     let to = to.or_exit(Exit::BadConfig)?;
     writable(to, &arguments.from).or_exit(Exit::BadConfig)?;
-    let key = app::pseudonym_key(&config, arguments.kafka).or_exit(Exit::BadConfig)?;
+    let key = match arguments.kafka {
+        true => app::pseudonym_key(&config, true),
+        false => app::key_for_files(&config, &arguments.from),
+    };
+    let key = key.or_exit(Exit::BadConfig)?;
     let (settings, _) = app::load_settings(&config, &key)?;
     let streams = match arguments.kafka {
         true => Vec::new(),

@@ -72,7 +72,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
             .or_exit(Exit::BadConfig);
     }
     outputs_apart(arguments).or_exit(Exit::BadConfig)?;
-    let key = app::pseudonym_key(&config, false).or_exit(Exit::BadConfig)?;
+    let key = app::key_for_files(&config, &arguments.files).or_exit(Exit::BadConfig)?;
     let learned = arguments.learned.as_ref().or(config.data.learned.as_ref());
     let learned = learned.map(|path| app::load_learned(path)).transpose();
     let learned = learned.or_exit(Exit::BadConfig)?;

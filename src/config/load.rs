@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::Config;
-use crate::engine::model::Problems;
+use crate::engine::model::{Problems, near};
 
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -153,8 +153,15 @@ const SECRET_WANTED: &str =
 /// Settings handed on to librdkafka; their names have dots of their own.
 const CLIENT: &str = "kafka.client.";
 
-/// The parser's words without the names of its types.
+/// The parser's words without the names of its types, and with what was meant where a name that it
+/// does not know is nearly one that it does.
 fn plain(said: &str) -> String {
+    if let Some(rest) = said.strip_prefix("unknown ")
+        && let Some((name, known)) = rest.split_once(", expected ")
+        && let Some(meant) = near(quoted(name).next().unwrap_or(""), quoted(known))
+    {
+        return format!("unknown {name}; did you mean `{meant}`? Expected {known}");
+    }
     let Some((start, wanted)) = said.rsplit_once("expected ") else { return said.to_owned() };
     let wanted = match wanted {
         "string only" => return "must be text between quotes".into(),
@@ -169,6 +176,11 @@ fn plain(said: &str) -> String {
         other => other.strip_prefix("struct ").map_or(other, |_| "a table of keys and values"),
     };
     format!("{start}expected {wanted}")
+}
+
+/// What stands between backticks.
+fn quoted(said: &str) -> impl Iterator<Item = &str> + Clone {
+    said.split('`').skip(1).step_by(2)
 }
 
 /// More mistakes than this are told after these are mended.

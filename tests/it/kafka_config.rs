@@ -274,3 +274,23 @@ fn items_of_a_list_keep_their_numbers() {
     assert!(begins("input[2]: missing field `topic`"), "{said:#?}");
     assert!(begins("input[3].format: unknown format `xml`"), "{said:#?}");
 }
+
+/// A key with what was meant; a detector that nothing takes the place of waits for nothing.
+#[test]
+fn detectors_settings_are_told_with_what_was_meant() {
+    let said = said_of(
+        "[[input]]\ntopic = \"access\"\n[detect.baselin]\n[detect.baseline]\nnovlty = \"on\"\n\
+         sequence = \"shadwo\"\nid_block = \"until_learned\"\n[detect.egress]\nfloor_byte = 1\n\
+         [detect.beacon]\nmode = \"until_learned\"\n",
+    );
+    for line in [
+        "detect.baselin: unknown field `baselin`; did you mean `baseline`?",
+        "detect.baseline.novlty: unknown field `novlty`; did you mean `novelty`?",
+        "detect.baseline.sequence: unknown variant `shadwo`; did you mean `shadow`?",
+        "detect.baseline.id_block: must be on, shadow or off: nothing that learns takes its place",
+        "detect.egress.floor_byte: unknown field `floor_byte`; did you mean `floor_bytes`?",
+        "detect.beacon.mode: must be on, shadow or off: nothing that learns takes its place",
+    ] {
+        assert!(said.iter().any(|told| told.starts_with(line)), "{line}\n{said:#?}");
+    }
+}

@@ -253,6 +253,21 @@ fn the_sentences_name_what_was_seen_and_what_is_usual() {
     for part in ["distinct subjects in 10 min", "border_officer's usual", "stays under", "lane "] {
         assert!(volume.contains(part), "{volume}");
     }
+    // Median and one in a hundred, of the officer and of the unit; and nothing is said by halves: each of
+    // the fifty has no case.
+    let unexplained = why(&said, "unusual_unexplained", NO_CASE);
+    for part in [" subjects without a case in ", " and stays under ", " and under ", " in all"] {
+        assert!(unexplained.contains(part), "{unexplained}");
+    }
+    let last = said.findings.iter().rfind(|f| {
+        f.detector == "unusual_unexplained" && f.actor.as_deref() == Some(&format!("o{NO_CASE}"))
+    });
+    let (told, of) = last.map(|f| (f.observed, f.subjects as f64)).unwrap();
+    assert!(told > 0.8 * of && told <= of, "{told} of {of}");
+    for (detector, officer) in [("novelty", NEW), ("sequence", WALKER), ("slow_drift", CREEPER)] {
+        let why = why(&said, detector, officer);
+        assert!(why.contains("% without a case") || why.contains(" in all"), "{why}");
+    }
     // And what would have been usual in each hour of the day before.
     let found = said.findings.iter().find(|f| f.why == volume).unwrap();
     assert_eq!(found.usual.len(), 24);
@@ -302,4 +317,71 @@ fn one_event_that_returns_many_records_is_told_although_it_lists_nobody() {
     let search = with_one_more(r#""action":"search","records":40"#);
     let new_to_all = BTreeSet::from(["novelty".to_owned()]);
     assert_eq!(search.get(&VOLUME), Some(&new_to_all), "a page of hits is one look");
+}
+
+/// One read of an officer on the last day, for a case and as any other, but for where it is made.
+#[test]
+fn a_system_or_a_site_that_the_role_does_not_use_is_new() {
+    let there = |line: &str, system: &str, site: &str| {
+        line.replacen(
+            r#""source":{"#,
+            &format!(r#""system":"{system}","source":{{"site":"{site}","#),
+            1,
+        )
+    };
+    let told_of = |system: &str, site: &str| {
+        let at = format!(r#""time":"2026-03-{:02}T12:"#, 2 + LAST);
+        let id = format!(r#""actor":{{"id":"o{NEW}""#);
+        let moved = |line: &str| line.contains(&at) && line.contains(&id);
+        let lines: Vec<String> = honest_days(0, DAYS)
+            .iter()
+            .map(|(_, line)| match moved(line) {
+                true => there(line, system, site),
+                false => there(line, "gateway", "AMS"),
+            })
+            .collect();
+        let said = replay_lines(&Config::default(), &lines);
+        let novelty = said
+            .findings
+            .iter()
+            .find(|f| f.detector == "novelty" && f.actor.as_deref() == Some(&format!("o{NEW}")));
+        novelty.map(|finding| finding.why.clone())
+    };
+    assert_eq!(told_of("gateway", "AMS"), None);
+    let why = told_of("dbconsole", "AMS").expect("a new system is told");
+    assert!(why.contains("`pnr` by read through `dbconsole`, and"), "{why}");
+    let why = told_of("gateway", "ELSEWHERE").expect("a new site is told");
+    assert!(why.contains("`pnr` by read at `ELSEWHERE`, and"), "{why}");
+}
+
+/// Few machines share a role, so what one of them does for the first time is rare in no book.
+#[test]
+fn a_machine_s_new_dataset_is_told_once_others_have_learned() {
+    let start = EventTime::parse("2026-03-02T00:00:00Z").unwrap();
+    let read = |actor: &str, kind: &str, ms: i64, dataset: &str| {
+        let time = start.plus_ms(ms);
+        let line = format!(
+            r#"{{"kind":"access","id":"{actor}{ms}","time":"{time}","actor":{{"id":"{actor}","role":"{kind}","type":"{kind}"}},"source":{{"ip":"10.9.9.9"}},"action":"read","resource":{{"dataset":"{dataset}","category":"travel","record":"{ms}"}}}}"#
+        );
+        (ms, line)
+    };
+    let honest = honest_days(0, DAYS);
+    let time_of = |line: &str| {
+        let value: serde_json::Value = serde_json::from_str(line).unwrap();
+        EventTime::parse(value["time"].as_str().unwrap()).unwrap().since(start)
+    };
+    let mut lines: Vec<(i64, String)> =
+        honest.into_iter().map(|(_, line)| (time_of(&line), line)).collect();
+    for (actor, kind) in [("machine", "service"), ("clerk", "person")] {
+        let every_ten = (0..DAYS * 144).map(|n| read(actor, kind, n * 10 * MINUTE, "pnr"));
+        lines.extend(every_ten);
+        lines.push(read(actor, kind, LAST * DAY + EIGHT + MINUTE, "visa"));
+    }
+    lines.sort_by_key(|(ms, _)| *ms);
+    let lines: Vec<String> = lines.into_iter().map(|(_, line)| line).collect();
+    let said = replay_lines(&Config::default(), &lines);
+    let told: Vec<_> = said.findings.iter().filter(|f| f.detector == "first_seen").collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!((told[0].actor.as_deref(), told[0].severity), (Some("machine"), Severity::Medium));
+    assert!(told[0].why.ends_with(", a machine that has used one other"), "{}", told[0].why);
 }

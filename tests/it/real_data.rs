@@ -87,11 +87,25 @@ fn flow_and_byte_sums_are_the_published_ones() {
 /// hundred bytes on the wire) are bounded before anything is judged by them.
 #[test]
 fn downloads_and_impossible_counters_raise_nothing() {
-    for name in ZEEK {
+    for name in [ZEEK[0], ZEEK[1], ZEEK[4]] {
         let Some(path) = data(name, "that ordinary flows raise no incident") else { continue };
         let said = replayed(&path);
         assert!(said.incidents.is_empty(), "{name}: {:?}", titles(&said.incidents));
         assert!(said.findings.is_empty(), "{name}: {}", said.findings[0].why);
+    }
+}
+
+/// One tries ports of a machine, the other one port of many machines, more than half of which answer.
+#[test]
+fn both_port_scans_are_told() {
+    for (name, why) in [
+        (ZEEK[2], "10.0.2.112 sought connections in vain to port 80 of 10 machines in 10 min"),
+        (ZEEK[3], "192.168.1.9 sought connections in vain to 15 ports of 45.33.32.156 in 10 min"),
+    ] {
+        let Some(path) = data(name, "that a port scan is told") else { continue };
+        let said = replayed(&path);
+        assert_eq!(said.incidents.len(), 1, "{name}: {:?}", titles(&said.incidents));
+        assert!(said.findings[0].why.starts_with(why), "{}", said.findings[0].why);
     }
 }
 

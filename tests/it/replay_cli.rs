@@ -211,7 +211,7 @@ fn packed_files_and_stdin_are_read_like_plain_ones() {
     gz.write_all(&events).unwrap();
     desk.file("events.gz", &gz.finish().unwrap());
     desk.file("events.zst", &zstd::encode_all(events.as_slice(), 1).unwrap());
-    // Ids of findings on subjects rest on the pseudonym key, which is each run's own here.
+    // Ids of findings on subjects rest on the pseudonym key, which is each run's own on standard input.
     let ids = |output: Output| -> Vec<String> {
         assert_eq!(output.status.code(), Some(0));
         let of = |v: &Value| format!("{} {}", v["detector"], v["time"]);
@@ -223,6 +223,27 @@ fn packed_files_and_stdin_are_read_like_plain_ones() {
     assert_eq!(plain, ids(desk.tidewaiter(&format!("{base} events.gz"), b"")));
     assert_eq!(plain, ids(desk.tidewaiter(&format!("{base} events.zst"), b"")));
     assert_eq!(plain, ids(desk.tidewaiter(&format!("{base} -"), &events)));
+}
+
+/// Without a key being configured one follows from the files, so that tokens are the same too.
+#[test]
+fn the_same_files_give_the_same_byte_for_byte() {
+    let desk = Desk::new();
+    let events = scenario("canary");
+    desk.file("events", &events);
+    desk.file("events.zst", &zstd::encode_all(events.as_slice(), 1).unwrap());
+    let told = |file: &str| {
+        let output = desk.check(
+            &format!("replay -c tidewaiter.toml --findings - --incidents incidents {file}"),
+            0,
+        );
+        let (findings, incidents) = (text(&output.stdout), desk.read("incidents"));
+        assert!(findings.contains("subject"), "{findings}");
+        (findings.replace(file, "events"), incidents.replace(file, "events"))
+    };
+    let first = told("events");
+    assert_eq!(told("events"), first);
+    assert_eq!(told("events.zst"), first);
 }
 
 #[test]

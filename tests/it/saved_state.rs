@@ -7,7 +7,7 @@ use tidewaiter::app::load_settings;
 use tidewaiter::engine::decode::{Decoder, Expected};
 use tidewaiter::engine::detect::Stream;
 use tidewaiter::engine::detect::rules::GroupState;
-use tidewaiter::engine::detect::state::{ActorState, SourceState};
+use tidewaiter::engine::detect::state::{ActorState, SourceOfEleven, SourceState};
 use tidewaiter::engine::model::{EventTime, Finding, Origin};
 use tidewaiter::engine::shard::{
     Incoming, Output, Records, Restoring, STATE_VERSION, Settings, Shard, ShardConfig, StateError,
@@ -265,6 +265,16 @@ fn entity_of_9<S: serde::Serialize + serde::de::DeserializeOwned>(
     postcard::to_stdvec(&(slot, state)).unwrap()
 }
 
+/// A source as versions 10 and 11 had it.
+fn source_of_11(content: &[u8]) -> Vec<u8> {
+    let (slot, now): (u32, SourceState) = terse::from_bytes(content).unwrap();
+    let SourceState { touched, risk, watch, rules, outbound, no_actor, egress, .. } = now;
+    let before = SourceOfEleven { touched, risk, watch, rules, outbound, no_actor, egress };
+    let mut bytes = Vec::new();
+    terse::write(&(slot, before), &mut bytes).unwrap();
+    bytes
+}
+
 /// Event ids as up to version 9: generation, part and hashes as a list of numbers.
 fn ids_of_9(content: &[u8]) -> Vec<u8> {
     let (words, _) = content.as_chunks::<8>();
@@ -277,7 +287,8 @@ fn ids_of_9(content: &[u8]) -> Vec<u8> {
 fn as_version(version: u8, shard: &mut Shard) -> Changelog {
     let records = to_records(shard);
     let of = |key: &[u8], value: &[u8]| match (key[0], version) {
-        (_, 10) => Some(value[1..].to_vec()),
+        (b's', 10 | 11) => Some(source_of_11(&value[1..])),
+        (_, 10 | 11) => Some(value[1..].to_vec()),
         (b'k', 4) => None,
         (b'a', _) => {
             let forget = |state: &mut ActorState| {
@@ -291,7 +302,8 @@ fn as_version(version: u8, shard: &mut Shard) -> Changelog {
         }
         (b's', _) => {
             let content = entity_of_9::<SourceState>(&value[1..], |_| {});
-            Some(content[..content.len() - usize::from(version == 4)].to_vec())
+            let came_later = if version == 4 { 2 } else { 1 };
+            Some(content[..content.len() - came_later].to_vec())
         }
         (b'g', 9) => Some(entity_of_9::<GroupState>(&value[1..], |_| {})),
         (b'g', _) => group_of_8(&entity_of_9::<GroupState>(&value[1..], |_| {})),
@@ -326,8 +338,8 @@ fn state_of_earlier_versions_is_taken_over_but_for_what_was_learned_and_saved_an
 }
 
 #[test]
-fn state_of_versions_9_and_10_is_taken_over_with_all_that_was_learned() {
-    [9, 10].into_iter().for_each(taken_over_from);
+fn state_of_versions_9_to_11_is_taken_over_with_all_that_was_learned() {
+    [9, 10, 11].into_iter().for_each(taken_over_from);
 }
 
 fn taken_over_from(version: u8) {

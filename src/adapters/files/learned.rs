@@ -12,19 +12,25 @@ const BYTES_MAX: u64 = 16 << 30;
 pub enum LearnedFileError {
     #[error("cannot read learned state from {}: {source}", path.display())]
     Read { path: PathBuf, source: io::Error },
+    #[error(
+        "cannot read learned state from {}: it is spoilt, or none that `tidewaiter learn` wrote ({source})",
+        path.display()
+    )]
+    Spoilt { path: PathBuf, source: io::Error },
     #[error("cannot write learned state to {}: {source}", path.display())]
     Write { path: PathBuf, source: io::Error },
 }
 
 /// Reads all of it; what was spoilt on the way is an error.
 pub fn read_learned(path: &Path) -> Result<Vec<u8>, LearnedFileError> {
-    let read = || {
+    let file = File::open(path)
+        .map_err(|source| LearnedFileError::Read { path: path.to_owned(), source })?;
+    let unpack = || {
         let mut bytes = Vec::new();
-        let packed = zstd::stream::read::Decoder::new(File::open(path)?)?;
-        packed.take(BYTES_MAX).read_to_end(&mut bytes)?;
+        zstd::stream::read::Decoder::new(file)?.take(BYTES_MAX).read_to_end(&mut bytes)?;
         Ok(bytes)
     };
-    read().map_err(|source| LearnedFileError::Read { path: path.to_owned(), source })
+    unpack().map_err(|source| LearnedFileError::Spoilt { path: path.to_owned(), source })
 }
 
 /// Writes beside `path` and moves it there, so that a process that starts finds the one before or
@@ -63,6 +69,8 @@ mod tests {
         assert!(read_learned(&path).is_err());
         fs::write(&path, "no such thing").expect("written");
         let told = read_learned(&path).expect_err("refused").to_string();
-        assert!(told.contains("cannot read learned state"), "{told}");
+        assert!(told.contains("none that `tidewaiter learn` wrote"), "{told}");
+        let told = read_learned(&path.with_file_name("gone")).expect_err("refused").to_string();
+        assert!(told.contains("No such file"), "{told}");
     }
 }

@@ -28,6 +28,7 @@ pub fn title(strongest: &Finding) -> String {
         "outbound_bytes" => "Large outflow",
         "egress" => "Unusual outflow",
         "beacon" => "Regular small outflows",
+        "port_scan" => "Port scan",
         "impossible_travel" => "At two sites at once",
         "dormant_system" => "Dormant system read through again",
         "factor_removed_then_read" => "Second factor removed, then sensitive data read",

@@ -42,6 +42,12 @@ impl Destinations {
         day.saturating_sub(self.1)
     }
 
+    /// Whether somebody has talked to it on an earlier day, or several do today. `day` is today.
+    pub fn is_in_use(&self, destination: u32, day: u16) -> bool {
+        let of_many = |kept: &Destination| kept.sources.count_ones() > 2;
+        self.0.get(&destination).is_some_and(|kept| kept.first < day || of_many(kept))
+    }
+
     /// A source talks to a destination. At the cap, with nothing idle, it passes for well known:
     /// whoever floods the table gains no findings by it.
     pub fn take(&mut self, destination: u32, source: u32, day: u16) -> Known {

@@ -21,6 +21,10 @@ pub trait Detector<S>: Send + Sync {
     fn judges_late(&self) -> bool {
         false
     }
+    /// True of whom it goes on to watch once others have learned, where it else stands in for them.
+    fn watches_on(&self, _judged: &Judged<'_>) -> bool {
+        false
+    }
 }
 
 /// One event as the detectors see it.

@@ -1,4 +1,7 @@
 //! What an actor has never touched before: a dataset, a source address.
+//!
+//! Of people others learn it better. A service account does the same day after day, so it is watched
+//! on: few of them share a role, and what is new in one is rare in no book.
 
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
@@ -32,6 +35,11 @@ impl FirstSeenConfig {
         });
     }
 }
+
+/// A service account that was watched so long and has used at most so many datasets is narrow: one
+/// more is told at medium.
+const SETTLED_MS: i64 = 7 * 86_400_000;
+const NARROW_MAX: usize = 8;
 
 /// Values remembered of each sort; beyond it the actor is too various for novelty to mean much,
 /// and nothing more is told.
@@ -70,6 +78,10 @@ impl Detector<ActorState> for FirstSeen {
         Self::NAME
     }
 
+    fn watches_on(&self, judged: &Judged<'_>) -> bool {
+        judged.facts.actor_type == ActorType::Service
+    }
+
     fn observe(&self, judged: &Judged<'_>, state: &mut ActorState, findings: &mut Vec<Finding>) {
         if judged.event.kind != Kind::Access || judged.event.outcome != Outcome::Allowed {
             return;
@@ -86,10 +98,21 @@ impl Detector<ActorState> for FirstSeen {
             && known
             && judged.facts.tier > 0
         {
-            let score = [0, 12, 18, 28][usize::from(judged.facts.tier.min(3))]
-                + if service { 20 } else { 0 };
+            let others = seen.datasets.len() - 1;
+            let narrow = service && others <= NARROW_MAX && judged.at.since(since) >= SETTLED_MS;
+            let tier = usize::from(judged.facts.tier.min(3));
+            let score = match (narrow, service) {
+                (true, _) => [0, 45, 48, 55][tier],
+                (_, true) => [0, 32, 38, 48][tier],
+                _ => [0, 12, 18, 28][tier],
+            };
+            let used = match others {
+                _ if !narrow => String::new(),
+                1 => ", a machine that has used one other".into(),
+                _ => format!(", a machine that has used {others} others"),
+            };
             let why = format!(
-                "first use of `{dataset}` by this {}, watched since {since}",
+                "first use of `{dataset}` by this {}, watched since {since}{used}",
                 judged.role_words()
             );
             findings.push(Finding {

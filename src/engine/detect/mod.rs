@@ -21,6 +21,7 @@ mod mode;
 mod no_actor;
 mod no_case;
 mod outbound_bytes;
+mod port_scan;
 mod roster;
 mod rule_match;
 mod rule_noise;

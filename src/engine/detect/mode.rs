@@ -111,6 +111,7 @@ mod tests {
             "sensitive_identifier",
             "egress",
             "beacon",
+            "port_scan",
             "impossible_travel",
             "dormant_system",
             "silent_source",

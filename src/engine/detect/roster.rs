@@ -18,12 +18,13 @@ use super::mode::Mode;
 use super::no_actor::{NoActor, NoActorConfig};
 use super::no_case::{NoCase, NoCaseConfig};
 use super::outbound_bytes::{OutboundBytes, OutboundConfig};
+use super::port_scan::{PortScan, PortScanConfig};
 use super::rule_noise::RuleNoise;
 use super::sensitive::{SensitiveIdentifier, SensitiveIdentifierConfig};
 use super::state::{ActorState, SourceState};
 use super::travel::Travel;
 use super::watched_subject::{WatchedSubject, WatchedSubjectConfig};
-use crate::engine::model::{Finding, Problems};
+use crate::engine::model::{ActorType, Finding, Problems};
 
 /// `[detect]`: one section a detector.
 #[derive(Clone, Debug, Deserialize)]
@@ -45,6 +46,7 @@ pub struct DetectConfig {
     pub outbound_bytes: OutboundConfig,
     pub egress: EgressConfig,
     pub beacon: BeaconConfig,
+    pub port_scan: PortScanConfig,
     pub impossible_travel: ImpossibleTravelConfig,
     pub dormant_system: DormantSystemConfig,
     pub silent_source: SilentSourceConfig,
@@ -76,6 +78,7 @@ impl Default for DetectConfig {
             outbound_bytes: Default::default(),
             egress: Default::default(),
             beacon: Default::default(),
+            port_scan: Default::default(),
             impossible_travel: Default::default(),
             dormant_system: Default::default(),
             silent_source: Default::default(),
@@ -86,6 +89,11 @@ impl Default for DetectConfig {
 impl DetectConfig {
     pub fn check(&self, problems: &mut Problems) {
         check_budget(self.budget_per_1000_actors_day, problems);
+        for (key, detector) in NOTHING_TAKES_THE_PLACE_OF {
+            problems.require(self.mode_of(detector) != Mode::UntilLearned, key, || {
+                "must be on, shadow or off: nothing that learns takes its place".into()
+            });
+        }
         self.baseline.check(problems);
         self.bulk_read.check(problems);
         self.no_case.check(problems);
@@ -97,6 +105,7 @@ impl DetectConfig {
         self.outbound_bytes.check(problems);
         self.egress.check(problems);
         self.beacon.check(problems);
+        self.port_scan.check(problems);
         self.impossible_travel.check(problems);
         self.dormant_system.check(problems);
     }
@@ -127,6 +136,7 @@ impl DetectConfig {
             OutboundBytes::NAME => self.outbound_bytes.mode,
             EgressDetector::NAME => self.egress.mode,
             BeaconDetector::NAME => self.beacon.mode,
+            PortScan::NAME => self.port_scan.mode,
             ImpossibleTravel::NAME => self.impossible_travel.mode,
             DormantSystem::NAME => self.dormant_system.mode,
             SILENT_SOURCE => self.silent_source.mode,
@@ -134,6 +144,26 @@ impl DetectConfig {
         }
     }
 }
+
+/// Those that learn, and those of what no other looks at, with the settings of their modes.
+const NOTHING_TAKES_THE_PLACE_OF: [(&str, &str); 16] = [
+    ("detect.baseline.unusual_volume", baseline::VOLUME),
+    ("detect.baseline.unusual_unexplained", baseline::UNEXPLAINED_READS),
+    ("detect.baseline.slow_drift", baseline::SLOW_DRIFT),
+    ("detect.baseline.novelty", baseline::NOVELTY),
+    ("detect.baseline.session_start", baseline::SESSION_START),
+    ("detect.baseline.sequence", baseline::SEQUENCE),
+    ("detect.baseline.id_block", baseline::ID_BLOCK),
+    ("detect.baseline.subject_fan_in", baseline::SUBJECT_FAN_IN),
+    ("detect.no_actor.mode", NoActor::NAME),
+    ("detect.outbound_bytes.mode", OutboundBytes::NAME),
+    ("detect.egress.mode", EgressDetector::NAME),
+    ("detect.beacon.mode", BeaconDetector::NAME),
+    ("detect.port_scan.mode", PortScan::NAME),
+    ("detect.impossible_travel.mode", ImpossibleTravel::NAME),
+    ("detect.dormant_system.mode", DormantSystem::NAME),
+    ("detect.silent_source.mode", SILENT_SOURCE),
+];
 
 /// What an alert budget may be, wherever it comes from.
 pub fn check_budget(budget: f64, problems: &mut Problems) {
@@ -152,6 +182,7 @@ pub struct Roster {
     travel: Option<(Mode, ImpossibleTravel)>,
     egress: Option<(Mode, EgressDetector)>,
     beacon: Option<(Mode, BeaconDetector)>,
+    scan: Option<(Mode, PortScan)>,
     dormant: Option<(Mode, DormantSystem)>,
     /// Which of bulk_read, no_case, enumeration and first_seen rest once others have learned.
     rest: [bool; 4],
@@ -160,7 +191,7 @@ pub struct Roster {
 }
 
 /// Every detector's name, with the chain's and the rules': the closed set of metric labels.
-pub const DETECTOR_NAMES: [&str; 28] = [
+pub const DETECTOR_NAMES: [&str; 29] = [
     baseline::VOLUME,
     baseline::UNEXPLAINED_READS,
     baseline::SLOW_DRIFT,
@@ -182,6 +213,7 @@ pub const DETECTOR_NAMES: [&str; 28] = [
     OutboundBytes::NAME,
     EgressDetector::NAME,
     BeaconDetector::NAME,
+    PortScan::NAME,
     ImpossibleTravel::NAME,
     DormantSystem::NAME,
     SensitiveIdentifier::NAME,
@@ -200,6 +232,7 @@ impl Roster {
             travel: None,
             egress: None,
             beacon: None,
+            scan: None,
             dormant: None,
             rest: [false; 4],
             silence: Mode::On,
@@ -237,6 +270,7 @@ impl Roster {
             }),
             egress: unless_off(c.egress.mode, || EgressDetector::new(c.egress)),
             beacon: unless_off(c.beacon.mode, || BeaconDetector::new(c.beacon)),
+            scan: unless_off(c.port_scan.mode, || PortScan::new(c.port_scan)),
             dormant: unless_off(c.dormant_system.mode, || DormantSystem::new(c.dormant_system)),
             rest,
             silence: c.silent_source.mode,
@@ -253,7 +287,7 @@ impl Roster {
         findings: &mut Vec<Finding>,
     ) {
         if learned && !state.rested {
-            self.rest(state);
+            self.rest(state, judged.facts.actor_type == ActorType::Service);
         }
         observe(&self.actor, judged, state, learned, Some(noise), findings);
         if let Some((mode, detector)) = &self.travel {
@@ -263,8 +297,8 @@ impl Roster {
         }
     }
 
-    /// Frees what resting detectors remember of an actor.
-    fn rest(&self, state: &mut ActorState) {
+    /// Frees what resting detectors remember of an actor. A machine's habits are few, and stay.
+    fn rest(&self, state: &mut ActorState, is_service: bool) {
         let [bulk, no_case, sequence, seen] = self.rest;
         if bulk {
             state.bulk = Default::default();
@@ -275,7 +309,7 @@ impl Roster {
         if sequence {
             state.sequence = Default::default();
         }
-        if seen {
+        if seen && !is_service {
             state.seen = Default::default();
         }
         state.rested = true;
@@ -291,6 +325,11 @@ impl Roster {
         observe(&self.source, judged, state, false, None, findings);
         if self.egress.is_some() || self.beacon.is_some() {
             self.observe_outflow(judged, state, destinations, findings);
+        }
+        if let Some((mode, detector)) = &self.scan {
+            let before = findings.len();
+            detector.observe(judged, state, destinations, findings);
+            shade(*mode, &mut findings[before..]);
         }
     }
 
@@ -343,7 +382,9 @@ fn observe<S>(
     findings: &mut Vec<Finding>,
 ) {
     for (mode, detector) in detectors {
-        if !mode.judges(learned) || judged.late && !detector.judges_late() {
+        let stays = *mode == Mode::UntilLearned && learned && detector.watches_on(judged);
+        let judges = mode.judges(learned) || stays;
+        if !judges || judged.late && !detector.judges_late() {
             continue;
         }
         let before = findings.len();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::{Addresses, Catalogue, Directory, DirectoryActor, Pseudonyms, Standing, WorkItems};
-use crate::engine::model::{ActorType, Event, Kind, SubjectToken};
+use crate::engine::model::{ActorType, Event, Kind, Outcome, SubjectToken};
 
 /// Where neither catalogue nor event says what kind of data it is.
 const UNCLASSIFIED: &str = "unclassified";
@@ -31,6 +31,8 @@ pub struct Facts<'e> {
     pub watched: SmallVec<[Watched; 1]>,
     /// A flow that leaves the agency's networks.
     pub leaves: bool,
+    /// A flow that came to nothing, from beyond the agency's networks.
+    pub outsider: bool,
 }
 
 /// A subject the directory watches over.
@@ -78,6 +80,9 @@ impl Enricher {
             flow.destination.ip.as_deref().is_some_and(|ip| self.addresses.is_external(ip))
                 && event.source_ip().is_some_and(|ip| !self.addresses.is_external(ip))
         });
+        let in_vain = event.flow.is_some() && event.outcome != Outcome::Allowed;
+        let outsider =
+            in_vain && event.source_ip().is_some_and(|ip| self.addresses.is_external(ip));
         let tokens: SmallVec<[SubjectToken; 1]> =
             event.resource.subjects.iter().map(|s| self.pseudonyms.subject(s)).collect();
         let reader = (event.actor_id().unwrap_or(""), unit.unwrap_or(""));
@@ -105,6 +110,7 @@ impl Enricher {
             tokens,
             watched,
             leaves,
+            outsider,
         }
     }
 

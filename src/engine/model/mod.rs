@@ -7,6 +7,7 @@ mod event;
 mod finding;
 mod hash;
 mod incident;
+mod near;
 mod problems;
 mod severity;
 mod subject;
@@ -20,6 +21,7 @@ pub use event::{
 pub use finding::{Finding, FindingId, Key, KeyKind, UsualHour, Window};
 pub use hash::IdHasher;
 pub use incident::{DatasetScope, Incident, IncidentId, ScoreTerm, Status};
+pub use near::near;
 pub use problems::{Problem, Problems};
 pub use severity::Severity;
 pub use subject::SubjectToken;

@@ -5,7 +5,8 @@
 //! and 6 the lanes alerts are told by were others. In version 7 all was as it is but for who looks up
 //! one subject, in version 8 but for what correlations had told. Everything else is kept. Version 9 wrote
 //! everything as `postcard` does, and two tables in pages of other keys: earlier ones are made
-//! one of it, and it is read as it is. Version 10 had a record for each lookup held back.
+//! one of it, and it is read as it is. Version 10 had a record for each lookup held back, and up to version 11 a source had
+//! sought no connection in vain.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,14 +14,15 @@ use super::saved::{Kept, STATE_VERSION, StateError};
 use crate::engine::detect::RuleState;
 use crate::engine::detect::baseline::{BaselineOfEight, PartKind};
 use crate::engine::detect::rules::{GroupOfEight, GroupState};
-use crate::engine::detect::state::Watching;
+use crate::engine::detect::state::{SourceOfEleven, SourceState, Watching};
 use crate::engine::model::EventTime;
+use crate::engine::terse;
 
 /// Up to here everything was written as `postcard` does. Since then, actors, sources, groups, event ids and
 /// what actors have in common are not.
 pub(super) const AS_NUMBERS: u8 = 9;
-/// As today's, but for lookups held back.
-pub(super) const ONE_BY_ONE: u8 = 10;
+/// As today's, but for sources; the former also for lookups held back.
+const WITHOUT_SCANS: [u8; 2] = [10, 11];
 /// Versions that are made one of that.
 const TAKEN_OVER: [u8; 7] = [2, 3, 4, 5, 6, 7, 8];
 /// From here on a source has what it sent, an actor where it was seen, and what actors have in common
@@ -38,16 +40,22 @@ pub fn is_read(version: u8) -> bool {
 }
 
 pub(super) fn is_terse(version: u8) -> bool {
-    matches!(version, STATE_VERSION | ONE_BY_ONE)
+    version == STATE_VERSION || WITHOUT_SCANS.contains(&version)
 }
 
-/// A value as version 9 had it; `None` where nothing of it is kept.
+/// A value as version 9 had it, or as today's; `None` where nothing of it is kept.
 pub(super) fn migrate(
     kept: Kept,
     name: &[u8],
     value: Vec<u8>,
 ) -> Result<Option<Vec<u8>>, StateError> {
     let Some((&version, content)) = value.split_first() else { return Ok(Some(value)) };
+    if kept == Kept::Source && WITHOUT_SCANS.contains(&version) {
+        return source_of_11(content).map(Some);
+    }
+    if kept == Kept::Source && version == AS_NUMBERS {
+        return Ok(Some([value.as_slice(), &NO_SCAN].concat()));
+    }
     if !TAKEN_OVER.contains(&version) {
         return Ok(Some(value));
     }
@@ -58,11 +66,22 @@ pub(super) fn migrate(
         Kept::Peers if version < BY_UNITS => Ok(peers_of_7(name, content)),
         Kept::Actor if version < OF_NINE_LANES => actor(version, content).map(Some),
         Kept::Source if version < IN_PARTS => {
-            Ok(Some([&[AS_NUMBERS], content, &NO_EGRESS].concat()))
+            Ok(Some([&[AS_NUMBERS], content, &NO_EGRESS, &NO_SCAN].concat()))
         }
+        Kept::Source => Ok(Some([&[AS_NUMBERS], content, &NO_SCAN].concat())),
         Kept::Group => group(content).map(Some),
         _ => Ok(Some([&[AS_NUMBERS], content].concat())),
     }
+}
+
+fn source_of_11(content: &[u8]) -> Result<Vec<u8>, StateError> {
+    let (slot, before): (u32, SourceOfEleven) = terse::from_bytes(content).map_err(|error| {
+        StateError::Read { what: "a source's of an earlier version", source: error.into() }
+    })?;
+    let mut value = vec![STATE_VERSION];
+    terse::write(&(slot, SourceState::from(before)), &mut value)
+        .map_err(|error| StateError::Write(error.into()))?;
+    Ok(value)
 }
 
 /// A group of correlations, of which the two windows told last were known.
@@ -141,6 +160,8 @@ fn actor(version: u8, content: &[u8]) -> Result<Vec<u8>, StateError> {
 /// What came with version 5: nowhere seen, nothing sent.
 const NO_SITE: [u8; 3] = [0; 3];
 const NO_EGRESS: [u8; 1] = [0];
+/// What came with version 12: no connection sought in vain.
+const NO_SCAN: [u8; 1] = [0];
 
 /// Slot, last touched, risk, whether watched, rules told, whether the fixed detectors rest.
 type Head = (u32, EventTime, u8, Watching, RuleState, bool);
@@ -217,7 +238,6 @@ mod tests {
 
     #[test]
     fn one_of_versions_4_to_6_is_taken_over_in_the_same_way() {
-        use crate::engine::detect::state::SourceState;
         for version in 4..=6 {
             let of = |bytes: Vec<u8>, came_with_5: usize| {
                 let value = [&[version], bytes.as_slice()].concat();
@@ -239,12 +259,31 @@ mod tests {
             assert_eq!((value[0], slot, state.risk), (AS_NUMBERS, 7, 5));
             assert!(state.baseline.is_none() && !state.rested);
             let source = SourceState { risk: 3, ..SourceState::default() };
-            let saved = of(postcard::to_stdvec(&(8_u32, &source)).expect("fits"), NO_EGRESS.len());
+            let mut bytes = postcard::to_stdvec(&(8_u32, &source)).expect("fits");
+            bytes.truncate(bytes.len() - NO_SCAN.len());
+            let saved = of(bytes, NO_EGRESS.len());
             let value = migrate(Kept::Source, b"", saved).expect("is read").expect("is kept");
             let (slot, state): (u32, SourceState) =
                 postcard::from_bytes(&value[1..]).expect("is read");
             assert_eq!((slot, state.risk), (8, 3));
             assert_eq!(migrate(Kept::Peers, b"l", vec![version, 1, 2]).expect("is read"), None);
+        }
+    }
+
+    #[test]
+    fn a_source_of_versions_9_to_11_is_taken_over() {
+        let before = || SourceOfEleven { risk: 3, ..SourceOfEleven::default() };
+        let mut terse = Vec::new();
+        terse::write(&(8_u32, before()), &mut terse).expect("fits");
+        let numbers = postcard::to_stdvec(&(8_u32, before())).expect("fits");
+        for (version, content) in [(9, &numbers), (10, &terse), (11, &terse)] {
+            let saved = [&[version], content.as_slice()].concat();
+            let value = migrate(Kept::Source, b"", saved).expect("is read").expect("is kept");
+            let (slot, state): (u32, SourceState) = match value[0] {
+                AS_NUMBERS => postcard::from_bytes(&value[1..]).expect("is read"),
+                _ => terse::from_bytes(&value[1..]).expect("is read"),
+            };
+            assert_eq!((slot, state.risk), (8, 3), "{version}");
         }
     }
 

@@ -98,6 +98,7 @@ const detectors: Record<string, string> = {
   outbound_bytes: 'Outbound bytes',
   egress: 'Egress',
   beacon: 'Beacon',
+  port_scan: 'Port scan',
   impossible_travel: 'Impossible travel',
   dormant_system: 'Dormant system',
   sensitive_identifier: 'Sensitive identifier',

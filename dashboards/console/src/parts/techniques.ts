@@ -4,6 +4,7 @@ const names: Record<string, string> = {
   T1021: 'Remote Services',
   T1041: 'Exfiltration Over C2 Channel',
   T1048: 'Exfiltration Over Alternative Protocol',
+  T1046: 'Network Service Discovery',
   T1074: 'Data Staged',
   T1078: 'Valid Accounts',
   'T1078.002': 'Domain Accounts',

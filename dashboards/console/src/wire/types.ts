@@ -30,6 +30,7 @@ export const DETECTORS = [
   'outbound_bytes',
   'egress',
   'beacon',
+  'port_scan',
   'impossible_travel',
   'dormant_system',
   'sensitive_identifier',

@@ -16,7 +16,7 @@ pub struct BaselineConfig {
     pub unusual_unexplained: Mode,
     /// Daily volume that creeps up.
     pub slow_drift: Mode,
-    /// Datasets, actions and sites the actor does not use.
+    /// Datasets and actions the actor does not use, systems and sites its role does not.
     pub novelty: Mode,
     /// Work at hours the actor does not begin at.
     pub session_start: Mode,

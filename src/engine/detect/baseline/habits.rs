@@ -58,15 +58,15 @@ impl Habits {
         (-p.max(1e-9).log10() - SURPRISE_FREE).clamp(0.0, SURPRISE_MAX)
     }
 
-    /// A shift ends: what was read becomes habit, a new kind slowly. `each` is shown what was
-    /// learned of each kind.
-    pub fn close(&mut self, day: u16, learn: bool, mut each: impl FnMut(u32, f32)) {
+    /// A shift ends: what was read becomes habit, a new kind slowly, and by `weight`. `each` is shown
+    /// what was learned of each kind.
+    pub fn close(&mut self, day: u16, weight: f32, mut each: impl FnMut(u32, f32)) {
         let settled = day >= self.since + FIRST_DAYS;
         let mut total = 0.0;
         for habit in &mut self.kinds {
             let most = if settled { 3.0 + 0.5 * habit.weight } else { 1e6 };
-            let fresh = if learn { f32::from(habit.today).min(most) } else { 0.0 };
-            if habit.today > 0 && learn {
+            let fresh = weight * f32::from(habit.today).min(most);
+            if habit.today > 0 {
                 each(habit.kind, fresh);
             }
             habit.weight = habit.weight * SHIFT_KEEP + fresh;
@@ -115,7 +115,7 @@ mod tests {
             (0..100).for_each(|_| {
                 let _ = habits.take(1, day, 0.9);
             });
-            habits.close(day, true, |_, _| {});
+            habits.close(day, 1.0, |_, _| {});
         }
         habits
     }
@@ -130,11 +130,24 @@ mod tests {
     }
 
     #[test]
+    fn what_was_told_of_becomes_a_habit_more_slowly() {
+        let surprise = |weight: f32| {
+            let mut habits = worked(10);
+            for _ in 0..40 {
+                habits.take(2, 110, 0.0);
+            }
+            habits.close(110, weight, |_, _| {});
+            habits.take(2, 117, 0.0)
+        };
+        assert!(surprise(0.2) > surprise(1.0) + 0.5, "{} {}", surprise(0.2), surprise(1.0));
+    }
+
+    #[test]
     fn a_trickle_does_not_become_a_habit_in_eight_days() {
         let mut habits = worked(10);
         for day in 110..118 {
             assert!(habits.take(2, day, 0.0) > 0.4, "{day}");
-            habits.close(day, true, |_, _| {});
+            habits.close(day, 1.0, |_, _| {});
         }
     }
 }

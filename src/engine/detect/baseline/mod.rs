@@ -29,6 +29,7 @@ mod lanes_saved;
 mod lookups;
 mod lookups_saved;
 mod mark;
+mod novelty;
 mod pages;
 mod part;
 mod peers;

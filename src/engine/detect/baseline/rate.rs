@@ -111,6 +111,11 @@ impl Expected {
         high
     }
 
+    /// Whether half of all windows, with or without any read, have none.
+    pub fn is_mostly_none(&self) -> bool {
+        self.ln_tail(1.0, false) <= 0.5_f64.ln()
+    }
+
     /// The count that one window in a hundred exceeds.
     pub fn p99(&self) -> f32 {
         let mut high = self.mu + 1.0;

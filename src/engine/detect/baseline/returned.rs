@@ -59,7 +59,12 @@ impl Returned {
             return String::new();
         }
         let Self { records, bytes, .. } = self;
-        format!("; this event alone counts for {subjects:.0}: {records} records, {bytes} bytes")
+        let s = |n: u64| if n == 1 { "" } else { "s" };
+        format!(
+            "; this event alone counts for {subjects:.0}: {records} record{}, {bytes} byte{}",
+            s(records),
+            s(bytes)
+        )
     }
 
     /// Subjects by what is listed, or else by the records.

@@ -272,7 +272,8 @@ impl Baseline {
             }
         }
         let habits = &mut role.habits;
-        self.habits.close(day, true, |kind, weight| {
+        let weight = if suspect { SUSPECT_WEIGHT } else { 1.0 };
+        self.habits.close(day, weight, |kind, weight| {
             if !suspect {
                 habits.add(kind, weight, 0.0);
             }

@@ -7,11 +7,12 @@ use super::fan_in::Reader;
 use super::lane::{Lane, Part};
 use super::lookups::{Lookup, Lookups, lookup, placed};
 use super::mark::mark;
+use super::novelty;
 use super::peers::Peers;
 use super::regions::Near;
 use super::returned::{Returned, kind_of, record_hash, spread};
 use super::role::{DRIFTS, KINDS, Role, SPANS};
-use super::roll::{NEWCOMER_SHIFTS, NOVEL_MIN, NOVELTY_DRIFT, START_UNUSUAL, relative};
+use super::roll::{NEWCOMER_SHIFTS, START_UNUSUAL, relative};
 use super::sequence::place_of;
 use super::slow::{Peered, Slow};
 use super::why;
@@ -29,9 +30,7 @@ const COUNT_PARTS: [[Part; KINDS]; SPANS] = [
 /// Below this share of reads that carry a case, a read without one says nothing.
 const CASE_SHARE_MIN: f32 = 0.15;
 /// The tail is computed again at each further tenth.
-const GATE_STEP: f32 = 1.1;
-/// Surprise of a read that counts as new to the actor.
-const NEW_MIN: f32 = 1.0;
+pub(super) const GATE_STEP: f32 = 1.1;
 
 /// One that speaks for a lane, and whether it may.
 type Detector = (&'static str, Mode);
@@ -206,7 +205,7 @@ impl Suite {
         }
         if read.fresh_today {
             raised |= score_slow(actor, peers, places);
-            raised |= score_novelty(actor, peers, places, read.kind);
+            raised |= novelty::score(judged, actor, peers, places, read.kind);
             if !read.explained
                 && let Some(place) = judged.event.resource.record.as_deref().and_then(place_of)
                 && let role = peers.role(places.0)
@@ -475,23 +474,3 @@ fn score_slow(actor: &mut Baseline, peers: &mut Peers, (role, _): (u16, u16)) ->
 }
 
 const SLOW_PARTS: [Part; DRIFTS] = [Part::SlowAll, Part::SlowUnexplained, Part::SlowShare];
-
-fn score_novelty(actor: &mut Baseline, peers: &mut Peers, places: (u16, u16), kind: u32) -> bool {
-    let share = peers.role(places.0).habits.share(kind);
-    let day = actor.day.day;
-    let surprise = actor.habits.take(kind, day, share);
-    if surprise <= 0.0 {
-        return false;
-    }
-    if surprise >= NEW_MIN {
-        actor.newest = kind;
-    }
-    actor.novelty += surprise;
-    if actor.novelty < actor.novelty_gate.max(NOVEL_MIN) || actor.shifts < 2 {
-        return false;
-    }
-    actor.novelty_gate = actor.novelty * GATE_STEP + 0.5;
-    let now = actor.novelty_score(peers, places);
-    let score = now.max(actor.novelty_cusum + now.min(4.0) - NOVELTY_DRIFT);
-    peers.lanes.raise(&mut actor.day, Part::Novelty, score)
-}

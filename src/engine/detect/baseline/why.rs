@@ -1,7 +1,7 @@
 //! What an analyst reads: observed, expected, how rare, what is new, in one sentence. The same
 //! events give the same sentence.
 
-use super::actor::{ALL, Baseline, HOUR, SHIFT, TEN, UNEXPLAINED};
+use super::actor::{ALL, Baseline, HOUR, SHIFT, Span, TEN, UNEXPLAINED};
 use super::actor_day::ActorDay;
 use super::blocks::Hot;
 use super::config::BaselineConfig;
@@ -9,6 +9,7 @@ use super::fan_in::FanInHit;
 use super::lane::{Lane, Part, parts_of};
 use super::lanes::Lanes;
 use super::lookups::Lookup;
+use super::novelty;
 use super::peers::Peers;
 use super::rate::{Expected, Rate};
 use super::returned::{Returned, kind_of};
@@ -88,10 +89,10 @@ pub fn finding(
         Part::HourUnexplained => counted(judged, actor, peers, places, HOUR, UNEXPLAINED),
         Part::DayAll => counted(judged, actor, peers, places, SHIFT, ALL),
         Part::DayUnexplained => counted(judged, actor, peers, places, SHIFT, UNEXPLAINED),
-        Part::Novelty => novel(judged, actor),
-        Part::Sequence => walked(judged, actor),
-        Part::SlowAll => crept(judged, actor, ALL),
-        Part::SlowUnexplained | Part::SlowShare => crept(judged, actor, UNEXPLAINED),
+        Part::Novelty => novel(judged, actor, peers, places),
+        Part::Sequence => walked(judged, actor, peers, places),
+        Part::SlowAll => crept(judged, actor, peers, places, ALL),
+        Part::SlowUnexplained | Part::SlowShare => crept(judged, actor, peers, places, UNEXPLAINED),
         Part::OffHours => counted(judged, actor, peers, places, HOUR, ALL),
     };
     let returned = Returned::of(judged);
@@ -187,9 +188,8 @@ fn counted(
     kind: usize,
 ) -> Told {
     let span = &actor.spans[which];
-    let (observed, own) = (span.counts[kind], span.expected[kind]);
-    let peer: Expected =
-        Rate::default().forecast(&peers.group(places.1).priors[which][kind], span.factor);
+    let times = times(judged, peers, places, kind);
+    let (observed, own) = (as_read(span, kind, times), span.expected[kind]);
     let what = if kind == ALL { "distinct subjects" } else { "subjects without a case" };
     let minutes = match which {
         TEN => 10,
@@ -197,30 +197,77 @@ fn counted(
         _ => actor.last.saturating_sub(span.index).max(1),
     };
     let text = format!(
-        "{observed:.0} {what} in {}; this {}'s usual here is {:.0} and stays under {:.0}, {}'s under {:.0}{}{}",
+        "{observed:.0} {what} in {}; {}{}{}",
         SPAN_WORDS[which],
-        judged.role_words(),
-        own.mu,
-        own.p99(),
-        if judged.facts.unit.is_empty() { "the role" } else { judged.facts.unit },
-        peer.p99(),
-        beside(actor, peers, which, kind),
+        usual(judged, actor, peers, places, (which, kind)),
+        beside(judged, actor, peers, places, which, kind),
         start_words(actor),
     );
     let attack = if judged.facts.category == "secret" { "T1555.006" } else { "T1213.006" };
-    Told { observed, expected: own.mu, minutes, unit: "subjects", text, attack }
+    Told { observed, expected: own.mu * times, minutes, unit: "subjects", text, attack }
+}
+
+/// `this clerk's usual here is 3 and stays under 9, U5's 4 and under 10`: what half of such windows
+/// reach, and one in a hundred.
+fn usual(
+    judged: &Judged<'_>,
+    actor: &Baseline,
+    peers: &Peers,
+    places: (u16, u16),
+    (which, kind): (usize, usize),
+) -> String {
+    let span = &actor.spans[which];
+    let times = times(judged, peers, places, kind);
+    let own = span.expected[kind];
+    // Most hours have no read without a case.
+    let half = |expected: &Expected| match kind == UNEXPLAINED && expected.is_mostly_none() {
+        true => 0.0,
+        false => expected.median(),
+    };
+    let peer: Expected =
+        Rate::default().forecast(&peers.group(places.1).priors[which][kind], span.factor);
+    format!(
+        "this {}'s usual here is {:.0} and stays under {:.0}, {}'s {:.0} and under {:.0}",
+        judged.role_words(),
+        half(&own) * times,
+        own.p99() * times,
+        if judged.facts.unit.is_empty() { "the role" } else { judged.facts.unit },
+        half(&peer) * times,
+        peer.p99() * times,
+    )
+}
+
+/// Reads that a count without cases stands for: each counts by how many of its kind carry a case.
+fn times(judged: &Judged<'_>, peers: &Peers, (role, _): (u16, u16), kind: usize) -> f32 {
+    if kind == ALL {
+        return 1.0;
+    }
+    1.0 / peers.role(role).cases.part_share(kind_of(judged)).clamp(0.5, 1.0)
+}
+
+/// A window's count, in reads.
+fn as_read(span: &Span, kind: usize, times: f32) -> f32 {
+    (span.counts[kind] * times).min(span.counts[ALL])
 }
 
 /// The share without a case beside all reads, or that there are no cases to look at.
-fn beside(actor: &Baseline, peers: &Peers, which: usize, kind: usize) -> String {
+fn beside(
+    judged: &Judged<'_>,
+    actor: &Baseline,
+    peers: &Peers,
+    places: (u16, u16),
+    which: usize,
+    kind: usize,
+) -> String {
     if !peers.has_cases() {
         return "; the stream carries no cases, so there is no context".into();
     }
-    let counts = actor.spans[which].counts;
+    let span = &actor.spans[which];
     if kind == UNEXPLAINED {
-        return format!(", of {:.0} in all", counts[ALL]);
+        return format!(", of {:.0} in all", span.counts[ALL]);
     }
-    let share = 100.0 * counts[UNEXPLAINED] / counts[ALL].max(1.0);
+    let without = as_read(span, UNEXPLAINED, times(judged, peers, places, UNEXPLAINED));
+    let share = 100.0 * without / span.counts[ALL].max(1.0);
     format!("; {:.0}% without a case", share.min(100.0))
 }
 
@@ -231,43 +278,53 @@ fn start_words(actor: &Baseline) -> String {
     actor.session.words()
 }
 
-fn novel(judged: &Judged<'_>, actor: &Baseline) -> Told {
+fn novel(judged: &Judged<'_>, actor: &Baseline, peers: &Peers, places: (u16, u16)) -> Told {
     let text = format!(
-        "reads this {} does not make: `{}` by {}, and {:.0} decades of surprise in this shift; such shifts were {:.1} of its last {}",
+        "reads this {} does not make: `{}` by {}{}, and {:.0} decades of surprise in this shift; such shifts were {:.1} of its last {}{}",
         judged.role_words(),
         judged.facts.dataset,
         judged.event.action.name(),
+        novelty::elsewhere(judged, peers, places),
         actor.novelty,
         actor.novel_shifts,
         actor.shifts.min(30),
+        beside(judged, actor, peers, places, SHIFT, ALL),
     );
     let minutes = actor.last.saturating_sub(actor.spans[SHIFT].index).max(1);
     Told { observed: actor.novelty, expected: 0.0, minutes, unit: "decades", text, attack: "T1213" }
 }
 
-fn walked(judged: &Judged<'_>, actor: &Baseline) -> Told {
+fn walked(judged: &Judged<'_>, actor: &Baseline, peers: &Peers, places: (u16, u16)) -> Told {
     let (run, rate) = (actor.sequence.run as f32, actor.sequence.hit_rate());
     let text = format!(
-        "{run} record ids of `{}` that follow on another; ordinarily {:.0}% of this {}'s ids do",
+        "{run} record ids of `{}` that follow on another; ordinarily {:.0}% of this {}'s ids do{}",
         judged.facts.dataset,
         rate * 100.0,
         judged.role_words(),
+        beside(judged, actor, peers, places, SHIFT, ALL),
     );
     let minutes = actor.last.saturating_sub(actor.spans[SHIFT].index).max(1);
     Told { observed: run, expected: run * rate, minutes, unit: "records", text, attack: "T1119" }
 }
 
-fn crept(judged: &Judged<'_>, actor: &Baseline, kind: usize) -> Told {
+fn crept(
+    judged: &Judged<'_>,
+    actor: &Baseline,
+    peers: &Peers,
+    places: (u16, u16),
+    kind: usize,
+) -> Told {
     let span = &actor.spans[SHIFT];
-    let (observed, expected) = (span.counts[kind], span.rates[kind]);
-    let usual = if expected.den > 0.0 { expected.num / expected.den } else { 0.0 };
+    let times = times(judged, peers, places, kind);
+    let (observed, expected) = (as_read(span, kind, times), span.expected[kind].mu * times);
     let text = format!(
-        "{observed:.0} {} so far this shift, day after day more than this {}'s usual {usual:.0} a shift",
+        "{observed:.0} {} so far this shift, day after day more; {}{}",
         if kind == ALL { "subjects" } else { "subjects without a case" },
-        judged.role_words(),
+        usual(judged, actor, peers, places, (SHIFT, kind)),
+        beside(judged, actor, peers, places, SHIFT, kind),
     );
     let minutes = actor.last.saturating_sub(span.index).max(1);
-    Told { observed, expected: usual, minutes, unit: "subjects", text, attack: "T1030" }
+    Told { observed, expected, minutes, unit: "subjects", text, attack: "T1030" }
 }
 
 /// An account's reads in blocks that many accounts read.

@@ -11,7 +11,7 @@ use super::{
     slot::Slot,
     yaml::{self, Data, Key, Node},
 };
-use crate::engine::model::{Format, Kind};
+use crate::engine::model::{Format, Kind, near};
 
 /// A line of a rule file worth a second look.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,9 +20,6 @@ pub struct Hint {
     pub rule: String,
     pub text: String,
 }
-
-/// Letters that may be wrong in a name that was meant to be another.
-const SLIPS_MAX: usize = 2;
 /// Keys of a rule file. Others are allowed, and mean nothing to us.
 const KEYS: [&str; 23] = [
     "title",
@@ -223,40 +220,6 @@ fn meant(name: &str) -> Option<&'static str> {
         let ends = |slot: &&Slot| slot.name().rsplit('.').next() == Some(lower.as_str());
         Slot::ALL.iter().find(ends).map(|slot| slot.name()).filter(|_| lower != "role")
     })
-}
-
-/// The one of `known` that `name` is not, and nearly is.
-fn near<'k>(name: &str, known: impl Iterator<Item = &'k str> + Clone) -> Option<&'k str> {
-    if known.clone().any(|known| known == name) {
-        return None;
-    }
-    let flat = |name: &str| name.to_lowercase().replace(['.', '_'], "");
-    let name = flat(name);
-    known
-        .map(|known| (distance(&name, &flat(known)), known))
-        .filter(|(slips, known)| *slips <= SLIPS_MAX && slips * 3 < known.len())
-        .min_by_key(|(slips, _)| *slips)
-        .map(|(_, known)| known)
-}
-
-/// Letters to add, drop, change or swap with a neighbour.
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().take(64).collect(), b.chars().collect());
-    let mut before: Vec<usize> = Vec::new();
-    let mut last: Vec<usize> = (0..=b.len()).collect();
-    for i in 1..=a.len() {
-        let mut row = vec![i];
-        for j in 1..=b.len() {
-            let changed = last[j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            let mut best = changed.min(last[j] + 1).min(row[j - 1] + 1);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                best = best.min(before[j - 2] + 1);
-            }
-            row.push(best);
-        }
-        before = std::mem::replace(&mut last, row);
-    }
-    last.last().copied().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -13,6 +13,6 @@ mod watching;
 
 pub use actor::ActorState;
 pub use later::{Blank, Later};
-pub use source::SourceState;
+pub use source::{SourceOfEleven, SourceState};
 pub use table::{Evictable, Saving, Table, TableMark, cut};
 pub use watching::Watching;

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Evictable, Watching};
 use crate::engine::detect::egress::EgressState;
+use crate::engine::detect::port_scan::ScanState;
 use crate::engine::detect::{RuleState, no_actor::NoActorState, outbound_bytes::OutboundState};
 use crate::engine::model::EventTime;
 
@@ -20,6 +21,27 @@ pub struct SourceState {
     pub outbound: OutboundState,
     pub no_actor: NoActorState,
     pub egress: EgressState,
+    pub scan: ScanState,
+}
+
+/// A source as versions 10 and 11 of saved state had it.
+#[derive(Default, Serialize, Deserialize)]
+pub struct SourceOfEleven {
+    pub touched: EventTime,
+    pub risk: u8,
+    pub watch: Watching,
+    pub rules: RuleState,
+    pub outbound: OutboundState,
+    pub no_actor: NoActorState,
+    pub egress: EgressState,
+}
+
+impl From<SourceOfEleven> for SourceState {
+    fn from(before: SourceOfEleven) -> Self {
+        let SourceOfEleven { touched, risk, watch, rules, outbound, no_actor, egress } = before;
+        let scan = ScanState::default();
+        Self { touched, risk, chain: 0, watch, rules, outbound, no_actor, egress, scan }
+    }
 }
 
 impl Evictable for SourceState {
@@ -36,5 +58,6 @@ impl Evictable for SourceState {
             + self.outbound.heap_bytes()
             + self.no_actor.heap_bytes()
             + self.rules.heap_bytes()
+            + self.scan.heap_bytes()
     }
 }
