@@ -4,6 +4,11 @@
 //! of them: thresholds come to stand among them, and the next ones go untold as well. So whoever is plainly
 //! above where a lane's threshold would be at an ordinary budget is left out, whatever the budget. The lanes
 //! that know batches and lists are not asked: their honest tails are heavy, and would be cut off too.
+//!
+//! Breaches are few. What a lane leaves out more often than that is how people work, and is to be
+//! learned: else it would be told of for ever.
+
+use serde::{Deserialize, Serialize};
 
 use super::actor_day::ActorDay;
 use super::lane::{LANES, Lane, threshold};
@@ -40,7 +45,44 @@ impl Doubts {
     }
 }
 
+/// The part of the actor-days that a lane of weight one leaves out at most.
+const APART_MAX: f32 = 0.002;
+/// Of no fewer actor-days.
+const APART_OF: f32 = 300.0;
+
+/// Actor-days left out, by lane, and how many there were.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Apart {
+    today: [u32; LANES],
+    past: [f32; LANES],
+    days: f32,
+}
+
+impl Apart {
+    pub fn turn(&mut self, keep: f32, actor_days: f32) {
+        self.days = self.days * keep + actor_days;
+        for (past, today) in self.past.iter_mut().zip(&mut self.today) {
+            *past = *past * keep + *today as f32;
+            *today = 0;
+        }
+    }
+
+    fn has_room(&self, lane: Lane, actor_days_today: f32) -> bool {
+        let left_out = self.past[lane as usize] + self.today[lane as usize] as f32;
+        let of = (self.days + actor_days_today).max(APART_OF);
+        left_out < APART_MAX * lane.weight() as f32 * of
+    }
+}
+
 impl Lanes {
+    /// Leaves the actor's day out of the past, on the lane's word.
+    pub(super) fn leave_out(&mut self, actor: &mut ActorDay, lane: Lane) {
+        if self.counts(actor) && self.apart.has_room(lane, self.actor_days_today()) {
+            self.apart.today[lane as usize] += 1;
+            self.set_apart(actor);
+        }
+    }
+
     /// Follows from the past, as the ranks do.
     pub(super) fn set_doubts(&mut self) {
         let shares = Lane::ALL.map(|lane| self.share(lane, PROPORTIONATE));
@@ -63,9 +105,11 @@ impl Lanes {
             let doubts = own.map_or(&self.doubts, |book| &book.doubts);
             doubts.exceeds(lane, strength, || self.rarity(actor, lane))
         };
+        let has_room = |lane| self.apart.has_room(lane, self.actor_days_today());
         let mut asked = Lane::ALL.into_iter().filter(|lane| !lane.is_of_batches());
-        if asked.any(|lane| self.speaks(lane) && is_doubtful(lane)) {
-            self.set_apart(actor);
+        let doubtful = asked.find(|&lane| self.speaks(lane) && is_doubtful(lane) && has_room(lane));
+        if let Some(lane) = doubtful {
+            self.leave_out(actor, lane);
         }
     }
 }
@@ -77,12 +121,13 @@ mod tests {
 
     const HONEST: u32 = 4_000;
 
-    /// After days of so many honest actors, and of `breaches` whose reads are of wholly new kinds, at a
-    /// budget so small that nobody is told of any.
+    /// After days of so many honest actors, and from the eleventh on of `breaches` whose reads are of
+    /// wholly new kinds, at a budget so small that nobody is told of any.
     fn after(breaches: u32, asked: bool) -> Lanes {
         let mut lanes = Lanes::default();
-        for day in 20_000..20_016 {
+        for day in 20_000..20_026 {
             lanes.turn(day, 1.0, true);
+            let breaches = if day < 20_010 { 0 } else { breaches };
             for n in 0..HONEST + breaches {
                 let mut actor = ActorDay::default();
                 lanes.begin(&mut actor, day, 0, true);
@@ -102,6 +147,16 @@ mod tests {
             |asked: bool| after(3, asked).threshold_rarity(&ActorDay::default(), Lane::Novelty);
         let (asked, unasked) = (threshold(true), threshold(false));
         assert!(asked < 4.5 && unasked > 6.0, "{asked} {unasked}");
+    }
+
+    #[test]
+    fn what_is_left_out_too_often_is_learned() {
+        // Twenty of 4,000 a day read wholly new kinds: no agency has so many breaches.
+        let lanes = after(20, true);
+        let threshold = lanes.threshold_rarity(&ActorDay::default(), Lane::Novelty);
+        assert!(threshold > 6.0, "{threshold} {:?}", lanes.apart);
+        let left_out = 1.0 - lanes.actor_days() / after(20, false).actor_days();
+        assert!((0.001..0.0025).contains(&left_out), "{left_out}");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::actor_day::{ActorDay, Peak};
 use super::book::RoleBook;
-use super::doubt::Doubts;
+use super::doubt::{Apart, Doubts};
 use super::lane::{LANES, Lane, PARTS, Part, is_straight, threshold};
 use super::pages::Pages;
 use super::scores::{Scores, score_of, step_of};
@@ -57,6 +57,8 @@ pub struct Lanes {
     /// By lane: what is doubtful. Follows from the past.
     #[serde(skip)]
     pub(super) doubts: Doubts,
+    #[serde(skip)]
+    pub(super) apart: Apart,
 }
 
 /// All but the histograms.
@@ -106,6 +108,7 @@ impl Default for Lanes {
             },
             pasts_saved: false,
             doubts: Doubts::default(),
+            apart: Apart::default(),
         }
     }
 }
@@ -136,8 +139,8 @@ impl Lanes {
         self.numbers.has_cases = has_cases;
         // What is scored before anything is known says nothing.
         let keep = if self.numbers.days <= BLIND_DAYS { 0.0 } else { (-1.0 / MEMORY_DAYS).exp() };
-        self.numbers.actor_days =
-            self.numbers.actor_days * keep + self.numbers.actor_days_today.max(0) as f32;
+        self.numbers.actor_days = self.numbers.actor_days * keep + self.actor_days_today();
+        self.apart.turn(keep, self.actor_days_today());
         self.numbers.actor_days_today = 0;
         let keep_strengths = if self.numbers.days <= UNSETTLED_DAYS { 0.0 } else { keep };
         let wait = usize::from(self.wait());
@@ -367,9 +370,13 @@ impl Lanes {
         self.numbers.told_today[lane as usize] += 1;
         self.numbers.alerted_today += u32::from(first_of_day);
         // What is beyond doubt would only teach that breaches are ordinary.
-        if beyond > BEYOND_DOUBT && self.counts(actor) {
-            self.set_apart(actor);
+        if beyond > BEYOND_DOUBT {
+            self.leave_out(actor, lane);
         }
+    }
+
+    pub(super) fn actor_days_today(&self) -> f32 {
+        self.numbers.actor_days_today.max(0) as f32
     }
 
     /// Whether the actor's day is among those of today.

@@ -16,6 +16,7 @@ const BOOK: PartKind = PartKind::Book;
 const BOOK_PAST: PartKind = PartKind::BookPast;
 const WAITING: PartKind = PartKind::LanesWaiting;
 const BOOK_WAITING: PartKind = PartKind::BookWaiting;
+const APART: PartKind = PartKind::LanesApart;
 
 /// What a save has handed out.
 #[derive(Debug)]
@@ -57,6 +58,7 @@ impl Lanes {
     pub fn save(&mut self, sink: &mut impl PartSink) -> LanesSaving {
         let all = (self.numbers, todays(&self.parts, &self.lanes));
         sink.put(PartKey::new(ALL, 0), &all);
+        sink.put(PartKey::new(APART, 0), &self.apart);
         let books = self.roles.take_changed();
         for &number in &books {
             let Some(book) = self.roles.get(number as usize) else { continue };
@@ -88,6 +90,8 @@ impl Lanes {
             return Ok(read);
         };
         read.numbers = numbers;
+        // Up to version 11 of the state nobody counted.
+        read.apart = parts.one(PartKey::new(APART, 0))?.unwrap_or_default();
         set_todays(&mut read.parts, of_parts);
         set_todays(&mut read.lanes, of_lanes);
         if let Some((of_parts, of_lanes)) = parts.one(PartKey::new(ALL_PAST, 0))? {

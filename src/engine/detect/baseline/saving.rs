@@ -28,6 +28,7 @@ pub enum PartKind {
     Lanes = b'l',
     LanesPast = b'L',
     LanesWaiting = b'e',
+    LanesApart = b'A',
     Book = b'b',
     BookPast = b'B',
     BookWaiting = b'E',

@@ -48,7 +48,7 @@ impl Tail {
         match self {
             Self::Heavy | Self::Steep => (0.3, 1.2),
             Self::Straight => (0.25, 2.0),
-            Self::Rarity => (STEEP, STEEP),
+            Self::Rarity => (RARITY, RARITY),
         }
     }
 }
@@ -295,8 +295,12 @@ const SOUND: f64 = 1.5;
 /// The step of one decade.
 const RARE: usize = 20;
 
-/// Decades of share a decade of a steep score, while nothing better is known.
-const STEEP: f64 = 0.75;
+/// Decades of share a decade of a steep score, while nothing better is known: in a small agency more
+/// would take ordinary sessions for rare ones, and keep on doing so.
+const STEEP: f64 = 0.5;
+
+/// The same of a strength that is a rarity.
+const RARITY: f64 = 0.75;
 
 /// Few actor-days say where their tail begins, and hardly how it goes on: a heavy one goes half as
 /// in `like`.
