@@ -27,6 +27,7 @@ mod factor_reads;
 mod flood;
 mod goes_on;
 mod golden;
+mod honest_agency;
 mod kafka_backtest;
 mod kafka_broker_away;
 mod kafka_budget;
