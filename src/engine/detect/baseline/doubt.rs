@@ -77,10 +77,14 @@ impl Apart {
 impl Lanes {
     /// Leaves the actor's day out of the past, on the lane's word.
     pub(super) fn leave_out(&mut self, actor: &mut ActorDay, lane: Lane) {
-        if self.counts(actor) && self.apart.has_room(lane, self.actor_days_today()) {
+        if self.counts(actor) && self.may_leave_out(lane) {
             self.apart.today[lane as usize] += 1;
             self.set_apart(actor);
         }
+    }
+
+    fn may_leave_out(&self, lane: Lane) -> bool {
+        self.apart.has_room(lane, self.actor_days_today())
     }
 
     /// Follows from the past, as the ranks do.
@@ -105,9 +109,10 @@ impl Lanes {
             let doubts = own.map_or(&self.doubts, |book| &book.doubts);
             doubts.exceeds(lane, strength, || self.rarity(actor, lane))
         };
-        let has_room = |lane| self.apart.has_room(lane, self.actor_days_today());
-        let mut asked = Lane::ALL.into_iter().filter(|lane| !lane.is_of_batches());
-        let doubtful = asked.find(|&lane| self.speaks(lane) && is_doubtful(lane) && has_room(lane));
+        let asked = |lane: Lane| !lane.is_of_batches() && self.speaks(lane);
+        let doubtful = Lane::ALL
+            .into_iter()
+            .find(|&lane| asked(lane) && is_doubtful(lane) && self.may_leave_out(lane));
         if let Some(lane) = doubtful {
             self.leave_out(actor, lane);
         }

@@ -303,15 +303,15 @@ impl Gathered {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::engine::detect::baseline::saving::{PartKind, PartSink};
 
-    fn at(second: i64) -> EventTime {
+    pub fn at(second: i64) -> EventTime {
         EventTime::default().plus_ms(1_800_000_000_000 + second * 1_000)
     }
 
-    fn lookup(second: i64) -> Lookup {
+    pub fn lookup(second: i64) -> Lookup {
         Lookup {
             subject: 7,
             name: "p1.7".into(),

@@ -122,6 +122,7 @@ pub struct GatheredSaving {
 
 #[cfg(test)]
 mod tests {
+    use super::super::lookups::tests::{at, lookup};
     use super::super::lookups::{Lookups, Progress};
     use super::super::saving::Form;
     use super::super::sequence::Place;
@@ -150,31 +151,12 @@ mod tests {
         }
     }
 
-    fn at(second: i64) -> EventTime {
-        EventTime::default().plus_ms(1_800_000_000_000 + second * 1_000)
-    }
-
     /// One of two sources has come to `reached`, the other to the last of `seconds`.
     fn tell(gathered: &mut Gathered, reached: i64, seconds: std::ops::Range<i64>) {
         let lookups = seconds.clone().map(|second| Lookup {
-            subject: 7,
-            name: "p1.7".into(),
-            reader: second as u32,
-            day: 1,
-            at: at(second),
-            event_id: format!("e{second}").into(),
-            actor: None,
-            source_ip: None,
-            session: None,
-            dataset: "pnr".into(),
-            category: None,
-            tier: 1,
-            records: 1,
-            bytes: 0,
-            position: 0,
-            stream: None,
             group: second as u32,
             place: (second % 2 == 0).then(|| Near { place: Place::default(), is_new: true }),
+            ..lookup(second)
         });
         let progress = |partition, second| Progress {
             topic: "access".into(),
