@@ -206,15 +206,16 @@ impl Suite {
         if read.fresh_today {
             raised |= score_slow(actor, peers, places);
             raised |= novelty::score(judged, actor, peers, places, read.kind);
-            if !read.explained
-                && let Some(place) = judged.event.resource.record.as_deref().and_then(place_of)
-                && let role = peers.role(places.0)
-                && let Some(score) =
-                    actor.sequence.take(place, || role.walks.mean(0.7, 2.0).exp_m1())
-                && score > 1.0
-            {
-                raised |= peers.lanes.raise(&mut actor.day, Part::Sequence, score);
-            }
+        }
+        // A walk must not be broken because its ids fall on others' places.
+        if (read.fresh_today || actor.spans[SHIFT].bits.is_crowded())
+            && !read.explained
+            && let Some(place) = judged.event.resource.record.as_deref().and_then(place_of)
+            && let role = peers.role(places.0)
+            && let Some(score) = actor.sequence.take(place, || role.walks.mean(0.7, 2.0).exp_m1())
+            && score > 1.0
+        {
+            raised |= peers.lanes.raise(&mut actor.day, Part::Sequence, score);
         }
         raised
     }
