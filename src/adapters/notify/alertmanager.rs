@@ -78,6 +78,7 @@ impl Alertmanager {
         let (name, stands_ms) = match facts.kind.as_str() {
             "test" => ("TidewaiterTest", TEST_MS),
             "backlog" => ("TidewaiterBacklog", TOLD_ONCE_MS),
+            "flood" => ("TidewaiterFlood", TOLD_ONCE_MS),
             SOON => ("TidewaiterClockRunsOut", warns_ms(facts, now_ms)),
             RAN_OUT => ("TidewaiterClockRanOut", TOLD_ONCE_MS),
             _ => ("TidewaiterIncident", STANDS_MS),

@@ -24,6 +24,9 @@ pub struct NotifyConfig {
     pub fold_older_than_s: u32,
     /// How long such old news waits for more.
     pub fold_wait_s: u32,
+    /// Incidents of one severity or a higher one that a sink is told of one by one within ten minutes;
+    /// further ones are told in one notice. 0 tells each by itself.
+    pub at_once_max: u32,
     /// People who work on incidents, for the alert load; 0 counts those who did in the last day.
     pub analysts: u32,
     pub sink: Vec<SinkConfig>,
@@ -38,6 +41,7 @@ impl Default for NotifyConfig {
             age_max_s: 86_400,
             fold_older_than_s: 3_600,
             fold_wait_s: 30,
+            at_once_max: 100,
             analysts: 0,
             sink: Vec::new(),
             silence: Vec::new(),
@@ -104,6 +108,7 @@ const NAME_MAX: usize = 40;
 /// Each sink has metrics of its own.
 const SINKS_MAX: usize = 32;
 const RECIPIENTS_MAX: usize = 50;
+const AT_ONCE_MAX: u32 = 10_000;
 const REPEAT_MIN_S: u32 = 300;
 const GROUP_WAIT_MAX_S: u32 = 600;
 
@@ -119,6 +124,9 @@ impl NotifyConfig {
         }
         problems.require((1..=600).contains(&self.fold_wait_s), "notify.fold_wait_s", || {
             format!("must be 1 to 600 seconds, got {}", self.fold_wait_s)
+        });
+        problems.require(self.at_once_max <= AT_ONCE_MAX, "notify.at_once_max", || {
+            format!("must be at most {AT_ONCE_MAX}, got {}", self.at_once_max)
         });
         problems.require(self.sink.len() <= SINKS_MAX, "notify.sink", || {
             format!("must be at most {SINKS_MAX}, got {}", self.sink.len())

@@ -8,6 +8,7 @@ use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::crowd::{Crowd, MANY};
 use super::gather::{self, First, first_word};
 use super::{
     Attempt, Facts, NotifyConfig, Sink, SinkConfig, fold_due, kept_back, kept_now, let_go_due,
@@ -191,8 +192,13 @@ pub async fn deliver_due(
 ) -> Result<(), StoreError> {
     let started = Instant::now();
     let due = store.notices_due(&sink.name, now_ms, PART_MAX).await?;
-    let silences = if due.is_empty() { Vec::new() } else { store.silences_at(now_ms).await? };
-    let mut round = Round { config, sink, store, office, now_ms, silences, tried: BTreeSet::new() };
+    if due.is_empty() {
+        return Ok(());
+    }
+    let silences = store.silences_at(now_ms).await?;
+    let told = Crowd::of(config, &sink.name, store, now_ms).await?;
+    let tried = BTreeSet::new();
+    let mut round = Round { config, sink, store, office, now_ms, silences, told, tried };
     for notice in due {
         // Where it has waited for an earlier one of its incident for long, that one is tried with it.
         let before = store.notices_before(&notice).await?;
@@ -216,13 +222,14 @@ struct Round<'a> {
     office: Office,
     now_ms: i64,
     silences: Vec<KeptSilence>,
+    told: Crowd,
     /// Keys of what was looked at.
     tried: BTreeSet<String>,
 }
 
 impl Round<'_> {
     async fn take(
-        &self,
+        &mut self,
         mut notice: StoredNotice,
         counts: &mut NoticeCounts,
     ) -> Result<(), StoreError> {
@@ -245,6 +252,13 @@ impl Round<'_> {
                 match first_word(config, of, store, notice, now_ms, office, counts).await? {
                     First::Waits => return Ok(()),
                     First::Goes(first) => notice = first,
+                }
+            }
+            if notice.attempts == 0 && facts.begins() && !notice.incident.is_empty() {
+                let is_known = store.told(&sink.name, &notice.incident).await?.is_some();
+                if !is_known && !self.told.has_room(facts.severity) {
+                    let state = NoticeState::Folding;
+                    return store.keep_notice_back(&notice, state, MANY, None, office).await;
                 }
             }
         }

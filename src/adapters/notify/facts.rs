@@ -14,8 +14,8 @@ use crate::engine::model::{EventTime, IdHasher, Incident, Severity};
 /// Field order is the wire order. Fields that came later have defaults, for notices stored before.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Facts {
-    /// `opened`, `severity_raised`, `quiet`, `still_open`, `clock_warned`, `clock_ran_out`, `backlog`
-    /// or `test`.
+    /// `opened`, `severity_raised`, `quiet`, `still_open`, `clock_warned`, `clock_ran_out`, `backlog`,
+    /// `flood` or `test`.
     pub kind: String,
     /// Empty where it is about none, or several.
     #[serde(default)]
@@ -189,6 +189,7 @@ impl Facts {
             "quiet" => "Gone quiet",
             "still_open" => "Still open",
             "backlog" => "Found in the backlog",
+            "flood" => "Many at once",
             SOON => "Legal deadline runs out soon",
             RAN_OUT => "Legal deadline has run out",
             _ => "Test",
@@ -242,11 +243,9 @@ pub fn notices(
         notice.severity >= sink.severity_min
             && sink.only.touches(&facts.noticed(Some(incident), &sink.name))
     });
-    let age_ms = now_ms - notice.time.millis();
-    let is_old =
-        config.fold_older_than_s > 0 && age_ms > i64::from(config.fold_older_than_s) * 1_000;
+    let old = is_old(config, notice.time, now_ms);
     let state = match notice.kind {
-        NoticeKind::Opened | NoticeKind::SeverityRaised if is_old => NoticeState::Folding,
+        NoticeKind::Opened | NoticeKind::SeverityRaised if old => NoticeState::Folding,
         _ => NoticeState::Waiting,
     };
     wanting
@@ -256,6 +255,12 @@ pub fn notices(
             StoredNotice { state, ..waiting }
         })
         .collect()
+}
+
+/// Whether what happened then is told with others of its age.
+pub(super) fn is_old(config: &NotifyConfig, time: EventTime, now_ms: i64) -> bool {
+    let older_than_ms = i64::from(config.fold_older_than_s) * 1_000;
+    older_than_ms > 0 && now_ms - time.millis() > older_than_ms
 }
 
 fn in_order(names: impl Iterator<Item = String>) -> Vec<String> {

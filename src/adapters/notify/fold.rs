@@ -1,9 +1,10 @@
-//! Old news, such as of a backlog that is read after a long stop, told in one notice.
+//! Old news, such as of a backlog that is read after a long stop, told in one notice; and so is what
+//! nobody could read one by one, such as of a flood of accounts that somebody makes up.
 
 use std::collections::BTreeMap;
 
 use super::NotifyConfig;
-use super::facts::{Brief, Facts};
+use super::facts::{Brief, Facts, is_old};
 use crate::adapters::store::{Office, OldNews, Store, StoreError, StoredNotice};
 use crate::engine::model::{EventTime, IdHasher, Incident};
 
@@ -68,11 +69,16 @@ fn tell(config: &NotifyConfig, news: &[OldNews], now: EventTime) -> Facts {
     let last = incidents.values().map(opened).max().unwrap_or(now);
     let count = incidents.len() as u64;
     let noun = if count == 1 { "incident" } else { "incidents" };
+    let old = incidents.values().all(|facts| is_old(config, facts.time, now.millis()));
+    let (kind, title) = match old {
+        true => ("backlog", format!("{count} {noun} from {first} to {last} found in the backlog")),
+        false => ("flood", format!("{count} more {noun} from {first} to {last}, told together")),
+    };
     let mut worst: Vec<(String, Facts)> = incidents.into_iter().collect();
     worst.sort_by(|(a, x), (b, y)| (y.severity, y.score, a).cmp(&(x.severity, x.score, b)));
     Facts {
-        kind: "backlog".to_owned(),
-        title: format!("{count} {noun} from {first} to {last} found in the backlog"),
+        kind: kind.to_owned(),
+        title,
         severity: worst.first().map(|(_, facts)| facts.severity).unwrap_or_default(),
         score: worst.iter().map(|(_, facts)| facts.score).max().unwrap_or_default(),
         time: now,

@@ -2,13 +2,14 @@
 //!
 //! Comes in: notices the correlator stored together with their incidents. Goes out: one request a
 //! notice, at least once, under a key that stays the same at every attempt. Each sink is served by
-//! itself. Silences, of the configuration and of the store, keep a notice back (but none of a legal deadline), and old news is told in one;
-//! both stay in the store. It
+//! itself. Silences, of the configuration and of the store, keep a notice back (but none of a legal
+//! deadline), and old news is told in one, as is what comes in floods; both stay in the store. It
 //! decides nothing about incidents, and no error of it says what a notice is about.
 
 mod alertmanager;
 mod clocks;
 mod config;
+mod crowd;
 mod deliver;
 mod email;
 mod facts;

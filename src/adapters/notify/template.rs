@@ -173,8 +173,17 @@ fn escape_within(value: &mut serde_json::Value, escape: Escape) {
 
 fn samples() -> Vec<Facts> {
     let time = EventTime::default();
-    let kinds =
-        ["opened", "severity_raised", "quiet", "still_open", "backlog", "test", SOON, RAN_OUT];
+    let kinds = [
+        "opened",
+        "severity_raised",
+        "quiet",
+        "still_open",
+        "backlog",
+        "flood",
+        "test",
+        SOON,
+        RAN_OUT,
+    ];
     let sample = |kind: &str| Facts {
         kind: kind.to_owned(),
         incident: "0123".into(),

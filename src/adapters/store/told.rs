@@ -78,6 +78,18 @@ impl Store {
         rows.iter().map(read).collect()
     }
 
+    /// What a sink was last told of incidents after `since_ms`, the latest first: some thousands at most.
+    pub async fn told_since(&self, sink: &str, since_ms: i64) -> Result<Vec<String>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT payload FROM told WHERE sink = $1 AND time > $2 ORDER BY time DESC LIMIT 10000",
+        )
+        .bind(sink)
+        .bind(since_ms)
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(|row| Ok(row.try_get("payload")?)).collect()
+    }
+
     /// A sink counts as told of an incident at `now_ms`.
     pub async fn told_at(
         &self,

@@ -1,6 +1,7 @@
 //! What sinks are sent, against receivers in this process.
 
 mod clocks;
+mod crowd;
 mod email;
 mod messages;
 mod queue;
