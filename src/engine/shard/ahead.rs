@@ -46,8 +46,14 @@ impl Shard {
         let mut sources = SmallVec::<[&SourceState; AHEAD]>::new();
         let mut all = Vec::with_capacity(AHEAD);
         let mut read = 0;
+        // What is worked out of an event is much, and would keep the next one's memory from being
+        // asked for: first all of that, then the memory.
+        let mut seen = SmallVec::<[&Event<'_>; AHEAD]>::new();
         for event in events {
-            let facts = settings.enricher.facts(event);
+            all.push(settings.enricher.facts(event));
+            seen.push(event);
+        }
+        for (event, facts) in seen.into_iter().zip(&all) {
             if let Some(id) = event.id.as_deref() {
                 read ^= u64::from(self.duplicates.glance(id, seed));
             }
@@ -56,7 +62,6 @@ impl Shard {
                 None => sources.extend(self.sources.likely(cut(event.source_ip().unwrap_or("")))),
             }
             read ^= self.peers.glance(&facts.tokens);
-            all.push(facts);
         }
         read ^= sources.iter().fold(0, |read, state| read ^ state.chain);
         read ^= actors.iter().fold(0, |read, state| read ^ state.glance());
