@@ -112,8 +112,9 @@ impl Windows {
         self.ten_minutes.records() ^ self.hour.records() ^ self.day.records() ^ self.seen.weight()
     }
 
-    pub fn glance_behind(&self) -> u64 {
-        self.ten_minutes.glance() ^ self.hour.glance() ^ self.day.glance() ^ self.seen.glance()
+    pub fn glance_behind(&self, subject: u64) -> u64 {
+        let rings = self.ten_minutes.glance() ^ self.hour.glance() ^ self.day.glance();
+        rings ^ self.seen.glance(subject)
     }
 
     pub fn heap_bytes(&self) -> usize {
