@@ -2,7 +2,7 @@
 //!
 //! `cargo bench --bench engine` prints both and their ratio from one run. The events are a
 //! simulated agency's; catalogue, directory and the shipped rules are on, findings are correlated,
-//! evidence is gathered. Nothing is read or written.
+//! evidence is gathered. Nothing is read or written. Memory comes from the program's own allocator.
 
 #![allow(clippy::expect_used, reason = "a bench that cannot be set up has nothing to measure")]
 
@@ -14,6 +14,9 @@ use tidewaiter::app::replay::{Line, Listener, Replay};
 use tidewaiter::app::{load_settings, pseudonym_key};
 use tidewaiter::config::Config;
 use tidewaiter::engine::decode::{Decoder, Expected};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const EVENTS: usize = 400_000;
 const ROUNDS: usize = 5;

@@ -115,8 +115,8 @@ impl BulkState {
         self.all.as_ref().map_or(0, |class| class.windows.glance())
     }
 
-    pub fn glance_behind(&self) -> u64 {
-        self.all.as_ref().map_or(0, |class| class.windows.glance_behind())
+    pub fn glance_behind(&self, subject: u64) -> u64 {
+        self.all.as_ref().map_or(0, |class| class.windows.glance_behind(subject))
     }
 
     pub fn heap_bytes(&self) -> usize {

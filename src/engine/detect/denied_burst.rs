@@ -97,7 +97,7 @@ impl Detector<ActorState> for DeniedBurst {
             burst.ring = Ring::default();
             burst.ring.advance(minute);
         }
-        burst.ring.add(minute, 1, 0);
+        burst.ring.add(minute, 1, 0, 0);
         let denied = burst.ring.records();
         if !burst.told.climb(denied, limit) {
             return;

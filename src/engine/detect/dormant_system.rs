@@ -66,14 +66,16 @@ impl Systems {
     /// Somebody reads through a system: the days since anybody did, where it was dormant. One that
     /// is used once a quarter is told of once.
     fn take(&mut self, system: u32, day: u16, idle_days: u16) -> Option<u16> {
-        if !self.0.contains_key(&system) {
+        let Some(used) = self.0.get_mut(&system) else {
             if self.0.len() < SYSTEMS_MAX {
                 self.0.insert(system, Used { last: day, pause: 0 });
                 self.1 = false;
             }
             return None;
+        };
+        if used.last >= day {
+            return None;
         }
-        let used = self.0.get_mut(&system).filter(|used| used.last < day)?;
         let pause = day - used.last;
         let dormant = pause >= idle_days && pause >= used.pause.saturating_mul(PAUSES);
         *used = Used { last: day, pause: used.pause.max(pause) };

@@ -105,7 +105,10 @@ pub struct SequenceState(Option<Box<Sequence>>);
 impl SequenceState {
     /// See `ActorState::glance`.
     pub fn glance(&self) -> u64 {
-        self.0.as_ref().map_or(0, |sequence| sequence.evidence.to_bits() ^ u64::from(sequence.run))
+        self.0.as_ref().map_or(0, |sequence| {
+            let [first, .., last] = &sequence.frontiers;
+            sequence.evidence.to_bits() ^ u64::from(sequence.run ^ first.prefix ^ last.prefix)
+        })
     }
 
     pub fn heap_bytes(&self) -> usize {

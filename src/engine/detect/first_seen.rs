@@ -54,6 +54,11 @@ pub struct SeenState {
 }
 
 impl SeenState {
+    /// See `ActorState::glance`.
+    pub fn glance(&self) -> u64 {
+        u64::from(self.events) ^ self.datasets.len() as u64 ^ self.sources.len() as u64
+    }
+
     pub fn heap_bytes(&self) -> usize {
         let spilled = |set: &[u32], yes: bool| if yes { size_of_val(set) } else { 0 };
         spilled(&self.datasets, self.datasets.spilled())

@@ -43,6 +43,13 @@ pub struct SiteState {
     told_day: u16,
 }
 
+impl SiteState {
+    /// See `ActorState::glance`.
+    pub fn glance(&self) -> u64 {
+        u64::from(self.site)
+    }
+}
+
 pub struct ImpossibleTravel {
     config: ImpossibleTravelConfig,
 }

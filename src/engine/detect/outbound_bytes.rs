@@ -90,7 +90,7 @@ impl Detector<SourceState> for OutboundBytes {
             outflow.ring = Ring::default();
             outflow.ring.advance(pane);
         }
-        outflow.ring.add(pane, 1, flow.bytes_out);
+        outflow.ring.add(pane, 1, flow.bytes_out, 0);
         let bytes = outflow.ring.bytes();
         let noticed = outflow.noticed.climb(bytes, self.config.notice_bytes);
         let alerted = outflow.alerted.climb(bytes, self.config.alert_bytes);

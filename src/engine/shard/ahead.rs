@@ -42,26 +42,35 @@ impl Shard {
         settings: &'e Settings,
     ) -> Vec<Facts<'e>> {
         let seed = settings.enricher.pseudonyms.event_id_seed();
-        let mut actors = SmallVec::<[&ActorState; AHEAD]>::new();
+        let mut actors = SmallVec::<[(&ActorState, u64); AHEAD]>::new();
         let mut sources = SmallVec::<[&SourceState; AHEAD]>::new();
         let mut all = Vec::with_capacity(AHEAD);
         let mut read = 0;
+        // What is worked out of an event is much, and would keep the next one's memory from being
+        // asked for: first all of that, then the memory.
+        let mut seen = SmallVec::<[&Event<'_>; AHEAD]>::new();
         for event in events {
-            let facts = settings.enricher.facts(event);
+            all.push(settings.enricher.facts(event));
+            seen.push(event);
+        }
+        for (event, facts) in seen.into_iter().zip(&all) {
             if let Some(id) = event.id.as_deref() {
                 read ^= u64::from(self.duplicates.glance(id, seed));
             }
             match event.actor_id().filter(|_| event.flow.is_none()) {
-                Some(actor) => actors.extend(self.actors.likely(cut(actor))),
+                Some(actor) => {
+                    let subject = facts.tokens.first().map_or(0, |token| token.short());
+                    actors.extend(self.actors.likely(cut(actor)).map(|state| (state, subject)));
+                }
                 None => sources.extend(self.sources.likely(cut(event.source_ip().unwrap_or("")))),
             }
             read ^= self.peers.glance(&facts.tokens);
-            all.push(facts);
         }
         read ^= sources.iter().fold(0, |read, state| read ^ state.chain);
-        read ^= actors.iter().fold(0, |read, state| read ^ state.glance());
-        read ^= actors.iter().fold(0, |read, state| read ^ state.glance_behind());
-        read ^= actors.iter().fold(0, |read, state| read ^ state.glance_further());
+        read ^= actors.iter().fold(0, |read, (state, _)| read ^ state.glance());
+        read ^= actors.iter().fold(0, |read, (state, _)| read ^ state.glance_behind());
+        read ^=
+            actors.iter().fold(0, |read, (state, subject)| read ^ state.glance_further(*subject));
         std::hint::black_box(read);
         all
     }

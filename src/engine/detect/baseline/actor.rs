@@ -144,8 +144,9 @@ impl Baseline {
         u64::from(words.into_iter().fold(spans, |read, word| read ^ word))
     }
 
-    pub fn glance_behind(&self) -> u64 {
-        self.spans.iter().fold(self.habits.glance(), |read, span| read ^ span.bits.glance())
+    pub fn glance_behind(&self, subject: u64) -> u64 {
+        let spans = self.spans.iter();
+        spans.fold(self.habits.glance(), |read, span| read ^ span.bits.glance(subject))
     }
 
     pub fn is_suspect(&self, day: u16) -> bool {

@@ -100,8 +100,9 @@ impl Bits {
     }
 
     /// See `ActorState::glance`.
-    pub fn glance(&self) -> u64 {
-        self.words.first().copied().unwrap_or(0)
+    pub fn glance(&self, hash: u64) -> u64 {
+        let bits = (self.words.len() * 64).max(1);
+        self.words.get((hash as usize & (bits - 1)) / 64).copied().unwrap_or(0)
     }
 
     pub fn heap_bytes(&self) -> usize {

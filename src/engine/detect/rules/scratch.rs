@@ -116,11 +116,17 @@ impl Scratch {
     }
 
     /// Looks at field `id`, once an event.
+    #[inline]
     pub(super) fn look<F: Fields + ?Sized>(&mut self, id: u32, field: &Field, fields: &F) -> State {
-        let Some(seen) = self.fields.get_mut(id as usize) else { return State::Absent };
-        if seen.event == self.event {
-            return seen.state;
+        match self.fields.get(id as usize) {
+            None => State::Absent,
+            Some(seen) if seen.event == self.event => seen.state,
+            Some(_) => self.look_anew(id, field, fields),
         }
+    }
+
+    fn look_anew<F: Fields + ?Sized>(&mut self, id: u32, field: &Field, fields: &F) -> State {
+        let Some(seen) = self.fields.get_mut(id as usize) else { return State::Absent };
         seen.event = self.event;
         seen.state = match fields.value(field) {
             Value::Absent => State::Absent,

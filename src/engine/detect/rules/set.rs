@@ -241,14 +241,15 @@ impl RuleSet {
         }
     }
 
+    /// What comes of a comparison, which most events ask for more than once.
+    #[inline]
     fn test<F: Fields + ?Sized>(&self, id: u32, fields: &F, scratch: &mut Scratch) -> bool {
-        if let Some(result) = scratch.result(id) {
-            return result;
-        }
-        let result =
-            self.predicates.get(id as usize).is_some_and(|p| self.evaluate(p, fields, scratch));
-        scratch.remember(id, result);
-        result
+        scratch.result(id).unwrap_or_else(|| {
+            let predicate = self.predicates.get(id as usize);
+            let result = predicate.is_some_and(|p| self.evaluate(p, fields, scratch));
+            scratch.remember(id, result);
+            result
+        })
     }
 
     fn evaluate<F: Fields + ?Sized>(

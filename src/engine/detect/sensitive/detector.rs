@@ -92,6 +92,9 @@ impl SensitiveIdentifier {
             };
             let mut found = Counts::default();
             find(text, &(self.config.pin_digits_min..=self.config.pin_digits_max), &mut found);
+            if found == Counts::default() {
+                continue;
+            }
             for kind in Identifier::ALL {
                 // Cargo systems are asked by these, and records are called by them.
                 let belongs = kind.is_of_cargo() && judged.facts.category == "cargo"

@@ -40,7 +40,8 @@ pub struct ActorState {
 /// what it points to, and what that points to, each to be asked of many actors before the next.
 impl ActorState {
     pub fn glance(&self) -> u64 {
-        self.touched.millis() as u64 ^ self.chain ^ self.watch.sent ^ u64::from(self.rested)
+        let words = self.touched.millis() as u64 ^ self.chain ^ self.watch.sent;
+        words ^ u64::from(self.rested) ^ self.seen.glance() ^ self.site.glance()
     }
 
     pub fn glance_behind(&self) -> u64 {
@@ -48,9 +49,10 @@ impl ActorState {
         baseline ^ self.bulk.glance() ^ self.sequence.glance()
     }
 
-    pub fn glance_further(&self) -> u64 {
-        let baseline = self.baseline.as_ref().map_or(0, |baseline| baseline.glance_behind());
-        baseline ^ self.bulk.glance_behind()
+    /// `subject` is the one that is read, as a number.
+    pub fn glance_further(&self, subject: u64) -> u64 {
+        let baseline = self.baseline.as_ref().map_or(0, |baseline| baseline.glance_behind(subject));
+        baseline ^ self.bulk.glance_behind(subject)
     }
 }
 

@@ -101,9 +101,12 @@ impl Distinct {
         self.level == 0
     }
 
-    /// See `ActorState::glance`.
-    pub fn glance(&self) -> u64 {
-        self.words.first().copied().unwrap_or(0).into()
+    /// See `ActorState::glance`: where the subject would stand.
+    pub fn glance(&self, hash: u64) -> u64 {
+        let places = self.places();
+        let place = if places <= LISTED_MAX { 0 } else { home((hash >> 32) as u32, places) };
+        let words = [self.words.get(place), self.words.get(places + place / 2)];
+        words.into_iter().flatten().fold(0, |read, &word| read ^ u64::from(word))
     }
 
     pub fn heap_bytes(&self) -> usize {
@@ -129,9 +132,7 @@ impl Distinct {
         if places <= LISTED_MAX {
             return position(&tags[..self.len()], tag).ok_or(self.len());
         }
-        // The low bits choose the sample, so spread them before they choose the place.
-        let spread = u64::from(tag.wrapping_mul(0x9E37_79B1));
-        let mut place = ((spread * places as u64) >> 32) as usize;
+        let mut place = home(tag, places);
         // The table is never full. A free place has no tag either, so that times are seldom asked.
         loop {
             let here = tags[place];
@@ -340,6 +341,11 @@ impl<'de> Visitor<'de> for Reading {
 
 fn next<'de, T: Deserialize<'de>, A: SeqAccess<'de>>(parts: &mut A) -> Result<T, A::Error> {
     parts.next_element()?.ok_or_else(|| A::Error::custom("less than a table of subjects"))
+}
+
+/// The first of the places where the tag may stand. Its low bits choose the sample: they are spread.
+fn home(tag: u32, places: usize) -> usize {
+    ((u64::from(tag.wrapping_mul(0x9E37_79B1)) * places as u64) >> 32) as usize
 }
 
 /// How many entries so many places hold.

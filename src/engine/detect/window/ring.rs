@@ -83,8 +83,8 @@ impl<const N: usize> Ring<N> {
         pane <= self.head && self.head.saturating_sub(pane) < N as i64
     }
 
-    /// Adds to a pane the window covers; nothing otherwise. Counts saturate.
-    pub fn add(&mut self, pane: i64, records: u32, bytes: u64) {
+    /// Adds to a pane the window covers; nothing otherwise. Records and bytes saturate.
+    pub fn add(&mut self, pane: i64, records: u32, bytes: u64, subjects: u32) {
         if !self.covers(pane) {
             return;
         }
@@ -93,20 +93,12 @@ impl<const N: usize> Ring<N> {
         let after = Pane {
             bytes: before.bytes + bytes.min(BYTES_PANE_MAX - before.bytes),
             records: before.records.saturating_add(records),
-            ..before
+            subjects: before.subjects + subjects,
         };
         self.put(place, after);
         self.bytes += after.bytes - before.bytes;
         self.records += u64::from(after.records - before.records);
-    }
-
-    pub fn add_subject(&mut self, pane: i64) {
-        if self.covers(pane) {
-            let place = self.at(pane);
-            let before = self.pane(place);
-            self.put(place, Pane { subjects: before.subjects + 1, ..before });
-            self.subjects += 1;
-        }
+        self.subjects += subjects;
     }
 
     pub fn drop_subject(&mut self, pane: i64) {
@@ -295,14 +287,12 @@ mod tests {
                 };
                 fast.advance(now);
                 slow.advance(now);
-                fast.add(now - back, records, bytes);
+                let subjects = u32::from(size % 3 == 0);
+                fast.add(now - back, records, bytes, subjects);
                 let pane = slow.panes.entry(now - back).or_default();
                 pane.records = pane.records.saturating_add(records);
                 pane.bytes = pane.bytes.saturating_add(bytes).min(BYTES_PANE_MAX);
-                if size % 3 == 0 {
-                    fast.add_subject(now - back);
-                    pane.subjects += 1;
-                }
+                pane.subjects += subjects;
                 if size % 9 == 0 {
                     fast.drop_subject(now - back);
                     pane.subjects -= 1;
@@ -322,10 +312,10 @@ mod tests {
         let mut ring = Ring::<10>::default();
         for pane in 100..110 {
             ring.advance(pane);
-            ring.add(pane, 60_000, 4 << 30 >> 1);
+            ring.add(pane, 60_000, 4 << 30 >> 1, 0);
         }
         assert_eq!((ring.heap_bytes(), ring.records(), ring.bytes()), (80, 600_000, 20 << 30));
-        ring.add(109, 6_000, 0);
+        ring.add(109, 6_000, 0, 0);
         assert_eq!((ring.heap_bytes(), ring.records(), ring.bytes()), (160, 606_000, 20 << 30));
     }
 }

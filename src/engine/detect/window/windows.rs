@@ -79,11 +79,17 @@ impl Windows {
         let minute = (at.millis() / 60_000).max(1);
         self.advance(minute, trusted);
         let records = u32::try_from(records).unwrap_or(u32::MAX);
-        self.ten_minutes.add(minute, records, bytes);
-        self.hour.add(minute / 5, records, bytes);
-        self.day.add(minute / 60, records, bytes);
-        for token in tokens {
-            self.touch(token.short(), minute);
+        // The first subject is counted with its event, so that a pane is written once.
+        let (first, others) = match tokens.split_first() {
+            Some((first, others)) => (self.touch(first.short(), minute), others),
+            None => (Touch::Unchanged, tokens),
+        };
+        self.count(minute, (records, bytes), first);
+        for token in others {
+            match self.touch(token.short(), minute) {
+                Touch::Unchanged => {}
+                touch => self.count(minute, (0, 0), touch),
+            }
         }
     }
 
@@ -106,8 +112,9 @@ impl Windows {
         self.ten_minutes.records() ^ self.hour.records() ^ self.day.records() ^ self.seen.weight()
     }
 
-    pub fn glance_behind(&self) -> u64 {
-        self.ten_minutes.glance() ^ self.hour.glance() ^ self.day.glance() ^ self.seen.glance()
+    pub fn glance_behind(&self, subject: u64) -> u64 {
+        let rings = self.ten_minutes.glance() ^ self.hour.glance() ^ self.day.glance();
+        rings ^ self.seen.glance(subject)
     }
 
     pub fn heap_bytes(&self) -> usize {
@@ -126,24 +133,46 @@ impl Windows {
         }
     }
 
-    fn touch(&mut self, hash: u64, minute: i64) {
+    fn touch(&mut self, hash: u64, minute: i64) -> Touch {
         let horizon = (minute - DAY_MINUTES).max(1) as u32;
         let Self { ten_minutes, hour, day, seen } = self;
-        let mut drop_at = |minute: u32| {
+        seen.touch(hash, minute as u32, horizon, |minute| {
             let minute = i64::from(minute);
-            ten_minutes.drop_subject(minute);
-            hour.drop_subject(minute / 5);
-            day.drop_subject(minute / 60);
-        };
-        match seen.touch(hash, minute as u32, horizon, &mut drop_at) {
-            Touch::Unchanged => return,
-            Touch::Moved { from } => drop_at(from),
-            Touch::Fresh => {}
-        }
-        self.ten_minutes.add_subject(minute);
-        self.hour.add_subject(minute / 5);
-        self.day.add_subject(minute / 60);
+            ten_minutes.drop_subject(minute / Span::TenMinutes.pane_minutes());
+            hour.drop_subject(minute / Span::Hour.pane_minutes());
+            day.drop_subject(minute / Span::Day.pane_minutes());
+        })
     }
+
+    fn count(&mut self, minute: i64, event: (u32, u64), touch: Touch) {
+        count(&mut self.ten_minutes, Span::TenMinutes, minute, event, touch);
+        count(&mut self.hour, Span::Hour, minute, event, touch);
+        count(&mut self.day, Span::Day, minute, event, touch);
+    }
+}
+
+/// Counts records and bytes, and the subject that was touched in the pane it is seen in now.
+#[inline]
+fn count<const N: usize>(
+    ring: &mut Ring<N>,
+    span: Span,
+    minute: i64,
+    (records, bytes): (u32, u64),
+    touch: Touch,
+) {
+    let pane = minute / span.pane_minutes();
+    let subjects = match touch {
+        Touch::Unchanged => 0,
+        Touch::Fresh => 1,
+        Touch::Moved { from } => {
+            let from = i64::from(from) / span.pane_minutes();
+            if from != pane {
+                ring.drop_subject(from);
+            }
+            u32::from(from != pane)
+        }
+    };
+    ring.add(pane, records, bytes, subjects);
 }
 
 fn parts<const N: usize>(ring: &Ring<N>) -> (u64, u64, u64) {
