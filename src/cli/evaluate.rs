@@ -135,10 +135,16 @@ fn evaluation(arguments: &Arguments) -> Result<Evaluation, Failure> {
     };
     month.check().or_exit(Exit::BadConfig)?;
     let seeds = seeds(&arguments.seeds).or_exit(Exit::BadConfig)?;
+    if !(1..=JOBS_MAX).contains(&arguments.jobs) {
+        let problem = format!("--jobs must be 1 to {JOBS_MAX}, got {}", arguments.jobs);
+        return Err(anyhow::anyhow!(problem)).or_exit(Exit::BadConfig);
+    }
     let budgets = arguments.budget.clone();
     Ok(Evaluation { config, budgets, seeds, month, jobs: arguments.jobs })
 }
 
+/// Months run at a time.
+const JOBS_MAX: usize = 64;
 /// Seeds one evaluation takes.
 const SEEDS_MAX: usize = 1_000;
 

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -205,12 +206,17 @@ fn print_summary(summary: &Summary) {
     );
 }
 
-/// No output may be an input, and no two outputs one file.
+/// No output may be an input, and no two outputs one file. A device such as /dev/null is none.
 fn outputs_apart(arguments: &Arguments) -> anyhow::Result<()> {
+    let is_device = |path: &Path| path.metadata().is_ok_and(|m| m.file_type().is_char_device());
     let place = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let mut taken: Vec<PathBuf> = arguments.files.iter().map(|path| place(path)).collect();
     let outputs = [&arguments.findings, &arguments.incidents, &arguments.summary];
-    for path in outputs.into_iter().flatten().filter(|path| path.as_path() != Path::new("-")) {
+    for path in outputs
+        .into_iter()
+        .flatten()
+        .filter(|path| path.as_path() != Path::new("-") && !is_device(path))
+    {
         let written = place(path);
         if taken.contains(&written) {
             anyhow::bail!("{} is read or written already; name another file", path.display());

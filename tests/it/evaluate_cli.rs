@@ -92,6 +92,7 @@ fn a_wrong_question_is_refused_with_3() {
         ("evaluate --kinds dump-5000,nonsense", "nonsense"),
         ("evaluate --actors 3", "--actors must be 200 to 200000, got 3"),
         ("evaluate --budget=-1", "budget"),
+        ("evaluate --jobs 0", "--jobs must be 1 to 64, got 0"),
         ("evaluate --scale 0", "--scale must be 0.001 to 20, got 0"),
         ("evaluate -c nowhere.toml", "nowhere.toml"),
         ("simulate --actors 0", "--actors must be 50 to 1000000, got 0"),

@@ -380,6 +380,10 @@ fn an_output_that_cannot_be_written_is_3_at_once() {
         assert!(stderr.contains("cannot write nowhere/out"), "{stderr}");
         assert!(!stderr.contains("records "), "it worked before it said so: {stderr}");
     }
+    // Two outputs may go nowhere, but not into one file.
+    desk.check("replay --findings /dev/null --incidents /dev/null events", 0);
+    let said = desk.check("replay --findings both --incidents both events", 3);
+    assert!(text(&said.stderr).contains("both is read or written already"));
     for output in ["out", "truth", "catalogue", "directory"] {
         let said = desk.check(&format!("simulate --duration 30m --{output} nowhere/out"), 3);
         let stderr = text(&said.stderr);
