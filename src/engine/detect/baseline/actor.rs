@@ -13,6 +13,7 @@ use super::role::{DRIFTS, KINDS, SPANS};
 use super::sequence::Sequence;
 use super::session::Session;
 use super::slow::Slow;
+use super::suspicion::Suspicion;
 use crate::engine::detect::state::{Blank, Later};
 
 /// All reads, and those no case explains: places in the arrays of two.
@@ -112,6 +113,7 @@ pub struct Baseline<D = ActorDay, T = Later<[Told; LANES]>> {
     pub told_beyond: f32,
     /// Through this day the actor teaches nobody, and itself little.
     pub suspect_until: u16,
+    pub suspicion: Option<Box<Suspicion>>,
 }
 
 impl Baseline {
@@ -123,6 +125,7 @@ impl Baseline {
             + self.told.heap_bytes()
             + self.day.heap_bytes()
             + self.session.heap_bytes()
+            + self.suspicion.as_ref().map_or(0, |of| of.heap_bytes())
             + size_of::<Self>()
     }
 
@@ -149,14 +152,11 @@ impl Baseline {
         spans.fold(self.habits.glance(), |read, span| read ^ span.bits.glance(subject))
     }
 
-    pub fn is_suspect(&self, day: u16) -> bool {
-        day <= self.suspect_until
-    }
-
     /// Learned from history: nothing of it was told to anybody.
     pub fn tell_anew(&mut self) {
         self.told = Default::default();
         (self.told_day, self.told_beyond) = (0, 0.0);
+        self.suspicion = None;
     }
 
     /// Another role or unit: what was learned counts for little. Source: DETECTORS section 2.
@@ -169,6 +169,7 @@ impl Baseline {
         self.session.forget(KEEP);
         self.hours = None;
         self.habits.forget(day);
+        self.forget_before();
     }
 }
 
