@@ -356,7 +356,6 @@ mod tests {
             (FIRST + 7..FIRST + 9).for_each(|day| world.day(day, 120));
             world.expected()[SHIFT] / before - 1.0
         };
-        eprintln!("{after} {early} {nobody} {honest} {told_to_nobody}");
         assert!((honest - told_to_nobody).abs() < 0.1, "{honest} {told_to_nobody}");
     }
 
@@ -375,10 +374,12 @@ mod tests {
         assert_ne!(learned(&world.actor), at_first);
         world.rule(Some(true), Some(FIRST + 1));
         assert_eq!(learned(&world.actor), at_first);
+        let shift = |actor: &Baseline| actor.spans[SHIFT].rates[ALL].den;
+        let before = shift(&world.actor);
         world.day(FIRST + 2, 120);
-        assert_eq!(learned(&world.actor), at_first, "the shift that ended was the breach's");
+        assert_eq!(shift(&world.actor), before, "the shift that ended was the breach's");
         world.day(FIRST + 3, 120);
-        assert_ne!(learned(&world.actor), at_first, "it is over");
+        assert!(shift(&world.actor) > before, "it is over");
         assert!(!world.actor.is_suspect(FIRST as u16 + 3));
     }
 
