@@ -34,10 +34,8 @@ fn with_overrides(
     let excepted = all_exceptions(config, over.exceptions.clone()).ok()?;
     let mut rules = Rules::clone(&in_force.rules);
     rules.except(excepted);
-    let (rules, suite) = (
-        Arc::new(rules),
-        suite(config, over.budget).with_rulings(Arc::clone(&over.rulings)),
-    );
+    let (rules, suite) =
+        (Arc::new(rules), suite(config, over.budget).with_rulings(Arc::clone(&over.rulings)));
     Some(Settings { rules, suite, ..Settings::clone(&in_force) })
 }
 

@@ -130,7 +130,9 @@ mod tests {
                 && (ruling.from, ruling.until) == (incident.first_event, Some(incident.last_event))
         });
         assert!(spans, "{breach:?}");
-        assert!(of(Ruled::Breach { goes_on: true }).iter().all(|r| r.confirmed && r.until.is_none()));
+        assert!(
+            of(Ruled::Breach { goes_on: true }).iter().all(|r| r.confirmed && r.until.is_none())
+        );
         assert!(of(Ruled::Honest).iter().all(|r| !r.confirmed && r.until.is_some()));
     }
 }

@@ -269,8 +269,7 @@ mod tests {
         fn new() -> Self {
             let mut peers = Peers::default();
             let places = peers.places(1, 2, 100);
-            let mut world =
-                Self { actor: Baseline::default(), peers, places, rulings: Vec::new() };
+            let mut world = Self { actor: Baseline::default(), peers, places, rulings: Vec::new() };
             (FIRST - 20..FIRST).for_each(|day| world.day(day, 96 + day % 3 * 24));
             world
         }
@@ -332,7 +331,8 @@ mod tests {
     }
 
     #[test]
-    fn a_confirmed_breach_teaches_nothing_one_that_nobody_ruled_on_little_and_honest_work_in_full() {
+    fn a_confirmed_breach_teaches_nothing_one_that_nobody_ruled_on_little_and_honest_work_in_full()
+    {
         let last = FIRST + 6;
         let when = |day: u32, confirmed: bool, until: Option<u32>| {
             move |world: &mut World, now: u32| {
