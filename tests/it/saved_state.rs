@@ -6,6 +6,7 @@ use tidewaiter::adapters::secrets::Secret;
 use tidewaiter::app::load_settings;
 use tidewaiter::engine::decode::{Decoder, Expected};
 use tidewaiter::engine::detect::Stream;
+use tidewaiter::engine::detect::baseline::BaselineOfTwelve;
 use tidewaiter::engine::detect::rules::GroupState;
 use tidewaiter::engine::detect::state::{ActorState, SourceOfEleven, SourceState};
 use tidewaiter::engine::model::{EventTime, Finding, Origin};
@@ -265,6 +266,20 @@ fn entity_of_9<S: serde::Serialize + serde::de::DeserializeOwned>(
     postcard::to_stdvec(&(slot, state)).unwrap()
 }
 
+type Before = ActorState<BaselineOfTwelve>;
+
+/// An actor as versions 10 to 12 had it, or one of whom nothing was learned.
+fn actor_of_12(content: &[u8], forget: bool) -> Vec<u8> {
+    let (slot, mut now): (u32, ActorState) = terse::from_bytes(content).unwrap();
+    if forget {
+        now.baseline = None;
+    }
+    let before: Before = now.with_baseline(BaselineOfTwelve::from);
+    let mut bytes = Vec::new();
+    terse::write(&(slot, before), &mut bytes).unwrap();
+    bytes
+}
+
 /// A source as versions 10 and 11 had it.
 fn source_of_11(content: &[u8]) -> Vec<u8> {
     let (slot, now): (u32, SourceState) = terse::from_bytes(content).unwrap();
@@ -288,15 +303,11 @@ fn as_version(version: u8, shard: &mut Shard) -> Changelog {
     let records = to_records(shard);
     let of = |key: &[u8], value: &[u8]| match (key[0], version) {
         (b's', 10 | 11) => Some(source_of_11(&value[1..])),
-        (_, 10 | 11) => Some(value[1..].to_vec()),
+        (b'a', 10..) => Some(actor_of_12(&value[1..], false)),
+        (_, 10..) => Some(value[1..].to_vec()),
         (b'k', 4) => None,
         (b'a', _) => {
-            let forget = |state: &mut ActorState| {
-                if version < 9 {
-                    state.baseline = None;
-                }
-            };
-            let content = entity_of_9(&value[1..], forget);
+            let content = entity_of_9(&actor_of_12(&value[1..], version < 9), |_: &mut Before| {});
             let came_later = if version == 4 { 3 } else { 0 };
             Some(content[..content.len() - came_later].to_vec())
         }
@@ -338,8 +349,8 @@ fn state_of_earlier_versions_is_taken_over_but_for_what_was_learned_and_saved_an
 }
 
 #[test]
-fn state_of_versions_9_to_11_is_taken_over_with_all_that_was_learned() {
-    [9, 10, 11].into_iter().for_each(taken_over_from);
+fn state_of_versions_9_to_12_is_taken_over_with_all_that_was_learned() {
+    [9, 10, 11, 12].into_iter().for_each(taken_over_from);
 }
 
 fn taken_over_from(version: u8) {

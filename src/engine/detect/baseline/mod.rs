@@ -8,6 +8,7 @@
 //! event time; what other shards have learned, at the turn of a day.
 
 mod actor;
+mod actor_before;
 mod actor_day;
 mod bits;
 mod blocks;
@@ -56,7 +57,8 @@ mod tail;
 mod tally;
 mod why;
 
-pub use actor::{Baseline, BaselineOfEight};
+pub use actor::Baseline;
+pub use actor_before::{BaselineOfEight, BaselineOfTwelve};
 pub use calibration::{Calibration, LaneView};
 pub use config::BaselineConfig;
 pub use figures::{Figures, FiguresError, Known, Version};

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::actor::{ALL, Baseline, HOUR, SHARE, SHIFT, TEN, UNEXPLAINED};
+use super::actor::{ALL, Baseline, HOUR, SHARE, SHIFT, TEN, Told, UNEXPLAINED};
 use super::config::BaselineConfig;
 use super::fan_in::Reader;
 use super::lane::{Lane, Part};
@@ -228,7 +228,7 @@ impl Suite {
         let mut news: Vec<(Lane, f32, Detector)> = Vec::new();
         for lane in Lane::ALL {
             let (beyond, above) = peers.lanes.verdict(&actor.day, lane);
-            let told = actor.told[lane as usize];
+            let told = actor.told(lane);
             let recent = told.day != 0 && day.saturating_sub(told.day) < lane.memory_days();
             if above && (!recent || beyond >= told.beyond + ESCALATION) {
                 let detector = why::detector_of(lane, &actor.day, &peers.lanes, &self.config);
@@ -241,21 +241,21 @@ impl Suite {
         news.retain(|(_, _, (_, mode))| *mode == wanted);
         let furthest = news.iter().copied().reduce(|a, b| if b.1 > a.1 { b } else { a });
         let Some((lane, beyond, detector)) = furthest else { return };
-        let first = actor.told_day != day;
-        if on && !first && beyond < actor.told_beyond + SAME_DAY_ESCALATION {
+        let last = actor.told_last();
+        let first = last.day != day;
+        if on && !first && beyond < last.beyond + SAME_DAY_ESCALATION {
             return;
         }
         for (lane, beyond, _) in news {
-            actor.told[lane as usize] = super::actor::Told { day, beyond };
+            actor.set_told(lane, Told { day, beyond });
         }
         findings.push(why::finding(judged, actor, peers, places, lane, beyond, detector));
         if !on {
             return;
         }
         peers.lanes.told(&mut actor.day, lane, beyond, first);
-        (actor.told_day, actor.told_beyond) = (day, beyond);
         let days = if beyond > 0.5 { STRONGLY_SUSPECT_DAYS } else { SUSPECT_DAYS };
-        actor.suspect((judged.at.millis() / 60_000) as u32, day + days);
+        actor.suspect((judged.at.millis() / 60_000) as u32, Told { day, beyond }, days);
         if matches!(lane, Lane::SlowAll | Lane::SlowUnexplained) {
             actor.slow.iter_mut().for_each(Slow::told);
         }

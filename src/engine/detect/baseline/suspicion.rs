@@ -7,10 +7,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::actor::Baseline;
+use super::actor::{Baseline, Told};
 use super::actor_day::ActorDay;
 use super::habits::Habits;
 use super::hours::Hours;
+use super::lane::{LANES, Lane};
 use super::lanes::Lanes;
 use super::rate::Rate;
 use super::role::{DRIFTS, KINDS, SPANS};
@@ -35,6 +36,11 @@ const EPISODE_MIN: u32 = 10 * DAY_MIN;
 /// Made with an actor's first alert or ruling, and let go when nothing of it matters any more.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Suspicion {
+    /// What was told of each lane.
+    told_of: [Told; LANES],
+    /// The last day something was told at medium or above, and the most beyond.
+    told_day: u16,
+    told_beyond: f32,
     /// Oldest first.
     before: Vec<Before>,
     /// First and last minute of confirmed breaches.
@@ -75,8 +81,18 @@ impl Suspicion {
             + self.breaches.capacity() * size_of::<(u32, u32)>()
     }
 
-    fn is_empty(&self) -> bool {
-        self.before.is_empty() && self.breaches.is_empty()
+    /// Of an actor as it was saved when no more was kept.
+    pub fn of(told_of: [Told; LANES], told_day: u16, told_beyond: f32) -> Self {
+        Self { told_of, told_day, told_beyond, ..Self::default() }
+    }
+
+    /// Whether nothing of it matters from that day on.
+    fn is_over(&self, day: u16) -> bool {
+        let is_over = |told: &Told| told.day == 0 || day.saturating_sub(told.day) >= COPY_DAYS;
+        let last = Told { day: self.told_day, ..Told::default() };
+        self.before.is_empty()
+            && self.breaches.is_empty()
+            && self.told_of.iter().chain([&last]).all(is_over)
     }
 }
 
@@ -129,6 +145,21 @@ impl Baseline {
         self.suspicion.as_ref().is_some_and(|of| of.breaches.iter().any(overlaps))
     }
 
+    /// What was told of a lane.
+    pub fn told(&self, lane: Lane) -> Told {
+        self.suspicion.as_ref().map(|of| of.told_of[lane as usize]).unwrap_or_default()
+    }
+
+    pub fn set_told(&mut self, lane: Lane, told: Told) {
+        self.suspicion.get_or_insert_default().told_of[lane as usize] = told;
+    }
+
+    /// The last day something was told at medium or above, and the most beyond.
+    pub fn told_last(&self) -> Told {
+        let last = |of: &Suspicion| Told { day: of.told_day, beyond: of.told_beyond };
+        self.suspicion.as_deref().map(last).unwrap_or_default()
+    }
+
     /// An alert of another detector is told of the actor: what was learned so far is kept, where
     /// that was not done for a while.
     pub fn keep_before(&mut self, minute: u32) {
@@ -140,14 +171,15 @@ impl Baseline {
     }
 
     /// An alert of the learned detectors is told: likewise, and where a suspicion begins.
-    pub fn suspect(&mut self, minute: u32, until: u16) {
+    pub fn suspect(&mut self, minute: u32, told: Told, days: u16) {
         if self.is_suspect((minute / DAY_MIN) as u16) {
             self.keep_before(minute);
         } else {
             self.copy(minute);
         }
-        self.suspect_until = self.suspect_until.max(until);
+        self.suspect_until = self.suspect_until.max(told.day.saturating_add(days));
         let of = self.suspicion.get_or_insert_default();
+        (of.told_day, of.told_beyond) = (told.day, told.beyond);
         (of.told, of.lifted) = (of.told.max(minute), false);
     }
 
@@ -166,7 +198,7 @@ impl Baseline {
         let oldest = u32::from(day.saturating_sub(COPY_DAYS)) * DAY_MIN;
         of.before.retain(|before| before.minute >= oldest);
         of.breaches.retain(|&(_, last)| last >= oldest);
-        if of.is_empty() && day > self.suspect_until {
+        if of.is_over(day) && day > self.suspect_until {
             self.suspicion = None;
         }
     }
@@ -176,9 +208,8 @@ impl Baseline {
         if now.is_empty() && self.suspicion.is_none() {
             return;
         }
-        let told_day = u32::from(self.told_day) * DAY_MIN;
         let of = self.suspicion.get_or_insert_default();
-        let told = of.told.max(told_day);
+        let told = of.told.max(u32::from(of.told_day) * DAY_MIN);
         let is_over = |ruling: &Ruling| ruling.until.is_some_and(|until| minute_of(until) >= told);
         of.lifted = told > 0 && now.iter().any(is_over);
         let mut breaches: Vec<(u32, u32)> =
@@ -291,13 +322,18 @@ mod tests {
         fn breach(mut self, mut each: impl FnMut(&mut Self, u32)) -> Self {
             for day in FIRST..FIRST + 7 {
                 self.day(day, 240);
-                self.actor.suspect(day * DAY_MIN + 600, day as u16 + 10);
-                self.actor.told_day = day as u16;
+                self.alert(day);
                 each(&mut self, day);
             }
             self.day(FIRST + 7, 120);
             self.day(FIRST + 8, 120);
             self
+        }
+
+        /// At ten o'clock.
+        fn alert(&mut self, day: u32) {
+            let told = Told { day: day as u16, beyond: 0.7 };
+            self.actor.suspect(day * DAY_MIN + 600, told, 10);
         }
 
         /// People say what the days from the first on were, or take it back.
@@ -368,7 +404,7 @@ mod tests {
         };
         let mut world = World::new();
         world.day(FIRST, 240);
-        world.actor.suspect(FIRST * DAY_MIN + 600, FIRST as u16 + 3);
+        world.alert(FIRST);
         let at_first = learned(&world.actor);
         world.day(FIRST + 1, 240);
         assert_ne!(learned(&world.actor), at_first);
@@ -401,10 +437,10 @@ mod tests {
     fn a_ruling_on_an_earlier_incident_does_not_lift_the_suspicion_of_a_later_one() {
         let mut world = World::new();
         let day = FIRST as u16;
-        world.actor.suspect(FIRST * DAY_MIN + 600, day + 3);
+        world.alert(FIRST);
         world.rule(Some(false), Some(FIRST));
         assert!(!world.actor.is_suspect(day + 1));
-        world.actor.suspect((FIRST + 1) * DAY_MIN + 600, day + 4);
+        world.alert(FIRST + 1);
         assert!(world.actor.is_suspect(day + 1), "told anew");
         world.rule(Some(true), Some(FIRST));
         assert!(world.actor.is_suspect(day + 1), "still");
@@ -421,7 +457,7 @@ mod tests {
         for day in FIRST..FIRST + 60 {
             world.day(day, 100);
             (0..50).for_each(|n| world.actor.keep_before(day * DAY_MIN + 600 + n));
-            world.actor.suspect(day * DAY_MIN + 900, day as u16 + 10);
+            world.alert(day);
             let of = world.actor.suspicion.as_ref().expect("told of");
             assert!(of.before.len() <= COPIES_MAX && of.heap_bytes() < 6_000, "{day}");
         }
