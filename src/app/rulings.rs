@@ -107,3 +107,75 @@ fn changes<'w>(
     let news = by_key.into_iter().filter(|(key, ruling)| !is_told(key, ruling));
     (news.map(|(_, ruling)| ruling).collect(), gone)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adapters::store::StoreBatch;
+    use crate::adapters::telemetry::now;
+    use crate::engine::cases::{Act, Resolution};
+    use crate::engine::model::Incident;
+
+    fn ruling(incident: &str, confirmed: bool) -> Ruling {
+        let (from, until) = (EventTime::default(), Some(EventTime::default()));
+        let (incident, actor) = (incident.to_owned(), "ann".to_owned());
+        Ruling { incident, actor, confirmed, from, until }
+    }
+
+    #[test]
+    fn what_differs_is_told_and_what_no_longer_stands_is_withdrawn() {
+        let key = |incident: &str| (incident.to_owned(), "ann".to_owned());
+        let told = BTreeMap::from([
+            (key("same"), Some(ruling("same", true))),
+            (key("other"), Some(ruling("other", true))),
+            (key("gone"), Some(ruling("gone", true))),
+            (key("somebody's"), None),
+            (key("lost"), None),
+        ]);
+        let wanted =
+            ["same", "other", "somebody's", "new"].map(|name| ruling(name, name != "other"));
+        let (news, gone) = changes(&told, &wanted);
+        let news: Vec<&str> = news.iter().map(|ruling| ruling.incident.as_str()).collect();
+        assert_eq!(news, ["new", "other", "somebody's"]);
+        assert_eq!(gone, [key("gone"), key("lost")]);
+    }
+
+    #[tokio::test]
+    async fn the_store_says_what_was_ruled_on_and_of_what_the_topic_may_hold_a_record() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(&folder.path().join("test.db")).await.expect("a store");
+        let office = store.take_office().await.expect("in office");
+        let text = include_str!("../../tests/golden/incident.json");
+        let incident: Incident = serde_json::from_str(text).expect("reads");
+        let batch = StoreBatch { incidents: vec![incident.clone()], ..StoreBatch::default() };
+        store.apply(&batch, office).await.expect("applied");
+        let last = incident.last_event;
+        let stands = async |now: EventTime| wanted(&store, now).await.expect("read");
+        let act = async |act: Act| {
+            let done = store.act(&incident.id, "ann", now(), act, None).await.expect("done");
+            done.act.number
+        };
+        let begun = act(Act::Acknowledge {}).await;
+        assert_eq!(stands(last).await, []);
+        assert!(!store.has_ruled_since(0).await.expect("asked"));
+        let resolution = Resolution::TruePositive;
+        let resolved = act(Act::Resolve { resolution, note: None }).await;
+        assert!(store.has_ruled_since(begun).await.expect("asked"));
+        assert!(!store.has_ruled_since(resolved).await.expect("asked"));
+        let ruled = stands(last).await;
+        let actors: Vec<&str> = ruled.iter().map(|ruling| ruling.actor.as_str()).collect();
+        assert!(!actors.is_empty() && actors == incident.actors);
+        assert_eq!(stands(last.plus_ms(TOLD_FOR_MS + 1)).await, [], "it is too old");
+
+        let keys: Vec<RulingKey> = ruled.iter().map(ruling_key).collect();
+        store.note_rulings(&keys).await.expect("noted");
+        store.note_rulings(&keys).await.expect("noted again");
+        assert_eq!(store.rulings_told().await.expect("read"), keys);
+        act(Act::Reopen { reason: "too early".into() }).await;
+        assert_eq!(stands(last).await, []);
+        store.forget_rulings(&keys).await.expect("forgotten");
+        assert_eq!(store.rulings_told().await.expect("read"), []);
+        act(Act::Resolve { resolution: Resolution::Benign, note: None }).await;
+        assert!(stands(last).await.iter().all(|ruling| !ruling.confirmed));
+    }
+}

@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 use tidewaiter::engine::model::EventTime;
 
+use crate::kafka_budget::metric;
 use crate::learned::honest_days;
 use crate::monitor::{Monitor, until};
 use crate::setup::Setup;
@@ -149,6 +150,10 @@ fn a_confirmed_breach_teaches_nothing_also_after_a_restart() {
     world.show(last, last + 2, reads(last + 1, (12, 2, 200)));
     let moved = |actor: &str, day: i64| world.usual(actor, day) / world.usual(actor, DAYS) - 1.0;
     let before = (moved(CONFIRMED, last + 1), moved(DISMISSED, last + 1));
+    until("rulings in force", || {
+        let confirmed = metric(&mut detector, r#"tidewaiter_rulings{of="confirmed"}"#)?;
+        if confirmed >= 1.0 { Ok(()) } else { Err(format!("{confirmed}")) }
+    });
     let told = world.told();
     let is_right = |told: &Value| told["confirmed"] == (told["actor"] == CONFIRMED);
     assert!(told.iter().filter(|told| !told.is_null()).all(is_right), "{told:#?}");

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use tidewaiter::adapters::secrets::Secret;
 use tidewaiter::app::load_settings;
 use tidewaiter::engine::decode::{Decoder, Expected};
-use tidewaiter::engine::detect::Stream;
 use tidewaiter::engine::detect::baseline::BaselineOfTwelve;
 use tidewaiter::engine::detect::rules::GroupState;
 use tidewaiter::engine::detect::state::{ActorState, SourceOfEleven, SourceState};
-use tidewaiter::engine::model::{EventTime, Finding, Origin};
+use tidewaiter::engine::detect::{Ruling, Rulings, Stream};
+use tidewaiter::engine::model::{EventTime, Finding, Origin, Severity};
 use tidewaiter::engine::shard::{
     Incoming, Output, Records, Restoring, STATE_VERSION, Settings, Shard, ShardConfig, StateError,
     Verdict,
@@ -26,13 +26,15 @@ struct Run<'a> {
     agency: &'a Agency,
     settings: Settings,
     config: ShardConfig,
+    /// From an event on, what people decided.
+    ruled: Option<(usize, Settings)>,
 }
 
 impl<'a> Run<'a> {
     fn new(agency: &'a Agency, config: ShardConfig) -> Self {
         let key = Secret::new(vec![7; 32]);
         let (settings, _) = load_settings(&agency.config, &key).unwrap();
-        Self { agency, settings, config }
+        Self { agency, settings, config, ruled: None }
     }
 
     fn shard(&self) -> Shard {
@@ -44,6 +46,16 @@ impl<'a> Run<'a> {
     /// comes to nothing. Before each event in `stops` the shard is lost, taken back as last saved,
     /// and shown again what came since.
     fn findings(&self, saves: &[usize], fails: &[usize], stops: &[usize]) -> Vec<Finding> {
+        self.findings_and_state(saves, fails, stops).0
+    }
+
+    /// The same with all that is saved in the end.
+    fn findings_and_state(
+        &self,
+        saves: &[usize],
+        fails: &[usize],
+        stops: &[usize],
+    ) -> (Vec<Finding>, Changelog) {
         let mut findings = BTreeMap::new();
         let mut changelog = Changelog::new();
         let (mut shard, mut saved_at) = (self.shard(), 0);
@@ -80,7 +92,13 @@ impl<'a> Run<'a> {
             }
             next += 1;
         }
-        findings.into_values().collect()
+        for (key, value) in to_records(&mut shard).iter() {
+            match value {
+                Some(value) => drop(changelog.insert(key.to_vec(), value.to_vec())),
+                None => drop(changelog.remove(key)),
+            }
+        }
+        (findings.into_values().collect(), changelog)
     }
 
     fn restored(&self, changelog: &Changelog, saved_at: usize) -> Shard {
@@ -95,7 +113,9 @@ impl<'a> Run<'a> {
     }
 
     fn judge(&self, shard: &mut Shard, i: usize, out: &mut Output) -> Verdict {
-        self.with(i, |incoming| shard.judge(incoming, &self.settings, out))
+        let ruled = self.ruled.as_ref().filter(|(from, _)| i >= *from);
+        let settings = ruled.map_or(&self.settings, |(_, settings)| settings);
+        self.with(i, |incoming| shard.judge(incoming, settings, out))
     }
 
     fn with<T>(&self, i: usize, take: impl FnOnce(&Incoming<'_>) -> T) -> T {
@@ -238,6 +258,55 @@ fn a_save_holds_what_has_changed_since_the_last_one_and_no_more() {
         all.collect::<BTreeMap<_, _>>()
     };
     assert_eq!(sorted(&to_records(&mut shard)), sorted(&lost));
+}
+
+/// What people decided is in force from the next ten minutes of event time on, whoever judges then.
+#[test]
+fn a_shard_taken_back_goes_by_the_rulings_it_had() {
+    let agency = agency();
+    let mut run = Run::new(&agency, ShardConfig::default());
+    let told = run.findings(&[], &[], &[]);
+    let third = agency.lines.len() / 3;
+    let severe = told.iter().filter(|finding| finding.severity >= Severity::Medium);
+    let mut actors: Vec<String> = severe.filter_map(|finding| finding.actor.clone()).collect();
+    actors.sort();
+    actors.dedup();
+    let rulings = (0..).zip(&actors).map(|(n, actor)| Ruling {
+        incident: format!("{n:032}"),
+        actor: actor.clone(),
+        confirmed: n % 3 > 0,
+        from: told.iter().map(|finding| finding.time).min().unwrap(),
+        until: (n % 3 < 2).then(|| told[0].time),
+    });
+    let mut ruled = run.settings.clone();
+    ruled.suite = ruled.suite.with_rulings(Rulings::new(rulings.collect()).into());
+    let nobody = run.findings_and_state(&[], &[], &[]);
+    run.ruled = Some((third, ruled));
+    let undisturbed = run.findings_and_state(&[], &[], &[]);
+    // What the learned detectors remember of each actor.
+    let baselines = |state: &Changelog| -> BTreeMap<Vec<u8>, Vec<u8>> {
+        let actors = state.iter().filter(|(name, _)| name[0] == b'a');
+        let of = |value: &[u8]| {
+            let (_, actor): (u32, ActorState) = terse::from_bytes(&value[1..]).unwrap();
+            let mut bytes = Vec::new();
+            terse::write(&actor.baseline, &mut bytes).unwrap();
+            bytes
+        };
+        actors.map(|(name, value)| (name.clone(), of(value))).collect()
+    };
+    let expected = baselines(&undisturbed.1);
+    assert_ne!(baselines(&nobody.1), expected, "rulings change nothing");
+    for saves in [[third - 1, third + 50], [third + 1, third + 5_000], [third, third + 300]] {
+        let disturbed = run.findings_and_state(&saves, &[], &[saves[0] + 20, saves[1] + 500]);
+        assert_eq!(disturbed.0.len(), undisturbed.0.len(), "{saves:?}");
+        assert!(baselines(&disturbed.1) == expected, "{saves:?}");
+        let rulings = |state: &Changelog| -> Vec<Vec<u8>> {
+            let of = |name: &[u8]| name[0] == b'k' && name[1] == b'x';
+            state.iter().filter(|(name, _)| of(name)).map(|(_, value)| value.clone()).collect()
+        };
+        assert!(!rulings(&disturbed.1).is_empty());
+        assert_eq!(rulings(&disturbed.1), rulings(&undisturbed.1), "{saves:?}");
+    }
 }
 
 /// A group of one correlation as up to version 8, with the two windows told last. What is behind the

@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use super::duplicates::IdsSaving;
 use super::first_reads::FirstReads;
+use super::newcomer::take_in;
 use super::pulse::Pulse;
 use super::saved::{Kept, ShardMark, Writer, save_table};
 use super::sharers::{Sharers, SharersSaving};
@@ -149,12 +150,7 @@ impl Shard {
                 let state = self.actors.entry(actor);
                 state.touched = state.touched.max(at);
                 state.chain = self.recorder.record(&judged, state.chain);
-                if state.baseline.is_none() {
-                    if let Some(learned) = &settings.learned {
-                        learned.adopt_actor(actor, at, state);
-                    }
-                    self.peers.rule_newcomer(actor, &mut state.baseline);
-                }
+                take_in(settings, &judged, actor, state, &mut self.peers);
                 settings.suite.observe(
                     &judged,
                     &mut state.baseline,

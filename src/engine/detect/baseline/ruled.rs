@@ -62,7 +62,7 @@ impl RulingsInForce {
         self.rulings.digest()
     }
 
-    /// Accounts that are confirmed, and honest ones that were told of.
+    /// How many confirm a breach, and how many dismiss one.
     pub fn counts(&self) -> [u32; 2] {
         let confirmed = self.rulings.list().iter().filter(|ruling| ruling.confirmed).count() as u32;
         [confirmed, self.rulings.list().len() as u32 - confirmed]
@@ -97,6 +97,19 @@ impl Suite {
         }
     }
 
+    /// An actor without a past, should it have been ruled on.
+    pub fn rule_newcomer(
+        &self,
+        judged: &Judged<'_>,
+        peers: &mut Peers,
+        (name, baseline): (&str, &mut Option<Box<Baseline>>),
+    ) {
+        let rulings = peers.rulings.rulings.of(name);
+        if !rulings.is_empty() && minute(judged, peers).is_some() {
+            baseline.get_or_insert_default().rule(&[], rulings, &mut peers.lanes);
+        }
+    }
+
     /// They do, on every actor that is known.
     pub fn rule(&self, peers: &mut Peers, actors: &mut Table<ActorState>) {
         let now = Arc::clone(&self.rulings);
@@ -107,16 +120,6 @@ impl Suite {
             if let Some(baseline) = baseline {
                 baseline.rule(before.of(name), now.of(name), &mut peers.lanes);
             }
-        }
-    }
-}
-
-impl Peers {
-    /// An actor without a past who was ruled on.
-    pub fn rule_newcomer(&mut self, name: &str, baseline: &mut Option<Box<Baseline>>) {
-        let rulings = self.rulings.rulings.of(name);
-        if !rulings.is_empty() {
-            baseline.get_or_insert_default().rule(&[], rulings, &mut self.lanes);
         }
     }
 }
