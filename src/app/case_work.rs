@@ -1,6 +1,6 @@
 //! What the one correlator does about cases: brings acts along where incidents merge, reopens
 //! what goes on, works off what people say about grouping, warns of clocks, and tells the
-//! detectors of exceptions.
+//! detectors of exceptions. What people ruled on is told by [`super::rulings`].
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::case_figures::{CaseFigures, note_least};
 use super::correlate::{CorrelateError, CorrelateRole, PUBLISH};
 use super::live::{BUDGET_KEY, BudgetRecord, ExceptionRecord};
+use super::rulings::RulingsTold;
 use crate::adapters::kafka::Sender;
 use crate::adapters::notify::{NotifyConfig, clock_notices};
 use crate::adapters::store::{
@@ -26,6 +27,7 @@ pub struct CaseWork {
     /// The store's revision up to which resolved incidents were looked at.
     pub looked: i64,
     pub figures: CaseFigures,
+    pub rulings: RulingsTold,
     /// Its own: a refused alert must not pass for a refused exception.
     pub sender: Sender,
 }
@@ -55,7 +57,8 @@ impl CorrelateRole {
         self.cases.looked = newest;
         self.parts.telemetry.cases(self.cases.figures.with(clocks));
         self.tell_exceptions()?;
-        self.tell_budget()
+        self.tell_budget()?;
+        self.tell_rulings()
     }
 
     /// The alert budget likewise.

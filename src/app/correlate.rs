@@ -16,6 +16,7 @@ use tokio::runtime::Handle;
 
 use super::case_figures::CaseFigures;
 use super::case_work::CaseWork;
+use super::rulings::RulingsTold;
 use crate::adapters::kafka::{From, KafkaConfig, Link, Reader, SendError, Sender, Topics};
 use crate::adapters::notify::{Deliveries, NotifyConfig, notices};
 use crate::adapters::publish::{detection_finding, incident_finding};
@@ -143,6 +144,7 @@ impl CorrelateRole {
             regimes: Arc::clone(&parts.regimes),
             looked: 0,
             figures: CaseFigures::default(),
+            rulings: RulingsTold::default(),
             sender: Sender::new(
                 parts.kafka.client("exceptions")?,
                 Arc::clone(&parts.link),

@@ -102,7 +102,7 @@ pub fn load_settings_with(
         work_items: work_items.filter(|items| !items.is_empty()),
     };
     let (roster, rules) = (Arc::new(Roster::new(&config.detect)), Arc::new(rules));
-    let suite = suite(config, over.budget);
+    let suite = suite(config, over.budget).with_rulings(over.rulings);
     let (time, learned) = (config.time.clone(), over.learned);
     Ok((Settings { enricher, roster, suite, rules, time, learned }, loaded))
 }

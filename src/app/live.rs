@@ -1,5 +1,6 @@
 //! What is set through the API, on its way to every detector: compacted topics, read from their
-//! beginning. One record an exception, and one for the alert budget.
+//! beginning. One record an exception, one for the alert budget, and one for each actor of an
+//! incident that people ruled on.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -10,7 +11,8 @@ use rdkafka::Message;
 use serde::{Deserialize, Serialize};
 
 use crate::adapters::kafka::{From, KafkaConfig, Link, Reader, Topics};
-use crate::engine::detect::{Exception, check_budget};
+use crate::engine::detect::state::cut;
+use crate::engine::detect::{Exception, RULINGS_MAX, Ruling, Rulings, check_budget};
 use crate::engine::enrich::{Pseudonyms, WorkItemRecord, WorkItems};
 use crate::engine::model::Problems;
 use crate::engine::shard::Learned;
@@ -42,6 +44,7 @@ pub struct Overrides {
     pub learned: Option<Arc<Learned>>,
     /// Of the topic, once it was read to its end; a file's come before it.
     pub work_items: Option<Arc<WorkItems>>,
+    pub rulings: Arc<Rulings>,
 }
 
 /// What the topics have said so far.
@@ -51,6 +54,9 @@ pub struct LiveSettings {
     budget: Mutex<Option<f64>>,
     learned: Option<Arc<Learned>>,
     feed: Option<Feed>,
+    /// By the record's key.
+    rulings: Mutex<BTreeMap<Vec<u8>, Ruling>>,
+    rulings_version: AtomicU64,
     version: AtomicU64,
     caught_up: AtomicBool,
 }
@@ -101,6 +107,8 @@ impl Feed {
 }
 
 const POLL: Duration = Duration::from_millis(100);
+/// Records of rulings held at once: new ones come before others are withdrawn.
+const RULINGS_KEPT: usize = 2 * RULINGS_MAX;
 /// How long a detector waits at its start for what the topic holds.
 pub const CATCH_UP_MAX: Duration = Duration::from_secs(10);
 
@@ -127,7 +135,18 @@ impl LiveSettings {
         self.feed.as_ref().map_or(0, |feed| feed.version.load(Ordering::Acquire))
     }
 
-    /// Grows with each change.
+    /// Rulings as they are now.
+    pub fn rulings(&self) -> Arc<Rulings> {
+        let rulings = self.rulings.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::new(Rulings::new(rulings.values().cloned().collect()))
+    }
+
+    /// Grows with each change of a ruling.
+    pub fn rulings_version(&self) -> u64 {
+        self.rulings_version.load(Ordering::Acquire)
+    }
+
+    /// Grows with each change of what else is set.
     pub fn version(&self) -> u64 {
         self.version.load(Ordering::Acquire)
     }
@@ -142,7 +161,7 @@ impl LiveSettings {
         let budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
         let exceptions = by_id.values().cloned().collect();
         let (learned, work_items) = (self.learned.clone(), self.work_items());
-        Overrides { exceptions, budget: *budget, learned, work_items }
+        Overrides { exceptions, budget: *budget, learned, work_items, rulings: self.rulings() }
     }
 
     fn take_budget(&self, record: BudgetRecord) -> Result<(), Problems> {
@@ -159,7 +178,26 @@ impl LiveSettings {
         Ok(())
     }
 
-    /// Takes a record of either topic.
+    fn take_ruling(&self, key: &[u8], payload: &[u8]) -> anyhow::Result<()> {
+        let mut rulings = self.rulings.lock().unwrap_or_else(PoisonError::into_inner);
+        let changed = if payload.is_empty() {
+            rulings.remove(key).is_some()
+        } else {
+            // The message may quote a name.
+            let ruling: Ruling = serde_json::from_slice(payload)
+                .map_err(|error| anyhow::anyhow!("no ruling, column {}", error.column()))?;
+            let room = rulings.len() < RULINGS_KEPT || rulings.contains_key(key);
+            anyhow::ensure!(room, "there are as many as there may be");
+            let ruling = Ruling { actor: cut(&ruling.actor).to_owned(), ..ruling };
+            rulings.insert(key.to_owned(), ruling.clone()) != Some(ruling)
+        };
+        if changed {
+            self.rulings_version.fetch_add(1, Ordering::Release);
+        }
+        Ok(())
+    }
+
+    /// Takes a record of any of the topics.
     fn hear(
         &self,
         topics: &Topics,
@@ -168,6 +206,9 @@ impl LiveSettings {
     ) -> anyhow::Result<()> {
         if let Some(feed) = self.feed.as_ref().filter(|feed| feed.topic == topic) {
             return feed.hear(key, payload);
+        }
+        if topic == topics.rulings {
+            return self.take_ruling(key, payload);
         }
         if topic != topics.settings {
             self.take(serde_json::from_slice(payload)?);
@@ -200,7 +241,8 @@ impl LiveSettings {
         stop: &AtomicBool,
     ) -> anyhow::Result<()> {
         let topics = kafka.topics();
-        let mut names = vec![topics.exceptions.as_str(), topics.settings.as_str()];
+        let mut names: Vec<&str> =
+            [&topics.exceptions, &topics.settings, &topics.rulings].map(String::as_str).into();
         names.extend(self.feed.as_ref().map(|feed| feed.topic.as_str()));
         let none = BTreeMap::new();
         let client = kafka.client("exceptions")?;
@@ -290,6 +332,32 @@ mod tests {
         check(r#"{"budget_per_1000_actors_day":null}"#, true, None, 2);
         live.hear(&topics, "t.settings", (b"other", b"[]")).expect("passed over");
         assert_eq!(live.version(), 2, "another setting is none of ours");
+    }
+
+    #[test]
+    fn a_ruling_counts_until_it_is_withdrawn_and_none_that_does_not_read() {
+        let live = LiveSettings::default();
+        let topics = Topics::new("t");
+        let check = |key: &str, payload: &str, taken: bool, left: &[&str], version| {
+            let heard = live.hear(&topics, "t.rulings", (key.as_bytes(), payload.as_bytes()));
+            assert_eq!(heard.is_ok(), taken, "{payload}");
+            let rulings = live.overrides().rulings;
+            let actors: Vec<&str> = rulings.list().iter().map(|of| of.actor.as_str()).collect();
+            assert_eq!((actors.as_slice(), live.rulings_version()), (left, version), "{payload}");
+        };
+        let of = |actor: &str, until: &str| {
+            format!(
+                r#"{{"incident":"i","actor":"{actor}","confirmed":true,"from":"2026-03-02T08:00:00Z","until":{until}}}"#
+            )
+        };
+        check("i/ann", &of("ann", "null"), true, &["ann"], 1);
+        check("i/ann", &of("ann", "null"), true, &["ann"], 1);
+        check("i/ben", &of("ben", r#""2026-03-03T08:00:00Z""#), true, &["ann", "ben"], 2);
+        check("i/ann", &of("ann", r#""2026-03-03T08:00:00Z""#), true, &["ann", "ben"], 3);
+        check("i/cas", r#"{"actor":"cas"}"#, false, &["ann", "ben"], 3);
+        check("i/ann", "", true, &["ben"], 4);
+        check("i/ann", "", true, &["ben"], 4);
+        assert_eq!(live.version(), 0, "rules need not be compiled for it");
     }
 
     #[test]

@@ -21,6 +21,7 @@ mod readiness;
 mod reload;
 pub mod replay;
 mod rule_records;
+mod rulings;
 mod run;
 mod served;
 

@@ -34,7 +34,8 @@ fn with_overrides(
     let excepted = all_exceptions(config, over.exceptions.clone()).ok()?;
     let mut rules = Rules::clone(&in_force.rules);
     rules.except(excepted);
-    let (rules, suite) = (Arc::new(rules), suite(config, over.budget));
+    let (rules, suite) =
+        (Arc::new(rules), suite(config, over.budget).with_rulings(Arc::clone(&over.rulings)));
     Some(Settings { rules, suite, ..Settings::clone(&in_force) })
 }
 
@@ -58,7 +59,11 @@ pub fn reload(
         (ReloadedFile::WorkItems, config.data.work_items.clone()),
     ];
     let mut expired = 0;
-    let mut items = 0;
+    let (mut items, mut rulings) = (0, live.rulings_version());
+    if rulings > 0 {
+        // Some may have come since the settings in force were made.
+        take_rulings(settings, live);
+    }
     let (mut version, mut before) = (0, Overrides::default());
     let mut seen = files.each_ref().map(|(_, path)| outside(path.as_ref()));
     while !stop.load(Ordering::Relaxed) {
@@ -70,6 +75,11 @@ pub fn reload(
         if items_now != items {
             items = items_now;
             take_items(settings, telemetry, live);
+        }
+        let rulings_now = live.rulings_version();
+        if rulings_now != rulings {
+            rulings = rulings_now;
+            take_rulings(settings, live);
         }
         if now == seen && live_now == version {
             continue;
@@ -125,6 +135,18 @@ fn take_items(settings: &SharedSettings, telemetry: &Telemetry, live: &LiveSetti
     drop(shared);
     tracing::info!(count, "work items changed");
     telemetry.reload(ReloadedFile::WorkItems, true, None);
+}
+
+/// Likewise what people ruled on.
+fn take_rulings(settings: &SharedSettings, live: &LiveSettings) {
+    let rulings = live.rulings();
+    let count = rulings.list().len();
+    let mut shared = settings.write().unwrap_or_else(PoisonError::into_inner);
+    let mut changed = Settings::clone(&shared);
+    changed.suite = changed.suite.with_rulings(rulings);
+    *shared = Arc::new(changed);
+    drop(shared);
+    tracing::info!(count, "rulings on incidents changed");
 }
 
 /// Counts the exceptions that no longer hold, and names them when there are more than `before`.

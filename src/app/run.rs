@@ -353,7 +353,7 @@ impl Roles {
         while !live.is_caught_up() && !self.stop.load(Ordering::Relaxed) && Instant::now() < until {
             tokio::time::sleep(STOP_SLICE).await;
         }
-        if live.version() == 0 && live.items_version() == 0 {
+        if [live.version(), live.items_version(), live.rulings_version()] == [0; 3] {
             return;
         }
         match load_settings_with(&self.config, &self.key, live.overrides()) {

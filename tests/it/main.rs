@@ -48,6 +48,7 @@ mod kafka_peers;
 mod kafka_reader;
 mod kafka_reload;
 mod kafka_restart;
+mod kafka_rulings;
 mod kafka_scale;
 mod kafka_security;
 mod kafka_shared;

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use tidewaiter::adapters::secrets::Secret;
 use tidewaiter::app::load_settings;
 use tidewaiter::engine::decode::{Decoder, Expected};
-use tidewaiter::engine::detect::Stream;
+use tidewaiter::engine::detect::baseline::BaselineOfTwelve;
 use tidewaiter::engine::detect::rules::GroupState;
 use tidewaiter::engine::detect::state::{ActorState, SourceOfEleven, SourceState};
-use tidewaiter::engine::model::{EventTime, Finding, Origin};
+use tidewaiter::engine::detect::{Ruling, Rulings, Stream};
+use tidewaiter::engine::model::{EventTime, Finding, Origin, Severity};
 use tidewaiter::engine::shard::{
     Incoming, Output, Records, Restoring, STATE_VERSION, Settings, Shard, ShardConfig, StateError,
     Verdict,
@@ -25,13 +26,15 @@ struct Run<'a> {
     agency: &'a Agency,
     settings: Settings,
     config: ShardConfig,
+    /// From an event on, what people decided.
+    ruled: Option<(usize, Settings)>,
 }
 
 impl<'a> Run<'a> {
     fn new(agency: &'a Agency, config: ShardConfig) -> Self {
         let key = Secret::new(vec![7; 32]);
         let (settings, _) = load_settings(&agency.config, &key).unwrap();
-        Self { agency, settings, config }
+        Self { agency, settings, config, ruled: None }
     }
 
     fn shard(&self) -> Shard {
@@ -43,6 +46,16 @@ impl<'a> Run<'a> {
     /// comes to nothing. Before each event in `stops` the shard is lost, taken back as last saved,
     /// and shown again what came since.
     fn findings(&self, saves: &[usize], fails: &[usize], stops: &[usize]) -> Vec<Finding> {
+        self.findings_and_state(saves, fails, stops).0
+    }
+
+    /// The same with all that is saved in the end.
+    fn findings_and_state(
+        &self,
+        saves: &[usize],
+        fails: &[usize],
+        stops: &[usize],
+    ) -> (Vec<Finding>, Changelog) {
         let mut findings = BTreeMap::new();
         let mut changelog = Changelog::new();
         let (mut shard, mut saved_at) = (self.shard(), 0);
@@ -79,7 +92,13 @@ impl<'a> Run<'a> {
             }
             next += 1;
         }
-        findings.into_values().collect()
+        for (key, value) in to_records(&mut shard).iter() {
+            match value {
+                Some(value) => drop(changelog.insert(key.to_vec(), value.to_vec())),
+                None => drop(changelog.remove(key)),
+            }
+        }
+        (findings.into_values().collect(), changelog)
     }
 
     fn restored(&self, changelog: &Changelog, saved_at: usize) -> Shard {
@@ -94,7 +113,9 @@ impl<'a> Run<'a> {
     }
 
     fn judge(&self, shard: &mut Shard, i: usize, out: &mut Output) -> Verdict {
-        self.with(i, |incoming| shard.judge(incoming, &self.settings, out))
+        let ruled = self.ruled.as_ref().filter(|(from, _)| i >= *from);
+        let settings = ruled.map_or(&self.settings, |(_, settings)| settings);
+        self.with(i, |incoming| shard.judge(incoming, settings, out))
     }
 
     fn with<T>(&self, i: usize, take: impl FnOnce(&Incoming<'_>) -> T) -> T {
@@ -239,6 +260,55 @@ fn a_save_holds_what_has_changed_since_the_last_one_and_no_more() {
     assert_eq!(sorted(&to_records(&mut shard)), sorted(&lost));
 }
 
+/// What people decided is in force from the next ten minutes of event time on, whoever judges then.
+#[test]
+fn a_shard_taken_back_goes_by_the_rulings_it_had() {
+    let agency = agency();
+    let mut run = Run::new(&agency, ShardConfig::default());
+    let told = run.findings(&[], &[], &[]);
+    let third = agency.lines.len() / 3;
+    let severe = told.iter().filter(|finding| finding.severity >= Severity::Medium);
+    let mut actors: Vec<String> = severe.filter_map(|finding| finding.actor.clone()).collect();
+    actors.sort();
+    actors.dedup();
+    let rulings = (0..).zip(&actors).map(|(n, actor)| Ruling {
+        incident: format!("{n:032}"),
+        actor: actor.clone(),
+        confirmed: n % 3 > 0,
+        from: told.iter().map(|finding| finding.time).min().unwrap(),
+        until: (n % 3 < 2).then(|| told[0].time),
+    });
+    let mut ruled = run.settings.clone();
+    ruled.suite = ruled.suite.with_rulings(Rulings::new(rulings.collect()).into());
+    let nobody = run.findings_and_state(&[], &[], &[]);
+    run.ruled = Some((third, ruled));
+    let undisturbed = run.findings_and_state(&[], &[], &[]);
+    // What the learned detectors remember of each actor.
+    let baselines = |state: &Changelog| -> BTreeMap<Vec<u8>, Vec<u8>> {
+        let actors = state.iter().filter(|(name, _)| name[0] == b'a');
+        let of = |value: &[u8]| {
+            let (_, actor): (u32, ActorState) = terse::from_bytes(&value[1..]).unwrap();
+            let mut bytes = Vec::new();
+            terse::write(&actor.baseline, &mut bytes).unwrap();
+            bytes
+        };
+        actors.map(|(name, value)| (name.clone(), of(value))).collect()
+    };
+    let expected = baselines(&undisturbed.1);
+    assert_ne!(baselines(&nobody.1), expected, "rulings change nothing");
+    for saves in [[third - 1, third + 50], [third + 1, third + 5_000], [third, third + 300]] {
+        let disturbed = run.findings_and_state(&saves, &[], &[saves[0] + 20, saves[1] + 500]);
+        assert_eq!(disturbed.0.len(), undisturbed.0.len(), "{saves:?}");
+        assert!(baselines(&disturbed.1) == expected, "{saves:?}");
+        let rulings = |state: &Changelog| -> Vec<Vec<u8>> {
+            let of = |name: &[u8]| name[0] == b'k' && name[1] == b'x';
+            state.iter().filter(|(name, _)| of(name)).map(|(_, value)| value.clone()).collect()
+        };
+        assert!(!rulings(&disturbed.1).is_empty());
+        assert_eq!(rulings(&disturbed.1), rulings(&undisturbed.1), "{saves:?}");
+    }
+}
+
 /// A group of one correlation as up to version 8, with the two windows told last. What is behind the
 /// books of one cannot be got at from here.
 fn group_of_8(content: &[u8]) -> Option<Vec<u8>> {
@@ -265,6 +335,20 @@ fn entity_of_9<S: serde::Serialize + serde::de::DeserializeOwned>(
     postcard::to_stdvec(&(slot, state)).unwrap()
 }
 
+type Before = ActorState<BaselineOfTwelve>;
+
+/// An actor as versions 10 to 12 had it, or one of whom nothing was learned.
+fn actor_of_12(content: &[u8], forget: bool) -> Vec<u8> {
+    let (slot, mut now): (u32, ActorState) = terse::from_bytes(content).unwrap();
+    if forget {
+        now.baseline = None;
+    }
+    let before: Before = now.with_baseline(BaselineOfTwelve::from);
+    let mut bytes = Vec::new();
+    terse::write(&(slot, before), &mut bytes).unwrap();
+    bytes
+}
+
 /// A source as versions 10 and 11 had it.
 fn source_of_11(content: &[u8]) -> Vec<u8> {
     let (slot, now): (u32, SourceState) = terse::from_bytes(content).unwrap();
@@ -288,15 +372,11 @@ fn as_version(version: u8, shard: &mut Shard) -> Changelog {
     let records = to_records(shard);
     let of = |key: &[u8], value: &[u8]| match (key[0], version) {
         (b's', 10 | 11) => Some(source_of_11(&value[1..])),
-        (_, 10 | 11) => Some(value[1..].to_vec()),
+        (b'a', 10..) => Some(actor_of_12(&value[1..], false)),
+        (_, 10..) => Some(value[1..].to_vec()),
         (b'k', 4) => None,
         (b'a', _) => {
-            let forget = |state: &mut ActorState| {
-                if version < 9 {
-                    state.baseline = None;
-                }
-            };
-            let content = entity_of_9(&value[1..], forget);
+            let content = entity_of_9(&actor_of_12(&value[1..], version < 9), |_: &mut Before| {});
             let came_later = if version == 4 { 3 } else { 0 };
             Some(content[..content.len() - came_later].to_vec())
         }
@@ -338,8 +418,8 @@ fn state_of_earlier_versions_is_taken_over_but_for_what_was_learned_and_saved_an
 }
 
 #[test]
-fn state_of_versions_9_to_11_is_taken_over_with_all_that_was_learned() {
-    [9, 10, 11].into_iter().for_each(taken_over_from);
+fn state_of_versions_9_to_12_is_taken_over_with_all_that_was_learned() {
+    [9, 10, 11, 12].into_iter().for_each(taken_over_from);
 }
 
 fn taken_over_from(version: u8) {

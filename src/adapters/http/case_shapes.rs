@@ -17,6 +17,8 @@ pub enum State {
     Resolved,
 }
 
+/// The detectors that learn take back what a breach (a true positive, or a test) has taught them of its
+/// accounts, and learn in full of those of what was dismissed (benign, or a false positive).
 #[derive(ToSchema)]
 #[schema(rename_all = "snake_case")]
 pub enum Resolution {

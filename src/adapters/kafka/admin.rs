@@ -81,6 +81,7 @@ pub async fn ensure_topics(
         Wanted { name: &topics.exceptions, partitions: 1, settings: COMPACTED.to_vec() },
         Wanted { name: &topics.lookups, partitions: shards, settings: day.to_vec() },
         Wanted { name: &topics.settings, partitions: 1, settings: COMPACTED.to_vec() },
+        Wanted { name: &topics.rulings, partitions: 1, settings: COMPACTED.to_vec() },
         Wanted { name: &topics.peers, partitions: 1, settings: COMPACTED.to_vec() },
     ];
     wanted.extend(changelogs.iter().map(|(name, partitions)| Wanted {

@@ -112,6 +112,11 @@ impl Sender {
         self.account(topic, |record| record.key(key).payload(payload))
     }
 
+    /// Withdraws the record under `key` from a compacted topic.
+    pub fn withdraw(&self, topic: &str, key: &str) -> Result<(), SendError> {
+        self.account(topic, |record| record.key(key))
+    }
+
     /// The same to a partition of the sender's choosing, without a key.
     pub fn send_to(&self, topic: &str, partition: i32, payload: &[u8]) -> Result<(), SendError> {
         self.account(topic, |record| record.partition(partition).payload(payload))

@@ -19,6 +19,8 @@ pub struct Topics {
     pub lookups: String,
     /// What else is set through the API, keyed by its name, compacted.
     pub settings: String,
+    /// What people decided of actors, keyed by incident and actor, compacted.
+    pub rulings: String,
     /// What shards tell each other of their actors, keyed by shard and day, compacted.
     pub peers: String,
     /// First part of the changelogs' names.
@@ -37,6 +39,7 @@ impl Topics {
             exceptions: name("exceptions"),
             lookups: name("lookups"),
             settings: name("settings"),
+            rulings: name("rulings"),
             peers: name("peers"),
             changelog: name("changelog"),
         }
@@ -53,9 +56,20 @@ impl Topics {
         self.all().contains(&topic) || changelog.is_some_and(|rest| rest.starts_with('.'))
     }
 
-    pub fn all(&self) -> [&str; 9] {
+    pub fn all(&self) -> [&str; 10] {
         let Self { findings, evidence, watch, alerts, dead_letter, .. } = self;
-        let Self { exceptions, settings, lookups, peers, .. } = self;
-        [findings, evidence, watch, alerts, dead_letter, exceptions, settings, lookups, peers]
+        let Self { exceptions, settings, rulings, lookups, peers, .. } = self;
+        [
+            findings,
+            evidence,
+            watch,
+            alerts,
+            dead_letter,
+            exceptions,
+            settings,
+            rulings,
+            lookups,
+            peers,
+        ]
     }
 }

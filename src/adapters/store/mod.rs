@@ -19,6 +19,7 @@ mod office;
 mod query;
 mod regroup;
 mod restore;
+mod rulings;
 mod silences;
 mod sql;
 #[allow(clippy::module_inception)]
@@ -40,6 +41,7 @@ pub use office::Office;
 pub use query::{FindingFilter, IncidentFilter, IncidentSort, Page};
 pub use regroup::{REQUESTS, Whole};
 pub use restore::Restored;
+pub use rulings::{RulingKey, ruling_key};
 pub use silences::{KeptSilence, Made, SilenceError};
 pub use store::{Changes, Store, StoreError};
 pub use story::{Span, Story};

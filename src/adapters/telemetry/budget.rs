@@ -77,6 +77,7 @@ impl BudgetFigures {
 
     pub(super) fn render(&self, to: &mut Exposition) {
         self.render_others(to);
+        self.render_rulings(to);
         let stats = self.stats();
         let mut family = to.gauges(
             "tidewaiter_alert_budget",
@@ -126,6 +127,16 @@ impl BudgetFigures {
 }
 
 impl BudgetFigures {
+    fn render_rulings(&self, to: &mut Exposition) {
+        let [confirmed, dismissed] = self.all().rulings.map(f64::from);
+        to.gauges(
+            "tidewaiter_rulings",
+            "Accounts of resolved incidents, as the detectors that learn have it in force: of confirmed breaches, and of what was dismissed.",
+        )
+        .put(&[("of", "confirmed")], confirmed)
+        .put(&[("of", "dismissed")], dismissed);
+    }
+
     /// What partitions know of each other.
     fn render_others(&self, to: &mut Exposition) {
         let all = self.all();

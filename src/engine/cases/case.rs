@@ -283,7 +283,7 @@ impl Case {
     }
 }
 
-fn is_undone(number: i64, acts: &[Recorded]) -> bool {
+pub(super) fn is_undone(number: i64, acts: &[Recorded]) -> bool {
     acts.iter().any(|act| matches!(act.act, Act::Undo { act } if act == number))
 }
 

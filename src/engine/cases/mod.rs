@@ -3,7 +3,7 @@
 //! Comes in: acts, dated and attributed, in the order they were done. Goes out: where the case
 //! stands, what may be done next, the clocks that run, drafts for the authorities. Acts are never
 //! changed: a case is what its acts make of it. Uses the model, the detectors'
-//! exceptions, and the timeline's visible text.
+//! exceptions and rulings, and the timeline's visible text.
 //!
 //! Silences are what people say about notices; whoever notifies asks them.
 
@@ -12,6 +12,7 @@ mod case;
 mod clock;
 mod notification;
 mod proposal;
+mod ruled;
 mod silence;
 #[cfg(test)]
 mod tests;
@@ -21,4 +22,5 @@ pub use case::{Aware, Case, Linked, Notified, Refusal};
 pub use clock::{Clock, ClockState, Phase, Regime, Regimes};
 pub use notification::{Notification, NotificationItem};
 pub use proposal::{Hidden, Proposal, propose};
+pub use ruled::Ruled;
 pub use silence::{Matcher, Noticed, SILENCE_DAYS_MAX, Silence, SilenceState, signed};

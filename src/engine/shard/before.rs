@@ -5,24 +5,26 @@
 //! and 6 the lanes alerts are told by were others. In version 7 all was as it is but for who looks up
 //! one subject, in version 8 but for what correlations had told. Everything else is kept. Version 9 wrote
 //! everything as `postcard` does, and two tables in pages of other keys: earlier ones are made
-//! one of it, and it is read as it is. Version 10 had a record for each lookup held back, and up to version 11 a source had
-//! sought no connection in vain.
+//! one of it, and it is read as it is. Version 10 had a record for each lookup held back, up to version 11 a source had
+//! sought no connection in vain, and up to version 12 nothing was kept of what an actor had learned before an alert.
 
 use serde::{Deserialize, Serialize};
 
 use super::saved::{Kept, STATE_VERSION, StateError};
 use crate::engine::detect::RuleState;
-use crate::engine::detect::baseline::{BaselineOfEight, PartKind};
+use crate::engine::detect::baseline::{Baseline, BaselineOfEight, BaselineOfTwelve, PartKind};
 use crate::engine::detect::rules::{GroupOfEight, GroupState};
-use crate::engine::detect::state::{SourceOfEleven, SourceState, Watching};
+use crate::engine::detect::state::{ActorState, SourceOfEleven, SourceState, Watching};
 use crate::engine::model::EventTime;
-use crate::engine::terse;
+use crate::engine::terse::{self, FormError};
 
 /// Up to here everything was written as `postcard` does. Since then, actors, sources, groups, event ids and
 /// what actors have in common are not.
 pub(super) const AS_NUMBERS: u8 = 9;
-/// As today's, but for sources; the former also for lookups held back.
+/// As version 12, but for sources; the former also for lookups held back.
 const WITHOUT_SCANS: [u8; 2] = [10, 11];
+/// As today's, but for actors; of these, the ones that are written as today's are.
+const WITHOUT_COPIES: [u8; 3] = [10, 11, 12];
 /// Versions that are made one of that.
 const TAKEN_OVER: [u8; 7] = [2, 3, 4, 5, 6, 7, 8];
 /// From here on a source has what it sent, an actor where it was seen, and what actors have in common
@@ -40,7 +42,7 @@ pub fn is_read(version: u8) -> bool {
 }
 
 pub(super) fn is_terse(version: u8) -> bool {
-    version == STATE_VERSION || WITHOUT_SCANS.contains(&version)
+    version == STATE_VERSION || WITHOUT_COPIES.contains(&version)
 }
 
 /// A value as version 9 had it, or as today's; `None` where nothing of it is kept.
@@ -50,6 +52,9 @@ pub(super) fn migrate(
     value: Vec<u8>,
 ) -> Result<Option<Vec<u8>>, StateError> {
     let Some((&version, content)) = value.split_first() else { return Ok(Some(value)) };
+    if kept == Kept::Actor && version != STATE_VERSION && is_read(version) {
+        return actor_of(version, content).map(Some);
+    }
     if kept == Kept::Source && WITHOUT_SCANS.contains(&version) {
         return source_of_11(content).map(Some);
     }
@@ -64,7 +69,6 @@ pub(super) fn migrate(
         Kept::PeersBefore => Ok(Some(value)),
         Kept::Peers if version < OF_NINE_LANES => Ok(None),
         Kept::Peers if version < BY_UNITS => Ok(peers_of_7(name, content)),
-        Kept::Actor if version < OF_NINE_LANES => actor(version, content).map(Some),
         Kept::Source if version < IN_PARTS => {
             Ok(Some([&[AS_NUMBERS], content, &NO_EGRESS, &NO_SCAN].concat()))
         }
@@ -72,6 +76,22 @@ pub(super) fn migrate(
         Kept::Group => group(content).map(Some),
         _ => Ok(Some([&[AS_NUMBERS], content].concat())),
     }
+}
+
+/// An actor's of any version before today's.
+fn actor_of(version: u8, content: &[u8]) -> Result<Vec<u8>, StateError> {
+    type Before = (u32, ActorState<BaselineOfTwelve>);
+    let read: Result<Before, FormError> = match version {
+        _ if is_terse(version) => terse::from_bytes(content).map_err(FormError::from),
+        OF_NINE_LANES.. => postcard::from_bytes(content).map_err(FormError::from),
+        _ => postcard::from_bytes(&actor(version, content)?).map_err(FormError::from),
+    };
+    let what = "an actor's of an earlier version";
+    let (slot, before) = read.map_err(|source| StateError::Read { what, source })?;
+    let state = before.with_baseline(Baseline::from);
+    let mut value = vec![STATE_VERSION];
+    terse::write(&(slot, state), &mut value).map_err(|error| StateError::Write(error.into()))?;
+    Ok(value)
 }
 
 fn source_of_11(content: &[u8]) -> Result<Vec<u8>, StateError> {
@@ -131,6 +151,7 @@ impl PeersBefore {
     }
 }
 
+/// An actor's of version 2 to 6 as version 9 had it, without what was learned.
 fn actor(version: u8, content: &[u8]) -> Result<Vec<u8>, StateError> {
     let read = match version {
         4.. => postcard::take_from_bytes::<(Head, Option<Box<BaselineOfEight>>)>(content)
@@ -144,7 +165,7 @@ fn actor(version: u8, content: &[u8]) -> Result<Vec<u8>, StateError> {
     })?;
     // The detectors that had come to rest stand watch again until others have learned.
     head.5 = false;
-    let mut value = postcard::to_extend(&(head, None::<()>), vec![AS_NUMBERS])
+    let mut value = postcard::to_stdvec(&(head, None::<()>))
         .map_err(|error| StateError::Write(error.into()))?;
     value.extend_from_slice(rest);
     if version == 2 {
@@ -210,7 +231,7 @@ mod tests {
 
     /// An actor as `version` saved it, of whom something had been learned.
     fn saved(version: u8) -> Vec<u8> {
-        let today = postcard::to_stdvec(&ActorState::default()).expect("serialises");
+        let today = postcard::to_stdvec(&<ActorState>::default()).expect("serialises");
         let empty = (EventTime::default(), 0_u8, Watching::default(), RuleState::default(), false);
         let head = postcard::to_stdvec(&(empty, None::<()>)).expect("serialises");
         let rest = &today[head.len()..today.len() - NO_SITE.len()];
@@ -223,14 +244,40 @@ mod tests {
         value
     }
 
+    /// What is read of an actor's value once it was made one of today's.
+    fn actor_in(value: &[u8]) -> (u32, ActorState) {
+        assert_eq!(value[0], STATE_VERSION);
+        terse::from_bytes(&value[1..]).expect("is read")
+    }
+
+    #[test]
+    fn an_actor_of_versions_7_to_12_is_taken_over_with_all_that_was_learned() {
+        let before = || {
+            let learned =
+                BaselineOfTwelve { shifts: 9, suspect_until: 7, told_day: 4, ..Default::default() };
+            let baseline = Some(Box::new(learned));
+            (8_u32, ActorState { risk: 3, baseline, ..ActorState::default() })
+        };
+        let mut terse = Vec::new();
+        terse::write(&before(), &mut terse).expect("fits");
+        let numbers = postcard::to_stdvec(&before()).expect("fits");
+        for version in 7..STATE_VERSION {
+            let content = if version > AS_NUMBERS { &terse } else { &numbers };
+            let saved = [&[version], content.as_slice()].concat();
+            let value = migrate(Kept::Actor, b"", saved).expect("is read").expect("is kept");
+            let (slot, state) = actor_in(&value);
+            let baseline = state.baseline.expect("was learned");
+            assert_eq!((slot, state.risk, baseline.shifts), (8, 3, 9), "{version}");
+            assert!(baseline.told_last().day == 4 && baseline.is_suspect(7), "{version}");
+        }
+    }
+
     #[test]
     fn an_actor_of_an_earlier_version_is_taken_over_but_for_what_was_learned() {
         for version in [2, 3] {
             let value =
                 migrate(Kept::Actor, b"", saved(version)).expect("is read").expect("is kept");
-            let (found, content) = value.split_first().expect("has a version");
-            assert_eq!(*found, AS_NUMBERS);
-            let (slot, state): (u32, ActorState) = postcard::from_bytes(content).expect("is read");
+            let (slot, state) = actor_in(&value);
             assert_eq!((slot, state.touched.millis(), state.risk), (4, 77_000, 3));
             assert!(state.baseline.is_none() && !state.rested);
         }
@@ -247,16 +294,15 @@ mod tests {
             let touched = EventTime::default().plus_ms(77_000);
             let head = (7_u32, touched, 5_u8, Watching::default(), RuleState::default(), true);
             let mut bytes = postcard::to_stdvec(&(head, Some(learned))).expect("fits");
-            let today = postcard::to_stdvec(&ActorState::default()).expect("fits");
+            let today = postcard::to_stdvec(&<ActorState>::default()).expect("fits");
             let empty =
                 (EventTime::default(), 0_u8, Watching::default(), RuleState::default(), false);
             let empty = postcard::to_stdvec(&(empty, None::<()>)).expect("fits");
             bytes.extend_from_slice(&today[empty.len()..]);
             let saved = of(bytes, NO_SITE.len());
             let value = migrate(Kept::Actor, b"", saved).expect("is read").expect("is kept");
-            let (slot, state): (u32, ActorState) =
-                postcard::from_bytes(&value[1..]).expect("is read");
-            assert_eq!((value[0], slot, state.risk), (AS_NUMBERS, 7, 5));
+            let (slot, state) = actor_in(&value);
+            assert_eq!((slot, state.risk), (7, 5));
             assert!(state.baseline.is_none() && !state.rested);
             let source = SourceState { risk: 3, ..SourceState::default() };
             let mut bytes = postcard::to_stdvec(&(8_u32, &source)).expect("fits");
@@ -290,7 +336,6 @@ mod tests {
     #[test]
     fn of_version_7_all_is_kept_but_who_looks_up_one_subject() {
         let migrated = |kept, name: &[u8]| migrate(kept, name, vec![7, 1, 2]).expect("is read");
-        assert_eq!(migrated(Kept::Actor, b"off-1"), Some(vec![AS_NUMBERS, 1, 2]));
         let part = |kind: PartKind| migrated(Kept::Peers, &[kind as u8, 0, 0, 0, 1]);
         assert_eq!(part(PartKind::Role), Some(vec![AS_NUMBERS, 1, 2]));
         assert_eq!(part(PartKind::FanInHead), None);

@@ -12,13 +12,13 @@ use serde::{Deserialize, Serialize};
 use super::before::{AS_NUMBERS, is_terse};
 use super::{STATE_VERSION, Shard};
 use crate::engine::detect::Egress;
-use crate::engine::detect::baseline::{Baseline, Peers};
+use crate::engine::detect::baseline::{Baseline, BaselineOfTwelve, Peers};
 use crate::engine::detect::state::{ActorState, SourceState, cut};
 use crate::engine::model::{EventTime, IdHasher};
 
 const MAGIC: &[u8] = b"tidewaiter learned\n";
 /// Version of what follows the magic. State is of [`STATE_VERSION`] besides, or of one before, which
-/// wrote this in the same way.
+/// wrote this in the same way but for actors.
 const FORM: u8 = 2;
 /// What was learned of somebody who appears so long after it says nothing any more.
 const STALE_MS: i64 = 60 * 86_400_000;
@@ -129,10 +129,16 @@ impl Learned {
             return Err(LearnedError::Version { form: *form, state: *state });
         }
         let read: Form = postcard::from_bytes(content).map_err(LearnedError::Read)?;
+        let mut actors = read.actors;
+        if *state != STATE_VERSION {
+            for (_, bytes) in &mut actors {
+                *bytes = of_twelve(bytes).map_err(LearnedError::Read)?;
+            }
+        }
         let learned = Self {
             span: read.span,
             peers: read.peers,
-            actors: read.actors.into_iter().collect(),
+            actors: actors.into_iter().collect(),
             sources: read.sources.into_iter().collect(),
         };
         // Whatever is asked for later reads as well as this, of one version and one checksum.
@@ -194,6 +200,12 @@ impl Shard {
     }
 }
 
+/// What version 12 and those before wrote of an actor, as it is written today.
+fn of_twelve(bytes: &[u8]) -> postcard::Result<Box<[u8]>> {
+    let before: BaselineOfTwelve = postcard::from_bytes(bytes)?;
+    Ok(postcard::to_stdvec(&Baseline::from(before))?.into())
+}
+
 /// Tells keys apart without telling the key.
 fn key_of(seed: u64) -> String {
     IdHasher::new("learned under").part(&seed.to_le_bytes()).finish()
@@ -239,6 +251,22 @@ mod tests {
         assert_eq!(shifts("off-2", until), None, "of somebody else");
         assert_eq!(shifts("off-1", until.minus_ms(1)), None, "learned from already");
         assert_eq!(shifts("off-1", until.plus_ms(STALE_MS)), None, "too long ago");
+    }
+
+    #[test]
+    fn what_an_earlier_version_learned_is_read() {
+        let mut earlier = learned();
+        let baseline = BaselineOfTwelve { shifts: 9, ..Default::default() };
+        let bytes = postcard::to_stdvec(&baseline).expect("serialises").into();
+        earlier.actors = [("off-1".into(), bytes)].into_iter().collect();
+        let mut bytes = earlier.to_bytes().expect("is written");
+        for version in 9..STATE_VERSION {
+            bytes[MAGIC.len() + 1] = version;
+            let read = Learned::from_bytes(&bytes).expect("is read");
+            let mut state = ActorState::default();
+            read.adopt_actor("off-1", read.span().until, &mut state);
+            assert_eq!(state.baseline.map(|baseline| baseline.shifts), Some(9), "{version}");
+        }
     }
 
     #[test]

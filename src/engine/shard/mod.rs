@@ -11,6 +11,7 @@ mod duplicates;
 mod first_reads;
 mod incoming;
 mod learned;
+mod newcomer;
 mod output;
 mod pulse;
 mod recorder;

@@ -21,7 +21,7 @@ use crate::engine::terse::{self, FormError, TerseError};
 
 /// Version of the form of every value. Raise it with any change to what is saved, and read or
 /// migrate the one before.
-pub const STATE_VERSION: u8 = 12;
+pub const STATE_VERSION: u8 = 13;
 
 /// Why saved state was not taken back.
 #[derive(Debug, thiserror::Error)]

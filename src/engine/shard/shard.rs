@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use super::duplicates::IdsSaving;
 use super::first_reads::FirstReads;
+use super::newcomer::take_in;
 use super::pulse::Pulse;
 use super::saved::{Kept, ShardMark, Writer, save_table};
 use super::sharers::{Sharers, SharersSaving};
@@ -17,7 +18,7 @@ use crate::engine::detect::rules::{GroupState, Groups, Held, HeldSaving, Ticks};
 use crate::engine::detect::state::{ActorState, Saving, SourceState, Table, cut};
 use crate::engine::detect::{Exceptions, Judged, Mode, RuleBooks, RuleCounts, RuleScratch, Stream};
 use crate::engine::enrich::Facts;
-use crate::engine::model::{EventTime, Finding, Key, KeyKind, Outcome, Problems};
+use crate::engine::model::{EventTime, Finding, Key, KeyKind, Outcome, Problems, Severity};
 
 /// `[state]`: how much a shard remembers.
 #[derive(Clone, Debug, Deserialize)]
@@ -137,6 +138,9 @@ impl Shard {
             seed,
             held: Some(&mut self.held),
         };
+        if settings.suite.is_ruled_anew(&judged, &self.peers) {
+            settings.suite.rule(&mut self.peers, &mut self.actors);
+        }
         let head = match event.actor_id().filter(|_| event.flow.is_none()).map(cut) {
             Some(actor) => {
                 if let Some(ip) = event.source_ip().filter(|_| event.outcome == Outcome::Allowed) {
@@ -146,9 +150,7 @@ impl Shard {
                 let state = self.actors.entry(actor);
                 state.touched = state.touched.max(at);
                 state.chain = self.recorder.record(&judged, state.chain);
-                if let (None, Some(learned)) = (&state.baseline, &settings.learned) {
-                    learned.adopt_actor(actor, at, state);
-                }
+                take_in(settings, &judged, actor, state, &mut self.peers);
                 settings.suite.observe(
                     &judged,
                     &mut state.baseline,
@@ -174,7 +176,11 @@ impl Shard {
                     },
                     &mut out.findings,
                 );
-                state.risk = state.risk.saturating_add(risk(&out.findings[found_before..]));
+                let found = &out.findings[found_before..];
+                state.risk = state.risk.saturating_add(risk(found));
+                if found.iter().any(|finding| finding.severity >= Severity::Medium) {
+                    settings.suite.keep_before(&judged, &self.peers, &mut state.baseline);
+                }
                 if state.watch.follows(at) {
                     state.watch.sent = state.chain;
                     let key = Key { kind: KeyKind::Actor, value: actor.to_owned() };
@@ -481,7 +487,6 @@ fn hold_back(exceptions: &Exceptions, from: usize, out: &mut Output) {
 
 /// Weighs findings for eviction: a notice at informational is no reason to keep an actor.
 pub(super) fn risk(findings: &[Finding]) -> u8 {
-    use crate::engine::model::Severity;
     findings
         .iter()
         .map(|finding| finding.severity)

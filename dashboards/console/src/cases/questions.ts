@@ -7,7 +7,7 @@ import { me } from './me.svelte';
 import type { StepKind } from './steps';
 
 const HINTS: Record<Resolution, string> = {
-  true_positive: 'It was a breach, or an attempt at one.',
+  true_positive: 'It was a breach, or an attempt at one. The detectors learn nothing from it.',
   benign: 'It happened, and was allowed. An exception is proposed then.',
   false_positive: 'It did not happen: the detector was wrong.',
   test: 'Somebody tried the monitor.',

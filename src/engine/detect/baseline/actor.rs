@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::actor_day::{ActorDay, DayOfEight};
+use super::actor_day::ActorDay;
 use super::bits::Bits;
 use super::cases::Cases;
 use super::habits::Habits;
@@ -13,6 +13,7 @@ use super::role::{DRIFTS, KINDS, SPANS};
 use super::sequence::Sequence;
 use super::session::Session;
 use super::slow::Slow;
+use super::suspicion::Suspicion;
 use crate::engine::detect::state::{Blank, Later};
 
 /// All reads, and those no case explains: places in the arrays of two.
@@ -67,12 +68,9 @@ impl Blank for [Slow; DRIFTS] {
     const BLANK: &'static Self = &[Slow::NONE; DRIFTS];
 }
 
-/// An actor's as it was saved when there were eight lanes.
-pub type BaselineOfEight = Baseline<DayOfEight, [Told; 8]>;
-
 /// Everything the learned detectors remember of one actor.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Baseline<D = ActorDay, T = Later<[Told; LANES]>> {
+pub struct Baseline {
     /// Role and group by their marks, and their places among the peers.
     pub role: u32,
     pub service: bool,
@@ -103,15 +101,11 @@ pub struct Baseline<D = ActorDay, T = Later<[Told; LANES]>> {
     pub usual_exposure: f32,
     pub sequence: Sequence,
     pub cases: Cases,
-    /// Read by nobody: reads in hot blocks are counted with the blocks, and what is saved keeps its form.
-    pub hot_reads: u16,
-    pub day: D,
-    pub told: T,
-    /// The last day something was told at medium or above, and the most beyond.
-    pub told_day: u16,
-    pub told_beyond: f32,
+    pub day: ActorDay,
     /// Through this day the actor teaches nobody, and itself little.
     pub suspect_until: u16,
+    /// What was told of the actor, and what people decided.
+    pub suspicion: Option<Box<Suspicion>>,
 }
 
 impl Baseline {
@@ -120,9 +114,9 @@ impl Baseline {
             + self.habits.heap_bytes()
             + self.hours.as_ref().map_or(0, |_| size_of::<Hours>())
             + self.slow.heap_bytes()
-            + self.told.heap_bytes()
             + self.day.heap_bytes()
             + self.session.heap_bytes()
+            + self.suspicion.as_ref().map_or(0, |of| of.heap_bytes())
             + size_of::<Self>()
     }
 
@@ -139,7 +133,7 @@ impl Baseline {
             self.slow_gates[0].to_bits(),
             self.sequence.run,
             u32::from(self.day.day),
-            self.told_beyond.to_bits(),
+            u32::from(self.suspect_until),
         ];
         u64::from(words.into_iter().fold(spans, |read, word| read ^ word))
     }
@@ -149,14 +143,9 @@ impl Baseline {
         spans.fold(self.habits.glance(), |read, span| read ^ span.bits.glance(subject))
     }
 
-    pub fn is_suspect(&self, day: u16) -> bool {
-        day <= self.suspect_until
-    }
-
     /// Learned from history: nothing of it was told to anybody.
     pub fn tell_anew(&mut self) {
-        self.told = Default::default();
-        (self.told_day, self.told_beyond) = (0, 0.0);
+        self.suspicion = None;
     }
 
     /// Another role or unit: what was learned counts for little. Source: DETECTORS section 2.
@@ -169,6 +158,7 @@ impl Baseline {
         self.session.forget(KEEP);
         self.hours = None;
         self.habits.forget(day);
+        self.forget_before();
     }
 }
 

@@ -22,6 +22,9 @@ pub struct Calibration {
     /// The turn that is decided on, in days since 1970, and how many others' figures of the day
     /// before will count from then on; of the shard that has the least.
     pub decided: Option<(u16, u32)>,
+    /// Rulings in force, in the shard that has most: accounts of confirmed breaches, and of incidents
+    /// that were dismissed.
+    pub rulings: [u32; 2],
     lanes: [LaneSums; LANES],
 }
 
@@ -71,6 +74,7 @@ impl Calibration {
             shards: 1,
             others: Some((counted, counted)),
             decided: Some(next.map_or((0, 0), |next| (next.from, fresh(next) as u32))),
+            rulings: peers.rulings.counts(),
             learned: u32::from(learned),
             budgets: Some((budget, budget)),
             actor_days: days,
@@ -115,6 +119,9 @@ impl std::ops::Add for Calibration {
             (Some(one), Some(other)) => Some(one.min(other)),
             (one, other) => one.or(other),
         };
+        for (most, more) in self.rulings.iter_mut().zip(more.rulings) {
+            *most = more.max(*most);
+        }
         self.actor_days += more.actor_days;
         self.alerted += more.alerted;
         for (sums, more) in self.lanes.iter_mut().zip(&more.lanes) {

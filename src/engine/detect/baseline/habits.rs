@@ -76,6 +76,12 @@ impl Habits {
         self.total = total;
     }
 
+    /// The shift is not to be learned from. Kinds known from it alone make room.
+    pub fn pass(&mut self) {
+        self.kinds.retain(|habit| habit.weight > 0.0);
+        self.kinds.iter_mut().for_each(|habit| habit.today = 0);
+    }
+
     pub fn forget(&mut self, day: u16) {
         for habit in &mut self.kinds {
             habit.weight *= 0.05;

@@ -8,6 +8,7 @@
 //! event time; what other shards have learned, at the turn of a day.
 
 mod actor;
+mod actor_before;
 mod actor_day;
 mod bits;
 mod blocks;
@@ -39,6 +40,7 @@ mod residuals;
 mod returned;
 mod role;
 mod roll;
+mod ruled;
 mod saving;
 mod scores;
 mod season;
@@ -50,11 +52,13 @@ mod slow;
 mod strength;
 mod suite;
 mod sums;
+mod suspicion;
 mod tail;
 mod tally;
 mod why;
 
-pub use actor::{Baseline, BaselineOfEight};
+pub use actor::Baseline;
+pub use actor_before::{BaselineOfEight, BaselineOfTwelve};
 pub use calibration::{Calibration, LaneView};
 pub use config::BaselineConfig;
 pub use figures::{Figures, FiguresError, Known, Version};

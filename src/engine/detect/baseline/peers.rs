@@ -22,6 +22,7 @@ use super::rate::Prior;
 use super::regions::{Regions, RegionsSaving};
 use super::returned::UsualBytes;
 use super::role::{Group, KINDS, Role, SPANS};
+use super::ruled::{RulingsInForce, RulingsSaving};
 use super::saving::{PartKey, PartKind, PartSink, Parts, read_each, save_each};
 use super::season::{GROUP_SHRINK, ROLE_SHRINK, Season, Starts};
 use super::sums::Context;
@@ -69,6 +70,9 @@ pub struct Peers {
     #[serde(skip)]
     pub gathered: Gathered,
     pub usual_bytes: UsualBytes,
+    /// What people decided of actors.
+    #[serde(skip)]
+    pub rulings: RulingsInForce,
     /// Where subjects are counted in another shard: lookups on their way there.
     #[serde(skip)]
     pub leaving: Option<Vec<Lookup>>,
@@ -103,6 +107,7 @@ pub struct PeersSaving {
     regions: RegionsSaving,
     gathered: GatheredSaving,
     usual_bytes: Vec<u32>,
+    rulings: RulingsSaving,
     shared: SharedSaving,
 }
 
@@ -141,6 +146,7 @@ impl Peers {
             regions: self.regions.save(sink),
             gathered: self.gathered.save(sink),
             usual_bytes: self.usual_bytes.save(sink),
+            rulings: self.rulings.save(sink),
             shared: self.shared.save(sink),
         }
     }
@@ -165,6 +171,7 @@ impl Peers {
         self.regions.save_again(saving.regions);
         self.gathered.save_again(saving.gathered);
         self.usual_bytes.save_again(saving.usual_bytes);
+        self.rulings.save_again(&saving.rulings);
         self.shared.save_again(&saving.shared);
     }
 
@@ -196,6 +203,7 @@ impl Peers {
             places_saved,
             gathered: Gathered::read(parts)?,
             usual_bytes: UsualBytes::read(parts)?,
+            rulings: RulingsInForce::read(parts)?,
             leaving: None,
             shared: Shared::read(parts)?,
         };

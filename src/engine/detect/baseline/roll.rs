@@ -67,7 +67,8 @@ impl Baseline {
         }
         self.last = self.last.max(minute);
         if day > self.day.day {
-            let counted = !self.is_suspect(day);
+            self.let_go(day);
+            let counted = !self.is_suspect(day) && !self.is_breach(minute, minute);
             peers.lanes.begin(&mut self.day, day, places.0, counted);
             let known = peers.lanes.knows_who_is_new_from();
             self.day.is_newcomer = self.shifts < NEWCOMER_SHIFTS && self.since >= known;
@@ -111,6 +112,10 @@ impl Baseline {
 
     fn end_window(&mut self, which: usize, day: u16, peers: &mut Peers, places: (u16, u16)) {
         self.measure(which, peers, places.0);
+        let (from, to) = self.window(which);
+        if self.is_breach(from, to) {
+            return;
+        }
         let suspect = self.is_suspect(day);
         // A machine's nightly run is no batch work once its hours are known.
         let settled = !self.service || self.shifts >= SETTLED_SHIFTS;
@@ -159,6 +164,16 @@ impl Baseline {
         compare(&mut group.context, &mut group.season);
     }
 
+    /// First and last minute of the window that is being filled.
+    fn window(&self, which: usize) -> (u32, u32) {
+        let index = self.spans[which].index;
+        match which {
+            TEN => (index.saturating_mul(10), index.saturating_mul(10).saturating_add(9)),
+            HOUR => (index.saturating_mul(60), index.saturating_mul(60).saturating_add(59)),
+            _ => (index, self.last),
+        }
+    }
+
     fn begin_session(
         &mut self,
         minute: u32,
@@ -167,10 +182,15 @@ impl Baseline {
         (role, group): (u16, u16),
     ) {
         let hour = (minute / 60 % 24) as usize;
-        let learn = !self.is_suspect((minute / 1_440) as u16);
+        let is_breach = self.is_breach(minute, minute);
+        let before = is_breach.then(|| self.session.clone());
+        let learn = !is_breach && !self.is_suspect((minute / 1_440) as u16);
         let starts = peers.group(group).start_shares;
         let of = peers.role_mut(role);
         self.session.begin(hour, turn, &starts, &mut of.sessions, learn);
+        if let Some(before) = before {
+            self.session.unlearn(before);
+        }
         if learn {
             of.starts.add(hour);
             peers.group_mut(group).starts.add(hour);
@@ -179,8 +199,13 @@ impl Baseline {
 
     /// The read comes from the address with this mark.
     pub fn come_from(&mut self, place: u32, minute: u32, peers: &mut Peers, role: u16) {
-        let learn = !self.is_suspect((minute / 1_440) as u16);
+        let is_breach = self.is_breach(minute, minute);
+        let before = (is_breach && !self.session.is_at(place)).then(|| self.session.clone());
+        let learn = !is_breach && !self.is_suspect((minute / 1_440) as u16);
         let is_new = self.session.come_from(place, &mut peers.role_mut(role).sessions, learn);
+        if let Some(before) = before {
+            self.session.unlearn(before);
+        }
         if is_new && self.session.start < START_UNUSUAL {
             self.spans[TEN].look_early();
             self.spans[HOUR].look_early();
@@ -192,6 +217,13 @@ impl Baseline {
             return;
         }
         self.end_window(SHIFT, day, peers, places);
+        let (from, to) = self.window(SHIFT);
+        if self.is_breach(from, to) {
+            self.pass();
+            self.cases.end_shift(None);
+            self.exposure = 0.0;
+            return;
+        }
         for span in &mut self.spans {
             for (bursts, pending) in span.bursts.iter_mut().zip(&mut span.pending) {
                 *bursts += f32::from(std::mem::take(pending));

@@ -25,6 +25,7 @@ pub enum PartKind {
     Destinations = b'd',
     Systems = b's',
     UsualBytes = b'z',
+    Rulings = b'x',
     Lanes = b'l',
     LanesPast = b'L',
     LanesWaiting = b'e',

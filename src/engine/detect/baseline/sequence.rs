@@ -146,6 +146,14 @@ impl Sequence {
         taught
     }
 
+    /// The shift is not to be learned from, nor to be held against the next ones.
+    pub fn pass(&mut self) {
+        (self.shift_hits, self.shift_reads) = (0.0, 0.0);
+        (self.fast, self.gentle, self.run) = (0.0, 0.0, 0);
+        self.runs = [0; WALKED];
+        (self.score, self.highest) = (0.0, 0.0);
+    }
+
     /// Whether the id continues a frontier; `None` where it is one.
     fn walk(&mut self, place: Place) -> Option<bool> {
         let near = |f: &Place| f.prefix == place.prefix && f.number.abs_diff(place.number) <= 2;

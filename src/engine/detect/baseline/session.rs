@@ -164,7 +164,7 @@ impl Session {
 
     /// The read comes from `place`; true where that is new, and so the session another.
     pub fn come_from(&mut self, place: u32, role: &mut RoleSessions, learn: bool) -> bool {
-        if place == self.place || place == 0 {
+        if self.is_at(place) {
             return false;
         }
         self.place = place;
@@ -206,6 +206,18 @@ impl Session {
             self.starts.decay(STARTS_KEEP);
             self.starts.add(self.hour.into());
         }
+    }
+
+    /// Whether the last read came from there.
+    pub fn is_at(&self, place: u32) -> bool {
+        place == self.place || place == 0
+    }
+
+    /// Goes on with what was usual of the actor's sessions `before`.
+    pub fn unlearn(&mut self, before: Self) {
+        let Self { starts, places, sessions, new_places, .. } = before;
+        (self.starts, self.places) = (starts, places);
+        (self.sessions, self.new_places) = (sessions, new_places);
     }
 
     pub fn forget(&mut self, keep: f32) {

@@ -1,7 +1,9 @@
 //! The learned detectors together: an event in, counts and scores up, an alert where a lane's
 //! threshold is crossed.
 
-use super::actor::{ALL, Baseline, HOUR, SHARE, SHIFT, TEN, UNEXPLAINED};
+use std::sync::Arc;
+
+use super::actor::{ALL, Baseline, HOUR, SHARE, SHIFT, TEN, Told, UNEXPLAINED};
 use super::config::BaselineConfig;
 use super::fan_in::Reader;
 use super::lane::{Lane, Part};
@@ -16,8 +18,8 @@ use super::roll::{NEWCOMER_SHIFTS, START_UNUSUAL, relative};
 use super::sequence::place_of;
 use super::slow::{Peered, Slow};
 use super::why;
-use crate::engine::detect::Judged;
 use crate::engine::detect::mode::Mode;
+use crate::engine::detect::{Judged, Rulings};
 use crate::engine::enrich::Standing;
 use crate::engine::model::{ActorType, EventTime, Finding};
 
@@ -39,12 +41,13 @@ type Detector = (&'static str, Mode);
 #[derive(Clone)]
 pub struct Suite {
     pub(super) config: BaselineConfig,
-    budget: f64,
+    pub(super) budget: f64,
+    pub(super) rulings: Arc<Rulings>,
 }
 
 impl Suite {
     pub fn new(config: BaselineConfig, budget: f64) -> Self {
-        Self { config, budget }
+        Self { config, budget, rulings: Arc::default() }
     }
 
     /// The alert budget these settings ask for.
@@ -60,16 +63,7 @@ impl Suite {
         peers: &mut Peers,
         findings: &mut Vec<Finding>,
     ) {
-        let millis = judged.at.millis();
-        // Before 1970 and after 2149 nothing is learned.
-        let in_range = millis > 86_400_000 && millis < 5_600_000_000_000;
-        if judged.late || !in_range || !judged.is_disclosure() || judged.facts.tier == 0 {
-            return;
-        }
-        let minute = (millis / 60_000) as u32;
-        if minute < peers.learned_until() {
-            return;
-        }
+        let Some(minute) = minute(judged, peers) else { return };
         peers.advance(minute / 10, self.budget);
         let actor = state.get_or_insert_with(Box::default);
         let places = self.place(judged, actor, peers, minute);
@@ -150,7 +144,8 @@ impl Suite {
         read.fresh.iter_mut().for_each(|fresh| *fresh *= times);
         read.fresh_today = read.fresh[SHIFT] > 0.0;
         let fresh_today = read.fresh_today;
-        if fresh_today {
+        let teaches = fresh_today && !actor.is_breach(actor.last, actor.last);
+        if teaches {
             peers.usual_bytes.add(role, kind, returned);
         }
         let role = peers.role_mut(role);
@@ -159,7 +154,7 @@ impl Suite {
                 !fresh_today || actor.cases.explains(case, times * new as f32, &role.case_sizes)
             });
         read.explained = explained;
-        if read.fresh_today {
+        if teaches {
             let cased = f32::from(u8::from(case.is_some()));
             role.cases.add(kind, 1.0, cased);
         }
@@ -169,7 +164,7 @@ impl Suite {
             span.counts[ALL] += fresh;
             span.counts[UNEXPLAINED] += fresh * weight;
         }
-        if read.fresh_today {
+        if teaches {
             peers.count_case(case.is_some());
         }
         read
@@ -233,7 +228,7 @@ impl Suite {
         let mut news: Vec<(Lane, f32, Detector)> = Vec::new();
         for lane in Lane::ALL {
             let (beyond, above) = peers.lanes.verdict(&actor.day, lane);
-            let told = actor.told[lane as usize];
+            let told = actor.told(lane);
             let recent = told.day != 0 && day.saturating_sub(told.day) < lane.memory_days();
             if above && (!recent || beyond >= told.beyond + ESCALATION) {
                 let detector = why::detector_of(lane, &actor.day, &peers.lanes, &self.config);
@@ -246,21 +241,21 @@ impl Suite {
         news.retain(|(_, _, (_, mode))| *mode == wanted);
         let furthest = news.iter().copied().reduce(|a, b| if b.1 > a.1 { b } else { a });
         let Some((lane, beyond, detector)) = furthest else { return };
-        let first = actor.told_day != day;
-        if on && !first && beyond < actor.told_beyond + SAME_DAY_ESCALATION {
+        let last = actor.told_last();
+        let first = last.day != day;
+        if on && !first && beyond < last.beyond + SAME_DAY_ESCALATION {
             return;
         }
         for (lane, beyond, _) in news {
-            actor.told[lane as usize] = super::actor::Told { day, beyond };
+            actor.set_told(lane, Told { day, beyond });
         }
         findings.push(why::finding(judged, actor, peers, places, lane, beyond, detector));
         if !on {
             return;
         }
         peers.lanes.told(&mut actor.day, lane, beyond, first);
-        (actor.told_day, actor.told_beyond) = (day, beyond);
         let days = if beyond > 0.5 { STRONGLY_SUSPECT_DAYS } else { SUSPECT_DAYS };
-        actor.suspect_until = actor.suspect_until.max(day + days);
+        actor.suspect((judged.at.millis() / 60_000) as u32, Told { day, beyond }, days);
         if matches!(lane, Lane::SlowAll | Lane::SlowUnexplained) {
             actor.slow.iter_mut().for_each(Slow::told);
         }
@@ -360,6 +355,17 @@ impl Suite {
         let hot = peers.blocks.take(near, reader).filter(|_| mode != Mode::Off)?;
         Some(why::block(lookup, lookup.source(), &hot, mode))
     }
+}
+
+/// Minutes since 1970 of an event that the learned detectors take into account.
+pub(super) fn minute(judged: &Judged<'_>, peers: &Peers) -> Option<u32> {
+    let millis = judged.at.millis();
+    // Before 1970 and after 2149 nothing is learned.
+    let in_range = millis > 86_400_000 && millis < 5_600_000_000_000;
+    if judged.late || !in_range || !judged.is_disclosure() || judged.facts.tier == 0 {
+        return None;
+    }
+    Some((millis / 60_000) as u32).filter(|&minute| minute >= peers.learned_until())
 }
 
 /// Decades by which a lane must have grown to be told again within its memory, and any lane on

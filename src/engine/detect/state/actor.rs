@@ -13,7 +13,7 @@ use crate::engine::model::EventTime;
 
 /// One actor's record: a part a detector, none of which another detector reads.
 #[derive(Default, Serialize, Deserialize)]
-pub struct ActorState {
+pub struct ActorState<B = Baseline> {
     pub touched: EventTime,
     /// Findings so far, for eviction and for nothing else.
     pub risk: u8,
@@ -24,7 +24,7 @@ pub struct ActorState {
     pub rules: RuleState,
     /// Detectors that rest once others have learned hold nothing any more.
     pub rested: bool,
-    pub baseline: Option<Box<Baseline>>,
+    pub baseline: Option<Box<B>>,
     pub bulk: BulkState,
     pub denied: DeniedState,
     pub no_case: NoCaseState,
@@ -34,6 +34,49 @@ pub struct ActorState {
     pub watched: WatchedState,
     pub sensitive: SensitiveState,
     pub site: SiteState,
+}
+
+impl<B> ActorState<B> {
+    /// The same with its baseline in another form.
+    pub fn with_baseline<N>(self, form: impl FnOnce(B) -> N) -> ActorState<N> {
+        let Self {
+            touched,
+            risk,
+            chain,
+            watch,
+            rules,
+            rested,
+            bulk,
+            denied,
+            no_case,
+            leaver,
+            seen,
+            sequence,
+            watched,
+            sensitive,
+            site,
+            baseline,
+        } = self;
+        let baseline = baseline.map(|baseline| Box::new(form(*baseline)));
+        ActorState {
+            touched,
+            risk,
+            chain,
+            watch,
+            rules,
+            rested,
+            bulk,
+            denied,
+            no_case,
+            leaver,
+            seen,
+            sequence,
+            watched,
+            sensitive,
+            site,
+            baseline,
+        }
+    }
 }
 
 /// Reading without a purpose, so that what is read is at hand when it is wanted: the state itself,

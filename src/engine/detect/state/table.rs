@@ -125,6 +125,12 @@ impl<S: Evictable> Table<S> {
         Some(&mut self.rows[slot as usize].state)
     }
 
+    /// The state under `name`, where there is one. Counts as changed.
+    pub fn known(&mut self, name: &str) -> Option<&mut S> {
+        self.get_mut(name)?;
+        Some(self.entry(name))
+    }
+
     /// The state that is under `name`, as far as the index alone tells: nothing is to rest on it.
     pub fn likely(&self, name: &str) -> Option<&S> {
         let slot = self.index.iter_hash(whole(self.hash(name))).next()?;

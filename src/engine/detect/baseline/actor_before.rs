@@ -1,0 +1,183 @@
+//! An actor's part as earlier versions saved it.
+
+use serde::{Deserialize, Serialize};
+
+use super::actor::{Baseline, Span, Told};
+use super::actor_day::{ActorDay, DayOfEight};
+use super::cases::Cases;
+use super::habits::Habits;
+use super::hours::Hours;
+use super::lane::{LANES, Lane};
+use super::role::{DRIFTS, SPANS};
+use super::sequence::Sequence;
+use super::session::Session;
+use super::slow::Slow;
+use super::suspicion::Suspicion;
+use crate::engine::detect::state::Later;
+
+/// As it was saved when there were eight lanes.
+pub type BaselineOfEight = BaselineBefore<DayOfEight, [Told; 8]>;
+/// As it was saved from version 7 to 12: what was told stood beside what was learned, of which nothing
+/// was kept from before an alert.
+pub type BaselineOfTwelve = BaselineBefore<ActorDay, Later<[Told; LANES]>>;
+
+/// See [`Baseline`].
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct BaselineBefore<D, T> {
+    pub role: u32,
+    pub service: bool,
+    pub group: u32,
+    pub since: u16,
+    pub shifts: u16,
+    pub last: u32,
+    pub spans: [Span; SPANS],
+    pub session: Session,
+    pub hours: Option<Box<Hours>>,
+    pub habits: Habits,
+    pub novelty: f32,
+    pub novelty_gate: f32,
+    pub novel_shifts: f32,
+    pub novelty_cusum: f32,
+    pub newest: u32,
+    pub slow: Later<[Slow; DRIFTS]>,
+    pub slow_gates: [f32; DRIFTS],
+    pub exposure: f32,
+    pub usual_exposure: f32,
+    pub sequence: Sequence,
+    pub cases: Cases,
+    pub hot_reads: u16,
+    pub day: D,
+    pub told: T,
+    pub told_day: u16,
+    pub told_beyond: f32,
+    pub suspect_until: u16,
+}
+
+impl From<BaselineOfTwelve> for Baseline {
+    fn from(before: BaselineOfTwelve) -> Self {
+        let BaselineOfTwelve {
+            day,
+            told,
+            told_day,
+            told_beyond,
+            role,
+            service,
+            group,
+            since,
+            shifts,
+            last,
+            spans,
+            session,
+            hours,
+            habits,
+            novelty,
+            novelty_gate,
+            novel_shifts,
+            novelty_cusum,
+            newest,
+            slow,
+            slow_gates,
+            exposure,
+            usual_exposure,
+            sequence,
+            cases,
+            suspect_until,
+            ..
+        } = before;
+        let was_told = told.heap_bytes() > 0 || told_day > 0;
+        let suspicion = was_told.then(|| Box::new(Suspicion::of(*told, told_day, told_beyond)));
+        Self {
+            day,
+            suspicion,
+            places: None,
+            role,
+            service,
+            group,
+            since,
+            shifts,
+            last,
+            spans,
+            session,
+            hours,
+            habits,
+            novelty,
+            novelty_gate,
+            novel_shifts,
+            novelty_cusum,
+            newest,
+            slow,
+            slow_gates,
+            exposure,
+            usual_exposure,
+            sequence,
+            cases,
+            suspect_until,
+        }
+    }
+}
+
+/// As the version before would have it, for whoever looks at what it leaves.
+impl From<Baseline> for BaselineOfTwelve {
+    fn from(now: Baseline) -> Self {
+        let Told { day: told_day, beyond: told_beyond } = now.told_last();
+        let mut told = Later::<[Told; LANES]>::default();
+        Lane::ALL.into_iter().filter(|&lane| now.told(lane) != Told::default()).for_each(|lane| {
+            told[lane as usize] = now.told(lane);
+        });
+        let Baseline {
+            day,
+            role,
+            service,
+            group,
+            since,
+            shifts,
+            last,
+            spans,
+            session,
+            hours,
+            habits,
+            novelty,
+            novelty_gate,
+            novel_shifts,
+            novelty_cusum,
+            newest,
+            slow,
+            slow_gates,
+            exposure,
+            usual_exposure,
+            sequence,
+            cases,
+            suspect_until,
+            ..
+        } = now;
+        Self {
+            day,
+            told,
+            told_day,
+            told_beyond,
+            hot_reads: 0,
+            role,
+            service,
+            group,
+            since,
+            shifts,
+            last,
+            spans,
+            session,
+            hours,
+            habits,
+            novelty,
+            novelty_gate,
+            novel_shifts,
+            novelty_cusum,
+            newest,
+            slow,
+            slow_gates,
+            exposure,
+            usual_exposure,
+            sequence,
+            cases,
+            suspect_until,
+        }
+    }
+}
