@@ -217,9 +217,11 @@ impl Baseline {
         breaches.sort_unstable_by_key(|&(first, last)| (last, first));
         breaches.drain(..breaches.len().saturating_sub(BREACHES_MAX));
         of.breaches = breaches;
-        let news = now.iter().filter(|ruling| ruling.confirmed && !before.contains(ruling));
-        for (first, last) in news.map(span_of) {
-            self.take_back(first, last);
+        for ruling in now.iter().filter(|ruling| ruling.confirmed && !before.contains(ruling)) {
+            let (first, last) = span_of(ruling);
+            let same = |of: &Ruling| (of.confirmed, &of.incident) == (true, &ruling.incident);
+            let was_so = before.iter().any(|of| same(of) && of.from <= ruling.from);
+            self.take_back(first, last, was_so);
             let today = u32::from(self.day.day) * DAY_MIN;
             if first < today + DAY_MIN && last >= today {
                 lanes.leave_breach(&mut self.day);
@@ -228,19 +230,18 @@ impl Baseline {
     }
 
     /// Puts back what was learned before the breach was first told of, or else what a suspicion
-    /// that reached into it began with.
-    fn take_back(&mut self, first: u32, last: u32) {
+    /// that reached into it began with, unless that was done: only its end is another.
+    fn take_back(&mut self, first: u32, last: u32, was_so: bool) {
         let Some(of) = &mut self.suspicion else { return };
         let within = of.before.iter().position(|b| (first..=last).contains(&b.minute));
         let reaching = || {
             let before = |b: &Before| b.minute < first && first - b.minute < EPISODE_MIN;
-            of.before.iter().rposition(before)
+            of.before.iter().rposition(before).filter(|_| !was_so)
         };
-        if let Some(place) = within.or_else(reaching) {
-            let copy = of.before.drain(place..).next();
-            if let Some(copy) = copy {
-                copy.put_back(self);
-            }
+        let Some(place) = within.or_else(reaching) else { return };
+        let copy = of.before.drain(place..).next();
+        if let Some(copy) = copy {
+            copy.put_back(self);
         }
     }
 
@@ -417,6 +418,18 @@ mod tests {
         world.day(FIRST + 3, 120);
         assert!(shift(&world.actor) > before, "it is over");
         assert!(!world.actor.is_suspect(FIRST as u16 + 3));
+    }
+
+    #[test]
+    fn a_breach_that_comes_to_an_end_takes_back_nothing_from_before_it() {
+        let mut world = World::new();
+        world.actor.keep_before(FIRST * DAY_MIN - 300);
+        world.day(FIRST, 240);
+        world.alert(FIRST);
+        world.rule(Some(true), None);
+        let learned = world.expected();
+        world.rule(Some(true), Some(FIRST));
+        assert_eq!(world.expected(), learned);
     }
 
     #[test]
