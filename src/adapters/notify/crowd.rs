@@ -11,7 +11,7 @@ pub(super) const MANY: &str = "too many incidents at once: told together with ot
 /// Within so long.
 const WITHIN_MS: i64 = 600_000;
 
-/// Severities of the incidents that a sink has lately been told of.
+/// Severities of the incidents that a sink has lately been told of, or will be once it takes them.
 pub(super) struct Crowd {
     told: Vec<Severity>,
     told_max: usize,

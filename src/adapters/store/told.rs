@@ -78,10 +78,16 @@ impl Store {
         rows.iter().map(read).collect()
     }
 
-    /// What a sink was last told of incidents after `since_ms`, the latest first: some thousands at most.
+    /// What a sink was last told of incidents after `since_ms`, and what it was to be told and did not
+    /// take yet, the latest first: some thousands at most.
     pub async fn told_since(&self, sink: &str, since_ms: i64) -> Result<Vec<String>, StoreError> {
         let rows = sqlx::query(
-            "SELECT payload FROM told WHERE sink = $1 AND time > $2 ORDER BY time DESC LIMIT 10000",
+            "SELECT payload FROM (
+                 SELECT payload, time FROM told WHERE sink = $1 AND time > $2
+                 UNION ALL
+                 SELECT payload, next_attempt AS time FROM notices
+                 WHERE sink = $1 AND state = 'waiting' AND attempts > 0
+             ) AS of_it ORDER BY time DESC LIMIT 10000",
         )
         .bind(sink)
         .bind(since_ms)

@@ -74,3 +74,28 @@ async fn what_goes_beyond_is_told_in_one_and_what_is_graver_by_itself() {
     assert_eq!((counts.delivered, counts.failed), (6, 0));
     assert!(store.notices_due("hook", NOW + DAY, 9).await.unwrap().is_empty());
 }
+
+/// Once it answers again it is told at once of all that it did not take.
+#[tokio::test]
+async fn a_sink_that_is_down_is_owed_no_more_by_itself_than_one_that_answers() {
+    let folder = tempfile::tempdir().unwrap();
+    let secret = folder.path().join("secret");
+    std::fs::write(&secret, "a secret of the test's own").unwrap();
+    let config = config(&format!(
+        "at_once_max = 3\n[[sink]]\nname = \"hook\"\nkind = \"webhook\"\n\
+         url = \"http://127.0.0.1:9/hook\"\nsecret = {{ file = {secret:?} }}"
+    ));
+    let sink = Sink::new(&config.sink[0]).unwrap();
+    let store = Store::open(&folder.path().join("store.db")).await.unwrap();
+    let office = store.take_office().await.unwrap();
+    let mut counts = NoticeCounts::default();
+    for round in 0..4 {
+        let many: Vec<Facts> =
+            (0..2).map(|number| opened(round * 2 + number, Severity::Medium)).collect();
+        store_them(&store, office, &many).await;
+        let now_ms = NOW + i64::from(round) * 900_000;
+        deliver_due(&config, &sink, &store, office, now_ms, &mut counts).await.unwrap();
+    }
+    assert_eq!(store.notices_in(NoticeState::Waiting).await.unwrap().len(), 3);
+    assert_eq!(store.notices_in(NoticeState::Folding).await.unwrap().len(), 5);
+}
