@@ -44,7 +44,8 @@ pub struct Overrides {
     pub learned: Option<Arc<Learned>>,
     /// Of the topic, once it was read to its end; a file's come before it.
     pub work_items: Option<Arc<WorkItems>>,
-    pub rulings: Arc<Rulings>,
+    /// Likewise, once the topic was read to its end.
+    pub rulings: Option<Arc<Rulings>>,
 }
 
 /// What the topics have said so far.
@@ -57,6 +58,8 @@ pub struct LiveSettings {
     /// By the record's key.
     rulings: Mutex<BTreeMap<Vec<u8>, Ruling>>,
     rulings_version: AtomicU64,
+    /// All that the topic held at the start was read.
+    rulings_whole: AtomicBool,
     version: AtomicU64,
     caught_up: AtomicBool,
 }
@@ -135,15 +138,22 @@ impl LiveSettings {
         self.feed.as_ref().map_or(0, |feed| feed.version.load(Ordering::Acquire))
     }
 
-    /// Rulings as they are now.
-    pub fn rulings(&self) -> Arc<Rulings> {
+    /// Rulings as they are now; none while some may be missing, which would count as withdrawn.
+    pub fn rulings(&self) -> Option<Arc<Rulings>> {
         let rulings = self.rulings.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::new(Rulings::new(rulings.values().cloned().collect()))
+        let all = || Arc::new(Rulings::new(rulings.values().cloned().collect()));
+        self.rulings_whole.load(Ordering::Acquire).then(all)
     }
 
-    /// Grows with each change of a ruling.
+    /// Grows with each change of a ruling, once all were read.
     pub fn rulings_version(&self) -> u64 {
         self.rulings_version.load(Ordering::Acquire)
+    }
+
+    fn rulings_are_whole(&self) {
+        if !self.rulings_whole.swap(true, Ordering::AcqRel) {
+            self.rulings_version.fetch_add(1, Ordering::Release);
+        }
     }
 
     /// Grows with each change of what else is set.
@@ -191,7 +201,7 @@ impl LiveSettings {
             let ruling = Ruling { actor: cut(&ruling.actor).to_owned(), ..ruling };
             rulings.insert(key.to_owned(), ruling.clone()) != Some(ruling)
         };
-        if changed {
+        if changed && self.rulings_whole.load(Ordering::Acquire) {
             self.rulings_version.fetch_add(1, Ordering::Release);
         }
         Ok(())
@@ -250,12 +260,13 @@ impl LiveSettings {
         let mut backlog = reader.backlog()?;
         let begun = Instant::now();
         while !stop.load(Ordering::Relaxed) {
-            if !self.is_caught_up() && (backlog.is_read(&reader) || begun.elapsed() > CATCH_UP_MAX)
-            {
-                self.caught_up.store(true, Ordering::Release);
+            let is_read = backlog.is_read(&reader);
+            if is_read {
+                self.rulings_are_whole();
+                self.feed.iter().for_each(Feed::is_whole);
             }
-            if let Some(feed) = self.feed.as_ref().filter(|_| backlog.is_read(&reader)) {
-                feed.is_whole();
+            if is_read || begun.elapsed() > CATCH_UP_MAX {
+                self.caught_up.store(true, Ordering::Release);
             }
             match reader.poll(POLL) {
                 Some(Ok(message)) => {
@@ -335,13 +346,13 @@ mod tests {
     }
 
     #[test]
-    fn a_ruling_counts_until_it_is_withdrawn_and_none_that_does_not_read() {
+    fn a_ruling_counts_once_all_were_read_until_it_is_withdrawn_and_none_that_does_not_read() {
         let live = LiveSettings::default();
         let topics = Topics::new("t");
         let check = |key: &str, payload: &str, taken: bool, left: &[&str], version| {
             let heard = live.hear(&topics, "t.rulings", (key.as_bytes(), payload.as_bytes()));
             assert_eq!(heard.is_ok(), taken, "{payload}");
-            let rulings = live.overrides().rulings;
+            let rulings = live.overrides().rulings.unwrap_or_default();
             let actors: Vec<&str> = rulings.list().iter().map(|of| of.actor.as_str()).collect();
             assert_eq!((actors.as_slice(), live.rulings_version()), (left, version), "{payload}");
         };
@@ -350,7 +361,9 @@ mod tests {
                 r#"{{"incident":"i","actor":"{actor}","confirmed":true,"from":"2026-03-02T08:00:00Z","until":{until}}}"#
             )
         };
-        check("i/ann", &of("ann", "null"), true, &["ann"], 1);
+        check("i/ann", &of("ann", "null"), true, &[], 0);
+        live.rulings_are_whole();
+        live.rulings_are_whole();
         check("i/ann", &of("ann", "null"), true, &["ann"], 1);
         check("i/ben", &of("ben", r#""2026-03-03T08:00:00Z""#), true, &["ann", "ben"], 2);
         check("i/ann", &of("ann", r#""2026-03-03T08:00:00Z""#), true, &["ann", "ben"], 3);

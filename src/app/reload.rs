@@ -35,7 +35,7 @@ fn with_overrides(
     let mut rules = Rules::clone(&in_force.rules);
     rules.except(excepted);
     let (rules, suite) =
-        (Arc::new(rules), suite(config, over.budget).with_rulings(Arc::clone(&over.rulings)));
+        (Arc::new(rules), suite(config, over.budget).with_rulings(over.rulings.clone()));
     Some(Settings { rules, suite, ..Settings::clone(&in_force) })
 }
 
@@ -79,7 +79,8 @@ pub fn reload(
         let rulings_now = live.rulings_version();
         if rulings_now != rulings {
             rulings = rulings_now;
-            take_rulings(settings, live);
+            let count = take_rulings(settings, live);
+            tracing::info!(count, "rulings on incidents changed");
         }
         if now == seen && live_now == version {
             continue;
@@ -137,16 +138,15 @@ fn take_items(settings: &SharedSettings, telemetry: &Telemetry, live: &LiveSetti
     telemetry.reload(ReloadedFile::WorkItems, true, None);
 }
 
-/// Likewise what people ruled on.
-fn take_rulings(settings: &SharedSettings, live: &LiveSettings) {
+/// Likewise what people ruled on. Says how many rulings there are.
+fn take_rulings(settings: &SharedSettings, live: &LiveSettings) -> usize {
     let rulings = live.rulings();
-    let count = rulings.list().len();
+    let count = rulings.as_ref().map_or(0, |rulings| rulings.list().len());
     let mut shared = settings.write().unwrap_or_else(PoisonError::into_inner);
     let mut changed = Settings::clone(&shared);
     changed.suite = changed.suite.with_rulings(rulings);
     *shared = Arc::new(changed);
-    drop(shared);
-    tracing::info!(count, "rulings on incidents changed");
+    count
 }
 
 /// Counts the exceptions that no longer hold, and names them when there are more than `before`.

@@ -353,7 +353,8 @@ impl Roles {
         while !live.is_caught_up() && !self.stop.load(Ordering::Relaxed) && Instant::now() < until {
             tokio::time::sleep(STOP_SLICE).await;
         }
-        if [live.version(), live.items_version(), live.rulings_version()] == [0; 3] {
+        let is_ruled = live.rulings().is_some_and(|rulings| !rulings.list().is_empty());
+        if live.version() == 0 && live.items_version() == 0 && !is_ruled {
             return;
         }
         match load_settings_with(&self.config, &self.key, live.overrides()) {

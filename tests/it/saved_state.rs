@@ -279,7 +279,7 @@ fn a_shard_taken_back_goes_by_the_rulings_it_had() {
         until: (n % 3 < 2).then(|| told[0].time),
     });
     let mut ruled = run.settings.clone();
-    ruled.suite = ruled.suite.with_rulings(Rulings::new(rulings.collect()).into());
+    ruled.suite = ruled.suite.with_rulings(Some(Rulings::new(rulings.collect()).into()));
     let nobody = run.findings_and_state(&[], &[], &[]);
     run.ruled = Some((third, ruled));
     let undisturbed = run.findings_and_state(&[], &[], &[]);

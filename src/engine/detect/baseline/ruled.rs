@@ -71,17 +71,13 @@ impl RulingsInForce {
 
 impl Suite {
     /// The same with what people decided of actors.
-    pub fn with_rulings(self, rulings: Arc<Rulings>) -> Self {
+    pub fn with_rulings(self, rulings: Option<Arc<Rulings>>) -> Self {
         Self { rulings, ..self }
-    }
-
-    pub fn rulings(&self) -> &Arc<Rulings> {
-        &self.rulings
     }
 
     /// Whether rulings come into force before this event is judged.
     pub fn is_ruled_anew(&self, judged: &Judged<'_>, peers: &Peers) -> bool {
-        self.rulings.digest() != peers.rulings.digest()
+        self.rulings.as_ref().is_some_and(|now| now.digest() != peers.rulings.digest())
             && minute(judged, peers).is_some_and(|minute| minute / 10 > peers.bucket)
     }
 
@@ -112,7 +108,7 @@ impl Suite {
 
     /// They do, on every actor that is known.
     pub fn rule(&self, peers: &mut Peers, actors: &mut Table<ActorState>) {
-        let now = Arc::clone(&self.rulings);
+        let Some(now) = self.rulings.clone() else { return };
         let before = std::mem::replace(&mut peers.rulings.rulings, Arc::clone(&now));
         peers.rulings.saved = false;
         for name in before.differing(&now) {

@@ -42,12 +42,13 @@ type Detector = (&'static str, Mode);
 pub struct Suite {
     pub(super) config: BaselineConfig,
     pub(super) budget: f64,
-    pub(super) rulings: Arc<Rulings>,
+    /// None while they are not known: then what is in force stays so.
+    pub(super) rulings: Option<Arc<Rulings>>,
 }
 
 impl Suite {
     pub fn new(config: BaselineConfig, budget: f64) -> Self {
-        Self { config, budget, rulings: Arc::default() }
+        Self { config, budget, rulings: None }
     }
 
     /// The alert budget these settings ask for.
