@@ -1,8 +1,7 @@
 //! Subject identifiers into tokens.
 
 use hmac::{Hmac, KeyInit, Mac};
-use sha2::block_api::compress256;
-use sha2::{Digest, Sha256};
+use sha2::Sha256;
 
 use crate::engine::model::SubjectToken;
 
@@ -10,30 +9,12 @@ use crate::engine::model::SubjectToken;
 const PURPOSE_SUBJECT: &[u8] = b"subject\x1f";
 const PURPOSE_EVENT_IDS: &[u8] = b"event ids\x1f";
 
-/// Bytes of a block of SHA-256, and of what follows the text in its last one: a bit that is set and the
-/// length in bits.
-const BLOCK: usize = 64;
-const ENDING: usize = 9;
-/// Initial words of SHA-256. Source: FIPS 180-4, 5.3.3.
-const INITIAL: [u32; 8] = [
-    0x6A09_E667,
-    0xBB67_AE85,
-    0x3C6E_F372,
-    0xA54F_F53A,
-    0x510E_527F,
-    0x9B05_688C,
-    0x1F83_D9AB,
-    0x5BE0_CD19,
-];
-
 /// The keyed pseudonym function. The same identifier gives the same token as long as the key
 /// lives; without the key a token says nothing, not even by trying every passport number.
 #[derive(Clone)]
 pub struct Pseudonyms {
     /// Keyed and with the purpose already absorbed.
     subject: Hmac<Sha256>,
-    /// SHA-256 once it has taken the inner and the outer key block.
-    keyed: [[u32; 8]; 2],
     event_ids: u64,
 }
 
@@ -49,13 +30,7 @@ impl Pseudonyms {
         event_ids.update(PURPOSE_EVENT_IDS);
         let mut seed = [0; 8];
         seed.copy_from_slice(&event_ids.finalize().into_bytes()[..8]);
-        let keyed = [0x36, 0x5C].map(|pad| {
-            let block = key_block(key).map(|byte| byte ^ pad);
-            let mut state = INITIAL;
-            compress256(&mut state, &[block]);
-            state
-        });
-        Self { subject, keyed, event_ids: u64::from_le_bytes(seed) }
+        Self { subject, event_ids: u64::from_le_bytes(seed) }
     }
 
     /// Seed for hashing event ids: nobody without the key can make two that collide.
@@ -65,66 +40,20 @@ impl Pseudonyms {
 
     /// The identifier is trimmed and ASCII-uppercased first, since systems disagree on both.
     pub fn subject(&self, identifier: &str) -> SubjectToken {
-        let trimmed = identifier.trim().as_bytes();
-        let digest = self.at_once(trimmed).unwrap_or_else(|| self.block_by_block(trimmed));
-        let mut token = [0; 16];
-        token.copy_from_slice(&digest[..16]);
-        SubjectToken(token)
-    }
-
-    /// Nearly every identifier fits one block with the purpose. Then nothing has to be buffered or
-    /// copied: two blocks are put together and compressed.
-    fn at_once(&self, trimmed: &[u8]) -> Option<[u8; 32]> {
-        let length = PURPOSE_SUBJECT.len() + trimmed.len();
-        let mut block = [0; BLOCK];
-        let (text, ending) = block.split_at_mut_checked(length)?;
-        if ending.len() < ENDING {
-            return None;
-        }
-        let (purpose, upper) = text.split_at_mut(PURPOSE_SUBJECT.len());
-        purpose.copy_from_slice(PURPOSE_SUBJECT);
-        upper.copy_from_slice(trimmed);
-        upper.make_ascii_uppercase();
-        let inner = last_block(self.keyed[0], block, length);
-        let mut block = [0; BLOCK];
-        block[..inner.len()].copy_from_slice(&inner);
-        Some(last_block(self.keyed[1], block, inner.len()))
-    }
-
-    fn block_by_block(&self, trimmed: &[u8]) -> [u8; 32] {
         let mut mac = self.subject.clone();
-        let mut block = [0_u8; BLOCK];
+        let trimmed = identifier.trim().as_bytes();
+        let mut block = [0_u8; 64];
         for chunk in trimmed.chunks(block.len()) {
             let upper = &mut block[..chunk.len()];
             upper.copy_from_slice(chunk);
             upper.make_ascii_uppercase();
             mac.update(upper);
         }
-        mac.finalize().into_bytes().into()
+        let digest = mac.finalize().into_bytes();
+        let mut token = [0; 16];
+        token.copy_from_slice(&digest[..16]);
+        SubjectToken(token)
     }
-}
-
-/// A key as HMAC takes it: one longer than a block by its digest. Source: RFC 2104.
-fn key_block(key: &[u8]) -> [u8; BLOCK] {
-    let mut block = [0; BLOCK];
-    match block.get_mut(..key.len()) {
-        Some(place) => place.copy_from_slice(key),
-        None => block[..32].copy_from_slice(&Sha256::digest(key)),
-    }
-    block
-}
-
-/// SHA-256 of a key block and `length` bytes of `block`, with room for the ending, after it.
-fn last_block(mut state: [u32; 8], mut block: [u8; BLOCK], length: usize) -> [u8; 32] {
-    block[length] = 0x80;
-    let bits = 8 * (BLOCK + length) as u64;
-    block[BLOCK - 8..].copy_from_slice(&bits.to_be_bytes());
-    compress256(&mut state, &[block]);
-    let mut digest = [0; 32];
-    for (bytes, word) in digest.chunks_exact_mut(4).zip(state) {
-        bytes.copy_from_slice(&word.to_be_bytes());
-    }
-    digest
 }
 
 impl std::fmt::Debug for Pseudonyms {
@@ -146,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fits_a_block_has_the_token_it_would_have_of_any_length() {
+    fn an_identifier_of_any_length_is_taken_whole() {
         for key in [1, 64, 65].map(|length| "k".repeat(length)) {
             let pseudonyms = Pseudonyms::new(key.as_bytes());
             for length in 0..130 {

@@ -122,30 +122,15 @@ impl Clock {
     fn look(&mut self, allowed_lateness_ms: i64) {
         let mut recent = self.recent;
         let seen = &mut recent[..RECENT.min(self.taken as usize)];
-        if seen.len() == RECENT {
-            seen.rotate_left(self.taken as usize % RECENT);
-        }
-        sort_nearly_sorted(seen);
-        let (median, newest) = (seen[(seen.len() - 1) / 2], seen[seen.len() - 1]);
+        let middle = (seen.len() - 1) / 2;
+        let (_, &mut median, rest) = seen.select_nth_unstable(middle);
+        let newest = rest.iter().copied().max().unwrap_or(median);
         let all_late = seen.len() == RECENT
             && self.watermark.is_some_and(|mark| mark.since(newest) > allowed_lateness_ms);
         self.watermark = match self.watermark {
             Some(mark) if !all_late => Some(mark.max(median)),
             _ => Some(median),
         };
-    }
-}
-
-/// By insertion: in the order they came, few times stand far from where they belong.
-fn sort_nearly_sorted(times: &mut [EventTime]) {
-    for end in 1..times.len() {
-        let time = times[end];
-        let mut place = end;
-        while place > 0 && times[place - 1] > time {
-            times[place] = times[place - 1];
-            place -= 1;
-        }
-        times[place] = time;
     }
 }
 
