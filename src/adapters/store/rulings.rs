@@ -69,30 +69,20 @@ impl Store {
 
     /// These are about to be told.
     pub async fn note_rulings(&self, keys: &[RulingKey]) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
-        for (incident, actor) in keys {
-            sqlx::query(
-                "INSERT INTO rulings (incident, actor) VALUES ($1, $2)
-                 ON CONFLICT (incident, actor) DO NOTHING",
-            )
-            .bind(incident.as_str())
-            .bind(actor.as_str())
-            .execute(&mut *tx)
-            .await?;
-        }
-        tx.commit().await?;
-        Ok(())
+        let insert = "INSERT INTO rulings (incident, actor) VALUES ($1, $2)
+                      ON CONFLICT (incident, actor) DO NOTHING";
+        self.with_rulings(insert, keys).await
     }
 
     /// These were withdrawn.
     pub async fn forget_rulings(&self, keys: &[RulingKey]) -> Result<(), StoreError> {
+        self.with_rulings("DELETE FROM rulings WHERE incident = $1 AND actor = $2", keys).await
+    }
+
+    async fn with_rulings(&self, sql: &'static str, keys: &[RulingKey]) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         for (incident, actor) in keys {
-            sqlx::query("DELETE FROM rulings WHERE incident = $1 AND actor = $2")
-                .bind(incident.as_str())
-                .bind(actor.as_str())
-                .execute(&mut *tx)
-                .await?;
+            sqlx::query(sql).bind(incident.as_str()).bind(actor.as_str()).execute(&mut *tx).await?;
         }
         tx.commit().await?;
         Ok(())
