@@ -55,11 +55,8 @@ fn a_new_budget_reaches_every_detector_and_lasts() {
     let setup = Setup::new(&broker.lock(), "budget", &[("access", 1)]);
     setup.configure(broker.lock().bootstrap(), "", "");
     let config = setup.config();
-    let served = ["--roles", "correlate,serve"];
-    let mut server = Monitor::start_with(&config, &served);
-    server.says("correlator started");
-    let mut detector = Monitor::start_with(&config, &["--roles", "detect"]);
-    detector.says("partitions assigned");
+    let mut server = Monitor::start_server(&config);
+    let mut detector = Monitor::start_detector(&config);
     show(&setup, 0, DAYS);
     let before = in_force(&mut detector, 5.0);
     assert!(before > 1.0, "{before}: the thresholds do not stand");
@@ -78,8 +75,7 @@ fn a_new_budget_reaches_every_detector_and_lasts() {
     // Both ends start anew: it stands in the store, and the detector has it before it judges.
     detector.stop_well();
     server.stop_well();
-    let mut server = Monitor::start_with(&config, &served);
-    server.says("correlator started");
+    let mut server = Monitor::start_server(&config);
     until("told again", || match &shown(&mut server)["published"] {
         Value::Bool(true) => Ok(()),
         other => Err(other.to_string()),
@@ -87,8 +83,7 @@ fn a_new_budget_reaches_every_detector_and_lasts() {
     let now = shown(&mut server);
     assert_eq!((&now["budget_per_1000_actors_day"], &now["from"]), (&json!(0.5), &json!("api")));
     assert_eq!((&now["config"], &now["by"]), (&json!(5.0), &json!("ann")));
-    let mut detector = Monitor::start_with(&config, &["--roles", "detect"]);
-    detector.says("partitions assigned");
+    let mut detector = Monitor::start_detector(&config);
     show(&setup, DAYS + 1, DAYS + 2);
     in_force(&mut detector, 0.5);
 

@@ -87,11 +87,8 @@ fn what_people_do_lasts_and_reaches_every_process() {
     let setup = Setup::new(&broker.lock(), "cases", &[("access", 1)]);
     configure(&setup, broker.lock().bootstrap());
     let config = setup.config();
-    let served = ["--roles", "correlate,serve"];
-    let mut server = Monitor::start_with(&config, &served);
-    server.says("correlator started");
-    let mut detector = Monitor::start_with(&config, &["--roles", "detect"]);
-    detector.says("partitions assigned");
+    let mut server = Monitor::start_server(&config);
+    let mut detector = Monitor::start_detector(&config);
     let mut world = World { setup, events: 0 };
 
     world.show(0, "off-1");
@@ -117,10 +114,8 @@ fn what_people_do_lasts_and_reaches_every_process() {
     // A new detector knows of it before it judges anything; a new correlator keeps what was done.
     detector.stop_well();
     server.stop_well();
-    let mut server = Monitor::start_with(&config, &served);
-    server.says("correlator started");
-    let mut detector = Monitor::start_with(&config, &["--roles", "detect"]);
-    detector.says("partitions assigned");
+    let mut server = Monitor::start_server(&config);
+    let mut detector = Monitor::start_detector(&config);
     world.show(3, "off-2");
     world.show(4, "off-4");
     assert_eq!((world.told("off-2"), world.told("off-4")), (0, 1));
@@ -184,8 +179,7 @@ fn what_people_do_lasts_and_reaches_every_process() {
     };
     apart(&mut server);
     server.stop_well();
-    let mut server = Monitor::start_with(&config, &served);
-    server.says("correlator started");
+    let mut server = Monitor::start_server(&config);
     apart(&mut server);
     world.show(30, "off-1");
     apart(&mut server);

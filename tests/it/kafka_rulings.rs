@@ -131,11 +131,8 @@ fn a_confirmed_breach_teaches_nothing_also_after_a_restart() {
     let rest = "[privacy]\npseudonym_key = { file = \"key\" }\n";
     setup.configure(broker.lock().bootstrap(), "", rest);
     let config = setup.config();
-    let served = ["--roles", "correlate,serve"];
-    let mut server = Monitor::start_with(&config, &served);
-    server.says("correlator started");
-    let mut detector = Monitor::start_with(&config, &["--roles", "detect"]);
-    detector.says("partitions assigned");
+    let mut server = Monitor::start_server(&config);
+    let mut detector = Monitor::start_detector(&config);
     let world = World { setup };
 
     world.show(0, DAYS, Vec::new());
@@ -161,10 +158,8 @@ fn a_confirmed_breach_teaches_nothing_also_after_a_restart() {
 
     detector.stop_well();
     server.stop_well();
-    let mut server = Monitor::start_with(&config, &served);
-    server.says("correlator started");
-    let mut detector = Monitor::start_with(&config, &["--roles", "detect"]);
-    detector.says("partitions assigned");
+    let mut server = Monitor::start_server(&config);
+    let mut detector = Monitor::start_detector(&config);
     world.show(last + 2, last + 4, reads(last + 3, (12, 2, 390)));
     let after = (moved(CONFIRMED, last + 3), moved(DISMISSED, last + 3));
     assert!(after.0.abs() < 0.1 && after.1 > 0.5, "{after:?}");

@@ -64,6 +64,22 @@ impl Monitor {
         Self::start_with(config, &[])
     }
 
+    /// The correlator and the console in a process of their own, once it works.
+    #[track_caller]
+    pub fn start_server(config: &Path) -> Self {
+        let mut server = Self::start_with(config, &["--roles", "correlate,serve"]);
+        server.says("correlator started");
+        server
+    }
+
+    /// A detector in a process of its own, once it has partitions.
+    #[track_caller]
+    pub fn start_detector(config: &Path) -> Self {
+        let mut detector = Self::start_with(config, &["--roles", "detect"]);
+        detector.says("partitions assigned");
+        detector
+    }
+
     /// With further arguments.
     pub fn start_with(config: &Path, arguments: &[&str]) -> Self {
         let mut child = Command::new(BINARY)
