@@ -135,27 +135,6 @@ impl Records {
     }
 }
 
-/// Appends what is serialised.
-struct Into<'a>(&'a mut Vec<u8>);
-
-impl postcard::ser_flavors::Flavor for Into<'_> {
-    type Output = ();
-
-    fn try_extend(&mut self, data: &[u8]) -> postcard::Result<()> {
-        self.0.extend_from_slice(data);
-        Ok(())
-    }
-
-    fn try_push(&mut self, data: u8) -> postcard::Result<()> {
-        self.0.push(data);
-        Ok(())
-    }
-
-    fn finalize(self) -> postcard::Result<()> {
-        Ok(())
-    }
-}
-
 /// Writes a shard's records; the first failure is kept until the end.
 pub(super) struct Writer<'a> {
     records: &'a mut Records,
@@ -217,7 +196,7 @@ impl<'a> Writer<'a> {
     }
 
     fn put_kept<T: Serialize + ?Sized>(&mut self, kept: Kept, name: &[u8], content: &T) {
-        let put = |to: &mut Vec<u8>| Ok(postcard::serialize_with_flavor(content, Into(to))?);
+        let put = |to: &mut Vec<u8>| Ok(terse::append_plain(content, to)?);
         self.noted(|records| records.put(kept, name, put));
     }
 

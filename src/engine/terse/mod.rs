@@ -6,9 +6,11 @@
 //! it is zero; bits stand in bytes of their own, each where the first of its bits was wanted.
 //! Truths and whether there is something are a bit and nothing else.
 
+mod plain;
 mod read;
 mod write;
 
+pub use plain::append_plain;
 pub use read::from_bytes;
 pub use write::write;
 
