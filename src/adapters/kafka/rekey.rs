@@ -15,7 +15,7 @@ use super::assignment::Partition;
 use super::lane::{Lane, LaneError, Outlet};
 use super::transaction::TransactionError;
 use super::worker::{Worker, WorkerError};
-use crate::engine::detect::baseline::{Lookup, Lookups, Progress};
+use crate::engine::detect::baseline::{Leaving, Progress};
 use crate::engine::model::EventTime;
 
 /// How often partitions are looked at for progress to tell.
@@ -56,15 +56,10 @@ pub fn send_lookups(
     if to.out.lookups.is_empty() {
         return Ok(());
     }
-    let shards = layout.shards.max(1);
-    let mut by_shard: Vec<Vec<Lookup>> = vec![Vec::new(); shards as usize];
-    for lookup in to.out.lookups.drain(..) {
-        by_shard[(lookup.subject % u64::from(shards)) as usize].push(lookup);
-    }
     let progress = progress(lane, partition, layout, false);
-    for (shard, lookups) in (0..).zip(by_shard).filter(|(_, lookups)| !lookups.is_empty()) {
-        let told = Lookups { progress: progress.clone(), lookups };
-        to.sender.send_to(&to.topics.lookups, shard, &told.to_bytes()?)?;
+    let shares = to.out.lookups.share_out(progress.shards);
+    for (shard, share) in (0..).zip(shares).filter(|(_, share)| !share.is_empty()) {
+        to.sender.send_to(&to.topics.lookups, shard, &share.to_bytes(&progress)?)?;
     }
     Ok(())
 }
@@ -105,8 +100,7 @@ impl Worker {
                 continue;
             }
             lane.told = Some(Told { reached: now.reached, idle, at: Instant::now() });
-            let told = Lookups { progress: now, lookups: Vec::new() };
-            let bytes = told.to_bytes().map_err(LaneError::from)?;
+            let bytes = Leaving::default().to_bytes(&now).map_err(LaneError::from)?;
             for shard in 0..self.layout.shards as i32 {
                 self.sender.send_to(&self.topics.lookups, shard, &bytes)?;
             }

@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::engine::correlate::Chains;
 use crate::engine::decode::{Decoder, Expected};
 use crate::engine::detect::Stream;
-use crate::engine::detect::baseline::LEARNED;
+use crate::engine::detect::baseline::{LEARNED, LookupsError};
 use crate::engine::model::{EventTime, Finding, Origin, Source};
 use crate::engine::shard::{Evidence, EvidenceRecord, Shard, ShardConfig};
 
@@ -24,6 +24,8 @@ pub enum ExplainKafkaError {
     History(#[from] HistoryError),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    #[error(transparent)]
+    Lookups(#[from] LookupsError),
     #[error("the finding was made from {place}, which is no Kafka topic: give the file")]
     NotKafka { place: Source },
     #[error("topic {topic} has no partition {partition}")]

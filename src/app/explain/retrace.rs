@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::engine::correlate::{Chains, CorrelateConfig, Correlated, Correlator, FactorReads};
 use crate::engine::decode::Decoder;
 use crate::engine::detect::Exceptions;
-use crate::engine::detect::baseline::{Figures, Lookup, Lookups};
+use crate::engine::detect::baseline::{Figures, Leaving, Lookups};
 use crate::engine::model::{Entry, EventTime, Finding, Key, KeyKind, Origin, Source};
 use crate::engine::shard::{Evidence, Incoming, Output, Settings, Shard, Watch};
 use crate::engine::timeline::sentence;
@@ -49,7 +49,7 @@ pub struct Retrace<'s> {
     /// Reads the correlator waits for.
     asked: Vec<Watch>,
     /// What is for other shards.
-    lookups: Vec<Lookup>,
+    lookups: Leaving,
     figures: Vec<Figures>,
     traced: Retraced,
 }
@@ -74,7 +74,7 @@ impl<'s> Retrace<'s> {
             story: Vec::new(),
             out: Output::default(),
             asked: Vec::new(),
-            lookups: Vec::new(),
+            lookups: Leaving::default(),
             figures: Vec::new(),
             traced: Retraced::default(),
         }
@@ -134,7 +134,7 @@ impl<'s> Retrace<'s> {
     }
 
     /// What the last record's shard has for others.
-    pub(super) fn take_told(&mut self) -> (Vec<Lookup>, Vec<Figures>) {
+    pub(super) fn take_told(&mut self) -> (Leaving, Vec<Figures>) {
         (std::mem::take(&mut self.lookups), std::mem::take(&mut self.figures))
     }
 

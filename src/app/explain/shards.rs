@@ -14,7 +14,7 @@ use crate::adapters::kafka::{
 use crate::config::Config;
 use crate::engine::decode::{Decoder, Expected};
 use crate::engine::detect::Stream;
-use crate::engine::detect::baseline::{Lookup, Lookups, Progress};
+use crate::engine::detect::baseline::{Lookups, LookupsError, Progress};
 use crate::engine::model::{EventTime, Origin};
 use crate::engine::shard::{Shard, ShardConfig};
 
@@ -62,7 +62,7 @@ pub fn from_shards(
         accounts.into_iter().map(|line| ((line.topic, line.partition), line.first)).collect();
     // One decoder a partition looks ahead to the time; another reads what is taken.
     let mut ahead: BTreeMap<(String, i32), Decoder> = BTreeMap::new();
-    let (mut records, mut found) = (0_u64, false);
+    let (mut records, mut found) = (0_u64, Ok(false));
     history.merged(
         |topic, partition, payload| {
             let place = (topic.to_owned(), partition);
@@ -73,7 +73,7 @@ pub fn from_shards(
             let place = (message.topic().to_owned(), message.partition());
             // What the monitor never read counts nowhere.
             let before = first.get(&place).is_some_and(|first| message.offset() < *first);
-            if found || before {
+            if before || !matches!(found, Ok(false)) {
                 return;
             }
             records += 1;
@@ -86,6 +86,7 @@ pub fn from_shards(
             found = shards.take(&mut retrace, &place, record);
         },
     )?;
+    found?;
     let missing = (start - first.get(&(topic, partition)).copied().unwrap_or(0)).max(0);
     let read = format!("{} partitions of {}", first.len(), inputs.join(", "));
     Ok(FromKafka { traced: retrace.done(), read, missing })
@@ -126,8 +127,8 @@ impl Shards {
         retrace: &mut Retrace<'_>,
         place: &(String, i32),
         (offset, payload, appended): (i64, &[u8], i64),
-    ) -> bool {
-        let Some(lane) = self.lanes.get_mut(place) else { return false };
+    ) -> Result<bool, LookupsError> {
+        let Some(lane) = self.lanes.get_mut(place) else { return Ok(false) };
         let day = lane.shard.peers().day();
         if lane.seen != (self.board.version(), day) {
             lane.seen = (self.board.version(), day);
@@ -142,37 +143,31 @@ impl Shards {
         let source = lane.stream.source(position);
         let now = EventTime::from_millis(appended).unwrap_or_default();
         let Lane { shard, decoder, .. } = lane;
-        let found = retrace.take(shard, decoder, payload, (origin, &source), Some(now));
-        let (lookups, figures) = retrace.take_told();
+        let mut found = retrace.take(shard, decoder, payload, (origin, &source), Some(now));
+        let (mut lookups, figures) = retrace.take_told();
         for figures in figures {
             self.board.hold((&place.0, place.1), figures);
         }
-        let count = |lookup| count(&mut self.counting, retrace, (shard, place), lookup, now);
-        found || lookups.into_iter().any(count)
+        if found || lookups.is_empty() {
+            return Ok(found);
+        }
+        let progress = Progress {
+            topic: place.0.as_str().into(),
+            partition: place.1,
+            reached: now,
+            // Records come in the order of event time: nobody is to be waited for.
+            idle: true,
+            actors: shard.peers().actors_a_day(),
+            shards: self.counting.len() as u32,
+            sources: 0,
+        };
+        let shares = lookups.share_out(progress.shards);
+        for (counting, share) in self.counting.iter_mut().zip(shares) {
+            if !share.is_empty() && !found {
+                let told = Lookups::from_bytes(&share.to_bytes(&progress)?)?;
+                found = retrace.gather((counting, shard), told, now);
+            }
+        }
+        Ok(found)
     }
-}
-
-/// Counts a lookup where its subject is.
-fn count(
-    counting: &mut [Shard],
-    retrace: &mut Retrace<'_>,
-    (from, place): (&mut Shard, &(String, i32)),
-    lookup: Lookup,
-    now: EventTime,
-) -> bool {
-    let shards = counting.len();
-    let Some(shard) = counting.get_mut((lookup.subject % shards as u64) as usize) else {
-        return false;
-    };
-    let progress = Progress {
-        topic: place.0.as_str().into(),
-        partition: place.1,
-        reached: lookup.at,
-        // Records come in the order of event time: nobody is to be waited for.
-        idle: true,
-        actors: from.peers().actors_a_day(),
-        shards: shards as u32,
-        sources: 0,
-    };
-    retrace.gather((shard, from), Lookups { progress, lookups: vec![lookup] }, now)
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::detect::baseline::{Figures, Lookup};
+use crate::engine::detect::baseline::{Figures, Leaving};
 use crate::engine::model::{Entry, EventTime, Finding, Key};
 
 /// What became of an event. Every event gets exactly one.
@@ -72,7 +72,7 @@ pub struct Output {
     /// Detectors whose findings were held back by an exception, once for each finding.
     pub suppressed: Vec<std::borrow::Cow<'static, str>>,
     /// For the shards in which subjects are counted.
-    pub lookups: Vec<Lookup>,
+    pub lookups: Leaving,
     /// For all other shards: the shard's own figures as a day turned.
     pub figures: Vec<Figures>,
 }

@@ -226,7 +226,7 @@ impl Shard {
             }
         };
         settings.roster.observe_system(&judged, &mut self.peers.systems, &mut out.findings);
-        if let Some(leaving) = &mut self.peers.leaving {
+        if let Some(leaving) = self.peers.leaving.as_mut().filter(|leaving| !leaving.is_empty()) {
             out.lookups.append(leaving);
         }
         if let Some(figures) = self.peers.shared.telling.take() {

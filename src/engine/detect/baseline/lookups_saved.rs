@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::lookups::{Gathered, Heard, Lookup, UNSAVED};
+use super::lookup::{Lookup, Written};
+use super::lookups::{Gathered, Heard, UNSAVED};
 use super::regions::Near;
 use super::saving::{PartKey, PartKind, PartSink, Parts};
 use crate::engine::model::EventTime;
@@ -17,8 +18,8 @@ const PLACED: PartKind = PartKind::GatheredPlaced;
 /// Lookups of a list, at most: some forty thousand bytes.
 const LENGTH: usize = 256;
 
-/// What a lookup does not serialise itself stands beside it: its group, and its place.
-type Listed<L> = (L, u32, Option<Near>);
+/// A lookup as it is written, its group, and its place.
+type Listed<'t> = (Written<'t>, u32, Option<Near>);
 
 impl Gathered {
     /// Hands out what has changed.
@@ -43,10 +44,10 @@ impl Gathered {
 
     /// Those that are in no list go into new ones; of those that are worn what is left is written again.
     fn save_lists(&mut self, worn: &BTreeSet<u32>, sink: &mut impl PartSink) {
-        let mut lists: BTreeMap<u32, Vec<Listed<&Lookup>>> =
+        let mut lists: BTreeMap<u32, Vec<Listed<'_>>> =
             worn.iter().map(|&list| (list, Vec::new())).collect();
         let mut room = 0;
-        for (list, lookup) in self.held.values_mut() {
+        for (lookup, list) in &mut self.held {
             if *list == UNSAVED {
                 if room == 0 {
                     (self.last_list, room) = (self.last_list + 1, LENGTH);
@@ -55,7 +56,7 @@ impl Gathered {
                 lists.entry(*list).or_default();
             }
             if let Some(held) = lists.get_mut(list) {
-                held.push((lookup, lookup.group, lookup.place));
+                held.push((lookup.written(), lookup.reader.group, lookup.place));
             }
         }
         self.unsaved = 0;
@@ -68,7 +69,7 @@ impl Gathered {
     }
 
     pub fn save_again(&mut self, saving: GatheredSaving) {
-        for (list, _) in self.held.values_mut().filter(|(list, _)| *list > saving.last_list) {
+        for list in self.held.values_mut().filter(|list| **list > saving.last_list) {
             (*list, self.unsaved) = (UNSAVED, self.unsaved + 1);
         }
         self.last_list = saving.last_list;
@@ -92,21 +93,21 @@ impl Gathered {
             last_list,
             ..Self::default()
         };
-        for list in parts.all::<Vec<Listed<Lookup>>>(LIST) {
+        for list in parts.all::<Vec<Listed<'_>>>(LIST) {
             let (list, held) = list?;
-            for (lookup, group, place) in held {
-                read.hold(list, Lookup { group, place, ..lookup });
+            for (told, group, place) in &held {
+                read.hold(list, Lookup::kept(told, *group, *place)?);
             }
         }
-        for held in parts.all::<(Lookup, u32)>(HELD) {
-            let (number, (lookup, group)) = held?;
+        for held in parts.all::<(Written<'_>, u32)>(HELD) {
+            let (number, (told, group)) = held?;
             read.stale.push(PartKey::new(HELD, number));
-            read.hold(UNSAVED, Lookup { group, ..lookup });
+            read.hold(UNSAVED, Lookup::kept(&told, group, None)?);
         }
-        for held in parts.all::<Listed<Lookup>>(PLACED) {
-            let (number, (lookup, group, place)) = held?;
+        for held in parts.all::<Listed<'_>>(PLACED) {
+            let (number, (told, group, place)) = held?;
             read.stale.push(PartKey::new(PLACED, number));
-            read.hold(UNSAVED, Lookup { group, place, ..lookup });
+            read.hold(UNSAVED, Lookup::kept(&told, group, place)?);
         }
         Ok(read)
     }
@@ -122,10 +123,8 @@ pub struct GatheredSaving {
 
 #[cfg(test)]
 mod tests {
-    use super::super::lookups::tests::{at, lookup};
-    use super::super::lookups::{Lookups, Progress};
+    use super::super::lookups::tests::{at, told};
     use super::super::saving::Form;
-    use super::super::sequence::Place;
     use super::*;
 
     #[derive(Default)]
@@ -153,28 +152,19 @@ mod tests {
 
     /// One of two sources has come to `reached`, the other to the last of `seconds`.
     fn tell(gathered: &mut Gathered, reached: i64, seconds: std::ops::Range<i64>) {
-        let lookups = seconds.clone().map(|second| Lookup {
-            group: second as u32,
-            place: (second % 2 == 0).then(|| Near { place: Place::default(), is_new: true }),
-            ..lookup(second)
-        });
-        let progress = |partition, second| Progress {
-            topic: "access".into(),
-            partition,
-            reached: at(second),
-            idle: false,
-            actors: 10.0,
-            shards: 1,
-            sources: 2,
-        };
-        let lookups = lookups.collect();
-        gathered.take(Lookups { progress: progress(0, seconds.end), lookups }, at(0));
-        gathered.take(Lookups { progress: progress(1, reached), lookups: Vec::new() }, at(0));
+        let until = seconds.end;
+        gathered.take(told(0, until, false, &seconds.collect::<Vec<_>>()), at(0));
+        gathered.take(told(1, reached, false, &[]), at(0));
     }
 
-    fn all(mut gathered: Gathered) -> Vec<Lookup> {
+    /// Everything of each, as text.
+    fn all(mut gathered: Gathered) -> Vec<String> {
         tell(&mut gathered, 1_000_000, 1_000_000..1_000_000);
-        std::iter::from_fn(|| gathered.next_due()).map(|(lookup, _)| lookup).collect()
+        let all = std::iter::from_fn(|| gathered.next_due()).map(|(lookup, _)| lookup);
+        all.map(|lookup| {
+            format!("{:?} {} {:?}", lookup.written(), lookup.reader.group, lookup.place)
+        })
+        .collect()
     }
 
     #[test]
@@ -203,10 +193,11 @@ mod tests {
         let mut kept = Kept::default();
         let _ = before.save(&mut kept);
         kept.0.retain(|key, _| *key == PartKey::new(HEAD, 0));
-        for (number, (_, lookup)) in (1..).zip(before.held.values()) {
+        for (number, lookup) in (1..).zip(before.held.keys()) {
+            let (told, group) = (lookup.written(), lookup.reader.group);
             match lookup.place {
-                None => kept.put(PartKey::new(HELD, number), &(lookup, lookup.group)),
-                place => kept.put(PartKey::new(PLACED, number), &(lookup, lookup.group, place)),
+                None => kept.put(PartKey::new(HELD, number), &(told, group)),
+                place => kept.put(PartKey::new(PLACED, number), &(told, group, place)),
             }
         }
         let mut taken_over = kept.read();

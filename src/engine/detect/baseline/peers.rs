@@ -15,7 +15,8 @@ use super::gauge::Gauge;
 use super::journaled::JournaledSaving;
 use super::lanes::Lanes;
 use super::lanes_saved::LanesSaving;
-use super::lookups::{Gathered, Lookup};
+use super::lookup::Leaving;
+use super::lookups::Gathered;
 use super::lookups_saved::GatheredSaving;
 use super::pages::Pages;
 use super::rate::Prior;
@@ -75,7 +76,7 @@ pub struct Peers {
     pub rulings: RulingsInForce,
     /// Where subjects are counted in another shard: lookups on their way there.
     #[serde(skip)]
-    pub leaving: Option<Vec<Lookup>>,
+    pub leaving: Option<Leaving>,
     /// What is told to other shards of these, and known of theirs.
     #[serde(skip)]
     pub shared: Shared,

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::de::DeserializeOwned;
 use serde::ser::SerializeSeq;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::pages::Pages;
 use crate::engine::terse::{self, FormError};
@@ -125,8 +125,8 @@ impl Parts {
     }
 
     /// Parts of a kind by their numbers.
-    pub fn all<T: DeserializeOwned>(
-        &self,
+    pub fn all<'p, T: Deserialize<'p>>(
+        &'p self,
         kind: PartKind,
     ) -> impl Iterator<Item = Result<(u32, T), FormError>> {
         let range = PartKey::new(kind, 0)..=PartKey::new(kind, u32::MAX);
@@ -134,7 +134,7 @@ impl Parts {
     }
 }
 
-fn read<T: DeserializeOwned>((form, content): &(Form, Vec<u8>)) -> Result<T, FormError> {
+fn read<'p, T: Deserialize<'p>>((form, content): &'p (Form, Vec<u8>)) -> Result<T, FormError> {
     Ok(match form {
         Form::Terse => terse::from_bytes(content)?,
         Form::Postcard => postcard::from_bytes(content)?,

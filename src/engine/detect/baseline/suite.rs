@@ -7,7 +7,7 @@ use super::actor::{ALL, Baseline, HOUR, SHARE, SHIFT, TEN, Told, UNEXPLAINED};
 use super::config::BaselineConfig;
 use super::fan_in::Reader;
 use super::lane::{Lane, Part};
-use super::lookups::{Lookup, Lookups, lookup, placed};
+use super::lookup::{Lookup, Lookups, Written};
 use super::mark::mark;
 use super::novelty;
 use super::peers::Peers;
@@ -285,9 +285,9 @@ impl Suite {
             let reader =
                 Reader { account: who, group: if unit.is_empty() { 0 } else { mark(unit) } };
             if let Some(leaving) = &mut peers.leaving {
-                leaving.push(placed(judged, near, reader, day));
+                leaving.push(&Written::placed(judged, reader, day), reader.group, Some(near));
             } else if let Some(hot) = peers.blocks.take(near, reader) {
-                let found = placed(judged, near, reader, day);
+                let found = Written::placed(judged, reader, day);
                 findings.push(why::block(&found, judged.source(), &hot, self.config.id_block));
             }
         }
@@ -297,13 +297,13 @@ impl Suite {
         }
         let reader = Reader { account: who, group };
         let mut look = |hash: u64, name: &dyn Fn() -> String| {
+            let told = || Written::new(judged, (hash, name().into()), reader, day);
             if let Some(leaving) = &mut peers.leaving {
-                leaving.push(lookup(judged, (hash, &name()), reader, day));
+                leaving.push(&told(), reader.group, None);
             } else if let Some(hit) = peers.fan_in.take(hash, reader, day, self.config.subjects_max)
             {
-                let found = lookup(judged, (hash, &name()), reader, day);
                 let mode = self.config.subject_fan_in;
-                findings.push(why::fan_in(&found, judged.source(), &hit, mode));
+                findings.push(why::fan_in(&told(), judged.source(), &hit, mode));
             }
         };
         // Of a long list the same subjects are looked at whoever reads it.
@@ -331,30 +331,28 @@ impl Suite {
                 peers.fan_in.turn(self.budget, actors, shards);
                 peers.blocks.turn(self.budget, actors);
             }
-            let reader = Reader { account: lookup.reader, group: lookup.group };
-            if let Some(near) = lookup.place {
-                findings.extend(self.count_placed(&lookup, near, reader, peers));
-                continue;
-            }
-            let (subject, day) = (lookup.subject, lookup.day);
-            let hit = peers.fan_in.take(subject, reader, day, self.config.subjects_max);
-            let mode = self.config.subject_fan_in;
-            if let Some(hit) = hit.filter(|_| mode != Mode::Off) {
-                findings.push(why::fan_in(&lookup, lookup.source(), &hit, mode));
-            }
+            let found = match lookup.place {
+                Some(near) => self.count_placed(&lookup, near, peers),
+                None => self.count_subject(&lookup, peers),
+            };
+            findings.extend(found);
         }
     }
 
-    fn count_placed(
-        &self,
-        lookup: &Lookup,
-        near: Near,
-        reader: Reader,
-        peers: &mut Peers,
-    ) -> Option<Finding> {
+    fn count_placed(&self, lookup: &Lookup, near: Near, peers: &mut Peers) -> Option<Finding> {
         let mode = self.config.id_block;
-        let hot = peers.blocks.take(near, reader).filter(|_| mode != Mode::Off)?;
-        Some(why::block(lookup, lookup.source(), &hot, mode))
+        let hot = peers.blocks.take(near, lookup.reader).filter(|_| mode != Mode::Off)?;
+        let told = lookup.written();
+        Some(why::block(&told, told.source(), &hot, mode))
+    }
+
+    fn count_subject(&self, lookup: &Lookup, peers: &mut Peers) -> Option<Finding> {
+        let Lookup { subject, reader, day, .. } = *lookup;
+        let hit = peers.fan_in.take(subject, reader, day, self.config.subjects_max);
+        let mode = self.config.subject_fan_in;
+        let hit = hit.filter(|_| mode != Mode::Off)?;
+        let told = lookup.written();
+        Some(why::fan_in(&told, told.source(), &hit, mode))
     }
 }
 

@@ -8,7 +8,7 @@ use super::config::BaselineConfig;
 use super::fan_in::FanInHit;
 use super::lane::{Lane, Part, parts_of};
 use super::lanes::Lanes;
-use super::lookups::Lookup;
+use super::lookup::Written;
 use super::novelty;
 use super::peers::Peers;
 use super::rate::{Expected, Rate};
@@ -328,13 +328,13 @@ fn crept(
 }
 
 /// An account's reads in blocks that many accounts read.
-pub fn block(lookup: &Lookup, source: Source, hot: &Hot, mode: Mode) -> Finding {
+pub fn block(lookup: &Written<'_>, source: Source, hot: &Hot, mode: Mode) -> Finding {
     let why = format!(
         "{} reads in ranges of `{}` ids that many accounts read today: {} in this block of 256, {:.1} in those around it",
         hot.of_reader, lookup.dataset, hot.reads, hot.usual,
     );
     let score = if mode == Mode::Shadow { SHADOW } else { 55 };
-    let key = Key { kind: KeyKind::Dataset, value: lookup.dataset.as_ref().to_owned() };
+    let key = Key { kind: KeyKind::Dataset, value: lookup.dataset.to_owned() };
     let id = IdHasher::new("finding")
         .part(ID_BLOCK.as_bytes())
         .part(key.kind.name().as_bytes())
@@ -353,7 +353,7 @@ pub fn block(lookup: &Lookup, source: Source, hot: &Hot, mode: Mode) -> Finding 
 
 /// One more reader of a subject many look up. Its id names subject, day and how many they are, not
 /// the read: whoever is last, it is the same finding.
-pub fn fan_in(lookup: &Lookup, source: Source, hit: &FanInHit, mode: Mode) -> Finding {
+pub fn fan_in(lookup: &Written<'_>, source: Source, hit: &FanInHit, mode: Mode) -> Finding {
     let why = format!(
         "about {:.0} accounts of {:.0} units looked up {} without a case in two days; usual is {:.1}",
         hit.readers, hit.groups, lookup.name, hit.usual,
@@ -381,14 +381,14 @@ pub fn fan_in(lookup: &Lookup, source: Source, hit: &FanInHit, mode: Mode) -> Fi
 
 /// What is counted across accounts, as of one that was looked up last.
 fn across(
-    lookup: &Lookup,
+    lookup: &Written<'_>,
     source: Source,
     (id, detector): (FindingId, &'static str),
     key: Key,
     score: u8,
     why: String,
 ) -> Finding {
-    let text = |text: &Option<Box<str>>| text.as_deref().map(str::to_owned);
+    let text = |text: Option<&str>| text.map(str::to_owned);
     Finding {
         id,
         time: lookup.at,
@@ -397,11 +397,11 @@ fn across(
         severity: severity_of(score),
         score,
         key,
-        actor: text(&lookup.actor),
-        source_ip: text(&lookup.source_ip),
-        session: text(&lookup.session),
-        dataset: Some(&*lookup.dataset).filter(|d| !d.is_empty()).map(str::to_owned),
-        category: text(&lookup.category),
+        actor: text(lookup.actor),
+        source_ip: text(lookup.source_ip),
+        session: text(lookup.session),
+        dataset: text(Some(lookup.dataset).filter(|d| !d.is_empty())),
+        category: text(lookup.category),
         tier: lookup.tier,
         window: Window { start: lookup.at, end: lookup.at },
         observed: 1.0,
