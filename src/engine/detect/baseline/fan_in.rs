@@ -16,7 +16,7 @@ pub(super) struct Subject {
     pub judged_at: u16,
     pub today: Crowd,
     pub yesterday: Crowd,
-    /// Decayed sums of the days' readers and breadth, a tenth of each.
+    /// Decayed sums of the readers and breadth of days before yesterday, a tenth of each.
     pub usual_readers: f32,
     pub usual_breadth: f32,
     /// By readers, and by breadth.
@@ -68,6 +68,9 @@ const READERS_MIN: f32 = 5.0;
 /// Readers and breadth of two days of a subject nobody is known to read: a site's new ones are read
 /// by a few.
 const UNKNOWN: [f32; 2] = [0.4, 2.0];
+/// Days on which nobody read it, behind those known of a subject: that its first readers came on one day
+/// does not say that as many are usual.
+const UNREAD_DAYS: f32 = 2.0;
 /// Dispersion of each among subjects of the same usual.
 const SIZES: [f64; 2] = [1.5, 10.0];
 /// The least that is told of by each, in decades.
@@ -244,11 +247,12 @@ impl Subject {
         }
     }
 
-    /// What a decayed sum comes to on an ordinary day: the mean of the days since it was first read,
-    /// yesterday where it was first read the day before.
+    /// What a decayed sum comes to on an ordinary day: the mean of the days from when it was first read to
+    /// the day before yesterday. Whom it is held against is no part of what is usual.
     fn an_ordinary_day(&self, sum: f32) -> f32 {
-        let days = i32::from(self.day.saturating_sub(self.born)).min(60);
-        sum / (1.0 - DAY_KEEP.powi(days)).max(1.0 - DAY_KEEP)
+        let days = i32::from(self.day.saturating_sub(self.born)).min(60) - 1;
+        let known = (1.0 - DAY_KEEP.powi(days.max(0))) / (1.0 - DAY_KEEP);
+        sum / (1.0 - DAY_KEEP) / (known + UNREAD_DAYS)
     }
 
     fn roll(&mut self, day: u16) {
@@ -256,10 +260,15 @@ impl Subject {
         if gone == 0 {
             return;
         }
-        let keep = DAY_KEEP.powi(i32::from(gone.min(60)));
-        let decay = |sum: f32, today: f32| sum * keep + (1.0 - DAY_KEEP) * today * keep / DAY_KEEP;
-        self.usual_readers = decay(self.usual_readers, self.today.readers());
-        self.usual_breadth = decay(self.usual_breadth, self.today.breadth());
+        // Yesterday is past now; so is today, where more than a day has gone.
+        let keep = DAY_KEEP.powi(i32::from(gone.min(60)) - 1);
+        let past = |sum: f32, of: fn(Crowd) -> f32| {
+            let today = if gone == 1 { 0.0 } else { of(self.today) / DAY_KEEP };
+            keep * (DAY_KEEP * sum + (1.0 - DAY_KEEP) * (of(self.yesterday) + today))
+        };
+        let usual =
+            (past(self.usual_readers, Crowd::readers), past(self.usual_breadth, Crowd::breadth));
+        (self.usual_readers, self.usual_breadth) = usual;
         self.yesterday = if gone == 1 { self.today } else { Crowd::default() };
         self.today = Crowd::default();
         self.day = day;
@@ -314,6 +323,30 @@ mod tests {
         }
         let of_day_11 = |reader| fan_in.take(u64::MAX / 3, unknown(reader), 11, 4_096);
         assert!((0..25).filter_map(of_day_11).count() >= 3);
+    }
+
+    #[test]
+    fn twenty_five_readers_in_three_days_stand_out_as_in_one() {
+        let mut fan_in = FanIn::default();
+        for day in 1..=10 {
+            for subject in 0..2_000_u64 {
+                let _ = fan_in.take(hash(subject), unknown(subject as u32 % 97), day, 4_096);
+            }
+            fan_in.turn(5.0, 1_000.0, 1);
+        }
+        let on_day = |day: u16, of: &mut FanIn| {
+            let readers = u32::from(day - 11) * 8..u32::from(day - 10) * 8;
+            let told =
+                readers.filter_map(|n| of.take(u64::MAX / 3, unknown(1_000 + n), day, 4_096));
+            let told = told.count();
+            of.turn(5.0, 1_000.0, 1);
+            told
+        };
+        let _ = on_day(11, &mut fan_in);
+        assert!(on_day(12, &mut fan_in) >= 3, "the first eight do not say that eight are usual");
+        // Whom eight look up each day is looked up by eight.
+        (13..=24).for_each(|day| drop(on_day(day, &mut fan_in)));
+        assert_eq!((25..=28).map(|day| on_day(day, &mut fan_in)).sum::<usize>(), 0);
     }
 
     #[test]

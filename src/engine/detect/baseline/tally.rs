@@ -35,6 +35,9 @@ const BLIND_TURNS: u16 = 4;
 /// So far above the threshold, a score says nothing of honest work.
 const BEYOND_DOUBT: f32 = 4.0;
 
+/// The step of whatever is stronger than the scale has room for.
+const SCALE_END: usize = STEPS - 1;
+
 /// Times what is allowed that may go off before it is all learned from.
 const EXCESS_LET_PASS: f32 = 3.0;
 
@@ -76,7 +79,7 @@ impl Tally {
             return;
         }
         let mut above = 0.0;
-        let mut step = STEPS - 1;
+        let mut step = SCALE_END;
         while step > 1 {
             above += self.past[step];
             if above > allowed_a_day * self.days {
@@ -84,13 +87,32 @@ impl Tally {
             }
             step -= 1;
         }
-        self.threshold = (score_of(step as u16) + 0.05).max(least);
+        // At the scale's end there is no telling one from another.
+        self.threshold = match step {
+            SCALE_END => f32::MAX,
+            _ => (score_of(step as u16) + 0.05).max(least),
+        };
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_beyond_the_scale_day_after_day_is_not_told() {
+        let mut tally = Tally::default();
+        for day in 0..14 {
+            let told = [31.0, 45.0, 90.0].map(|score| tally.rise(0.0, score));
+            assert!(day < 7 || told == [false; 3], "{day}");
+            tally.turn(0.2, 4.0);
+        }
+        let mut seldom = Tally::default();
+        for day in 0..14 {
+            assert_eq!(day == 13, seldom.rise(0.0, if day == 13 { 45.0 } else { 3.0 }));
+            seldom.turn(0.2, 4.0);
+        }
+    }
 
     #[test]
     fn the_threshold_lets_so_many_a_day_through() {
