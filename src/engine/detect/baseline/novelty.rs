@@ -12,6 +12,10 @@ use crate::engine::detect::Judged;
 /// Surprise of one read from which its kind is what is new, in decades.
 const NEW_MIN: f32 = 1.0;
 
+/// Of a new kind's surprise, what is left of it where a case explains the read: new work comes with cases,
+/// and a breach may cite some.
+const EXPLAINED: f32 = 0.1;
+
 /// The read's system and site, with their marks.
 fn places<'e>(judged: &Judged<'e>) -> impl Iterator<Item = (&'static str, &'e str, u32)> {
     let event = judged.event;
@@ -28,17 +32,20 @@ pub fn score(
     actor: &mut Baseline,
     peers: &mut Peers,
     (role, group): (u16, u16),
-    kind: u32,
+    (kind, explained): (u32, bool),
 ) -> bool {
     let day = actor.day.day;
     let habits = &peers.role(role).habits;
-    let of_kind = actor.habits.take(kind, day, habits.share(kind));
-    let elsewhere: f32 = places(judged).map(|(_, _, mark)| habits.surprise_of_place(mark)).sum();
+    let mut surprise = actor.habits.take(kind, day, habits.share(kind));
+    if explained {
+        surprise *= EXPLAINED;
+    }
+    let places_of_role = places(judged).map(|(_, _, mark)| habits.surprise_of_place(mark));
+    surprise += places_of_role.sum::<f32>();
     if !actor.is_suspect(day) {
         let habits = &mut peers.role_mut(role).habits;
         places(judged).for_each(|(_, _, mark)| habits.add(mark, 0.0, 1.0));
     }
-    let surprise = of_kind + elsewhere;
     if surprise <= 0.0 {
         return false;
     }

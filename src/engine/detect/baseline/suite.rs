@@ -201,7 +201,7 @@ impl Suite {
         }
         if read.fresh_today {
             raised |= score_slow(actor, peers, places);
-            raised |= novelty::score(judged, actor, peers, places, read.kind);
+            raised |= novelty::score(judged, actor, peers, places, (read.kind, read.explained));
         }
         // A walk must not be broken because its ids fall on others' places.
         if (read.fresh_today || actor.spans[SHIFT].bits.is_crowded())
