@@ -45,8 +45,10 @@ impl Doubts {
     }
 }
 
-/// The part of the actor-days that a lane of weight one leaves out at most.
+/// The part of the actor-days that a lane of weight one leaves out at most; of those that know batches
+/// and lists, since most kinds of breaches are told of by them.
 const APART_MAX: f32 = 0.002;
+const APART_OF_BATCHES_MAX: f32 = 0.004;
 /// Of no fewer actor-days.
 const APART_OF: f32 = 300.0;
 
@@ -70,7 +72,8 @@ impl Apart {
     fn has_room(&self, lane: Lane, actor_days_today: f32) -> bool {
         let left_out = self.past[lane as usize] + self.today[lane as usize] as f32;
         let of = (self.days + actor_days_today).max(APART_OF);
-        left_out < APART_MAX * lane.weight() as f32 * of
+        let most = if lane.is_of_batches() { APART_OF_BATCHES_MAX } else { APART_MAX };
+        left_out < most * lane.weight() as f32 * of
     }
 }
 

@@ -122,6 +122,12 @@ impl Lane {
         }
     }
 
+    /// How much stricter it may be made where it tells far more than its share. Breaches are told, too,
+    /// and in a month of many they are most of what is; a tail that is taken to be steep is most often wrong.
+    pub const fn stricter_at_most(self) -> f64 {
+        if matches!(self.tail(), Tail::Steep) { 5.0 } else { 1.5 }
+    }
+
     pub const fn tail(self) -> Tail {
         match self {
             Self::OffHours => Tail::Steep,

@@ -219,7 +219,8 @@ impl Lanes {
             // made stricter until they agree.
             let told = f64::from(self.numbers.told[lane as usize])
                 / f64::from(self.numbers.actor_days.max(1.0));
-            let excess = (lane.weight() * told / share / EXCESS_LET_PASS).clamp(1.0, 5.0);
+            let excess = lane.weight() * told / share / EXCESS_LET_PASS;
+            let excess = excess.clamp(1.0, lane.stricter_at_most());
             let share = (share / excess).min(0.5);
             self.numbers.thresholds[lane as usize] = threshold(lane, share, &self.lanes);
             for book in self.roles.iter_mut() {
