@@ -4,7 +4,7 @@
 use super::actor::{ALL, Baseline, HOUR, TEN};
 use super::peers::Peers;
 use super::role::KINDS;
-use super::suite::ln_p;
+use super::suite::{CASE_SHARE_MIN, SHOWN_SHRINK, ln_p};
 
 /// One window of one actor, at its end.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -46,8 +46,13 @@ impl Baseline {
             HOUR => ("1 h", 60),
             _ => ("shift", 1),
         };
+        let counts = peers.role(role).cases.part_of_all() >= CASE_SHARE_MIN;
         for kind in 0..KINDS {
-            let ln_p = ln_p(self, peers, role, which, kind).min(0.0);
+            // Where no case is cited, none is missed.
+            if kind != ALL && !counts {
+                continue;
+            }
+            let ln_p = ln_p(self, peers, role, (which, kind), SHOWN_SHRINK).min(0.0);
             let reads = if kind == ALL { "all" } else { "unexplained" };
             let written = WindowP { minute: span.index * minutes, window, reads, ln_p };
             peers.gauge.0.get_or_insert_default().push(written);

@@ -61,6 +61,11 @@ impl Shares {
         self.place(kind).map_or(0.0, |place| self.kinds[place].share)
     }
 
+    /// Of all reads, those that were of the part; in force.
+    pub fn part_of_all(&self) -> f32 {
+        self.part_share
+    }
+
     /// Of the kind's reads, those that were of the part.
     pub fn part_share(&self, kind: u32) -> f32 {
         self.place(kind).map_or(self.part_share, |place| self.kinds[place].part_share)

@@ -30,7 +30,7 @@ const COUNT_PARTS: [[Part; KINDS]; SPANS] = [
     [Part::DayAll, Part::DayUnexplained],
 ];
 /// Below this share of reads that carry a case, a read without one says nothing.
-const CASE_SHARE_MIN: f32 = 0.15;
+pub(super) const CASE_SHARE_MIN: f32 = 0.15;
 /// The tail is computed again at each further tenth.
 pub(super) const GATE_STEP: f32 = 1.1;
 
@@ -398,18 +398,26 @@ fn count_score(
     kind: usize,
 ) -> f32 {
     // The product of two uniforms: x (1 - ln x).
-    let ln_x = ln_p(actor, peers, role, which, kind) + f64::from(actor.session.start).ln();
+    let ln_p = ln_p(actor, peers, role, (which, kind), BURST_SHRINK);
+    let ln_x = ln_p + f64::from(actor.session.start).ln();
     let ln_joint = ln_x + (1.0 - ln_x).ln();
     compressed((-ln_joint / std::f64::consts::LN_10).max(0.0)) as f32
 }
 
-/// `ln` of the probability of one window's count or a larger one: ordinary work, or a batch.
-pub(super) fn ln_p(actor: &Baseline, peers: &Peers, role: u16, which: usize, kind: usize) -> f64 {
+/// `ln` of the probability of one window's count or a larger one: ordinary work, or a batch. So many
+/// windows of the role's stand behind the actor's own share of batch work.
+pub(super) fn ln_p(
+    actor: &Baseline,
+    peers: &Peers,
+    role: u16,
+    (which, kind): (usize, usize),
+    shrink: f32,
+) -> f64 {
     let span = &actor.spans[which];
     let ln_tail = span.expected[kind].ln_tail(span.counts[kind], kind == ALL);
     let bursts = &peers.role(role).bursts[which][kind];
-    let own = span.bursts[kind] + BURST_SHRINK * bursts.share();
-    let share = own / (span.rates[ALL].den + BURST_SHRINK);
+    let own = span.bursts[kind] + shrink * bursts.share();
+    let share = own / (span.rates[ALL].den + shrink);
     let share = f64::from(share.clamp(0.0, 0.5));
     let batch = bursts
         .tail(relative(span.counts[kind], &span.expected[kind]))
@@ -451,6 +459,8 @@ fn off_hours_score(actor: &Baseline, role: &Role, which: usize, kind: usize) -> 
 /// Pseudo-windows of the role's share of batch work behind an actor's own: one, so that who never
 /// did any is not taken to.
 const BURST_SHRINK: f32 = 1.0;
+/// The same of a probability that people read: to be true of everybody, whoever never did any may begin.
+pub(super) const SHOWN_SHRINK: f32 = 50.0;
 
 fn score_slow(actor: &mut Baseline, peers: &mut Peers, (role, _): (u16, u16)) -> bool {
     let mut raised = false;

@@ -14,6 +14,7 @@ use super::peers::Peers;
 use super::rate::{Expected, Rate};
 use super::returned::{Returned, kind_of};
 use super::season::hour_of_week;
+use super::suite::{SHOWN_SHRINK, ln_p};
 use super::{
     ID_BLOCK, NOVELTY, SEQUENCE, SESSION_START, SLOW_DRIFT, SUBJECT_FAN_IN, UNEXPLAINED_READS,
     VOLUME,
@@ -160,7 +161,6 @@ fn span_of(part: Part) -> usize {
 
 /// `lane burst: one actor-day in 4,200 (threshold: one in 800)`.
 fn how_rare(actor: &Baseline, peers: &Peers, lane: Lane) -> String {
-    let one_in = |rarity: f32| round(10_f32.powf(rarity.min(9.0)));
     let threshold = peers.lanes.threshold_rarity(&actor.day, lane);
     format!(
         "lane {}: one actor-day in {} is so unusual, {} is told of",
@@ -168,6 +168,10 @@ fn how_rare(actor: &Baseline, peers: &Peers, lane: Lane) -> String {
         one_in(peers.lanes.rarity(&actor.day, lane)),
         one_in(threshold),
     )
+}
+
+fn one_in(rarity: f32) -> u64 {
+    round(10_f32.powf(rarity.min(9.0)))
 }
 
 /// To two digits.
@@ -197,14 +201,26 @@ fn counted(
         _ => actor.last.saturating_sub(span.index).max(1),
     };
     let text = format!(
-        "{observed:.0} {what} in {}; {}{}{}",
+        "{observed:.0} {what} in {}; {}{}{}{}",
         SPAN_WORDS[which],
         usual(judged, actor, peers, places, (which, kind)),
         beside(judged, actor, peers, places, which, kind),
+        as_many(actor, peers, places.0, (which, kind)),
         start_words(actor),
     );
     let attack = if judged.facts.category == "secret" { "T1555.006" } else { "T1213.006" };
     Told { observed, expected: own.mu * times, minutes, unit: "subjects", text, attack }
+}
+
+/// `; one in 3,400 such windows has as many`: the probability, as far as it is known.
+fn as_many(actor: &Baseline, peers: &Peers, role: u16, what: (usize, usize)) -> String {
+    let ln_p = ln_p(actor, peers, role, what, SHOWN_SHRINK);
+    let decades = (-ln_p / std::f64::consts::LN_10).clamp(0.0, 6.0);
+    match one_in(decades as f32) {
+        1 => "; any such window may have as many".into(),
+        windows if decades < 6.0 => format!("; one in {windows} such windows has as many"),
+        windows => format!("; fewer than one in {windows} such windows has as many"),
+    }
 }
 
 /// `this clerk's usual here is 3 and stays under 9, U5's 4 and under 10`: what half of such windows
