@@ -42,8 +42,12 @@ impl Cases {
         if size <= SUBJECTS_MIN {
             return true;
         }
-        let larger = sizes.at_least((f32::from(size) / ROOM).ln() - MIDDLE);
-        larger.map_or(size <= SUBJECTS_UNKNOWN, |share| share > SHIFTS_WITH_LARGER)
+        let like = (f32::from(size) / ROOM).ln() - MIDDLE;
+        match sizes.at_least(like) {
+            None => size <= SUBJECTS_UNKNOWN,
+            // Of few shifts each is more than that share.
+            Some(share) => share > SHIFTS_WITH_LARGER && sizes.has_reached(like),
+        }
     }
 
     /// A shift ends: what it taught of how large cases are. Cases that go on count anew.
@@ -80,6 +84,12 @@ mod tests {
     fn a_case_cited_for_everything_explains_nothing() {
         let few = explained((0..1_000).map(|_| 5));
         assert!((25..40).contains(&few), "{few}");
+    }
+
+    #[test]
+    fn where_few_work_one_case_explains_no_theft() {
+        let few = explained((0..60).map(|_| 20));
+        assert!((35..50).contains(&few), "{few}");
     }
 
     #[test]

@@ -224,12 +224,12 @@ impl FanIn {
 impl Subject {
     /// Those who read on the day: it may have come from where the day has not turned yet.
     fn crowd_of(&mut self, day: u16) -> &mut Crowd {
-        if day + 1 == self.day { &mut self.yesterday } else { &mut self.today }
+        if self.day.checked_sub(1) == Some(day) { &mut self.yesterday } else { &mut self.today }
     }
 
     /// False where one more read changes nothing.
     fn is_changed_by(mut self, reader: Reader, day: u16) -> bool {
-        if day + 1 < self.day {
+        if day.saturating_add(1) < self.day {
             return false;
         }
         let before = *self.crowd_of(day);
@@ -248,7 +248,7 @@ impl Subject {
     }
 
     /// What a decayed sum comes to on an ordinary day: the mean of the days from when it was first read to
-    /// the day before yesterday. Whom it is held against is no part of what is usual.
+    /// the day before yesterday, and of [`UNREAD_DAYS`]. Whom it is held against is no part of what is usual.
     fn an_ordinary_day(&self, sum: f32) -> f32 {
         let days = i32::from(self.day.saturating_sub(self.born)).min(60) - 1;
         let known = (1.0 - DAY_KEEP.powi(days.max(0))) / (1.0 - DAY_KEEP);

@@ -215,8 +215,8 @@ impl Lanes {
     fn set_thresholds(&mut self, budget: f64) {
         for lane in Lane::ALL {
             let share = self.share(lane, budget);
-            // A lane that tells far more than its share has a past unlike the present: it is
-            // made stricter until they agree.
+            // A lane that tells far more than its share has a past unlike the present, or breaches are
+            // many: it is made stricter.
             let told = f64::from(self.numbers.told[lane as usize])
                 / f64::from(self.numbers.actor_days.max(1.0));
             let excess = lane.weight() * told / share / EXCESS_LET_PASS;

@@ -48,6 +48,11 @@ impl Residuals {
         self.counts.iter_mut().for_each(|count| *count *= keep);
     }
 
+    /// Whether anything of the past is at least `value`.
+    pub fn has_reached(&self, value: f32) -> bool {
+        self.above.get(step(value)).is_some_and(|above| *above > 0.0)
+    }
+
     /// Share of the past that is at least `value`; `None` where the past is too short.
     pub fn at_least(&self, value: f32) -> Option<f32> {
         if self.total < 50.0 {

@@ -37,6 +37,7 @@ const BEYOND_DOUBT: f32 = 4.0;
 
 /// The step of whatever is stronger than the scale has room for.
 const SCALE_END: usize = STEPS - 1;
+const SEVERAL: f32 = 3.0;
 
 /// Times what is allowed that may go off before it is all learned from.
 const EXCESS_LET_PASS: f32 = 3.0;
@@ -87,9 +88,9 @@ impl Tally {
             }
             step -= 1;
         }
-        // At the scale's end there is no telling one from another.
+        // At the scale's end there is no telling one from another, where there are several.
         self.threshold = match step {
-            SCALE_END => f32::MAX,
+            SCALE_END if above >= SEVERAL => f32::MAX,
             _ => (score_of(step as u16) + 0.05).max(least),
         };
     }
@@ -108,9 +109,11 @@ mod tests {
             tally.turn(0.2, 4.0);
         }
         let mut seldom = Tally::default();
-        for day in 0..14 {
-            assert_eq!(day == 13, seldom.rise(0.0, if day == 13 { 45.0 } else { 3.0 }));
-            seldom.turn(0.2, 4.0);
+        for day in 0..40 {
+            let is_loud = day % 9 == 8;
+            let is_told = seldom.rise(0.0, if is_loud { 45.0 } else { 3.0 });
+            assert_eq!(is_told, is_loud, "{day}");
+            seldom.turn(0.02, 4.0);
         }
     }
 
