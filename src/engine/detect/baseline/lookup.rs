@@ -261,7 +261,7 @@ impl Leaving {
 
     /// To each of so many shards what it is to count; nothing is left.
     pub fn share_out(&mut self, shards: u32) -> Vec<Self> {
-        if shards == 1 {
+        if shards <= 1 {
             return vec![std::mem::take(self)];
         }
         let mut shares: Vec<Self> = (0..shards).map(|_| Self::default()).collect();
@@ -334,16 +334,22 @@ impl Lookups {
         }
         if version >= WITHOUT_PLACES {
             let (groups, behind): (Vec<u32>, _) = postcard::take_from_bytes(rest)?;
+            one_each(groups.len(), count)?;
             let each = lookups.iter_mut().zip(groups);
             each.for_each(|(lookup, group)| lookup.reader.group = group);
             rest = behind;
         }
         if version == WIRE_VERSION {
             let places: Vec<Option<Near>> = postcard::from_bytes(rest)?;
+            one_each(places.len(), count)?;
             lookups.iter_mut().zip(places).for_each(|(lookup, place)| lookup.place = place);
         }
         Ok(Self { progress, lookups })
     }
+}
+
+fn one_each(told: usize, of: usize) -> postcard::Result<()> {
+    if told == of { Ok(()) } else { Err(postcard::Error::DeserializeBadEncoding) }
 }
 
 #[cfg(test)]
@@ -416,6 +422,12 @@ mod tests {
         assert!(matches!(Lookups::from_bytes(&[9, 1]), Err(LookupsError::Version { found: 9 })));
         assert!(matches!(Lookups::from_bytes(&[]), Err(LookupsError::Empty)));
         let whole = leaving(&[(written(1, "e1"), 5, Some(near()))]).to_bytes(&progress()).unwrap();
+        let claims = postcard::to_extend(&(progress(), usize::MAX), vec![WIRE_VERSION]).unwrap();
+        let one_short = postcard::to_extend(&(&all, Vec::<u32>::new()), vec![WITHOUT_PLACES]);
+        let no_text: Vec<u8> = whole.iter().map(|&b| if b == b'p' { 0xFF } else { b }).collect();
+        for noise in [claims, one_short.unwrap(), no_text] {
+            assert!(matches!(Lookups::from_bytes(&noise), Err(LookupsError::Form(_))));
+        }
         for length in 1..whole.len() {
             let read = Lookups::from_bytes(&whole[..length]);
             assert!(matches!(read, Err(LookupsError::Form(_))), "{length} bytes");
