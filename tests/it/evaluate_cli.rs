@@ -51,7 +51,8 @@ fn a_month_is_judged_alike_from_a_file_and_in_process() {
     let any = &budget["calibration"][0];
     assert_eq!((&any["role"], &any["window"]), (&"any".into(), &"any".into()));
     let windows = |row: &Value| row["windows"].as_u64().unwrap();
-    assert!(windows(any) > 1_000, "{any}");
+    // Those of roles that cite no case count once.
+    assert!(windows(any) > 500, "{any}");
     let rows = budget["calibration"].as_array().unwrap();
     let of_roles = rows.iter().filter(|row| row["role"] != "any" && row["window"] == "any");
     assert_eq!(of_roles.map(windows).sum::<u64>(), windows(any));
