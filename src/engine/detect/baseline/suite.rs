@@ -17,7 +17,7 @@ use super::role::{DRIFTS, KINDS, Role, SPANS};
 use super::roll::{NEWCOMER_SHIFTS, START_UNUSUAL, relative};
 use super::sequence::place_of;
 use super::slow::{Peered, Slow};
-use super::why;
+use super::why::{self, Seen};
 use crate::engine::detect::mode::Mode;
 use crate::engine::detect::{Judged, Rulings};
 use crate::engine::enrich::Standing;
@@ -250,7 +250,8 @@ impl Suite {
         for (lane, beyond, _) in news {
             actor.set_told(lane, Told { day, beyond });
         }
-        findings.push(why::finding(judged, actor, peers, places, lane, beyond, detector));
+        let seen = Seen { judged, actor, peers, places };
+        findings.push(why::finding(seen, (lane, beyond), detector));
         if !on {
             return;
         }

@@ -72,29 +72,36 @@ struct Told {
     attack: &'static str,
 }
 
+/// What is told of: an event, whose it is, and among whom.
+#[derive(Clone, Copy)]
+pub struct Seen<'s, 'e> {
+    pub judged: &'s Judged<'e>,
+    pub actor: &'s Baseline,
+    pub peers: &'s Peers,
+    /// The role's place and the group's.
+    pub places: (u16, u16),
+}
+
 /// The alert of a lane.
 pub fn finding(
-    judged: &Judged<'_>,
-    actor: &Baseline,
-    peers: &Peers,
-    places: (u16, u16),
-    lane: Lane,
-    beyond: f32,
+    seen: Seen<'_, '_>,
+    (lane, beyond): (Lane, f32),
     (detector, mode): (&'static str, Mode),
 ) -> Finding {
+    let Seen { judged, actor, peers, places } = seen;
     let part = leading(lane, &actor.day, &peers.lanes);
     let told = match part {
-        Part::TenAll => counted(judged, actor, peers, places, TEN, ALL),
-        Part::TenUnexplained => counted(judged, actor, peers, places, TEN, UNEXPLAINED),
-        Part::HourAll => counted(judged, actor, peers, places, HOUR, ALL),
-        Part::HourUnexplained => counted(judged, actor, peers, places, HOUR, UNEXPLAINED),
-        Part::DayAll => counted(judged, actor, peers, places, SHIFT, ALL),
-        Part::DayUnexplained => counted(judged, actor, peers, places, SHIFT, UNEXPLAINED),
-        Part::Novelty => novel(judged, actor, peers, places),
-        Part::Sequence => walked(judged, actor, peers, places),
-        Part::SlowAll => crept(judged, actor, peers, places, ALL),
-        Part::SlowUnexplained | Part::SlowShare => crept(judged, actor, peers, places, UNEXPLAINED),
-        Part::OffHours => counted(judged, actor, peers, places, HOUR, ALL),
+        Part::TenAll => counted(seen, TEN, ALL),
+        Part::TenUnexplained => counted(seen, TEN, UNEXPLAINED),
+        Part::HourAll => counted(seen, HOUR, ALL),
+        Part::HourUnexplained => counted(seen, HOUR, UNEXPLAINED),
+        Part::DayAll => counted(seen, SHIFT, ALL),
+        Part::DayUnexplained => counted(seen, SHIFT, UNEXPLAINED),
+        Part::Novelty => novel(seen),
+        Part::Sequence => walked(seen),
+        Part::SlowAll => crept(seen, ALL),
+        Part::SlowUnexplained | Part::SlowShare => crept(seen, UNEXPLAINED),
+        Part::OffHours => counted(seen, HOUR, ALL),
     };
     let returned = Returned::of(judged);
     let subjects = peers.usual_bytes.subjects(places.0, kind_of(judged), returned);
@@ -113,7 +120,7 @@ pub fn finding(
     finding.unit = told.unit.into();
     finding.subjects = actor.spans[span_of(part)].counts[ALL].round() as u64;
     finding.attack = vec![told.attack.into()];
-    finding.usual = usual_hours(actor, peers, places);
+    finding.usual = usual_hours(seen);
     finding
 }
 
@@ -133,8 +140,9 @@ const USUAL_HOURS: u32 = 24;
 
 /// What the actor's own hours and its peers' lead one to expect as of now, hour by hour. What the
 /// peers do differently in this hour is part of its own figures alone.
-fn usual_hours(actor: &Baseline, peers: &Peers, (_, group): (u16, u16)) -> Vec<UsualHour> {
-    let (group, span) = (peers.group(group), &actor.spans[HOUR]);
+fn usual_hours(seen: Seen<'_, '_>) -> Vec<UsualHour> {
+    let Seen { actor, peers, places, .. } = seen;
+    let (group, span) = (peers.group(places.1), &actor.spans[HOUR]);
     let hours = (span.index.saturating_sub(USUAL_HOURS - 1))..=span.index;
     let expected = hours.map(|hour| {
         let own = actor.hours.as_ref().map_or(1.0, |own| own.factor(hour as usize, actor.service));
@@ -183,16 +191,10 @@ fn round(x: f32) -> u64 {
 
 const SPAN_WORDS: [&str; 3] = ["10 min", "1 h", "this shift"];
 
-fn counted(
-    judged: &Judged<'_>,
-    actor: &Baseline,
-    peers: &Peers,
-    places: (u16, u16),
-    which: usize,
-    kind: usize,
-) -> Told {
+fn counted(seen: Seen<'_, '_>, which: usize, kind: usize) -> Told {
+    let Seen { judged, actor, .. } = seen;
     let span = &actor.spans[which];
-    let times = times(judged, peers, places, kind);
+    let times = times(seen, kind);
     let (observed, own) = (as_read(span, kind, times), span.expected[kind]);
     let what = if kind == ALL { "distinct subjects" } else { "subjects without a case" };
     let minutes = match which {
@@ -203,9 +205,9 @@ fn counted(
     let text = format!(
         "{observed:.0} {what} in {}; {}{}{}{}",
         SPAN_WORDS[which],
-        usual(judged, actor, peers, places, (which, kind)),
-        beside(judged, actor, peers, places, which, kind),
-        as_many(actor, peers, places.0, (which, kind)),
+        usual(seen, (which, kind)),
+        beside(seen, which, kind),
+        as_many(seen, (which, kind)),
         start_words(actor),
     );
     let attack = if judged.facts.category == "secret" { "T1555.006" } else { "T1213.006" };
@@ -213,8 +215,8 @@ fn counted(
 }
 
 /// `; one in 3,400 such windows has as many`: the probability, as far as it is known.
-fn as_many(actor: &Baseline, peers: &Peers, role: u16, what: (usize, usize)) -> String {
-    let ln_p = ln_p(actor, peers, role, what, SHOWN_SHRINK);
+fn as_many(seen: Seen<'_, '_>, what: (usize, usize)) -> String {
+    let ln_p = ln_p(seen.actor, seen.peers, seen.places.0, what, SHOWN_SHRINK);
     let decades = (-ln_p / std::f64::consts::LN_10).clamp(0.0, 6.0);
     match one_in(decades as f32) {
         1 => "; any such window may have as many".into(),
@@ -225,15 +227,10 @@ fn as_many(actor: &Baseline, peers: &Peers, role: u16, what: (usize, usize)) -> 
 
 /// `this clerk's usual here is 3 and stays under 9, U5's 4 and under 10`: what half of such windows
 /// reach, and one in a hundred.
-fn usual(
-    judged: &Judged<'_>,
-    actor: &Baseline,
-    peers: &Peers,
-    places: (u16, u16),
-    (which, kind): (usize, usize),
-) -> String {
+fn usual(seen: Seen<'_, '_>, (which, kind): (usize, usize)) -> String {
+    let Seen { judged, actor, peers, places } = seen;
     let span = &actor.spans[which];
-    let times = times(judged, peers, places, kind);
+    let times = times(seen, kind);
     let own = span.expected[kind];
     // Most hours have no read without a case.
     let half = |expected: &Expected| match kind == UNEXPLAINED && expected.is_mostly_none() {
@@ -254,11 +251,12 @@ fn usual(
 }
 
 /// Reads that a count without cases stands for: each counts by how many of its kind carry a case.
-fn times(judged: &Judged<'_>, peers: &Peers, (role, _): (u16, u16), kind: usize) -> f32 {
+fn times(seen: Seen<'_, '_>, kind: usize) -> f32 {
     if kind == ALL {
         return 1.0;
     }
-    1.0 / peers.role(role).cases.part_share(kind_of(judged)).clamp(0.5, 1.0)
+    let cases = &seen.peers.role(seen.places.0).cases;
+    1.0 / cases.part_share(kind_of(seen.judged)).clamp(0.5, 1.0)
 }
 
 /// A window's count, in reads.
@@ -267,22 +265,15 @@ fn as_read(span: &Span, kind: usize, times: f32) -> f32 {
 }
 
 /// The share without a case beside all reads, or that there are no cases to look at.
-fn beside(
-    judged: &Judged<'_>,
-    actor: &Baseline,
-    peers: &Peers,
-    places: (u16, u16),
-    which: usize,
-    kind: usize,
-) -> String {
-    if !peers.has_cases() {
+fn beside(seen: Seen<'_, '_>, which: usize, kind: usize) -> String {
+    if !seen.peers.has_cases() {
         return "; the stream carries no cases, so there is no context".into();
     }
-    let span = &actor.spans[which];
+    let span = &seen.actor.spans[which];
     if kind == UNEXPLAINED {
         return format!(", of {:.0} in all", span.counts[ALL]);
     }
-    let without = as_read(span, UNEXPLAINED, times(judged, peers, places, UNEXPLAINED));
+    let without = as_read(span, UNEXPLAINED, times(seen, UNEXPLAINED));
     let share = 100.0 * without / span.counts[ALL].max(1.0);
     format!("; {:.0}% without a case", share.min(100.0))
 }
@@ -294,7 +285,8 @@ fn start_words(actor: &Baseline) -> String {
     actor.session.words()
 }
 
-fn novel(judged: &Judged<'_>, actor: &Baseline, peers: &Peers, places: (u16, u16)) -> Told {
+fn novel(seen: Seen<'_, '_>) -> Told {
+    let Seen { judged, actor, peers, places } = seen;
     let text = format!(
         "reads this {} does not make: `{}` by {}{}, and {:.0} decades of surprise in this shift; such shifts were {:.1} of its last {}{}",
         judged.role_words(),
@@ -304,40 +296,36 @@ fn novel(judged: &Judged<'_>, actor: &Baseline, peers: &Peers, places: (u16, u16
         actor.novelty,
         actor.novel_shifts,
         actor.shifts.min(30),
-        beside(judged, actor, peers, places, SHIFT, ALL),
+        beside(seen, SHIFT, ALL),
     );
     let minutes = actor.last.saturating_sub(actor.spans[SHIFT].index).max(1);
     Told { observed: actor.novelty, expected: 0.0, minutes, unit: "decades", text, attack: "T1213" }
 }
 
-fn walked(judged: &Judged<'_>, actor: &Baseline, peers: &Peers, places: (u16, u16)) -> Told {
+fn walked(seen: Seen<'_, '_>) -> Told {
+    let Seen { judged, actor, .. } = seen;
     let (run, rate) = (actor.sequence.run as f32, actor.sequence.hit_rate());
     let text = format!(
         "{run} record ids of `{}` that follow on another; ordinarily {:.0}% of this {}'s ids do{}",
         judged.facts.dataset,
         rate * 100.0,
         judged.role_words(),
-        beside(judged, actor, peers, places, SHIFT, ALL),
+        beside(seen, SHIFT, ALL),
     );
     let minutes = actor.last.saturating_sub(actor.spans[SHIFT].index).max(1);
     Told { observed: run, expected: run * rate, minutes, unit: "records", text, attack: "T1119" }
 }
 
-fn crept(
-    judged: &Judged<'_>,
-    actor: &Baseline,
-    peers: &Peers,
-    places: (u16, u16),
-    kind: usize,
-) -> Told {
+fn crept(seen: Seen<'_, '_>, kind: usize) -> Told {
+    let actor = seen.actor;
     let span = &actor.spans[SHIFT];
-    let times = times(judged, peers, places, kind);
+    let times = times(seen, kind);
     let (observed, expected) = (as_read(span, kind, times), span.expected[kind].mu * times);
     let text = format!(
         "{observed:.0} {} so far this shift, day after day more; {}{}",
         if kind == ALL { "subjects" } else { "subjects without a case" },
-        usual(judged, actor, peers, places, (SHIFT, kind)),
-        beside(judged, actor, peers, places, SHIFT, kind),
+        usual(seen, (SHIFT, kind)),
+        beside(seen, SHIFT, kind),
     );
     let minutes = actor.last.saturating_sub(span.index).max(1);
     Told { observed, expected, minutes, unit: "subjects", text, attack: "T1030" }
