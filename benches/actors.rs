@@ -6,6 +6,8 @@
 
 #![allow(clippy::expect_used, reason = "a bench that cannot be set up has nothing to measure")]
 
+mod judged;
+
 use std::fmt::Write as _;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -14,8 +16,8 @@ use tidewaiter::app::{load_settings, pseudonym_key};
 use tidewaiter::config::Config;
 use tidewaiter::engine::decode::{Decoder, Expected};
 use tidewaiter::engine::detect::Stream;
-use tidewaiter::engine::model::{Event, EventTime, Origin};
-use tidewaiter::engine::shard::{AHEAD, Incoming, Output, Records, Restoring, Settings, Shard};
+use tidewaiter::engine::model::EventTime;
+use tidewaiter::engine::shard::{AHEAD, Output, Records, Restoring, Settings, Shard};
 
 const CATALOGUE: &str = "[[dataset]]\nname = \"pnr\"\ncategory = \"travel\"\ntier = 1\n";
 const READS_AN_ACTOR: u64 = 10;
@@ -113,8 +115,8 @@ struct Bench<'a> {
     decoder: Decoder,
     out: Output,
     line: String,
-    /// Lines not judged yet, by number, and room for further ones.
-    held: Vec<(u64, String)>,
+    /// The last lines, not judged yet, and room for further ones.
+    held: Vec<String>,
     spare: Vec<String>,
     /// Events so far, of how many in the hour.
     number: u64,
@@ -184,29 +186,19 @@ impl<'a> Bench<'a> {
     fn judge(&mut self, kind: &str, actor: u64) {
         self.write(kind, actor);
         let spare = self.spare.pop().unwrap_or_default();
-        self.held.push((self.number, std::mem::replace(&mut self.line, spare)));
+        self.held.push(std::mem::replace(&mut self.line, spare));
         self.number += 1;
         if self.held.len() == AHEAD {
             self.flush();
         }
     }
 
-    /// Judges what is held, as a worker does.
+    /// Judges what is held.
     fn flush(&mut self) {
-        let Self { shard, decoder, held, out, settings, .. } = self;
-        let mut events: Vec<Event<'_>> = Vec::with_capacity(held.len());
-        for (_, line) in held.iter() {
-            events.extend(decoder.decode(line.as_bytes()).expect("an event"));
-        }
-        let facts = shard.look_ahead(events.iter(), settings);
-        for ((event, facts), (number, line)) in events.iter().zip(&facts).zip(held.iter()) {
-            let raw = || serde_json::from_str(line).unwrap_or_default();
-            let origin = Origin { stream: 0, position: *number };
-            let incoming = Incoming { event, raw: &raw, origin, broker_time: None };
-            black_box(shard.judge_known(&incoming, facts, settings, out));
-            out.clear();
-        }
-        self.spare.extend(self.held.drain(..).map(|(_, line)| line));
+        let Self { shard, decoder, held, out, settings, number, .. } = self;
+        let lines = (held.as_slice(), *number - held.len() as u64);
+        judged::judge(shard, (decoder, settings), lines, out, Output::clear);
+        self.spare.append(&mut self.held);
     }
 }
 

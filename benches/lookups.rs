@@ -6,6 +6,7 @@
 
 #![allow(clippy::expect_used, reason = "a bench that cannot be set up has nothing to measure")]
 
+mod judged;
 mod simulated;
 
 use std::time::{Duration, Instant};
@@ -15,8 +16,8 @@ use tidewaiter::config::Config;
 use tidewaiter::engine::decode::{Decoder, Expected};
 use tidewaiter::engine::detect::Stream;
 use tidewaiter::engine::detect::baseline::{Lookups, Progress};
-use tidewaiter::engine::model::{Event, EventTime, Origin};
-use tidewaiter::engine::shard::{AHEAD, Incoming, Output, Settings, Shard};
+use tidewaiter::engine::model::EventTime;
+use tidewaiter::engine::shard::{Output, Settings, Shard};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -132,21 +133,9 @@ impl Bench {
 
     fn judge(&mut self, source: usize, lines: &[Vec<u8>], settings: &Settings) {
         let Self { shards, decoder, out, position, .. } = self;
-        let shard = &mut shards[source];
-        for lines in lines.chunks(AHEAD) {
-            let mut events: Vec<Event<'_>> = Vec::with_capacity(AHEAD);
-            for line in lines {
-                events.extend(decoder.decode(line).expect("an event"));
-            }
-            let facts = shard.look_ahead(events.iter(), settings);
-            for ((event, facts), line) in events.iter().zip(&facts).zip(lines) {
-                let raw = || serde_json::from_slice(line).unwrap_or_default();
-                let origin = Origin { stream: 0, position: *position };
-                let incoming = Incoming { event, raw: &raw, origin, broker_time: None };
-                shard.judge_known(&incoming, facts, settings, out);
-                *position += 1;
-            }
-        }
+        let lines = (lines, *position);
+        judged::judge(&mut shards[source], (decoder, settings), lines, out, |_| {});
+        *position += lines.0.len() as u64;
     }
 
     fn count_all(&mut self, told: &[Vec<u8>], settings: &Settings) {

@@ -6,6 +6,7 @@
 
 #![allow(clippy::expect_used, reason = "a bench that cannot be set up has nothing to measure")]
 
+mod judged;
 mod simulated;
 
 use std::collections::BTreeMap;
@@ -15,8 +16,7 @@ use tidewaiter::app::{load_settings, pseudonym_key};
 use tidewaiter::config::Config;
 use tidewaiter::engine::decode::{Decoder, Expected};
 use tidewaiter::engine::detect::Stream;
-use tidewaiter::engine::model::{Event, Origin};
-use tidewaiter::engine::shard::{AHEAD, Incoming, Output, Records, Restoring, Settings, Shard};
+use tidewaiter::engine::shard::{Output, Records, Restoring, Settings, Shard};
 
 const EVENTS: usize = 1_200_000;
 /// What two seconds bring when everything is busy.
@@ -104,24 +104,10 @@ struct Bench {
 }
 
 impl Bench {
-    /// As a worker does.
     fn judge(&mut self, lines: &[Vec<u8>], settings: &Settings) {
         let Self { shard, decoder, out, number } = self;
-        for lines in lines.chunks(AHEAD) {
-            let mut events: Vec<Event<'_>> = Vec::with_capacity(AHEAD);
-            for line in lines {
-                events.extend(decoder.decode(line).expect("an event"));
-            }
-            let facts = shard.look_ahead(events.iter(), settings);
-            for ((event, facts), line) in events.iter().zip(&facts).zip(lines) {
-                let raw = || serde_json::from_slice(line).unwrap_or_default();
-                let origin = Origin { stream: 0, position: *number };
-                let incoming = Incoming { event, raw: &raw, origin, broker_time: None };
-                shard.judge_known(&incoming, facts, settings, out);
-                out.clear();
-                *number += 1;
-            }
-        }
+        judged::judge(shard, (decoder, settings), (lines, *number), out, Output::clear);
+        *number += lines.len() as u64;
     }
 }
 
