@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tidewaiter::adapters::secrets::Secret;
 use tidewaiter::app::load_settings;
 use tidewaiter::engine::decode::{Decoder, Expected};
-use tidewaiter::engine::detect::baseline::BaselineOfTwelve;
+use tidewaiter::engine::detect::baseline::{Baseline, BaselineOfTwelve};
 use tidewaiter::engine::detect::rules::GroupState;
 use tidewaiter::engine::detect::state::{ActorState, SourceOfEleven, SourceState};
 use tidewaiter::engine::detect::{Ruling, Rulings, Stream};
@@ -337,13 +337,28 @@ fn entity_of_9<S: serde::Serialize + serde::de::DeserializeOwned>(
 
 type Before = ActorState<BaselineOfTwelve>;
 
+/// What was learned of an actor as up to version 12: what was told stood beside it, and nothing was kept
+/// from before. Everything else has the names it had.
+fn learned_of_12(now: Baseline) -> BaselineOfTwelve {
+    let mut now = serde_json::to_value(now).unwrap();
+    let mut before = serde_json::to_value(BaselineOfTwelve::default()).unwrap();
+    let suspicion = now["suspicion"].take();
+    for (name, value) in before.as_object_mut().unwrap() {
+        let of = if name == "told" { "told_of" } else { name };
+        if let Some(found) = now.get(name).or_else(|| suspicion.get(of)) {
+            value.clone_from(found);
+        }
+    }
+    serde_json::from_value(before).unwrap()
+}
+
 /// An actor as versions 10 to 12 had it, or one of whom nothing was learned.
 fn actor_of_12(content: &[u8], forget: bool) -> Vec<u8> {
     let (slot, mut now): (u32, ActorState) = terse::from_bytes(content).unwrap();
     if forget {
         now.baseline = None;
     }
-    let before: Before = now.with_baseline(BaselineOfTwelve::from);
+    let before: Before = now.with_baseline(learned_of_12);
     let mut bytes = Vec::new();
     terse::write(&(slot, before), &mut bytes).unwrap();
     bytes

@@ -7,7 +7,7 @@ use super::actor_day::{ActorDay, DayOfEight};
 use super::cases::Cases;
 use super::habits::Habits;
 use super::hours::Hours;
-use super::lane::{LANES, Lane};
+use super::lane::LANES;
 use super::role::{DRIFTS, SPANS};
 use super::sequence::Sequence;
 use super::session::Session;
@@ -90,72 +90,6 @@ impl From<BaselineOfTwelve> for Baseline {
             day,
             suspicion,
             places: None,
-            role,
-            service,
-            group,
-            since,
-            shifts,
-            last,
-            spans,
-            session,
-            hours,
-            habits,
-            novelty,
-            novelty_gate,
-            novel_shifts,
-            novelty_cusum,
-            newest,
-            slow,
-            slow_gates,
-            exposure,
-            usual_exposure,
-            sequence,
-            cases,
-            suspect_until,
-        }
-    }
-}
-
-/// As the version before would have it, for whoever looks at what it leaves.
-impl From<Baseline> for BaselineOfTwelve {
-    fn from(now: Baseline) -> Self {
-        let Told { day: told_day, beyond: told_beyond } = now.told_last();
-        let mut told = Later::<[Told; LANES]>::default();
-        Lane::ALL.into_iter().filter(|&lane| now.told(lane) != Told::default()).for_each(|lane| {
-            told[lane as usize] = now.told(lane);
-        });
-        let Baseline {
-            day,
-            role,
-            service,
-            group,
-            since,
-            shifts,
-            last,
-            spans,
-            session,
-            hours,
-            habits,
-            novelty,
-            novelty_gate,
-            novel_shifts,
-            novelty_cusum,
-            newest,
-            slow,
-            slow_gates,
-            exposure,
-            usual_exposure,
-            sequence,
-            cases,
-            suspect_until,
-            ..
-        } = now;
-        Self {
-            day,
-            told,
-            told_day,
-            told_beyond,
-            hot_reads: 0,
             role,
             service,
             group,
