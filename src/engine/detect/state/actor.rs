@@ -39,42 +39,23 @@ pub struct ActorState<B = Baseline> {
 impl<B> ActorState<B> {
     /// The same with its baseline in another form.
     pub fn with_baseline<N>(self, form: impl FnOnce(B) -> N) -> ActorState<N> {
-        let Self {
-            touched,
-            risk,
-            chain,
-            watch,
-            rules,
-            rested,
-            bulk,
-            denied,
-            no_case,
-            leaver,
-            seen,
-            sequence,
-            watched,
-            sensitive,
-            site,
-            baseline,
-        } = self;
-        let baseline = baseline.map(|baseline| Box::new(form(*baseline)));
         ActorState {
-            touched,
-            risk,
-            chain,
-            watch,
-            rules,
-            rested,
-            bulk,
-            denied,
-            no_case,
-            leaver,
-            seen,
-            sequence,
-            watched,
-            sensitive,
-            site,
-            baseline,
+            baseline: self.baseline.map(|baseline| Box::new(form(*baseline))),
+            touched: self.touched,
+            risk: self.risk,
+            chain: self.chain,
+            watch: self.watch,
+            rules: self.rules,
+            rested: self.rested,
+            bulk: self.bulk,
+            denied: self.denied,
+            no_case: self.no_case,
+            leaver: self.leaver,
+            seen: self.seen,
+            sequence: self.sequence,
+            watched: self.watched,
+            sensitive: self.sensitive,
+            site: self.site,
         }
     }
 }
